@@ -1,0 +1,43 @@
+# Every target does its own set-up: a virtual environment with the tested versions of constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+
+.PHONY: demo test lint bench bench-alignment lean quality proto clean
+
+demo: $(INSTALLED)
+	$(BIN)/python -m deploy.demo.demonstration
+
+test: $(INSTALLED) lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy party coordinator deploy
+
+bench: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.throughput
+
+bench-alignment: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.alignment --rows 100000
+
+lean: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.lean
+
+quality: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.quality
+
+proto: $(INSTALLED)
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. proto/party/pb/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=. proto/party/pb/party.proto
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	rm -f $(VENV)/installed-*
+	touch $@

@@ -1,0 +1,165 @@
+"""Connections to the parties, each under its own name and authority."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from coordinator.configuration import CoordinatorConfiguration, PartyAddress
+from party import __version__
+from party.errors import ConfigurationError, ConnectionLostError, HandshakeError, IdentityError
+from party.pb import party_pb2 as pb
+from party.pb.party_pb2_grpc import PartyStub
+from party.security.certificates import Usage, own_identity
+from party.security.clock import utc_now
+from party.security.tls import channel_credentials, channel_options
+from party.security.trust import TrustedName, load_authorities
+from party.transport.errors import error_from_rpc
+
+RETRY_SECONDS = 0.3
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+class PartyConnection:
+    """One party, as seen by the coordinator.
+
+    Args:
+        address: of the party.
+        channel: to it.
+        trusted: who may speak under its name; None without TLS.
+        timeout_seconds: longest wait for an answer.
+    """
+
+    def __init__(
+        self, address: PartyAddress, channel: grpc.Channel, trusted: TrustedName | None, timeout_seconds: float
+    ) -> None:
+        self.name = address.name
+        self.address = address.address
+        self.trusted = trusted
+        self.stub = PartyStub(channel)  # type: ignore[no-untyped-call]  # generated without types
+        self._channel = channel
+        self._timeout_seconds = timeout_seconds
+
+    def call(self, method: Callable[..., Reply], request: Message) -> Reply:
+        """Calls a method of the stub and waits for its answer.
+
+        Raises:
+            SplitError: what the party answered, or what the connection did.
+        """
+        try:
+            return method(request, timeout=self._timeout_seconds)
+        except grpc.RpcError as error:
+            raise error_from_rpc(error, self.name, self.address) from error
+
+    def begin(self, method: grpc.UnaryUnaryMultiCallable[Message, Reply], request: Message) -> Callable[[], Reply]:
+        """Calls a method without waiting; the result waits for the answer."""
+        future = method.future(request, timeout=self._timeout_seconds)
+
+        def result() -> Reply:
+            try:
+                return future.result()
+            except grpc.RpcError as error:
+                raise error_from_rpc(error, self.name, self.address) from error
+
+        return result
+
+    def reach(self, patience_seconds: float) -> pb.DescribeReply:
+        """Waits until the party answers, and checks that it is the one that is meant.
+
+        Args:
+            patience_seconds: how long a party may take to come up.
+
+        Returns:
+            What the party says of itself.
+
+        Raises:
+            ConnectionLostError: it does not answer.
+            IdentityError: somebody else answers.
+            HandshakeError: it runs another version.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                described: pb.DescribeReply = self.call(self.stub.Describe, pb.DescribeRequest())
+                break
+            except ConnectionLostError:
+                if time.monotonic() + RETRY_SECONDS > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+        if described.party != self.name:
+            raise IdentityError("another party answers", where=f"party {self.name} at {self.address}")
+        if described.code_version != __version__:
+            raise HandshakeError(
+                "runs another version",
+                where=f"party {self.name} at {self.address}",
+                expected=__version__,
+                received=described.code_version[:32],
+                fix="install the same version everywhere",
+            )
+        return described
+
+    def close(self) -> None:
+        """Closes the channel."""
+        self._channel.close()
+
+
+def open_connections(configuration: CoordinatorConfiguration) -> dict[str, PartyConnection]:
+    """Makes the connections of a run; nothing is sent yet.
+
+    Args:
+        configuration: of the run.
+
+    Returns:
+        Connections by party, ascending.
+
+    Raises:
+        IdentityError: own certificate, or an authority's file, cannot be used.
+    """
+    connect = _insecure_connection if configuration.insecure else _secure_connection(configuration)
+    addresses = sorted(configuration.parties, key=lambda party: party.name)
+    return {address.name: connect(address, configuration.timeout_seconds) for address in addresses}
+
+
+def close_connections(connections: Mapping[str, PartyConnection]) -> None:
+    """Closes all channels."""
+    for connection in connections.values():
+        connection.close()
+
+
+def _secure_connection(configuration: CoordinatorConfiguration) -> Callable[[PartyAddress, float], PartyConnection]:
+    tls = configuration.tls
+    if tls is None:
+        raise ConfigurationError("tls is missing", where=configuration.coordinator)
+    identity = own_identity(
+        configuration.coordinator,
+        configuration.path(tls.certificate),
+        configuration.path(tls.key),
+        Usage.COORDINATOR,
+        utc_now(),
+    )
+
+    def connect(address: PartyAddress, timeout_seconds: float) -> PartyConnection:
+        trusted = TrustedName(address.name, load_authorities(configuration.path(address.ca)), address.spki_sha256)
+        channel = grpc.secure_channel(
+            address.address,
+            channel_credentials(identity, trusted.authorities),
+            options=channel_options(address.name),
+        )
+        return PartyConnection(address, channel, trusted, timeout_seconds)
+
+    return connect
+
+
+def _insecure_connection(address: PartyAddress, timeout_seconds: float) -> PartyConnection:
+    if address.address.rpartition(":")[0] not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            "insecure: true is for loopback addresses only", where=f"party {address.name} at {address.address}"
+        )
+    channel = grpc.insecure_channel(address.address, options=channel_options(address.name))
+    return PartyConnection(address, channel, None, timeout_seconds)

@@ -1,0 +1,114 @@
+"""A training run as its coordinator sees it: progress and history."""
+
+from __future__ import annotations
+
+import time
+
+from coordinator.exchanges import Traffic, run_exchanges
+from coordinator.history import History, metrics_as_dictionary
+from coordinator.progress import Display
+from coordinator.session import Session
+from party.pb import party_pb2 as pb
+
+REPORT_SECONDS = 1.0
+
+
+class TrainingWatch:
+    """Asks the label party for metrics now and then, and shows them.
+
+    Args:
+        session: opened for training.
+        display: shows progress.
+        history: takes the metrics.
+    """
+
+    def __init__(self, session: Session, display: Display, history: History) -> None:
+        self._session = session
+        self._display = display
+        self._history = history
+        self._started_seconds = time.monotonic()
+        self._last = (self._started_seconds, 0, 0)
+        self._shown_epochs = 0
+        self._due_seconds = self._started_seconds + REPORT_SECONDS
+
+    def __call__(self, traffic: Traffic) -> None:
+        """Shows a batch's progress where the last look is old enough."""
+        now = time.monotonic()
+        if now < self._due_seconds:
+            return
+        self._due_seconds = now + REPORT_SECONDS
+        self._show(self.report(), traffic, now)
+
+    def report(self) -> pb.ReportReply:
+        """Asks for what is new and notes it."""
+        request = pb.ReportRequest(session=self._session.reference, steps_seen=len(self._history.step_loss))
+        label = self._session.label
+        reply: pb.ReportReply = label.call(label.stub.Report, request)
+        self._history.take(reply)
+        for epoch in reply.epochs[self._shown_epochs :]:
+            complete = epoch.HasField("validation") or not self._session.run.training.validation_fraction
+            if complete:
+                self._display.line(_epoch_line(epoch))
+                self._shown_epochs += 1
+        return reply
+
+    def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
+        before_seconds, before_steps, before_bytes = self._last
+        self._last = (now, traffic.steps, traffic.message_bytes)
+        elapsed = max(now - before_seconds, 1e-9)
+        batch_size = self._session.run.training.batch_size
+        rate = (traffic.steps - before_steps) * batch_size / elapsed
+        byte_rate = (traffic.message_bytes - before_bytes) / elapsed
+        metrics = ""
+        if reply.HasField("running"):
+            metrics = f"loss {reply.running.loss:.4f}  auc {reply.running.auc:.4f}  "
+        epoch = len(reply.epochs) + 1
+        epochs = self._session.run.training.epochs
+        text = (
+            f"epoch {min(epoch, epochs)}/{epochs}  step {traffic.steps}/{self._session.steps}  {metrics}"
+            f"{rate:,.0f} samples/s  {byte_rate / 1e6:.1f} MB/s"
+        )
+        remaining = (self._session.exchanges - traffic.exchanges) * (now - self._started_seconds) / traffic.exchanges
+        self._display.update(f"{text}  {remaining:,.0f} s left", traffic.exchanges, self._session.exchanges)
+
+
+def train(session: Session, display: Display) -> History:
+    """Runs all steps of a training session and has every party save its model.
+
+    Args:
+        session: opened for training.
+        display: shows progress.
+
+    Returns:
+        The history.
+    """
+    training = session.run.training
+    history = History(run_id=session.reference.run_id.hex())
+    history.params = {"epochs": training.epochs, "steps": session.steps}
+    watch = TrainingWatch(session, display, history)
+    started_seconds = time.monotonic()
+    traffic = run_exchanges(session, watch)
+    watch.report()
+    history.seconds = time.monotonic() - started_seconds
+    history.message_bytes = traffic.message_bytes
+    history.timings = {name: _timings(session, name) for name in session.connections}
+    session.finish()
+    return history
+
+
+def _timings(session: Session, name: str) -> dict[str, float]:
+    party = session.connections[name]
+    request = pb.ReportRequest(session=session.reference, steps_seen=2**63)
+    reply = party.call(party.stub.Report, request)
+    return {timing.activity: timing.seconds for timing in reply.timings}
+
+
+def _epoch_line(epoch: pb.EpochReport) -> str:
+    text = f"epoch {epoch.epoch + 1}: " + _metrics_text("", epoch.train)
+    if epoch.HasField("validation"):
+        text += "  " + _metrics_text("val_", epoch.validation)
+    return text
+
+
+def _metrics_text(prefix: str, metrics: pb.Metrics) -> str:
+    return "  ".join(f"{prefix}{name} {value:.4f}" for name, value in metrics_as_dictionary(metrics).items())

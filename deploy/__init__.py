@@ -1,0 +1,1 @@
+"""Preparation of data and certificates, and the local demonstration."""

@@ -1,0 +1,1 @@
+"""The local demonstration: two companies on one machine, real processes, real TLS, real data."""

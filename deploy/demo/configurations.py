@@ -1,0 +1,148 @@
+"""The files of the demonstration: a folder per organisation, with what that organisation would hold."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from deploy.certificates import write_organisation
+from party.security.certificates import Usage
+from party.security.files import write_atomically
+from party.security.randomness import SECRET_BYTES
+
+Section = dict[str, object]
+
+PARTIES = ("alice", "bob")
+COORDINATOR = "coordinator"
+ORGANISATIONS = (*PARTIES, COORDINATOR)
+CERTIFICATES = "certificates"
+LABEL_PARTY = "bob"
+LABEL_RULE = "Rating > 3"
+
+
+def alice_features() -> list[Section]:
+    """What the company that knows the users holds."""
+    return [
+        {"column": "UserID", "kind": "vocabulary"},
+        {"column": "Gender", "kind": "vocabulary"},
+        {"column": "Age", "kind": "integer_buckets", "boundaries": [18, 25, 35, 45, 50, 56]},
+        {"column": "Occupation", "kind": "vocabulary"},
+        {"column": "Zip-code", "kind": "hash", "buckets": 1000, "salt": "zip"},
+    ]
+
+
+def bob_features() -> list[Section]:
+    """What the company that knows the films holds."""
+    return [
+        {"column": "MovieID", "kind": "vocabulary"},
+        {"column": "Title", "kind": "vocabulary"},
+        {"column": "Genres", "kind": "multi_hot", "separator": "|"},
+        {"column": "Timestamp", "kind": "numeric"},
+    ]
+
+
+def write_party_configurations(
+    folder: Path, listen: str = "127.0.0.1:0", random_hex: Callable[[int], str] = secrets.token_hex
+) -> None:
+    """Writes alice/alice.yaml and bob/bob.yaml.
+
+    Secrets are pinned here, and only here, so that a model pooled on one machine can start from the same weights.
+
+    Args:
+        folder: of the demonstration, with a folder per organisation.
+        listen: address and port of every party; port 0 takes whatever is free.
+        random_hex: makes that many random bytes as text.
+    """
+    for party, features in (("alice", alice_features()), ("bob", bob_features())):
+        other = {"alice": "bob", "bob": "alice"}[party]
+        data: Section = {
+            "id": "ID",
+            "datasets": {"train": "train.csv", "test": "test.csv"},
+            "features": features,
+        }
+        if party == LABEL_PARTY:
+            data["label"] = {"rule": LABEL_RULE}
+        content = {
+            "party": party,
+            "listen": listen,
+            "label_party": LABEL_PARTY,
+            "peers": [{"name": other, "ca": _authority(other)}],
+            "coordinators": [{"name": COORDINATOR, "ca": _authority(COORDINATOR)}],
+            "tls": _tls(party),
+            "state": "state",
+            "data": data,
+            "pinned_secret": random_hex(SECRET_BYTES),
+        }
+        _write(party_file(folder, party), content)
+
+
+def write_run_configuration(folder: Path, addresses: Mapping[str, str], training: Section) -> Path:
+    """Writes coordinator/run.yaml.
+
+    Args:
+        folder: of the demonstration.
+        addresses: that the parties are reached at.
+        training: keys of the training section to set.
+
+    Returns:
+        The file.
+    """
+    content = {
+        "coordinator": COORDINATOR,
+        "tls": _tls(COORDINATOR),
+        "label_party": LABEL_PARTY,
+        "parties": [
+            {"name": party, "address": address, "ca": _authority(party)} for party, address in addresses.items()
+        ],
+        "output": "runs",
+        "alignment": {"datasets": ["train", "test"]},
+        "training": {"dataset": "train", "validation_fraction": 0.05, **training},
+    }
+    _write(run_file(folder), content)
+    return run_file(folder)
+
+
+def write_certificates(folder: Path, now: datetime) -> None:
+    """Makes an authority and a certificate for every organisation, and hands each authority to the others.
+
+    Args:
+        folder: of the demonstration; organisations that have certificates keep them.
+        now: the time, with its zone.
+    """
+    for name in ORGANISATIONS:
+        usage = Usage.COORDINATOR if name == COORDINATOR else Usage.PARTY
+        target = folder / name / CERTIFICATES
+        if not (target / f"{name}.pem").exists():
+            write_organisation(name, usage, target, now=now)
+    for name in ORGANISATIONS:
+        for other in ORGANISATIONS:
+            authority = f"{other}-ca.pem"
+            if other != name:
+                content = (folder / other / CERTIFICATES / authority).read_bytes()
+                write_atomically(folder / name / CERTIFICATES / authority, content)
+
+
+def party_file(folder: Path, party: str) -> Path:
+    """Where a party's configuration file is."""
+    return folder / party / f"{party}.yaml"
+
+
+def run_file(folder: Path) -> Path:
+    """Where the run's configuration file is."""
+    return folder / COORDINATOR / "run.yaml"
+
+
+def _tls(name: str) -> Section:
+    return {"certificate": f"{CERTIFICATES}/{name}.pem", "key": f"{CERTIFICATES}/{name}-key.pem"}
+
+
+def _authority(name: str) -> str:
+    return f"{CERTIFICATES}/{name}-ca.pem"
+
+
+def _write(path: Path, content: object) -> None:
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())

@@ -1,0 +1,160 @@
+"""Two companies, one machine: fetch, split, align, train, evaluate, predict, compare.
+
+Run `make demo`, or `python -m deploy.demo.demonstration`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from coordinator.federation import connect_federation
+from coordinator.progress import Display, LiveDisplay, PlainDisplay
+from deploy.demo.configurations import (
+    COORDINATOR,
+    PARTIES,
+    write_certificates,
+    write_party_configurations,
+    write_run_configuration,
+)
+from deploy.demo.processes import PartyProcesses
+from deploy.movielens import prepare
+from party.errors import ModelError, SplitError
+from party.security.files import private_folder, write_atomically
+
+RESULTS_FILE = "results.json"
+TEST_FRACTION = 0.1
+Result = dict[str, float]
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), help="For everything that is made.")
+@click.option("--source", type=click.Path(path_type=Path), default=None, help="MovieLens folder; fetched if absent.")
+@click.option("--seed", default=7, show_default=True)
+@click.option("--epochs", default=3, show_default=True)
+@click.option("--batch-size", default=128, show_default=True)
+def main(folder: Path, source: Path | None, seed: int, epochs: int, batch_size: int) -> None:
+    """Shows split training of two companies on MovieLens, and what it is worth."""
+    try:
+        run_demonstration(folder.resolve(), source, seed, epochs, batch_size)
+    except SplitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def run_demonstration(folder: Path, source: Path | None, seed: int, epochs: int, batch_size: int) -> dict[str, Result]:
+    """Does everything once and prints the table.
+
+    Args:
+        folder: for everything that is made; former state of the parties in it is removed.
+        source: MovieLens folder, or None to fetch it.
+        seed: of split, order and held-out rows.
+        epochs: to train.
+        batch_size: rows of a step.
+
+    Returns:
+        The figures of the table, by row.
+    """
+    started_seconds = time.monotonic()
+    private_folder(folder)
+    for former in (*(folder / party / "state" for party in PARTIES), folder / COORDINATOR / "runs"):
+        shutil.rmtree(former, ignore_errors=True)
+    _headline("1. MovieLens as two companies would hold it")
+    click.echo(prepare(source, folder, seed=seed, test_fraction=TEST_FRACTION, rows=None, cache=folder / "cache"))
+    write_certificates(folder, datetime.now(UTC))
+    write_party_configurations(folder)
+    _headline("2. alice and bob serve, each a process of its own, mutual TLS")
+    with PartyProcesses(folder) as parties:
+        for name, address in parties.addresses.items():
+            click.echo(f"{name} listens on {address}, its log is {parties.log(name)}")
+        training: dict[str, object] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
+        joint = _train_jointly(write_run_configuration(folder, parties.addresses, training), folder)
+    _headline("6. The same model in one process: on pooled data, and on bob's columns alone")
+    results = {"split (alice and bob)": joint, **_train_in_one_process(folder)}
+    _print_table(results)
+    write_atomically(folder / RESULTS_FILE, json.dumps(results, indent=2).encode())
+    click.echo(f"wrote {folder / RESULTS_FILE}; {time.monotonic() - started_seconds:.0f} s in all")
+    return results
+
+
+def _train_jointly(path: Path, folder: Path) -> Result:
+    with connect_federation(path, _display) as federation:
+        _headline("3. Alignment by private set intersection")
+        for aligned in federation.align():
+            rows = ", ".join(f"{party} {count:,} rows" for party, count in aligned.rows.items())
+            click.echo(f"{aligned.dataset}: {rows}, in common {aligned.rows_in_common:,}")
+        _headline("4. Training")
+        history = federation.fit()
+        _headline("5. Evaluation and prediction on held-out data")
+        metrics = federation.evaluate()
+        written = federation.predict()
+    target = folder / written.party / "state" / "runs" / history.run_id / written.files[0]
+    click.echo(f"{written.rows:,} predictions, at {written.party} only: {target}")
+    return {
+        "test_auc": metrics["auc"],
+        "test_log_loss": metrics["loss"],
+        "seconds": history.seconds,
+        "samples_per_second": history.samples_per_second,
+        "bytes_per_sample": history.bytes_per_sample,
+    }
+
+
+def _train_in_one_process(folder: Path) -> dict[str, Result]:
+    done = subprocess.run(  # noqa: S603  # this Python, our own module
+        [sys.executable, "-m", "deploy.demo.pooled", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if done.returncode != 0:
+        raise ModelError("training in one process failed", received=done.stderr.strip().rpartition("\n")[2])
+    return {
+        name: {
+            "test_auc": result["auc"],
+            "test_log_loss": result["loss"],
+            "seconds": result["seconds"],
+            "samples_per_second": result["samples"] / result["seconds"],
+            "bytes_per_sample": 0.0,
+        }
+        for name, result in json.loads(done.stdout).items()
+    }
+
+
+def _print_table(results: dict[str, Result]) -> None:
+    table = Table()
+    table.add_column("model", no_wrap=True)
+    for column in ("test AUC", "log loss", "seconds", "samples/s", "bytes each"):
+        table.add_column(column, justify="right")
+    for name, result in results.items():
+        table.add_row(
+            name,
+            f"{result['test_auc']:.4f}",
+            f"{result['test_log_loss']:.4f}",
+            f"{result['seconds']:.1f}",
+            f"{result['samples_per_second']:,.0f}",
+            f"{result['bytes_per_sample']:,.0f}" if result["bytes_per_sample"] else "-",
+        )
+    Console(highlight=False).print(table)
+
+
+def _headline(text: str) -> None:
+    click.echo(f"\n{text}")
+
+
+def _display() -> Display:
+    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+
+
+if __name__ == "__main__":
+    main()

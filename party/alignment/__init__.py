@@ -1,0 +1,1 @@
+"""Private set intersection: putting the rows of all parties in the same order."""

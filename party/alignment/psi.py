@@ -1,0 +1,164 @@
+"""The elliptic-curve work on one chunk of ids: pure functions that a worker process runs.
+
+On the wire a chunk is nothing but its encrypted elements, each a compressed point of P-256, one after
+the other. There is no structure to parse: the length is the number of elements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import private_set_intersection.python as psi
+
+from party.errors import AlignmentError, DataError, InternalError
+
+ELEMENT_BYTES = 33
+_REVEAL = True
+_UNUSED_FALSE_POSITIVE_RATE = 0.5
+_ORDER_PERSON = b"psi order"
+
+
+def new_server_key() -> bytes:
+    """Makes the secret of a feature party for one alignment with one peer."""
+    key: bytes = psi.server.CreateWithNewKey(_REVEAL).GetPrivateKeyBytes()
+    return key
+
+
+def new_client_key() -> bytes:
+    """Makes the secret of the label party for one alignment with one peer."""
+    key: bytes = psi.client.CreateWithNewKey(_REVEAL).GetPrivateKeyBytes()
+    return key
+
+
+def hidden_order(key: bytes, ids: Sequence[str], where: str) -> list[int]:
+    """Orders rows by a keyed hash of their ids: chunks are random parts that tell nothing of the file's order.
+
+    Args:
+        key: secret of this alignment.
+        ids: the ids by row.
+        where: dataset, for errors.
+
+    Returns:
+        Row numbers in the hidden order.
+
+    Raises:
+        DataError: an id that cannot be written as UTF-8.
+    """
+    order_key = hashlib.blake2b(key, person=_ORDER_PERSON).digest()
+    try:
+        hashes = [hashlib.blake2b(sample_id.encode(), digest_size=16, key=order_key).digest() for sample_id in ids]
+    except UnicodeEncodeError:
+        raise DataError("an id cannot be written as UTF-8", where=where, fix="clean the id column") from None
+    return sorted(range(len(ids)), key=hashes.__getitem__)
+
+
+def check_elements(message: bytes, count: int, where: str) -> None:
+    """Compares the length of a received chunk with the number of elements that it must have.
+
+    Args:
+        message: the chunk as received.
+        count: elements that the declared rows give it.
+        where: kind, peer and dataset, for errors.
+
+    Raises:
+        AlignmentError: it holds fewer, more or incomplete elements.
+    """
+    if len(message) != count * ELEMENT_BYTES:
+        raise AlignmentError(
+            "a message of the wrong size",
+            where=where,
+            expected=f"{count} elements of {ELEMENT_BYTES} bytes",
+            received=f"{len(message)} bytes",
+        )
+
+
+def encrypt_setup(key: bytes, ids: list[str]) -> bytes:
+    """Encrypts a chunk of a feature party's ids.
+
+    Args:
+        key: as `new_server_key` made it.
+        ids: ids of the chunk.
+
+    Returns:
+        As many elements, in ascending order.
+    """
+    server = psi.server.CreateFromKey(key, _REVEAL)
+    setup = server.CreateSetupMessage(_UNUSED_FALSE_POSITIVE_RATE, len(ids), ids, psi.DataStructure.RAW)
+    return _join(setup.raw.encrypted_elements, len(ids))
+
+
+def encrypt_request(key: bytes, ids: list[str]) -> bytes:
+    """Encrypts a chunk of the label party's ids.
+
+    Args:
+        key: as `new_client_key` made it.
+        ids: ids of the chunk.
+
+    Returns:
+        As many elements, in the order of the ids.
+    """
+    request = psi.client.CreateFromKey(key, _REVEAL).CreateRequest(ids)
+    return _join(request.encrypted_elements, len(ids))
+
+
+def answer_request(key: bytes, request: bytes, where: str) -> bytes:
+    """Encrypts a chunk of the label party's elements once more, with a feature party's key.
+
+    Args:
+        key: as `new_server_key` made it.
+        request: elements, their number already checked.
+        where: kind, peer and dataset, for errors.
+
+    Returns:
+        As many elements, in the order of the request.
+
+    Raises:
+        AlignmentError: an element is no point of the curve.
+    """
+    elements = _split(request)
+    server = psi.server.CreateFromKey(key, _REVEAL)
+    try:
+        response = server.ProcessRequest(psi.Request(reveal_intersection=_REVEAL, encrypted_elements=elements))
+    except RuntimeError:
+        raise _no_point(where) from None
+    return _join(response.encrypted_elements, len(elements))
+
+
+def intersect(key: bytes, setup: bytes, response: bytes, where: str) -> list[int]:
+    """Finds which elements of a response are among a feature party's.
+
+    Args:
+        key: as `new_client_key` made it.
+        setup: all elements of the feature party, in ascending order.
+        response: elements that answer consecutive requests.
+        where: kind, peer and dataset, for errors.
+
+    Returns:
+        Positions in the response, in ascending order.
+
+    Raises:
+        AlignmentError: an element is no point of the curve.
+    """
+    server_setup = psi.ServerSetup()
+    server_setup.raw.encrypted_elements.extend(_split(setup))
+    client = psi.client.CreateFromKey(key, _REVEAL)
+    try:
+        return sorted(client.GetIntersection(server_setup, psi.Response(encrypted_elements=_split(response))))
+    except RuntimeError:
+        raise _no_point(where) from None
+
+
+def _split(elements: bytes) -> list[bytes]:
+    return [elements[start : start + ELEMENT_BYTES] for start in range(0, len(elements), ELEMENT_BYTES)]
+
+
+def _join(elements: Sequence[bytes], count: int) -> bytes:
+    message = b"".join(elements)
+    if len(message) != count * ELEMENT_BYTES:
+        raise InternalError("the PSI library returned another number of elements than it was given")
+    return message
+
+
+def _no_point(where: str) -> AlignmentError:
+    return AlignmentError("an element that is no point of the curve", where=where)

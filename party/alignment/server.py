@@ -1,0 +1,68 @@
+"""A feature party's half of a private set intersection with the label party over one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Incoming, Outgoing, chunk_count, rows_of_chunk
+from party.alignment.pool import WorkerPool
+from party.alignment.psi import answer_request, check_elements, encrypt_setup, hidden_order, new_server_key
+
+
+class PsiServer:
+    """Sends its own encrypted ids and answers as many of the peer's as the peer declared; learns nothing.
+
+    Args:
+        peer: name of the label party.
+        dataset: name of the dataset.
+        ids: own ids by row, unique.
+        peer_rows: rows that the peer declared.
+        chunk_rows: ids of one message.
+        pool: workers.
+    """
+
+    def __init__(
+        self, *, peer: str, dataset: str, ids: Sequence[str], peer_rows: int, chunk_rows: int, pool: WorkerPool
+    ) -> None:
+        where = f"dataset {dataset}, peer {peer}"
+        self._peer_rows = peer_rows
+        self._chunk_rows = chunk_rows
+        self._pool = pool
+        self._key = new_server_key()
+        order = iter(hidden_order(self._key, ids, where))
+        total = chunk_count(len(ids), chunk_rows)
+        self.setup = Outgoing(
+            total,
+            f"PSI setup, {where}",
+            (
+                pool.submit(encrypt_setup, self._key, [ids[row] for row in islice(order, chunk_rows)])
+                for _ in range(total)
+            ),
+            CHUNKS_AHEAD_PER_WORKER * pool.workers,
+        )
+        requests = chunk_count(peer_rows, chunk_rows)
+        self._request_messages = Incoming(requests, f"PSI request, {where}")
+        self.responses = Outgoing(requests, f"PSI response, {where}")
+
+    def take_request(self, index: int, message: bytes) -> None:
+        """Takes a chunk of the peer's encrypted ids, and starts to answer it.
+
+        Args:
+            index: of the request; its answer has the same.
+            message: its elements.
+
+        Raises:
+            AlignmentError: the request is one too many or has the wrong size.
+            SessionError: the request is out of order.
+        """
+        where = self._request_messages.where
+        self._request_messages.expect(index)
+        check_elements(message, rows_of_chunk(self._peer_rows, self._chunk_rows, index), where)
+        self.responses.add(self._pool.submit(answer_request, self._key, message, where))
+        self._request_messages.advance()
+
+    def close(self) -> None:
+        """Drops what is still queued."""
+        self.setup.close()
+        self.responses.close()

@@ -1,0 +1,64 @@
+"""`party check`: configuration, certificate and data, read without serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as TextTable
+
+from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.data.labels import read_labels
+from party.data.summary import label_balance, summarise
+from party.runtime.tables import Tables
+from party.security.certificates import Usage, own_identity
+from party.security.clock import utc_now
+from party.security.trust import load_trusted
+
+
+def print_check(path: Path) -> None:
+    """Reads everything that `party serve` would read, and prints what it amounts to.
+
+    Args:
+        path: the party's YAML file.
+
+    Raises:
+        SplitError: whatever of these `party serve` would stop at.
+    """
+    configuration = load_party_configuration(path)
+    console = Console(highlight=False, soft_wrap=True)
+    _print_identity(configuration, console)
+    tables = Tables(configuration)
+    for dataset in tables.datasets:
+        _print_dataset(configuration, tables, dataset, console)
+
+
+def _print_identity(configuration: PartyConfiguration, console: Console) -> None:
+    tls = configuration.tls
+    certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
+    identity = own_identity(configuration.party, certificate, key, Usage.PARTY, utc_now())
+    load_trusted([*configuration.peers, *configuration.coordinators], configuration.folder)
+    role = "label party" if configuration.holds_labels else "feature party"
+    expiry = identity.chain[0].not_valid_after_utc
+    console.print(f"party {configuration.party} ({role})")
+    console.print(f"certificate name {identity.name}, expires {expiry:%Y-%m-%d %H:%M} UTC")
+    console.print(f"peers: {', '.join(peer.name for peer in configuration.peers)}")
+    console.print(f"coordinators: {', '.join(one.name for one in configuration.coordinators)}")
+    if configuration.pinned_secret is not None:
+        console.print("warning: pinned_secret is for tests and demonstrations: weights can be guessed by its holders")
+
+
+def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
+    table = tables.table(dataset)
+    data = configuration.data
+    text = TextTable(title=f"{dataset}: {table.path.name}, {table.rows:,} rows", title_justify="left")
+    for column in ("feature", "type"):
+        text.add_column(column)
+    for column in ("vocabulary size", "missing"):
+        text.add_column(column, justify="right")
+    for summary in summarise(configuration.party, data, table):
+        text.add_row(summary.name, summary.kind, f"{summary.size:,}", f"{summary.missing:,}")
+    console.print(text)
+    if data.label is not None and dataset not in data.label.unlabelled:
+        labels = read_labels(configuration.party, data.label, table.columns[data.label.parts[0]], table.path.name)
+        console.print(f"label {data.label.rule}: {100 * label_balance(labels):.1f} % positive")

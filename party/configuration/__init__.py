@@ -1,0 +1,1 @@
+"""Strictly validated configuration files: unknown keys are errors."""

@@ -1,0 +1,201 @@
+"""The configuration file of a party."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from party.configuration.features import DataSection
+from party.configuration.sections import Address, KnownName, Name, TlsSection
+from party.configuration.strict import StrictModel, load
+
+DEFAULT_EMBEDDING_DIMENSION = 16
+DEFAULT_BASE_UNITS = (256, 32)
+DEFAULT_FUSE_UNITS = (256, 256, 32)
+
+Activation = Literal[
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid", "linear"
+]
+Units = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
+
+
+class DeepFMModel(StrictModel):
+    """The DeepFM base model over a party's features.
+
+    Attributes:
+        embedding_dimension: width of a feature's factors; equal at every party.
+        units: widths of the dense layers below the cut.
+        activation: of those layers, by Keras name.
+        dropout: share of units dropped after each of them in training.
+        embedding_l2: L2 regularisation of the factors, weight of the squared sum.
+    """
+
+    kind: Literal["deepfm"] = "deepfm"
+    embedding_dimension: int = Field(default=DEFAULT_EMBEDDING_DIMENSION, ge=1)
+    units: Units = DEFAULT_BASE_UNITS
+    activation: Activation = "relu"
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    embedding_l2: float = Field(default=0.0, ge=0.0, allow_inf_nan=False, strict=False)
+
+    @field_validator("units")
+    @classmethod
+    def _some_units(cls, units: tuple[int, ...]) -> tuple[int, ...]:
+        if not units:
+            raise ValueError("needs at least one width: the last one is what crosses the cut")
+        return units
+
+
+class DeepFMFuse(StrictModel):
+    """The DeepFM fuse model at the label party.
+
+    Attributes:
+        units: widths of the dense layers above the cut.
+        activation: of those layers, by Keras name.
+        dropout: share of units dropped after each of them in training.
+    """
+
+    kind: Literal["deepfm"] = "deepfm"
+    units: Units = DEFAULT_FUSE_UNITS
+    activation: Activation = "relu"
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+
+
+class PolicySection(StrictModel):
+    """What this party's owner allows others to ask for.
+
+    Attributes:
+        minimum_batch: fewest rows in any batch of training, the last of an epoch included.
+        minimum_metric_rows: fewest rows behind any metric that the coordinator is told.
+        maximum_epochs: most epochs of one run.
+        minimum_intersection: fewest rows in common that an alignment may end with.
+        maximum_peer_rows: most rows that a peer may bring to an alignment.
+        allowed_aggregations: how hiddens may meet those of other parties.
+        inference_datasets: datasets that may be evaluated and predicted; all where absent.
+        allow_predict: whether predictions may be written at the label party.
+        peer_sets: sets of peers that a run may have; only all of `peers` where absent.
+    """
+
+    minimum_batch: int = Field(default=1, ge=1)
+    minimum_metric_rows: int = Field(default=32, ge=1)
+    maximum_epochs: int = Field(default=1000, ge=1)
+    minimum_intersection: int = Field(default=1, ge=1)
+    maximum_peer_rows: int = Field(default=100_000_000, ge=1)
+    allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
+        default=("concat", "sum"), min_length=1, strict=False
+    )
+    inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
+    allow_predict: bool = True
+    peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
+
+
+class ThreadsSection(StrictModel):
+    """Threads of TensorFlow; part of what decides equality of bits.
+
+    Attributes:
+        intra_operation: threads inside one operation; 0 leaves it to TensorFlow.
+        inter_operation: operations at the same time; 0 leaves it to TensorFlow.
+    """
+
+    intra_operation: int = Field(default=1, ge=0)
+    inter_operation: int = Field(default=1, ge=0)
+
+
+class PartyConfiguration(StrictModel):
+    """One party's file, validated; paths in it are relative to `folder`.
+
+    Attributes:
+        party: own name, equal to the certificate's only DNS name.
+        listen: address and port to serve on.
+        label_party: name of the party with the labels, this one or a peer.
+        peers: the other parties.
+        coordinators: who may drive runs.
+        tls: own certificate and key.
+        state: folder of the party's own records, alignments and models.
+        data: files, features, labels.
+        model: the base model; absent at a label party without features.
+        fuse: the fuse model, at the label party.
+        policy: what the owner allows.
+        threads: of TensorFlow.
+        pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
+        insecure: no TLS, loopback only.
+        log_level: of the party's log on standard error.
+    """
+
+    party: Name
+    listen: Address
+    label_party: Name
+    peers: tuple[KnownName, ...] = Field(min_length=1, strict=False)
+    coordinators: tuple[KnownName, ...] = Field(min_length=1, strict=False)
+    tls: TlsSection
+    state: str
+    data: DataSection
+    model: DeepFMModel | None = None
+    fuse: DeepFMFuse | None = None
+    policy: PolicySection = PolicySection()
+    threads: ThreadsSection = ThreadsSection()
+    pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
+    insecure: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    folder: Path = Field(default=Path(), exclude=True, strict=False)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        peers = [peer.name for peer in self.peers]
+        names = [self.party, *peers, *(coordinator.name for coordinator in self.coordinators)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"names used twice among party, peers and coordinators: {', '.join(twice)}")
+        if self.label_party != self.party and self.label_party not in peers:
+            raise ValueError("label_party must be this party or one of peers")
+        if self.holds_labels and self.data.label is None:
+            raise ValueError("the label party needs data.label")
+        if not self.holds_labels and (self.data.label is not None or self.fuse is not None):
+            raise ValueError("data.label and fuse belong to the label party only")
+        if not self.holds_labels and not self.data.features:
+            raise ValueError("a feature party needs data.features")
+        if self.model is not None and not self.data.features:
+            raise ValueError("model needs data.features")
+        for allowed in self.policy.inference_datasets or ():
+            if allowed not in self.data.datasets:
+                raise ValueError(f"policy.inference_datasets names {allowed}, which is not in data.datasets")
+        return self
+
+    @property
+    def holds_labels(self) -> bool:
+        """Whether this party is the label party."""
+        return self.party == self.label_party
+
+    @property
+    def base_model(self) -> DeepFMModel | None:
+        """The base model's section, with defaults; None without features."""
+        if not self.data.features:
+            return None
+        return self.model or DeepFMModel()
+
+    @property
+    def fuse_model(self) -> DeepFMFuse | None:
+        """The fuse model's section, with defaults; None at a feature party."""
+        if not self.holds_labels:
+            return None
+        return self.fuse or DeepFMFuse()
+
+    def path(self, relative: str) -> Path:
+        """A path of the file, made absolute by the file's own folder."""
+        return (self.folder / relative).resolve()
+
+
+def load_party_configuration(path: Path) -> PartyConfiguration:
+    """Reads and validates a party's configuration file.
+
+    Args:
+        path: the YAML file.
+
+    Returns:
+        The configuration, its paths relative to the file's folder.
+
+    Raises:
+        ConfigurationError: the file or a key of it cannot be used.
+    """
+    return load(PartyConfiguration, path)

@@ -1,0 +1,128 @@
+"""What the parties of a run agree on: the one byte string that Open carries and every party signs."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from party.configuration.sections import Name
+from party.configuration.strict import DATASET_PATTERN, StrictModel, validate
+from party.errors import ConfigurationError
+
+MAXIMUM_CONFIGURATION_BYTES = 256 * 1024
+MAXIMUM_BATCH = 1 << 20
+
+DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
+
+
+class OptimizerSection(StrictModel):
+    """The optimizer that every party applies to its own weights.
+
+    Attributes:
+        name: of the Keras optimizer.
+        learning_rate: its step size.
+    """
+
+    name: Literal["adam", "sgd", "adagrad", "rmsprop"] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0.0, allow_inf_nan=False, strict=False)
+
+
+class TrainingSection(StrictModel):
+    """The training parameters that a coordinator chooses.
+
+    Attributes:
+        dataset: name of the dataset to train on.
+        validation_fraction: share of its rows held out by the seed.
+        seed: of the order of rows and of the held-out rows; weights have secrets of their own besides.
+        epochs: passes over the training rows.
+        batch_size: rows of a step.
+        remainder: what becomes of an epoch's last, smaller batch.
+        evaluation_batch_size: rows of a batch outside of training.
+        maximum_steps: stop after so many steps; no limit where absent.
+        optimizer: of every party.
+    """
+
+    dataset: DatasetName = "train"
+    validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0, strict=False)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=128, ge=1, le=MAXIMUM_BATCH)
+    remainder: Literal["keep", "drop"] = "keep"
+    evaluation_batch_size: int = Field(default=4096, ge=1, le=MAXIMUM_BATCH)
+    maximum_steps: int | None = Field(default=None, ge=0)
+    optimizer: OptimizerSection = OptimizerSection()
+
+
+class AlignmentSection(StrictModel):
+    """How ids are aligned.
+
+    Attributes:
+        datasets: names of the datasets to align.
+        chunk_rows: ids of one message: bounds memory, moves the progress bar.
+    """
+
+    datasets: Annotated[tuple[DatasetName, ...], Field(min_length=1, strict=False)] = ("train",)
+    chunk_rows: int = Field(default=8192, ge=64, le=500_000)
+
+
+class RunConfiguration(StrictModel):
+    """The run configuration: everything shared, nothing secret, no code.
+
+    Attributes:
+        parties: names of all parties, ascending.
+        label_party: one of them.
+        alignment: which datasets are aligned, and how.
+        training: the training parameters.
+    """
+
+    parties: Annotated[tuple[Name, ...], Field(min_length=2, strict=False)]
+    label_party: Name
+    alignment: AlignmentSection = AlignmentSection()
+    training: TrainingSection = TrainingSection()
+
+    @field_validator("parties")
+    @classmethod
+    def _sorted(cls, parties: tuple[str, ...]) -> tuple[str, ...]:
+        if list(parties) != sorted(set(parties)):
+            raise ValueError("parties must be sorted, each once")
+        return parties
+
+    @model_validator(mode="after")
+    def _label_party_takes_part(self) -> Self:
+        if self.label_party not in self.parties:
+            raise ValueError("label_party must be one of the parties")
+        return self
+
+    @property
+    def feature_parties(self) -> tuple[str, ...]:
+        """All parties but the label party, ascending."""
+        return tuple(name for name in self.parties if name != self.label_party)
+
+    def to_bytes(self) -> bytes:
+        """The configuration as the byte string that is sent, hashed and signed."""
+        content = self.model_dump(mode="json")
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def run_configuration_from_bytes(data: bytes) -> RunConfiguration:
+    """Parses a received run configuration strictly.
+
+    Args:
+        data: JSON as `RunConfiguration.to_bytes` makes it, at most 256 KiB.
+
+    Returns:
+        The validated configuration.
+
+    Raises:
+        ConfigurationError: it is too long, no JSON, has unknown keys or bad values.
+    """
+    where = "run configuration"
+    if len(data) > MAXIMUM_CONFIGURATION_BYTES:
+        raise ConfigurationError("is too long", where=where, expected=f"at most {MAXIMUM_CONFIGURATION_BYTES} bytes")
+    try:
+        content: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ConfigurationError("is no JSON", where=where) from None
+    return validate(RunConfiguration, content, where)

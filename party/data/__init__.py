@@ -1,0 +1,1 @@
+"""From the columns of a CSV file to integer and float arrays."""

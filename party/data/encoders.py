@@ -1,0 +1,189 @@
+"""From columns of text to index and value arrays, once, at load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from party.configuration.features import (
+    AnyFeature,
+    HashFeature,
+    IntegerBucketsFeature,
+    MultiHotFeature,
+    NumericFeature,
+    VocabularyFeature,
+)
+from party.configuration.strict import StrictModel
+from party.data.kinds.cells import Cells, read_cells
+from party.data.kinds.hash_buckets import HashEncoder
+from party.data.kinds.integer_buckets import IntegerBucketsEncoder
+from party.data.kinds.multi_hot import MultiHotEncoder
+from party.data.kinds.numeric import NumericEncoder
+from party.data.kinds.vocabulary import VocabularyEncoder
+from party.errors import StorageError
+
+AnyEncoder = Annotated[
+    HashEncoder | VocabularyEncoder | IntegerBucketsEncoder | NumericEncoder | MultiHotEncoder,
+    Field(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedFeature:
+    """One feature of every row, ready for an embedding lookup weighted by values.
+
+    Attributes:
+        name: of the feature.
+        kind: of the feature, as in the configuration.
+        indices: embedding rows, int32, shape (rows, width).
+        values: their weights, float32, shape (rows, width); 0 where the index is padding.
+        size: embedding rows that the feature needs; every index is below it.
+    """
+
+    name: str
+    kind: str
+    indices: NDArray[np.int32] = field(repr=False)
+    values: NDArray[np.float32] = field(repr=False)
+    size: int
+
+
+class Encoders(StrictModel):
+    """The encoders of a party's features, in the order of the configuration, fitted on its training rows.
+
+    Attributes:
+        version: of the stored form.
+        party: own name, for errors.
+        encoders: one per feature.
+    """
+
+    version: Literal[1] = 1
+    party: str
+    encoders: tuple[AnyEncoder, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Embedding rows of each feature."""
+        return tuple(encoder.size for encoder in self.encoders)
+
+    def encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
+        """Encodes rows; each depends on its own cells alone.
+
+        Args:
+            frame: text columns, among them the features'.
+            source: file that they came from, for errors.
+
+        Returns:
+            One encoded feature per feature, in the order of the configuration.
+
+        Raises:
+            DataError: a cell is malformed, too far from the others or has too many values.
+        """
+        return tuple(_expand(encoder, _cells(encoder.feature, frame, self.party, source)) for encoder in self.encoders)
+
+    def missing_rows(self, frame: pd.DataFrame, source: str) -> tuple[int, ...]:
+        """Counts the rows in which each feature is missing, cells that its configuration treats so included.
+
+        Args:
+            frame: text columns, among them the features'.
+            source: file that they came from, for errors.
+
+        Returns:
+            One count per feature, in the order of the configuration.
+
+        Raises:
+            DataError: a cell of a numeric feature is malformed.
+        """
+        columns = [(one, _cells(one.feature, frame, self.party, source)) for one in self.encoders]
+        return tuple(cells.row_count(encoder.missing(cells)) for encoder, cells in columns)
+
+    def to_json(self) -> str:
+        """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
+        return self.model_dump_json()
+
+
+def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFrame, source: str) -> Encoders:
+    """Fits one encoder per feature on the training rows; their order does not matter.
+
+    Args:
+        party: own name, for errors.
+        features: as the configuration lists them.
+        training: text columns, among them the features'.
+        source: file that they came from, for errors.
+
+    Returns:
+        The fitted encoders.
+
+    Raises:
+        DataError: a cell is malformed, too far from the others or has too many values.
+    """
+    return Encoders(
+        party=party,
+        encoders=tuple(_fit(feature, _cells(feature, training, party, source)) for feature in features),
+    )
+
+
+def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
+    """Restores fitted encoders.
+
+    Args:
+        text: what `Encoders.to_json` returned.
+        features: as the configuration lists them now.
+
+    Returns:
+        Encoders that encode exactly like the stored ones.
+
+    Raises:
+        StorageError: the text is damaged, or was fitted for features that differ from the configuration's.
+    """
+    where = "fitted encoders"
+    try:
+        encoders = Encoders.model_validate_json(text)
+    except ValidationError as error:
+        received = f"{error.error_count()} problems"
+        raise StorageError("cannot be read", where=where, received=received, fix="fit them again") from None
+    stored = [encoder.feature for encoder in encoders.encoders]
+    differing = [mine.key for mine, theirs in zip(features, stored, strict=False) if mine != theirs]
+    if len(stored) != len(features) or differing:
+        raise StorageError(
+            "do not fit data.features",
+            where=where,
+            expected=f"{len(features)} features as configured",
+            received=f"{len(stored)} features, differing in {', '.join(differing) or 'number'}",
+            fix="restore the configuration or train anew",
+        )
+    return encoders
+
+
+def _cells(feature: AnyFeature, frame: pd.DataFrame, party: str, source: str) -> Cells:
+    return read_cells(frame[feature.column], feature.missing, f"{party}: {source}: column {feature.column}")
+
+
+def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
+    match feature:
+        case HashFeature():
+            return HashEncoder(feature=feature)
+        case VocabularyFeature():
+            return VocabularyEncoder.fit(feature, cells)
+        case IntegerBucketsFeature():
+            return IntegerBucketsEncoder(feature=feature)
+        case NumericFeature():
+            return NumericEncoder.fit(feature, cells)
+        case MultiHotFeature():
+            return MultiHotEncoder.fit(feature, cells)
+
+
+def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
+    encoding = encoder.encode(cells)
+    return EncodedFeature(
+        name=encoder.feature.key,
+        kind=encoder.kind,
+        indices=encoding.indices[cells.codes],
+        values=encoding.values[cells.codes],
+        size=encoder.size,
+    )

@@ -1,0 +1,147 @@
+"""A column as its distinct texts, so that each of them is encoded once, and what every encoder has in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from party.configuration.features import Feature, Malformed
+from party.configuration.strict import StrictModel
+from party.errors import DataError
+
+# Stricter than float(), which also takes 1_000, nan, inf and the digits of other scripts.
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of one column.
+
+    Attributes:
+        codes: for each row the position of its text in `texts`, int64, shape (rows,).
+        texts: the distinct texts.
+        missing: whether a text counts as missing, bool, shape (distinct texts,).
+        where: party, file and column, for errors.
+    """
+
+    codes: NDArray[np.int64]
+    texts: Sequence[str]
+    missing: NDArray[np.bool_]
+    where: str
+
+    def row_count(self, chosen: NDArray[np.bool_]) -> int:
+        """Number of rows whose text is among the chosen ones, a mask over `texts`."""
+        return int(np.count_nonzero(chosen[self.codes]))
+
+    def counts(self) -> NDArray[np.int64]:
+        """Number of rows of each text, int64, shape (distinct texts,)."""
+        return np.bincount(self.codes, minlength=len(self.texts))
+
+
+def read_cells(column: pd.Series[str], missing: Sequence[str], where: str) -> Cells:
+    """Finds the distinct texts of a column.
+
+    Args:
+        column: text, shape (rows,).
+        missing: texts that count as missing besides the empty one.
+        where: party, file and column, for errors.
+
+    Returns:
+        The cells; texts are in no order that anything may depend on.
+    """
+    codes, distinct = pd.factorize(column, use_na_sentinel=False)
+    texts = pd.Index(distinct).tolist()
+    absent = {"", *missing}
+    return Cells(
+        codes=codes.astype(np.int64, copy=False),
+        texts=texts,
+        missing=np.fromiter((text in absent for text in texts), dtype=np.bool_, count=len(texts)),
+        where=where,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """What a feature's distinct texts became.
+
+    Attributes:
+        indices: embedding rows, int32, shape (distinct texts, width).
+        values: their weights, float32, shape (distinct texts, width).
+    """
+
+    indices: NDArray[np.int32]
+    values: NDArray[np.float32]
+
+
+class Encoder(StrictModel, ABC):
+    """A feature with everything that was fitted on training rows; also the form in which that is stored."""
+
+    feature: Feature
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Embedding rows that the feature needs."""
+
+    @abstractmethod
+    def encode(self, cells: Cells) -> Encoding:
+        """Encodes each distinct text of a column."""
+
+    def missing(self, cells: Cells) -> NDArray[np.bool_]:
+        """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
+        return cells.missing
+
+
+def one_index(indices: NDArray[np.int32]) -> Encoding:
+    """The encoding of a feature with one active index in every row.
+
+    Args:
+        indices: int32, shape (distinct texts,).
+
+    Returns:
+        Width 1, every value 1.
+    """
+    column = indices.reshape(-1, 1)
+    return Encoding(column, np.ones(column.shape, np.float32))
+
+
+def utf8_sorted(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts by their UTF-8 bytes: an order that no locale or library changes."""
+    return tuple(sorted(texts, key=str.encode))
+
+
+def parse_number(text: str) -> float:
+    """The finite number that a text is in decimal notation, spaces around it allowed; NaN for any other text."""
+    if _NUMBER.fullmatch(text) is None:
+        return math.nan
+    number = float(text)
+    return number if math.isfinite(number) else math.nan
+
+
+def refuse_malformed(cells: Cells, malformed: NDArray[np.bool_], treatment: Malformed, expected: str) -> None:
+    """Stops at malformed cells unless the feature's owner chose to count them as missing.
+
+    Args:
+        cells: the column.
+        malformed: mask over the distinct texts.
+        treatment: what the feature's configuration says.
+        expected: what a cell should have been, for the error.
+
+    Raises:
+        DataError: a cell is malformed and the treatment is `error`; the text counts the rows.
+    """
+    if treatment == "error" and malformed.any():
+        raise DataError(
+            "malformed cells",
+            where=cells.where,
+            expected=expected,
+            received=f"{cells.row_count(malformed)} rows with something else",
+            fix="correct the file, list the texts under missing, or set malformed: missing",
+        )

@@ -1,0 +1,51 @@
+"""Whole numbers put into buckets."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from party.configuration.features import IntegerBucketsFeature
+from party.data.kinds.cells import Cells, Encoder, Encoding, one_index, refuse_malformed
+
+# Zeros after the point are still a whole number: many tools write 3.0 once a column has had an empty cell.
+_INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*", re.ASCII)
+# Beyond this a text is no quantity, and Python itself refuses to convert very long ones.
+_MAXIMUM_CHARACTERS = 100
+
+
+class IntegerBucketsEncoder(Encoder):
+    """Index 0 is missing, 1 is below the first boundary, 2 from the first boundary on, and so on."""
+
+    kind: Literal["integer_buckets"] = "integer_buckets"
+    feature: IntegerBucketsFeature
+
+    @property
+    def size(self) -> int:
+        """Embedding rows that the feature needs."""
+        return len(self.feature.boundaries) + 2
+
+    def encode(self, cells: Cells) -> Encoding:
+        """Encodes each distinct text of a column."""
+        indices = self._indices(cells)
+        malformed = (indices == 0) & ~cells.missing
+        refuse_malformed(cells, malformed, self.feature.malformed, expected="whole numbers")
+        return one_index(indices)
+
+    def missing(self, cells: Cells) -> NDArray[np.bool_]:
+        """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
+        return np.equal(self._indices(cells), 0)
+
+    def _indices(self, cells: Cells) -> NDArray[np.int32]:
+        """Index of each distinct text; 0 for missing and malformed ones."""
+        indices = np.fromiter((self._index(text) for text in cells.texts), dtype=np.int32, count=len(cells.texts))
+        indices[cells.missing] = 0
+        return indices
+
+    def _index(self, text: str) -> int:
+        match = _INTEGER.fullmatch(text) if len(text) <= _MAXIMUM_CHARACTERS else None
+        return 0 if match is None else 1 + bisect_right(self.feature.boundaries, int(match[1]))

@@ -1,0 +1,64 @@
+"""What a party's data amounts to, for its owner's eyes: counts and sizes, no values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from party.configuration.features import DataSection
+from party.data.encoders import fit_encoders
+from party.data.table import Table
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One feature as a table's rows would have it.
+
+    Attributes:
+        name: of the feature.
+        kind: of the feature.
+        size: embedding rows that it needs.
+        missing: rows in which it is missing.
+    """
+
+    name: str
+    kind: str
+    size: int
+    missing: int
+
+
+def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:
+    """Fits and applies the encoders to all rows of a table, which finds whatever training would stumble over.
+
+    Args:
+        party: own name, for errors.
+        data: the party's data section.
+        table: one dataset, with the features' columns.
+
+    Returns:
+        One summary per feature, in the order of the configuration.
+
+    Raises:
+        DataError: a cell is malformed, too far from the others or has too many values.
+    """
+    source = table.path.name
+    encoders = fit_encoders(party, data.features, table.columns, source)
+    missing = encoders.missing_rows(table.columns, source)
+    return tuple(
+        ColumnSummary(feature.name, feature.kind, feature.size, count)
+        for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
+    )
+
+
+def label_balance(labels: NDArray[np.float32]) -> float:
+    """Share of the positive class.
+
+    Args:
+        labels: 0 or 1, float32, shape (rows,), at least one row.
+
+    Returns:
+        From 0 to 1.
+    """
+    return float(labels.mean(dtype=np.float64))

@@ -1,0 +1,1 @@
+"""The mathematics of base and fuse models; the only folder that imports TensorFlow."""

@@ -1,0 +1,81 @@
+"""Initial weights drawn from a party's own secret.
+
+With initial weights that others can guess, whole rows can be read off the
+first hidden; a Keras seed has 32 bits, which can be searched. So the values
+that a Keras initializer would draw are drawn here, from a 128-bit key.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from party.errors import ModelError
+
+SEED_STATE = "seed_generator_state"
+TRUNCATION = 2.0  # deviations at which Keras cuts a truncated normal
+TRUNCATION_CORRECTION = 0.87962566103423978  # deviation of a unit normal cut there
+
+
+def draw_initial_weights(model: keras.Model, generator: np.random.Generator) -> None:
+    """Sets every weight of a model afresh by its own initializer.
+
+    Args:
+        model: a built model; its seed generators' states are drawn too.
+        generator: the source of randomness, from a secret of the party.
+
+    Raises:
+        ModelError: a weight has an initializer that cannot be drawn from a generator.
+    """
+    for layer in model.layers:
+        for weight in layer.trainable_weights:
+            initializer = getattr(layer, f"{weight.name}_initializer", None)
+            weight.assign(_draw(initializer, weight, generator))
+    for state in model.non_trainable_variables:
+        if state.name == SEED_STATE:
+            state.assign(generator.integers(0, 2**32, size=state.shape, dtype=np.uint32))
+
+
+def _draw(initializer: object, weight: keras.Variable, generator: np.random.Generator) -> npt.NDArray[np.float32]:
+    shape = tuple(weight.shape)
+    match initializer:
+        case keras.initializers.Zeros() | keras.initializers.Ones() | keras.initializers.Constant():
+            return np.asarray(initializer(shape), np.float32)
+        case keras.initializers.RandomUniform():
+            return generator.uniform(initializer.minval, initializer.maxval, shape).astype(np.float32)
+        case keras.initializers.RandomNormal():
+            return generator.normal(initializer.mean, initializer.stddev, shape).astype(np.float32)
+        case keras.initializers.VarianceScaling():
+            return _variance_scaling(initializer, shape, generator)
+    raise ModelError(
+        f"initializer {type(initializer).__name__} cannot be drawn from the party's secret",
+        where=f"weight {weight.path}",
+        expected="Zeros, Ones, Constant, RandomUniform, RandomNormal or a VarianceScaling such as GlorotUniform",
+    )
+
+
+def _variance_scaling(
+    initializer: keras.initializers.VarianceScaling, shape: tuple[int, ...], generator: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    fan_in, fan_out = (shape[0], shape[-1]) if len(shape) > 1 else (shape[0], shape[0])
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    variance = initializer.scale / max(1.0, fan)
+    if initializer.distribution == "uniform":
+        limit = math.sqrt(3.0 * variance)
+        return generator.uniform(-limit, limit, shape).astype(np.float32)
+    deviation = math.sqrt(variance)
+    if initializer.distribution == "truncated_normal":
+        return (_truncated_normal(shape, generator) * deviation / TRUNCATION_CORRECTION).astype(np.float32)
+    return generator.normal(0.0, deviation, shape).astype(np.float32)
+
+
+def _truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    values = generator.standard_normal(shape)
+    outside = np.abs(values) > TRUNCATION
+    while outside.any():
+        values[outside] = generator.standard_normal(int(outside.sum()))
+        outside = np.abs(values) > TRUNCATION
+    return values

@@ -1,0 +1,88 @@
+"""Weights and models on disk."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from party.errors import ModelError, StorageError
+from party.security.files import read_private, write_atomically
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
+EMBEDDINGS = "embeddings"
+
+
+def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
+    """The weights of a model under names that say which layer they belong to.
+
+    Args:
+        model: a built model.
+
+    Returns:
+        Variables by `model/layer/weight`; an embedding table by `model/layer`.
+    """
+    return {
+        f"{model.name}/{layer.name}" + ("" if weight.name == EMBEDDINGS else f"/{weight.name}"): weight
+        for layer in model.layers
+        for weight in layer.weights
+    }
+
+
+def save_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
+    """Writes the weights of models into one file.
+
+    Args:
+        path: of the .npz file.
+        models: the models by what they are.
+    """
+    arrays = {name: weight.numpy() for model in models.values() for name, weight in named_weights(model).items()}
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    write_atomically(path, content.getvalue())
+
+
+def load_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
+    """Reads the weights of models.
+
+    Args:
+        path: of the .npz file.
+        models: built as those that were saved.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+        ModelError: a weight is missing or has another shape.
+    """
+    content = read_private(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError):
+        raise StorageError("weights are damaged", where=str(path), fix="train again") from None
+    for model in models.values():
+        for name, weight in named_weights(model).items():
+            if name not in arrays or arrays[name].shape != tuple(weight.shape):
+                received = str(arrays[name].shape) if name in arrays else "nothing"
+                raise ModelError(
+                    f"weight {name} does not fit", where=str(path), expected=str(tuple(weight.shape)), received=received
+                )
+            weight.assign(arrays[name])
+
+
+def save_model(path: Path, model: keras.Model) -> None:
+    """Writes a model in Keras's own format, for its owner's use outside of this software.
+
+    Args:
+        path: of the .keras file.
+        model: built of standard layers.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        model.save(draft)
+        write_atomically(path, draft.read_bytes())

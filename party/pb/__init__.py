@@ -1,0 +1,1 @@
+"""Generated protocol buffer messages and service stubs; never edited by hand."""

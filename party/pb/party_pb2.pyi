@@ -1,0 +1,334 @@
+from party.pb import handshake_pb2 as _handshake_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MESSAGE_KIND_UNSPECIFIED: _ClassVar[MessageKind]
+    MESSAGE_KIND_CONFIRM: _ClassVar[MessageKind]
+    MESSAGE_KIND_HIDDEN: _ClassVar[MessageKind]
+    MESSAGE_KIND_GRADIENT: _ClassVar[MessageKind]
+    MESSAGE_KIND_PSI_SETUP: _ClassVar[MessageKind]
+    MESSAGE_KIND_PSI_REQUEST: _ClassVar[MessageKind]
+    MESSAGE_KIND_PSI_RESPONSE: _ClassVar[MessageKind]
+    MESSAGE_KIND_ALIGNED_DIGESTS: _ClassVar[MessageKind]
+    MESSAGE_KIND_ALIGNMENT_PROOF: _ClassVar[MessageKind]
+MESSAGE_KIND_UNSPECIFIED: MessageKind
+MESSAGE_KIND_CONFIRM: MessageKind
+MESSAGE_KIND_HIDDEN: MessageKind
+MESSAGE_KIND_GRADIENT: MessageKind
+MESSAGE_KIND_PSI_SETUP: MessageKind
+MESSAGE_KIND_PSI_REQUEST: MessageKind
+MESSAGE_KIND_PSI_RESPONSE: MessageKind
+MESSAGE_KIND_ALIGNED_DIGESTS: MessageKind
+MESSAGE_KIND_ALIGNMENT_PROOF: MessageKind
+
+class Envelope(_message.Message):
+    __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    CIPHERTEXT_FIELD_NUMBER: _ClassVar[int]
+    sender: str
+    receiver: str
+    kind: MessageKind
+    dataset: str
+    index: int
+    nonce: bytes
+    ciphertext: bytes
+    def __init__(self, sender: _Optional[str] = ..., receiver: _Optional[str] = ..., kind: _Optional[_Union[MessageKind, str]] = ..., dataset: _Optional[str] = ..., index: _Optional[int] = ..., nonce: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ...) -> None: ...
+
+class SessionReference(_message.Message):
+    __slots__ = ("run_id", "lease")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    lease: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., lease: _Optional[bytes] = ...) -> None: ...
+
+class DescribeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DescribeReply(_message.Message):
+    __slots__ = ("party", "code_version", "protocol", "role", "state", "run_id", "step", "datasets", "features")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    party: str
+    code_version: str
+    protocol: int
+    role: _handshake_pb2.Role
+    state: str
+    run_id: bytes
+    step: int
+    datasets: _containers.RepeatedCompositeFieldContainer[_handshake_pb2.DatasetRows]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class OpenRequest(_message.Message):
+    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    START_STEP_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATION_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    REALIGN_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    purpose: _handshake_pb2.Purpose
+    start_step: int
+    configuration: bytes
+    dataset: str
+    realign: bool
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ...) -> None: ...
+
+class OpenReply(_message.Message):
+    __slots__ = ("hello",)
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    hello: bytes
+    def __init__(self, hello: _Optional[bytes] = ...) -> None: ...
+
+class AgreeRequest(_message.Message):
+    __slots__ = ("session", "hellos")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    HELLOS_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    hellos: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., hellos: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class AgreeReply(_message.Message):
+    __slots__ = ("signature",)
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    signature: _handshake_pb2.HelloSignature
+    def __init__(self, signature: _Optional[_Union[_handshake_pb2.HelloSignature, _Mapping]] = ...) -> None: ...
+
+class AuthenticateRequest(_message.Message):
+    __slots__ = ("session", "signatures")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    signatures: _containers.RepeatedCompositeFieldContainer[_handshake_pb2.HelloSignature]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., signatures: _Optional[_Iterable[_Union[_handshake_pb2.HelloSignature, _Mapping]]] = ...) -> None: ...
+
+class AuthenticateReply(_message.Message):
+    __slots__ = ("confirmations",)
+    CONFIRMATIONS_FIELD_NUMBER: _ClassVar[int]
+    confirmations: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, confirmations: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class ConfirmRequest(_message.Message):
+    __slots__ = ("session", "confirmations")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMATIONS_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    confirmations: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., confirmations: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class ConfirmReply(_message.Message):
+    __slots__ = ("exchanges", "steps", "datasets")
+    EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    exchanges: int
+    steps: int
+    datasets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ProduceRequest(_message.Message):
+    __slots__ = ("session", "kind", "dataset", "receiver", "index")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    RECEIVER_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    kind: MessageKind
+    dataset: str
+    receiver: str
+    index: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., kind: _Optional[_Union[MessageKind, str]] = ..., dataset: _Optional[str] = ..., receiver: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
+
+class ProduceReply(_message.Message):
+    __slots__ = ("envelope", "total")
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    envelope: Envelope
+    total: int
+    def __init__(self, envelope: _Optional[_Union[Envelope, _Mapping]] = ..., total: _Optional[int] = ...) -> None: ...
+
+class ConsumeRequest(_message.Message):
+    __slots__ = ("session", "kind", "dataset", "sender", "index", "envelope")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    kind: MessageKind
+    dataset: str
+    sender: str
+    index: int
+    envelope: Envelope
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., kind: _Optional[_Union[MessageKind, str]] = ..., dataset: _Optional[str] = ..., sender: _Optional[str] = ..., index: _Optional[int] = ..., envelope: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
+
+class ConsumeReply(_message.Message):
+    __slots__ = ("rows_in_common",)
+    ROWS_IN_COMMON_FIELD_NUMBER: _ClassVar[int]
+    rows_in_common: int
+    def __init__(self, rows_in_common: _Optional[int] = ...) -> None: ...
+
+class ForwardRequest(_message.Message):
+    __slots__ = ("session", "position")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    position: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class ForwardReply(_message.Message):
+    __slots__ = ("hidden", "training")
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    hidden: Envelope
+    training: bool
+    def __init__(self, hidden: _Optional[_Union[Envelope, _Mapping]] = ..., training: _Optional[bool] = ...) -> None: ...
+
+class FuseRequest(_message.Message):
+    __slots__ = ("session", "position", "hiddens")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    HIDDENS_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    position: int
+    hiddens: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ..., hiddens: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class FuseReply(_message.Message):
+    __slots__ = ("gradients",)
+    GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    gradients: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, gradients: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class BackwardRequest(_message.Message):
+    __slots__ = ("session", "position", "gradient")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    position: int
+    gradient: Envelope
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ..., gradient: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
+
+class BackwardReply(_message.Message):
+    __slots__ = ("next_hidden",)
+    NEXT_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    next_hidden: Envelope
+    def __init__(self, next_hidden: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
+
+class Metrics(_message.Message):
+    __slots__ = ("rows", "loss", "auc", "precision", "recall")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    AUC_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    loss: float
+    auc: float
+    precision: float
+    recall: float
+    def __init__(self, rows: _Optional[int] = ..., loss: _Optional[float] = ..., auc: _Optional[float] = ..., precision: _Optional[float] = ..., recall: _Optional[float] = ...) -> None: ...
+
+class EpochReport(_message.Message):
+    __slots__ = ("epoch", "train", "validation")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    train: Metrics
+    validation: Metrics
+    def __init__(self, epoch: _Optional[int] = ..., train: _Optional[_Union[Metrics, _Mapping]] = ..., validation: _Optional[_Union[Metrics, _Mapping]] = ...) -> None: ...
+
+class StepReport(_message.Message):
+    __slots__ = ("step", "rows", "loss")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    rows: int
+    loss: float
+    def __init__(self, step: _Optional[int] = ..., rows: _Optional[int] = ..., loss: _Optional[float] = ...) -> None: ...
+
+class Timing(_message.Message):
+    __slots__ = ("activity", "seconds", "count")
+    ACTIVITY_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    activity: str
+    seconds: float
+    count: int
+    def __init__(self, activity: _Optional[str] = ..., seconds: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+
+class ReportRequest(_message.Message):
+    __slots__ = ("session", "steps_seen")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEPS_SEEN_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    steps_seen: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., steps_seen: _Optional[int] = ...) -> None: ...
+
+class ReportReply(_message.Message):
+    __slots__ = ("steps", "running", "epochs", "evaluation", "timings")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[StepReport]
+    running: Metrics
+    epochs: _containers.RepeatedCompositeFieldContainer[EpochReport]
+    evaluation: Metrics
+    timings: _containers.RepeatedCompositeFieldContainer[Timing]
+    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
+
+class FinishRequest(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ...) -> None: ...
+
+class FinishReply(_message.Message):
+    __slots__ = ("lineage", "files", "rows")
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    lineage: bytes
+    files: _containers.RepeatedScalarFieldContainer[str]
+    rows: int
+    def __init__(self, lineage: _Optional[bytes] = ..., files: _Optional[_Iterable[str]] = ..., rows: _Optional[int] = ...) -> None: ...
+
+class CloseRequest(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ...) -> None: ...
+
+class CloseReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

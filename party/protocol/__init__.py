@@ -1,0 +1,1 @@
+"""State machines of a session: no gRPC, no TensorFlow."""

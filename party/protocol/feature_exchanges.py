@@ -1,0 +1,138 @@
+"""A feature party's side of the batches of a session."""
+
+from __future__ import annotations
+
+from party.errors import SessionError
+from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.halves import Base
+from party.protocol.hidden import Tensors
+from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
+from party.protocol.tensors import decode_tensors, encode_tensors
+from party.protocol.timings import Timings
+from party.security.sealing import SealingKeys, Slot
+
+
+class FeatureExchanges:
+    """Sends hiddens, takes gradients, in the one order that the schedule allows.
+
+    Args:
+        party: own name.
+        label_party: where hiddens go and gradients come from.
+        dataset: of the session.
+        schedule: of the session.
+        base: the base model.
+        keys: of the session.
+        timings: where the time of a step is noted.
+    """
+
+    def __init__(
+        self,
+        party: str,
+        label_party: str,
+        dataset: str,
+        schedule: Schedule,
+        base: Base,
+        keys: SealingKeys,
+        timings: Timings,
+    ) -> None:
+        self._party = party
+        self._label_party = label_party
+        self._dataset = dataset
+        self._schedule = schedule
+        self._base = base
+        self._keys = keys
+        self._timings = timings
+        self.position = 0
+        self.awaits_gradient = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether every exchange of the schedule is done."""
+        return self.position == self._schedule.exchanges
+
+    @property
+    def step(self) -> int:
+        """Training steps done so far."""
+        return self._schedule.steps if self.finished else self._schedule.exchange(self.position).step
+
+    def forward(self, position: int) -> Envelope:
+        """The sealed hiddens of a batch.
+
+        Args:
+            position: of the exchange; must be the next one.
+
+        Returns:
+            The envelope for the label party.
+
+        Raises:
+            SessionError: another exchange is due.
+        """
+        if self.awaits_gradient or self.finished or position != self.position:
+            raise self._out_of_order("Forward", position)
+        exchange = self._schedule.exchange(position)
+        training = exchange.activity is Activity.TRAIN
+        with self._timings.measure("base"):
+            rows = self._schedule.rows(exchange)
+            hiddens = self._base.forward(rows) if training else self._base.infer(rows)
+        envelope = self._seal(exchange, hiddens)
+        if training:
+            self.awaits_gradient = True
+        else:
+            self.position += 1
+        return envelope
+
+    def backward(self, position: int, gradient: Envelope) -> Envelope | None:
+        """Updates by the gradients of a batch; computes the next one where it is of training.
+
+        Args:
+            position: of the exchange whose hiddens were sent last.
+            gradient: sealed by the label party.
+
+        Returns:
+            The sealed hiddens of the next training batch, if there is one.
+
+        Raises:
+            SessionError: another exchange is due.
+            SealError, TensorError: the message is not what it should be; nothing has changed.
+        """
+        if not self.awaits_gradient or position != self.position:
+            raise self._out_of_order("Backward", position)
+        exchange = self._schedule.exchange(position)
+        slot = Slot(
+            self._label_party,
+            self._party,
+            MessageKind.MESSAGE_KIND_GRADIENT,
+            self._dataset,
+            position,
+            exchange.rows,
+        )
+        with self._timings.measure("open"):
+            message = self._keys.open(slot, gradient)
+            gradients = decode_tensors(message, self._base.specs, exchange.rows, slot.describe())
+        following = following_training_exchange(self._schedule, position)
+        with self._timings.measure("base"):
+            if following is None:
+                self._base.backward(gradients)
+            else:
+                hiddens = self._base.backward_and_forward(gradients, self._schedule.rows(following))
+        self.position += 1
+        self.awaits_gradient = following is not None
+        return None if following is None else self._seal(following, hiddens)
+
+    def _seal(self, exchange: Exchange, hiddens: Tensors) -> Envelope:
+        with self._timings.measure("seal"):
+            slot = Slot(
+                self._party,
+                self._label_party,
+                MessageKind.MESSAGE_KIND_HIDDEN,
+                self._dataset,
+                exchange.position,
+                exchange.rows,
+            )
+            return self._keys.seal(slot, encode_tensors(hiddens, self._base.specs))
+
+    def _out_of_order(self, call: str, position: int) -> SessionError:
+        due = (
+            "nothing more" if self.finished else f"{'Backward' if self.awaits_gradient else 'Forward'} {self.position}"
+        )
+        return SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")

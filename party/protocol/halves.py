@@ -1,0 +1,41 @@
+"""The two halves of the joined model, as a session sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from party.protocol.hidden import HiddenSpec, LogitsAndLosses, LossAndGradients, Rows, Tensors
+
+
+class Base(Protocol):
+    """What a session needs of a base model."""
+
+    @property
+    def specs(self) -> Sequence[HiddenSpec]:
+        """The hiddens, in the order in which they cross the cut."""
+
+    def infer(self, rows: Rows) -> Tensors:
+        """Hiddens outside of training."""
+
+    def forward(self, rows: Rows) -> Tensors:
+        """Hiddens of a training batch."""
+
+    def backward(self, gradients: Tensors) -> None:
+        """Update by the gradients of the last forward pass."""
+
+    def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
+        """Update, then the hiddens of the next batch."""
+
+
+class Fuse(Protocol):
+    """What a session needs of a fuse model."""
+
+    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LogitsAndLosses:
+        """Logits and losses outside of training."""
+
+    def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+        """Loss and gradients of a training batch."""
+
+    def apply(self) -> None:
+        """Update by the batch that `gradients` saw last."""

@@ -1,0 +1,219 @@
+"""The label party's side of the batches of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+
+import numpy as np
+
+from party.errors import SessionError
+from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.halves import Base, Fuse
+from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
+from party.protocol.metrics import ClassificationMetrics, MetricAccumulator, StepLossRelease
+from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
+from party.protocol.tensors import decode_tensors, encode_tensors
+from party.protocol.timings import Timings
+from party.security.sealing import SealingKeys, Slot
+
+
+class EpochMetrics:
+    """What an epoch came to: metrics of training and, where rows are held out, of validation."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.train: ClassificationMetrics | None = None
+        self.validation: ClassificationMetrics | None = None
+
+
+class LabelExchanges:
+    """Takes hiddens, sends gradients, keeps the metrics.
+
+    Args:
+        party: own name.
+        dataset: of the session.
+        schedule: of the session.
+        labels: of all rows in the common order, float32 (rows,).
+        fuse: the fuse model.
+        specs: the hiddens of every feature party.
+        keys: of the session.
+        minimum_metric_rows: fewest rows behind a metric that the coordinator is told.
+        background: runs the own update after the gradients are on their way.
+        timings: where the time of a step is noted.
+        base: the own base model; None without features.
+    """
+
+    def __init__(
+        self,
+        party: str,
+        dataset: str,
+        schedule: Schedule,
+        labels: FloatArray,
+        fuse: Fuse,
+        specs: Mapping[str, Sequence[HiddenSpec]],
+        keys: SealingKeys,
+        minimum_metric_rows: int,
+        background: Executor,
+        timings: Timings,
+        base: Base | None = None,
+    ) -> None:
+        self._party = party
+        self._dataset = dataset
+        self._schedule = schedule
+        self._labels = labels
+        self._fuse = fuse
+        self._specs = {name: specs[name] for name in sorted(specs)}
+        self._keys = keys
+        self._minimum_metric_rows = minimum_metric_rows
+        self._background = background
+        self._timings = timings
+        self._base = base
+        self._own_hiddens: Tensors | None = None
+        self._update: Future[None] | None = None
+        self._pass: MetricAccumulator | None = None
+        self.position = 0
+        self.step_losses = StepLossRelease(minimum_metric_rows)
+        self.epochs: list[EpochMetrics] = []
+        self.inference: MetricAccumulator | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every exchange of the schedule is done."""
+        return self.position == self._schedule.exchanges
+
+    @property
+    def step(self) -> int:
+        """Training steps done so far."""
+        return self._schedule.steps if self.finished else self._schedule.exchange(self.position).step
+
+    def fuse(self, position: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        """Takes the hiddens of a batch; in training, yields the gradients.
+
+        The own update runs after this returns, in the background: nothing that
+        can wait stands between a hidden and its gradient.
+
+        Args:
+            position: of the exchange; must be the next one.
+            envelopes: one of every feature party, in any order.
+
+        Returns:
+            Sealed gradients for every feature party; none outside of training.
+
+        Raises:
+            SessionError: another exchange is due, or a party's message is missing.
+            SealError, TensorError: a message is not what it should be; nothing has changed.
+        """
+        if self.finished or position != self.position:
+            due = "nothing more" if self.finished else f"Fuse {self.position}"
+            raise SessionError("call out of order", where=self._party, expected=due, received=f"Fuse {position}")
+        exchange = self._schedule.exchange(position)
+        with self._timings.measure("open"):
+            hiddens = self._open(exchange, envelopes)
+        self.wait_for_update()
+        if self._pass is None:
+            self._pass = MetricAccumulator(self._schedule.epoch_rows(exchange))
+        rows = self._schedule.rows(exchange)
+        if self._base is not None:
+            hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
+        if exchange.activity is Activity.TRAIN:
+            return self._train(exchange, rows, hiddens)
+        with self._timings.measure("fuse"):
+            result = self._fuse.infer(rows, hiddens)
+        self._pass.add(result.logits, self._labels[rows], float(np.mean(result.losses, dtype=np.float64)))
+        self._end_pass(exchange)
+        self.position += 1
+        return []
+
+    def wait_for_update(self) -> None:
+        """Waits until the own update of the last batch is done; raises its error, now and whenever asked again."""
+        update = self._update
+        if update is not None:
+            with self._timings.measure("wait for own update"):
+                update.result()
+            self._update = None
+
+    def running(self) -> ClassificationMetrics | None:
+        """Metrics of the current training epoch so far; None while they would cover too few rows."""
+        current = self._pass
+        if current is None or self.finished or self._schedule.exchange(self.position).activity is not Activity.TRAIN:
+            return None
+        return current.running(self._minimum_metric_rows)
+
+    def _take_own_hiddens(self, base: Base, exchange: Exchange, rows: Rows) -> Tensors:
+        """Those of a training batch were computed beside the last update; the first of an epoch is computed here."""
+        own, self._own_hiddens = self._own_hiddens, None
+        if own is not None:
+            return own
+        with self._timings.measure("own base"):
+            return base.forward(rows) if exchange.activity is Activity.TRAIN else base.infer(rows)
+
+    def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
+        with self._timings.measure("fuse"):
+            result = self._fuse.gradients(rows, hiddens)
+        with self._timings.measure("seal"):
+            envelopes = [
+                self._keys.seal(
+                    self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
+                    encode_tensors(result.gradients[name], specs),
+                )
+                for name, specs in self._specs.items()
+            ]
+        self.position += 1
+        self._update = self._background.submit(self._finish_step, exchange, rows, result)
+        return envelopes
+
+    def _finish_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
+        with self._timings.measure("own update"):
+            self._fuse.apply()
+            if self._base is not None:
+                self._update_base(self._base, exchange, result.gradients[self._party])
+        if self._pass is None:
+            raise RuntimeError("a training step ended outside of an epoch")
+        self._pass.add(result.logits, self._labels[rows], result.loss)
+        rows_left = self._schedule.epoch_rows(exchange) - exchange.start - exchange.rows
+        self.step_losses.add(exchange.step, exchange.rows, result.loss, rows_left)
+        if not self.step_losses.held_back_rows:
+            self._pass.release()
+        self._end_pass(exchange)
+
+    def _update_base(self, base: Base, exchange: Exchange, gradients: Tensors) -> None:
+        following = following_training_exchange(self._schedule, exchange.position)
+        if following is None:
+            base.backward(gradients)
+        else:
+            self._own_hiddens = base.backward_and_forward(gradients, self._schedule.rows(following))
+
+    def _end_pass(self, exchange: Exchange) -> None:
+        """Closes the books where an exchange is the last of its pass."""
+        if not exchange.last or self._pass is None:
+            return
+        if exchange.activity is Activity.INFER:
+            self.inference, self._pass = self._pass, None
+            return
+        metrics = self._pass.metrics()
+        self._pass = None
+        if exchange.activity is Activity.TRAIN:
+            self.epochs.append(EpochMetrics(exchange.epoch))
+            self.epochs[-1].train = metrics
+        else:
+            self.epochs[-1].validation = metrics
+
+    def _open(self, exchange: Exchange, envelopes: Sequence[Envelope]) -> dict[str, Tensors]:
+        by_sender = {envelope.sender: envelope for envelope in envelopes}
+        if len(envelopes) != len(self._specs) or set(by_sender) != set(self._specs):
+            raise SessionError(
+                "a batch needs the hiddens of every feature party, each once",
+                where=f"{self._party}: exchange {exchange.position}",
+                expected=", ".join(self._specs),
+                received=f"{len(envelopes)} messages",
+            )
+        hiddens = {}
+        for name, specs in self._specs.items():
+            slot = self._slot(exchange, name, self._party, MessageKind.MESSAGE_KIND_HIDDEN)
+            message = self._keys.open(slot, by_sender[name])
+            hiddens[name] = decode_tensors(message, specs, exchange.rows, slot.describe())
+        return hiddens
+
+    def _slot(self, exchange: Exchange, sender: str, receiver: str, kind: MessageKind) -> Slot:
+        return Slot(sender, receiver, kind, self._dataset, exchange.position, exchange.rows)

@@ -1,0 +1,191 @@
+"""Which batch comes when: a pure function of the run configuration and the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from party.configuration.run import TrainingSection
+from party.data.order import epoch_order, hold_out
+from party.errors import ConfigurationError
+from party.protocol.hidden import Rows
+
+
+class Activity(Enum):
+    """What a batch is for."""
+
+    TRAIN = "train"
+    VALIDATE = "validate"
+    INFER = "infer"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One batch on its way through all parties.
+
+    Attributes:
+        position: counts every exchange of a session from 0.
+        activity: what the batch is for.
+        epoch: counts from 0.
+        step: training steps before this exchange, through the whole run.
+        start: first place of the batch in its epoch's order.
+        rows: of the batch.
+        last: whether it is the last of its activity in its epoch.
+    """
+
+    position: int
+    activity: Activity
+    epoch: int
+    step: int
+    start: int
+    rows: int
+    last: bool
+
+
+class TrainingSchedule:
+    """Epochs of training batches, each followed by one pass over the held-out rows.
+
+    Args:
+        training: the run's training parameters.
+        rows: in common, at least one.
+
+    Raises:
+        ConfigurationError: no row is left to train on.
+    """
+
+    def __init__(self, training: TrainingSection, rows: int) -> None:
+        self._training = training
+        self.training_rows, self.held_out_rows = hold_out(training.seed, rows, training.validation_fraction)
+        batches = _batches(len(self.training_rows), training.batch_size)
+        if training.remainder == "drop":
+            batches = len(self.training_rows) // training.batch_size
+        if batches == 0:
+            raise ConfigurationError(
+                "no batch can be filled",
+                where="training",
+                received=f"{len(self.training_rows)} training rows, batch_size {training.batch_size},"
+                f" remainder {training.remainder}",
+                fix="lower batch_size or validation_fraction",
+            )
+        self._epoch_steps = batches
+        self._validation_batches = _batches(len(self.held_out_rows), training.evaluation_batch_size)
+        limit = training.maximum_steps
+        every = batches * training.epochs
+        self.steps = every if limit is None else min(limit, every)
+        self.epochs = _batches(self.steps, batches)
+        self.exchanges = self.steps + self.epochs * self._validation_batches
+        self._order = _CachedOrder(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
+
+    @property
+    def largest_batch(self) -> int:
+        """Rows of the largest batch, of training or not."""
+        training = min(self._training.batch_size, len(self.training_rows))
+        return max(training, min(self._training.evaluation_batch_size, len(self.held_out_rows)))
+
+    @property
+    def smallest_batch(self) -> int:
+        """Rows of the smallest training batch."""
+        if self._training.remainder == "drop" or len(self.training_rows) % self._training.batch_size == 0:
+            return self._training.batch_size
+        return len(self.training_rows) % self._training.batch_size
+
+    @property
+    def smallest_epoch(self) -> int:
+        """Rows that the shortest epoch trains on: the last one, which `maximum_steps` may cut short."""
+        return self._epoch_training_rows(self.epochs - 1) if self.epochs else 0
+
+    def exchange(self, position: int) -> Exchange:
+        """The exchange at a position of 0 to `exchanges` − 1."""
+        epoch, place = divmod(position, self._epoch_steps + self._validation_batches)
+        steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)
+        first_step = epoch * self._epoch_steps
+        if place < steps:
+            start, rows = _slice(place, self._training.batch_size, len(self.training_rows))
+            last = place == steps - 1
+            return Exchange(position, Activity.TRAIN, epoch, first_step + place, start, rows, last)
+        place -= steps
+        start, rows = _slice(place, self._training.evaluation_batch_size, len(self.held_out_rows))
+        last = place == self._validation_batches - 1
+        return Exchange(position, Activity.VALIDATE, epoch, first_step + steps, start, rows, last)
+
+    def rows(self, exchange: Exchange) -> Rows:
+        """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
+        order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self.held_out_rows
+        return order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
+
+    def epoch_rows(self, exchange: Exchange) -> int:
+        """Rows that the exchange's activity covers in its epoch."""
+        if exchange.activity is Activity.VALIDATE:
+            return len(self.held_out_rows)
+        return self._epoch_training_rows(exchange.epoch)
+
+    def _epoch_training_rows(self, epoch: int) -> int:
+        steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)
+        return min(steps * self._training.batch_size, len(self.training_rows))
+
+
+class InferenceSchedule:
+    """One pass over every row, in the common order.
+
+    Args:
+        rows: in common.
+        batch_size: rows of a batch.
+    """
+
+    def __init__(self, rows: int, batch_size: int) -> None:
+        self._rows = rows
+        self._batch_size = batch_size
+        self.exchanges = _batches(rows, batch_size)
+        self.steps = 0
+        self.largest_batch = min(rows, batch_size)
+
+    def exchange(self, position: int) -> Exchange:
+        """The exchange at a position of 0 to `exchanges` − 1."""
+        start, rows = _slice(position, self._batch_size, self._rows)
+        return Exchange(position, Activity.INFER, 0, 0, start, rows, position == self.exchanges - 1)
+
+    def rows(self, exchange: Exchange) -> Rows:
+        """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
+        return np.arange(exchange.start, exchange.start + exchange.rows, dtype=np.int32)
+
+    def epoch_rows(self, exchange: Exchange) -> int:
+        """Rows of the whole pass."""
+        return self._rows
+
+
+Schedule = TrainingSchedule | InferenceSchedule
+
+
+def following_training_exchange(schedule: Schedule, position: int) -> Exchange | None:
+    """The exchange after a position, where it is one of training."""
+    if position + 1 >= schedule.exchanges:
+        return None
+    following = schedule.exchange(position + 1)
+    return following if following.activity is Activity.TRAIN else None
+
+
+class _CachedOrder:
+    """The order of the epoch asked for last: every batch of an epoch needs it."""
+
+    def __init__(self, order: Callable[[int], npt.NDArray[np.int64]]) -> None:
+        self._compute = order
+        self._epoch = -1
+        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+    def __call__(self, epoch: int) -> npt.NDArray[np.int64]:
+        if epoch != self._epoch:
+            self._epoch, self._rows = epoch, self._compute(epoch)
+        return self._rows
+
+
+def _batches(rows: int, batch_size: int) -> int:
+    return -(-rows // batch_size)
+
+
+def _slice(place: int, batch_size: int, rows: int) -> tuple[int, int]:
+    start = place * batch_size
+    return start, min(batch_size, rows - start)

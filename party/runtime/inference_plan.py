@@ -1,0 +1,94 @@
+"""A session that evaluates or predicts with the model of a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from party.configuration.run import RunConfiguration
+from party.data.encoders import EncodedFeature, encoders_from_json
+from party.errors import DataError
+from party.models.assembly import PartyModels
+from party.pb.handshake_pb2 import Purpose
+from party.protocol.hidden import FloatArray, HiddenSpec
+from party.protocol.schedule import InferenceSchedule
+from party.runtime.batch_plan import BatchPlan
+from party.runtime.context import PartyContext
+from party.runtime.records import ENCODERS_FILE
+from party.security.files import read_private, write_atomically
+
+
+class InferencePlan(BatchPlan):
+    """Evaluation or prediction with the model of a finished run.
+
+    Args:
+        context: of the party.
+        run: the run configuration that the model was trained with.
+        run_id: of the training run.
+        configuration_sha256: of the run configuration as it came.
+        purpose: evaluate or predict.
+        dataset: to read, whole.
+    """
+
+    _trains = False
+
+    def __init__(
+        self,
+        context: PartyContext,
+        run: RunConfiguration,
+        run_id: bytes,
+        configuration_sha256: bytes,
+        purpose: Purpose,
+        dataset: str,
+    ) -> None:
+        context.policy.check_inference(purpose, dataset, context.tables.datasets)
+        section = context.configuration.data.label
+        if section is not None and dataset in section.unlabelled and purpose != Purpose.PURPOSE_PREDICT:
+            raise DataError(
+                f"dataset {dataset} has no labels: it can only be predicted",
+                where=context.party,
+                fix="name another --dataset",
+            )
+        self._purpose = purpose
+        self._record = context.records.trained(run_id, configuration_sha256, run.parties)
+        self.lineage = bytes.fromhex(self._record.lineage)
+        super().__init__(context, run, run_id, dataset)
+
+    def finish(self) -> tuple[tuple[str, ...], int]:
+        """Writes the predictions at the label party, where there are any to write."""
+        self._check_finished()
+        rows = len(self._alignment.rows)
+        if self._purpose != Purpose.PURPOSE_PREDICT or self.label is None or self.label.inference is None:
+            return (), rows
+        probabilities = 1.0 / (1.0 + np.exp(-self.label.inference.logits.astype(np.float64)))
+        ids = self._table.ids.take(self._alignment.rows)
+        frame = pd.DataFrame({self._context.configuration.data.id: ids, "probability": probabilities})
+        name = f"predictions-{self._dataset}.csv"
+        write_atomically(self._folder / name, frame.to_csv(index=False).encode())
+        return (name,), rows
+
+    def _make_schedule(self, rows: int) -> InferenceSchedule:
+        if self._context.configuration.holds_labels:
+            self._context.policy.check_metric_rows(rows, f"rows of dataset {self._dataset}")
+        return InferenceSchedule(rows, self._run.training.evaluation_batch_size)
+
+    def _labels(self) -> FloatArray:
+        """Labels, or zeros where there are none and predictions alone are asked for."""
+        section = self._context.configuration.data.label
+        if section is not None and self._dataset in section.unlabelled:
+            return np.zeros(len(self._alignment.rows), np.float32)
+        return super()._labels()
+
+    def _encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
+        text = read_private(self._folder / ENCODERS_FILE).decode()
+        return encoders_from_json(text, self._context.configuration.data.features).encode(frame, source)
+
+    def _make_models(self) -> PartyModels:
+        models = PartyModels(self._record.base, self._record.fuse)
+        models.load(self._folder)
+        return models
+
+    def _prepare_fuse(self, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
+        """The fuse model was built from the record; the lineage in Hello says that the bases are its own."""

@@ -1,0 +1,73 @@
+"""A party's datasets, read once and again when their files change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from party.configuration.party import PartyConfiguration
+from party.data.table import Table, read_table
+from party.errors import DataError
+
+
+class Tables:
+    """Reads the datasets of a configuration and keeps them.
+
+    Args:
+        configuration: of the party.
+    """
+
+    def __init__(self, configuration: PartyConfiguration) -> None:
+        self._configuration = configuration
+        self._tables: dict[str, tuple[tuple[int, int], Table]] = {}
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the configured datasets, ascending."""
+        return tuple(sorted(self._configuration.data.datasets))
+
+    def read_all(self) -> None:
+        """Reads every dataset, so that a mistake shows when a party starts.
+
+        Raises:
+            DataError: a file, a column or the ids cannot be used.
+        """
+        for dataset in self.datasets:
+            self.table(dataset)
+
+    def table(self, dataset: str) -> Table:
+        """One dataset as its file is now.
+
+        Args:
+            dataset: name of the dataset.
+
+        Returns:
+            The table.
+
+        Raises:
+            DataError: it is not configured, or its file cannot be used.
+        """
+        data = self._configuration.data
+        if dataset not in data.datasets:
+            raise DataError(
+                f"dataset {dataset[:64]} is not configured",
+                where=self._configuration.party,
+                expected=", ".join(self.datasets),
+                fix="add it to data.datasets or correct the run configuration",
+            )
+        path = self._configuration.path(data.datasets[dataset])
+        stamp = _stamp(path)
+        known = self._tables.get(dataset)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        table = read_table(self._configuration.party, dataset, path, data.id, data.columns(dataset))
+        self._tables[dataset] = (stamp, table)
+        return table
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does; a missing file is left to the reader to report."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)

@@ -1,0 +1,1 @@
+"""Identity, key agreement, sealing, secret randomness and protected files."""

@@ -1,0 +1,114 @@
+"""What a leaf certificate must be, whoever issued it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from party.errors import IdentityError
+
+MINIMUM_RSA_BITS = 2048
+CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384()}
+ACCEPTED_KEYS = f"P-256, P-384 or RSA of at least {MINIMUM_RSA_BITS} bits"
+SHOWN_NAME_CHARACTERS = 80
+
+# What parsing a certificate, or an extension of it, raises: certificates are parsed lazily.
+PARSE_ERRORS = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+class Usage(Enum):
+    """What a certificate may be used for: exactly one of these, so that no key can play the other role."""
+
+    PARTY = "serverAuth"
+    COORDINATOR = "clientAuth"
+
+    @property
+    def oid(self) -> x509.ObjectIdentifier:
+        """The extended key usage."""
+        return ExtendedKeyUsageOID.SERVER_AUTH if self is Usage.PARTY else ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+def check_leaf(leaf: x509.Certificate, name: str, usage: Usage, now: datetime, where: str) -> None:
+    """Checks all of a leaf that does not need its authority.
+
+    Args:
+        leaf: the certificate.
+        name: its only DNS name, compared exactly.
+        usage: its only extended key usage.
+        now: with a time zone.
+        where: file or name, for errors.
+
+    Raises:
+        IdentityError: says what is wrong with it.
+    """
+    try:
+        check_validity(leaf, now, where)
+        _check_name(leaf, name, where)
+        _check_usage(leaf, usage, where)
+        check_key(leaf.public_key(), where)
+    except PARSE_ERRORS as error:
+        raise IdentityError("cannot be parsed", where=where, expected="an X.509 certificate") from error
+
+
+def check_validity(certificate: x509.Certificate, now: datetime, where: str) -> None:
+    """Refuses a certificate outside of its period of validity, with the date."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now > end:
+        raise IdentityError(f"expired on {end:%Y-%m-%d %H:%M} UTC", where=where, fix="renew it")
+    if now < start:
+        fix = "compare the clocks of both machines"
+        raise IdentityError(f"is not valid before {start:%Y-%m-%d %H:%M} UTC", where=where, fix=fix)
+
+
+def _check_name(leaf: x509.Certificate, name: str, where: str) -> None:
+    expected = f"exactly one subject alternative name, the DNS name {name}"
+    try:
+        names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        received = "none; the common name does not count"
+        raise IdentityError("has the wrong name", where=where, expected=expected, received=received) from None
+    only = names[0].value if len(names) == 1 and isinstance(names[0], x509.DNSName) else None
+    if only != name:
+        kinds = ", ".join(sorted({type(one).__name__ for one in names}))
+        received = f"{len(names)} of kind {kinds}" if only is None else f"DNS name {only[:SHOWN_NAME_CHARACTERS]!r}"
+        raise IdentityError("has the wrong name", where=where, expected=expected, received=received)
+
+
+def _check_usage(leaf: x509.Certificate, usage: Usage, where: str) -> None:
+    known = {one.oid: one.value for one in Usage}
+    try:
+        usages = list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        usages = []
+    if usages != [usage.oid]:
+        received = ", ".join(known.get(oid, oid.dotted_string) for oid in usages) or "none"
+        role = usage.name.lower()
+        expected = f"{usage.value} alone, for a {role}"
+        raise IdentityError("has the wrong extended key usage", where=where, expected=expected, received=received)
+
+
+def check_key(key: object, where: str) -> None:
+    """Refuses a public key of a kind that does not work everywhere here."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        accepted, received = key.curve.name in CURVE_HASHES, key.curve.name
+    elif isinstance(key, rsa.RSAPublicKey):
+        accepted, received = key.key_size >= MINIMUM_RSA_BITS, f"RSA of {key.key_size} bits"
+    else:
+        accepted = False
+        received = f"{type(key).__name__.removesuffix('PublicKey')}, with which gRPC handshakes fail"
+    if not accepted:
+        raise IdentityError(
+            "has a kind of key that is not accepted", where=where, expected=ACCEPTED_KEYS, received=received
+        )

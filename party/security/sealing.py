@@ -1,0 +1,144 @@
+"""Messages between parties, sealed whole so that the relaying coordinator can only stop them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from party.errors import SealError
+from party.pb.party_pb2 import Envelope, MessageKind
+from party.security.framing import length_prefixed
+from party.security.printable import printable
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+TAG_BYTES = 16
+MAXIMUM_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The one place in a session that a message is for, as sender and receiver each derive it.
+
+    Attributes:
+        sender: party that seals.
+        receiver: party that opens.
+        kind: what the message holds.
+        dataset: that it is about; empty where it is about the session.
+        index: exchange or chunk that it belongs to.
+        rows: that it covers.
+    """
+
+    sender: str
+    receiver: str
+    kind: MessageKind
+    dataset: str
+    index: int
+    rows: int
+
+    def associated_data(self, transcript: bytes) -> bytes:
+        """What the seal authenticates besides the message."""
+        numbers = b"".join(number.to_bytes(8, "big") for number in (self.kind, self.index, self.rows))
+        return length_prefixed(
+            [transcript, self.sender.encode(), self.receiver.encode(), self.dataset.encode(), numbers]
+        )
+
+    def describe(self) -> str:
+        """The slot in words, for errors."""
+        kind = "message of unknown kind"
+        if self.kind in MessageKind.values():
+            kind = MessageKind.Name(self.kind).removeprefix("MESSAGE_KIND_").lower()
+        dataset = f" of {printable(self.dataset)}" if self.dataset else ""
+        return f"{kind} {self.index}{dataset} from {printable(self.sender)} to {printable(self.receiver)}"
+
+
+class SealingKeys:
+    """The keys of one session at one party: one per direction and peer, in memory only.
+
+    Args:
+        transcript: SHA-256 of the handshake that the keys come from.
+        outgoing: key for messages to each peer, 32 bytes.
+        incoming: key for messages from each peer, 32 bytes.
+    """
+
+    def __init__(self, transcript: bytes, outgoing: Mapping[str, bytes], incoming: Mapping[str, bytes]) -> None:
+        self.transcript = transcript
+        self._outgoing = {peer: AESGCM(key) for peer, key in outgoing.items()}
+        self._incoming = {peer: AESGCM(key) for peer, key in incoming.items()}
+        self._counters = dict.fromkeys(outgoing, 0)
+        self._lock = threading.Lock()
+        self._failures = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many messages failed that the session has to end."""
+        return self._failures >= MAXIMUM_FAILURES
+
+    def seal(self, slot: Slot, message: bytes) -> Envelope:
+        """Seals a message for its slot.
+
+        A nonce counts the seals under a key and never depends on the step, so
+        that no two different messages can share one.
+
+        Args:
+            slot: where the message belongs; its receiver is a peer.
+            message: plaintext.
+
+        Returns:
+            The envelope to hand to the coordinator.
+        """
+        with self._lock:
+            self._counters[slot.receiver] += 1
+            nonce = self._counters[slot.receiver].to_bytes(NONCE_BYTES, "big")
+        ciphertext = self._outgoing[slot.receiver].encrypt(nonce, message, slot.associated_data(self.transcript))
+        return Envelope(
+            sender=slot.sender,
+            receiver=slot.receiver,
+            kind=slot.kind,
+            dataset=slot.dataset,
+            index=slot.index,
+            nonce=nonce,
+            ciphertext=ciphertext,
+        )
+
+    def open(self, slot: Slot, envelope: Envelope) -> bytes:
+        """Opens the message of a slot.
+
+        Args:
+            slot: what the receiver expects; the envelope's own fields only name errors.
+            envelope: as relayed.
+
+        Returns:
+            The plaintext.
+
+        Raises:
+            SealError: the message is of another slot, of another session, or altered.
+        """
+        stated = Slot(envelope.sender, envelope.receiver, envelope.kind, envelope.dataset, envelope.index, slot.rows)
+        usable = slot.sender in self._incoming and slot.kind in MessageKind.values()
+        if stated != slot or not usable:
+            self._failures += 1
+            raise SealError(
+                "a relayed message stands in the wrong place: swapped, reordered or replayed",
+                where=slot.receiver,
+                expected=slot.describe(),
+                received=stated.describe(),
+            )
+        try:
+            if len(envelope.nonce) != NONCE_BYTES:
+                raise InvalidTag
+            return self._incoming[slot.sender].decrypt(
+                envelope.nonce, envelope.ciphertext, slot.associated_data(self.transcript)
+            )
+        except InvalidTag:
+            self._failures += 1
+            raise SealError(
+                f"the seal of {slot.describe()} does not verify: altered, or sealed in another session or for"
+                f" {slot.rows} rows of another place",
+                where=slot.receiver,
+                fix="the coordinator, or what lies between, changes messages",
+            ) from None

@@ -1,0 +1,1 @@
+"""gRPC: decode, check policy, call the protocol, encode."""

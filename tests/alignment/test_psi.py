@@ -1,0 +1,81 @@
+import private_set_intersection.python as library
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from party.alignment.psi import (
+    ELEMENT_BYTES,
+    answer_request,
+    check_elements,
+    encrypt_request,
+    encrypt_setup,
+    hidden_order,
+    intersect,
+    new_client_key,
+    new_server_key,
+)
+from party.errors import AlignmentError
+
+SAMPLE_IDS = st.lists(st.text(alphabet="ab\0é", min_size=1, max_size=4), min_size=1, max_size=8, unique=True)
+OFF_THE_CURVE = b"\x02" + b"\xff" * (ELEMENT_BYTES - 1)
+
+
+def split(message):
+    return [message[start : start + ELEMENT_BYTES] for start in range(0, len(message), ELEMENT_BYTES)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(client_ids=SAMPLE_IDS, server_ids=SAMPLE_IDS)
+def test_chunks_find_what_the_library_finds_in_one_piece(client_ids, server_ids):
+    client_key, server_key = new_client_key(), new_server_key()
+    setup = encrypt_setup(server_key, server_ids)
+    response = answer_request(server_key, encrypt_request(client_key, client_ids), "here")
+    positions = intersect(client_key, setup, response, "here")
+
+    client = library.client.CreateWithNewKey(True)
+    server = library.server.CreateWithNewKey(True)
+    whole = server.CreateSetupMessage(0.01, len(client_ids), server_ids, library.DataStructure.RAW)
+    answer = server.ProcessRequest(client.CreateRequest(client_ids))
+    assert positions == sorted(client.GetIntersection(whole, answer))
+    assert positions == [position for position, sample_id in enumerate(client_ids) if sample_id in server_ids]
+
+
+def test_encryption_commutes_element_by_element():
+    client_key, server_key = new_client_key(), new_server_key()
+    ids = ["one", "two", "three"]
+    twice = answer_request(server_key, encrypt_request(client_key, ids), "here")
+    each = [answer_request(server_key, encrypt_request(client_key, [sample_id]), "here") for sample_id in ids]
+    assert split(twice) == each
+    # A feature party's element, encrypted with the client's key, is the same point.
+    other_way = answer_request(client_key, encrypt_setup(server_key, ["two"]), "here")
+    assert other_way == each[1]
+
+
+def test_setup_is_in_ascending_order():
+    elements = split(encrypt_setup(new_server_key(), [str(number) for number in range(50)]))
+    assert elements == sorted(elements)
+    assert len(set(elements)) == 50
+
+
+def test_hidden_order_depends_on_the_ids_and_the_key_alone():
+    ids = [f"id-{number}" for number in range(30)]
+    key = new_server_key()
+    order = hidden_order(key, ids, "here")
+    backwards = ids[::-1]
+    assert sorted(order) == list(range(30))
+    assert [ids[row] for row in order] == [backwards[row] for row in hidden_order(key, backwards, "here")]
+    assert [hidden_order(new_server_key(), ids, "here") != order for _ in range(3)] == [True] * 3
+
+
+@pytest.mark.parametrize("size", [0, ELEMENT_BYTES, 2 * ELEMENT_BYTES - 1, 2 * ELEMENT_BYTES + 1, 3 * ELEMENT_BYTES])
+def test_wrong_size_names_what_was_expected(size):
+    with pytest.raises(AlignmentError, match=f"here: .*expected 2 elements of 33 bytes; received {size} bytes"):
+        check_elements(bytes(size), 2, "here")
+
+
+def test_element_off_the_curve_is_refused():
+    with pytest.raises(AlignmentError, match=r"^here: an element that is no point of the curve$"):
+        answer_request(new_server_key(), OFF_THE_CURVE, "here")
+    key = new_client_key()
+    with pytest.raises(AlignmentError, match=r"^here: an element that is no point of the curve$"):
+        intersect(key, encrypt_request(key, ["a"]), OFF_THE_CURVE, "here")

@@ -1,0 +1,169 @@
+"""Samples per second of the split system and of `keras fit`, in pairs that alternate in one run.
+
+Split: a coordinator (this process) and two `party serve` processes, with TLS
+and sealing. Fit: one process with TensorFlow's default threads and the same
+joined model. Both are warm: the first epoch of each, which traces and
+compiles, is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from coordinator.configuration import load_coordinator_configuration
+from coordinator.exchanges import Traffic, run_exchanges
+from coordinator.federation import Federation
+from coordinator.session import Proposal, Session, new_run_id
+from deploy.demo.configurations import write_certificates, write_party_configurations, write_run_configuration
+from deploy.demo.processes import PartyProcesses
+from deploy.movielens import prepare
+from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import Purpose
+from party.security.files import private_folder, write_atomically
+
+SEED = 7
+
+
+class FitProcess:
+    """`keras fit` of the joined model, one epoch at a time on demand."""
+
+    def __init__(self, folder: Path, batch_size: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.fit_process", str(folder), str(batch_size)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._process.stdout.readline()
+
+    def epoch(self) -> float:
+        """Samples per second of one epoch."""
+        self._process.stdin.write("epoch\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+class EpochPairs:
+    """Measures every epoch of a split run, and a fit epoch after each."""
+
+    def __init__(self, fit: FitProcess, steps_per_epoch: int, samples_per_epoch: int) -> None:
+        self._fit = fit
+        self._steps = steps_per_epoch
+        self._samples = samples_per_epoch
+        self._started_seconds = time.perf_counter()
+        self.pairs: list[tuple[float, float]] = []
+        self.bytes_per_sample = 0.0
+
+    def __call__(self, traffic: Traffic) -> None:
+        if traffic.steps % self._steps == 0:
+            split = self._samples / (time.perf_counter() - self._started_seconds)
+            self.pairs.append((split, self._fit.epoch()))
+            self.bytes_per_sample = traffic.message_bytes / (traffic.steps / self._steps * self._samples)
+            self._started_seconds = time.perf_counter()
+
+
+def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int) -> dict[str, object]:
+    """Runs one batch size."""
+    training = {
+        "seed": SEED,
+        "epochs": pairs + 1,
+        "batch_size": batch_size,
+        "validation_fraction": 0.0,
+        "remainder": "drop",
+    }
+    path = write_run_configuration(folder, addresses, training)
+    configuration = load_coordinator_configuration(path)
+    with Federation(configuration) as federation:
+        aligned = federation.align()
+        run = configuration.run
+        proposal = Proposal(Purpose.PURPOSE_TRAIN, new_run_id(), federation._journal.lease, run.to_bytes())
+        with Session(federation._connections, run, proposal) as session:
+            steps = session.steps // training["epochs"]
+            samples = steps * batch_size
+            fit = FitProcess(folder, batch_size)
+            fit.epoch()
+            watch = EpochPairs(fit, steps, samples)
+            before = time.perf_counter()
+            run_exchanges(session, watch)
+            fit.close()
+            seconds = time.perf_counter() - before
+            timings = {name: _timings(session, name) for name in session.connections}
+    counted = watch.pairs[1:]
+    ratios = [split / fit for split, fit in counted]
+    return {
+        "batch_size": batch_size,
+        "pairs": len(counted),
+        "rows": sum(one.rows_in_common or 0 for one in aligned),
+        "split_samples_per_second": statistics.median(split for split, _ in counted),
+        "fit_samples_per_second": statistics.median(fit for _, fit in counted),
+        "ratio_median": statistics.median(ratios),
+        "ratio_range": [min(ratios), max(ratios)],
+        "bytes_per_sample": watch.bytes_per_sample,
+        "milliseconds_per_step": {
+            name: {activity: 1000 * value / count for activity, (value, count) in sorted(values.items())}
+            for name, values in timings.items()
+        },
+        "split_step_milliseconds": 1000 * batch_size / statistics.median(split for split, _ in counted),
+        "seconds": seconds,
+    }
+
+
+def _timings(session: Session, name: str) -> dict[str, tuple[float, int]]:
+    party = session.connections[name]
+    reply = party.call(party.stub.Report, pb.ReportRequest(session=session.reference, steps_seen=2**63))
+    return {timing.activity: (timing.seconds, timing.count) for timing in reply.timings}
+
+
+def print_result(result: dict[str, object]) -> None:
+    low, high = result["ratio_range"]
+    print(
+        f"batch {result['batch_size']:>5}: split {result['split_samples_per_second']:>9,.0f} samples/s,"
+        f" keras fit {result['fit_samples_per_second']:>9,.0f} samples/s,"
+        f" ratio {result['ratio_median']:.2f} [{low:.2f} to {high:.2f}] over {result['pairs']} pairs,"
+        f" {result['bytes_per_sample']:.0f} bytes per sample"
+    )
+    step = result["split_step_milliseconds"]
+    alice, bob = result["milliseconds_per_step"]["alice"], result["milliseconds_per_step"]["bob"]
+    sealing = alice["seal"] + alice["open"] + bob["seal"] + bob["open"]
+    wait = bob.get("wait for own update", 0.0)
+    transport = step - alice["base"] - bob["fuse"] - sealing - wait
+    print(
+        f"   a step of {step:.2f} ms: base {alice['base']:.2f}, fuse {bob['fuse']:.2f}, seal and open {sealing:.2f},"
+        f" wait for the own update {wait:.2f}, transport and coordinator {transport:.2f}"
+        f" (own update {bob['own update']:.2f}, beside the rest)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128, 1024, 4096])
+    arguments = parser.parse_args()
+    folder = private_folder(arguments.folder.resolve())
+    prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
+    write_certificates(folder, datetime.now(UTC))
+    write_party_configurations(folder)
+    results = []
+    for batch_size in arguments.batch_sizes:
+        with PartyProcesses(folder) as parties:
+            results.append(measure(folder, parties.addresses, batch_size, arguments.pairs))
+        print_result(results[-1])
+    write_atomically(folder / "throughput.json", json.dumps(results, indent=2).encode())
+    print(f"wrote {folder / 'throughput.json'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+import copy
+
+import pytest
+import yaml
+from configuration_cases import FEATURES, change, feature_party, label_party, mistyped, refusal
+from hypothesis import given, settings
+
+from party.configuration.party import (
+    DeepFMFuse,
+    DeepFMModel,
+    PartyConfiguration,
+    load_party_configuration,
+)
+from party.configuration.strict import validate
+
+KINDS = {feature["kind"] for feature in FEATURES}
+
+
+def written(folder, content):
+    path = folder / "bank.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def check(content):
+    return validate(PartyConfiguration, content, "bank.yaml")
+
+
+@pytest.mark.parametrize("make", [label_party, feature_party])
+def test_file_with_every_key_is_read(tmp_path, make):
+    configuration = load_party_configuration(written(tmp_path, make()))
+    for key, value in make().items():
+        if isinstance(value, str | bool):
+            assert getattr(configuration, key) == value
+
+
+def test_paths_start_at_the_file(tmp_path):
+    configuration = load_party_configuration(written(tmp_path, label_party()))
+    assert configuration.path("data/x.csv") == tmp_path.resolve() / "data/x.csv"
+    assert configuration.path("/data/x.csv").as_posix() == "/data/x.csv"
+
+
+@pytest.mark.parametrize("make", [label_party, feature_party])
+def test_defaults(make):
+    content = make()
+    for key in ("model", "fuse", "policy", "threads", "pinned_secret", "insecure", "log_level"):
+        content.pop(key, None)
+    configuration = check(content)
+    assert configuration.base_model == DeepFMModel()
+    assert configuration.fuse_model == (DeepFMFuse() if configuration.holds_labels else None)
+    assert configuration.pinned_secret is None
+    assert not configuration.insecure
+    assert configuration.policy.minimum_metric_rows == 32
+    assert configuration.threads.intra_operation == 1, "equal bits need a fixed number of threads"
+
+
+def test_label_party_may_hold_no_features():
+    content = change(change(label_party(), "data.features", None), "model", None)
+    configuration = check(content)
+    assert configuration.base_model is None
+    assert configuration.fuse_model is not None
+
+
+REQUIRED = [
+    *("party", "listen", "label_party", "peers", "coordinators", "tls", "state", "data"),
+    *("peers.0.name", "peers.0.ca", "tls.certificate", "tls.key", "data.id", "data.datasets", "data.label.rule"),
+]
+
+
+@pytest.mark.parametrize("path", REQUIRED)
+def test_required_key_is_missed(path):
+    assert f"key {path} is missing" in refusal(check, change(label_party(), path, None))
+
+
+@pytest.mark.parametrize(
+    ("place", "key"), [(0, "buckets"), (2, "boundaries"), (4, "separator"), *((place, "column") for place in range(5))]
+)
+def test_required_key_of_a_feature_is_missed(place, key):
+    kind = label_party()["data"]["features"][place]["kind"]
+    text = refusal(check, change(label_party(), f"data.features.{place}.{key}", None))
+    assert f"key data.features.{place}.{kind}.{key} is missing" in text
+
+
+WRONG = {
+    "party": [3, "", "Bank", "ba nk", "-bank", "bank-", "a" * 64, "bänk"],
+    "listen": ["nowhere", "host:", "host:port", "host:123456", "a b:1", 5000],
+    "label_party": [True, "Shop"],
+    "peers": [[], "shop", [{"name": "shop"}], ["shop"]],
+    "peers.0.name": ["Shop", "shop.example"],
+    "peers.0.spki_sha256": ["0" * 63, "0" * 65, "G" * 64, "A" * 64],
+    "coordinators": [[]],
+    "tls.key": [3],
+    "state": [3, ["state"]],
+    "data.id": ["", 3],
+    "data.datasets": [{}, [], {"no name": "x.csv"}, {"1st": "x.csv"}, {"a/b": "x.csv"}, {"train": 3}],
+    "data.features.0.buckets": [0, -1, 2**31 - 1, 1.5, "10"],
+    "data.features.0.salt": ["x" * 65],
+    "data.features.0.algorithm": ["md5"],
+    "data.features.0.kind": ["hashed", 3],
+    "data.features.0.column": ["", 3],
+    "data.features.0.name": [""],
+    "data.features.1.minimum_count": [0],
+    "data.features.1.maximum_size": [0],
+    "data.features.1.values": [[], [3]],
+    "data.features.2.boundaries": [[], [1, 1], [2, 1], [1.5], ["1"]],
+    "data.features.2.malformed": ["ignore"],
+    "data.features.4.separator": [""],
+    "data.features.4.maximum_values": [0],
+    "data.label.rule": ["", "Rating", "Rating >", "> 3", "Rating ~ 3", 3],
+    "model.kind": ["linear"],
+    "model.embedding_dimension": [0, -1, 1.5, True],
+    "model.units": [[], [0], [8, -1], ["8"], 8],
+    "model.dropout": [-0.1, 1.0, "0.1"],
+    "model.embedding_l2": [-1.0],
+    "fuse.units": [[0]],
+    "fuse.dropout": [1.0],
+    "policy.minimum_batch": [0],
+    "policy.minimum_metric_rows": [0],
+    "policy.maximum_epochs": [0],
+    "policy.minimum_intersection": [0],
+    "policy.maximum_peer_rows": [0],
+    "policy.allowed_aggregations": [["mean"], "sum"],
+    "policy.allow_predict": ["yes", 1],
+    "policy.peer_sets": [[["Shop"]], ["shop"]],
+    "threads.intra_operation": [-1],
+    "threads.inter_operation": [-1],
+    "pinned_secret": ["ab" * 31, "ab" * 33, "AB" * 32, "secret"],
+    "insecure": ["no", 0],
+    "log_level": ["trace", "INFO"],
+}
+
+
+@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in WRONG.items() for value in values])
+def test_wrong_value_is_refused_at_its_key(path, value):
+    text = refusal(check, change(label_party(), path, value))
+    section = path.rpartition(".")[0] if path.endswith(".kind") else path
+    parts = section.split(".")
+    place = 0
+    for part in ["key", *parts]:  # a discriminated section names its kind in between
+        place = text.index(part, place)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"coordinators": [{"name": "shop", "ca": "x"}]}, "names used twice among party, peers and coordinators: shop"),
+        ({"peers": [{"name": "bank", "ca": "x"}]}, "names used twice among party, peers and coordinators: bank"),
+        ({"label_party": "driver"}, "label_party must be this party or one of peers"),
+        ({"data.label": None}, "the label party needs data.label"),
+        ({"label_party": "shop"}, "data.label and fuse belong to the label party only"),
+        ({"label_party": "shop", "fuse": None}, "data.label and fuse belong to the label party only"),
+        ({"label_party": "shop", "data.label": None}, "data.label and fuse belong to the label party only"),
+        (
+            {"label_party": "shop", "data.label": None, "fuse": None, "data.features": None, "model": None},
+            "a feature party needs data.features",
+        ),
+        ({"data.features": None}, "model needs data.features"),
+        (
+            {"policy.inference_datasets": ["test", "other"]},
+            "policy.inference_datasets names other, which is not in data.datasets",
+        ),
+        ({"data.features.1.column": "a"}, "features named twice: a; give one of them a name"),
+        ({"data.features.1.name": "dd"}, "features named twice: dd; give one of them a name"),
+        ({"data.features.1.column": "ID"}, "the id column cannot be a feature"),
+        ({"data.label.rule": "a == 1"}, "the label's column cannot be a feature"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(changes, message):
+    content = label_party()
+    for path, value in changes.items():
+        change(content, path, value)
+    assert message in refusal(check, content)
+
+
+def test_one_column_may_feed_two_features_of_different_names():
+    content = change(label_party(), "data.features.1", {"column": "a", "kind": "vocabulary", "name": "second"})
+    assert [feature.key for feature in check(content).data.features] == ["a", "second", "c", "dd", "e"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "parts"),
+    [
+        ("Rating > 3", ("Rating", ">", "3")),
+        ("Rating>=3", ("Rating", ">=", "3")),
+        ("  bought item ==  yes please ", ("bought item", "==", "yes please")),
+        ("y != b", ("y", "!=", "b")),
+        ("y<-1.5", ("y", "<", "-1.5")),
+        ("y <= b < c", ("y", "<=", "b < c")),
+    ],
+)
+def test_label_rule_is_taken_apart(rule, parts):
+    assert check(change(label_party(), "data.label.rule", rule)).data.label.parts == parts
+
+
+@settings(max_examples=150, deadline=None)
+@given(mistyped(label_party))
+def test_mistyped_key_is_named_with_its_path_and_the_right_key(case):
+    content, path, key, slip = case
+    text = refusal(check, content)
+    if key == "kind" and path.startswith("data.features"):
+        assert f"key {path}: Unable to extract tag using discriminator 'kind'" in text
+        return
+    (named,) = [part for part in text.split("; ") if "unknown key" in part]
+    where, _, hint = named.partition("unknown key ")[2].partition(", ")
+    assert hint == f"did you mean {key}?"
+    *parents, last = where.split(".")
+    assert last == slip
+    assert [part for part in parents if part not in KINDS] == [part for part in path.split(".") if part]
+
+
+def test_folder_is_no_key(tmp_path):
+    content = label_party() | {"folder": "/"}
+    assert "unknown key folder" in refusal(load_party_configuration, written(tmp_path, content))
+    assert "folder" not in refusal(check, label_party() | {"foldr": "/"}).partition("unknown key foldr")[2]
+
+
+def test_pinned_secret_is_never_shown(tmp_path):
+    configuration = load_party_configuration(written(tmp_path, label_party()))
+    secret = label_party()["pinned_secret"]
+    assert configuration.pinned_secret == secret
+    assert secret not in repr(configuration)
+    assert secret not in str(configuration)
+    bad = secret[:-1] + "G"
+    assert bad not in refusal(check, label_party() | {"pinned_secret": bad})
+
+
+def test_configuration_does_not_share_what_it_was_made_of():
+    content = label_party()
+    configuration = check(content)
+    before = copy.deepcopy(configuration)
+    content["data"]["features"].clear()
+    assert configuration == before

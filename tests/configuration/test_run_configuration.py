@@ -1,0 +1,136 @@
+import json
+
+import pytest
+from configuration_cases import change, mistyped, refusal, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from party.configuration.run import (
+    MAXIMUM_BATCH,
+    MAXIMUM_CONFIGURATION_BYTES,
+    RunConfiguration,
+    run_configuration_from_bytes,
+)
+from party.configuration.strict import validate
+
+names = st.from_regex(r"\A[a-z]([a-z0-9-]{0,20}[a-z0-9])?\Z")
+datasets = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")
+
+
+@st.composite
+def contents(draw):
+    parties = sorted(draw(st.sets(names, min_size=2, max_size=5)))
+    training = {
+        "dataset": draw(datasets),
+        "validation_fraction": draw(st.floats(0, 1, exclude_max=True)),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+        "epochs": draw(st.integers(1, 10**9)),
+        "batch_size": draw(st.integers(1, MAXIMUM_BATCH)),
+        "remainder": draw(st.sampled_from(["keep", "drop"])),
+        "evaluation_batch_size": draw(st.integers(1, MAXIMUM_BATCH)),
+        "maximum_steps": draw(st.none() | st.integers(0, 10**9)),
+        "optimizer": {
+            "name": draw(st.sampled_from(["adam", "sgd", "adagrad", "rmsprop"])),
+            "learning_rate": draw(st.floats(1e-12, 1e3)),
+        },
+    }
+    alignment = {
+        "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
+        "chunk_rows": draw(st.integers(64, 500_000)),
+    }
+    return {
+        "parties": parties,
+        "label_party": draw(st.sampled_from(parties)),
+        "alignment": alignment,
+        "training": training,
+    }
+
+
+@given(contents())
+def test_bytes_come_back_as_the_configuration_that_they_were_made_of(content):
+    configuration = validate(RunConfiguration, content, "x")
+    data = configuration.to_bytes()
+    assert run_configuration_from_bytes(data) == configuration
+    assert run_configuration_from_bytes(data).to_bytes() == data
+    assert json.loads(data) == content
+
+
+def test_bytes_do_not_depend_on_the_order_of_keys():
+    content = run()
+    backwards = dict(reversed(content.items())) | {"training": dict(reversed(content["training"].items()))}
+    assert list(backwards) != list(content)
+    assert validate(RunConfiguration, backwards, "x").to_bytes() == validate(RunConfiguration, content, "x").to_bytes()
+
+
+def test_every_default_is_written_out():
+    data = RunConfiguration(parties=("a", "b"), label_party="b").to_bytes()
+    assert set(json.loads(data)["training"]) == set(RunConfiguration.model_fields["training"].annotation.model_fields)
+
+
+def test_feature_parties_are_all_but_the_label_party():
+    configuration = RunConfiguration(parties=("a", "b", "c"), label_party="b")
+    assert configuration.feature_parties == ("a", "c")
+
+
+def from_content(content):
+    return run_configuration_from_bytes(json.dumps(content).encode())
+
+
+@settings(max_examples=100)
+@given(mistyped(run))
+def test_mistyped_key_is_refused_with_its_path_and_the_right_key(case):
+    content, path, key, slip = case
+    where = f"{path}.{slip}" if path else slip
+    assert f"unknown key {where}, did you mean {key}?" in refusal(from_content, content)
+
+
+@pytest.mark.parametrize("path", ["parties", "label_party"])
+def test_required_key_is_missed(path):
+    assert f"key {path} is missing" in refusal(from_content, change(run(), path, None))
+
+
+WRONG = {
+    "parties": [[], ["bank"], ["shop", "bank"], ["bank", "bank", "shop"], ["Bank", "shop"], "bank"],
+    "label_party": [3],
+    "alignment.datasets": [[], ["no name"], [3]],
+    "alignment.chunk_rows": [63, 500_001, 100.0, "100"],
+    "training.dataset": ["no name", 3, ""],
+    "training.validation_fraction": [-0.1, 1.0, "x"],
+    "training.seed": [-1, 2**63, 1.0, "1"],
+    "training.epochs": [0, -1, 1.5],
+    "training.batch_size": [0, MAXIMUM_BATCH + 1, "32"],
+    "training.remainder": ["pad"],
+    "training.evaluation_batch_size": [0, MAXIMUM_BATCH + 1],
+    "training.maximum_steps": [-1, 1.5],
+    "training.optimizer.name": ["Adam", "lazy", 3],
+    "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
+}
+
+
+@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in WRONG.items() for value in values])
+def test_wrong_value_is_refused_at_its_key(path, value):
+    assert f"key {path}" in refusal(from_content, change(run(), path, value))
+
+
+def test_label_party_takes_part():
+    assert "label_party must be one of the parties" in refusal(from_content, run() | {"label_party": "driver"})
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"parties: [a, b]", b"[" * 100_000, b'{"a": 1' + b"0" * 9000])
+def test_what_is_no_json_is_refused(data):
+    assert refusal(run_configuration_from_bytes, data).startswith("run configuration: ")
+    assert "is no JSON" in refusal(run_configuration_from_bytes, data)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"3", b"null", b'"x"'])
+def test_json_that_is_no_mapping_is_refused(data):
+    assert "should be a valid dictionary" in refusal(run_configuration_from_bytes, data)
+
+
+def test_too_long_is_refused_before_it_is_parsed():
+    data = RunConfiguration(parties=("a", "b"), label_party="b").to_bytes()
+    longest = data + b" " * (MAXIMUM_CONFIGURATION_BYTES - len(data))
+    assert run_configuration_from_bytes(longest).label_party == "b"
+    text = refusal(run_configuration_from_bytes, longest + b" ")
+    assert f"is too long; expected at most {MAXIMUM_CONFIGURATION_BYTES} bytes" in text
+    assert "is too long" in refusal(run_configuration_from_bytes, b"\xff" * (MAXIMUM_CONFIGURATION_BYTES + 1))

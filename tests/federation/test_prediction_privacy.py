@@ -1,0 +1,88 @@
+"""Predictions are the label party's alone, and only where every owner allows them."""
+
+import pandas as pd
+import pytest
+from hand_combined import common_ids
+from organisations import make_frames
+
+from coordinator import connect
+from party.errors import PolicyError
+
+DATASETS = ("train", "test")
+
+
+@pytest.fixture
+def organisations(make_organisations):
+    frames = make_frames(("alice", "bob"), rows=150, datasets=DATASETS)
+    return make_organisations(frames=frames).start_servers()
+
+
+def prediction_files(organisations):
+    return [str(path.relative_to(organisations.folder)) for path in organisations.folder.rglob("*predict*")]
+
+
+def with_policy(organisations, name, **policy):
+    organisations.stop_server(name)
+    organisations.write_party(name, policy={"minimum_metric_rows": 1, **policy})
+    organisations.start_server(name)
+    return organisations.write_run()
+
+
+def train(organisations):
+    with connect(organisations.write_run()) as parties:
+        parties.align()
+        return parties.fit()
+
+
+def test_nobody_but_the_label_party_gets_ids_or_probabilities(organisations):
+    run_id = train(organisations).run_id
+    with connect(organisations.write_run()) as parties:
+        parties.evaluate()
+        assert prediction_files(organisations) == [], "evaluation writes none"
+        predictions = parties.predict()
+    path = f"state/bob/runs/{run_id}/predictions-test.csv"
+    assert prediction_files(organisations) == [path]
+    frame = pd.read_csv(organisations.folder / path, dtype=str)
+    assert len(frame) == predictions.rows
+    secrets = {*frame["probability"], *(one for dataset in DATASETS for one in common_ids(organisations, dataset))}
+    assert len(secrets) > 100
+    elsewhere = [
+        path for part in ("runs", "state/alice") for path in (organisations.folder / part).rglob("*") if path.is_file()
+    ]
+    assert len(elsewhere) > 5
+    for path in elsewhere:
+        content = path.read_bytes()
+        assert not [one for one in secrets if one.encode() in content], path
+
+
+@pytest.mark.parametrize("party", ["alice", "bob"])
+def test_any_owner_can_forbid_predictions(organisations, party):
+    train(organisations)
+    with connect(with_policy(organisations, party, allow_predict=False)) as parties:
+        with pytest.raises(PolicyError, match=f"{party}: refused by policy.allow_predict"):
+            parties.predict()
+        assert set(parties.evaluate()) == {"loss", "auc", "precision", "recall"}
+    assert prediction_files(organisations) == []
+
+
+@pytest.mark.parametrize("party", ["alice", "bob"])
+def test_any_owner_can_list_the_datasets_of_inference(organisations, party):
+    train(organisations)
+    with connect(with_policy(organisations, party, inference_datasets=["train"])) as parties:
+        for infer in (parties.predict, parties.evaluate):
+            with pytest.raises(PolicyError, match=f"{party}: refused by policy.inference_datasets.*expected train;"):
+                infer("test")
+        assert prediction_files(organisations) == []
+        assert parties.predict("train").rows == len(common_ids(organisations, "train"))
+
+
+def test_metrics_of_few_rows_are_refused(organisations):
+    train(organisations)
+    rows = len(common_ids(organisations, "test"))
+    with connect(with_policy(organisations, "bob", minimum_metric_rows=rows)) as parties:
+        assert parties.evaluate()["loss"] > 0
+    with (
+        connect(with_policy(organisations, "bob", minimum_metric_rows=rows + 1)) as parties,
+        pytest.raises(PolicyError, match=r"policy\.minimum_metric_rows"),
+    ):
+        parties.evaluate()

@@ -1,0 +1,341 @@
+"""Calls that no honest coordinator makes: refused by name, and the run goes on to the same bits."""
+
+import dataclasses
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from organisations import COORDINATOR, authority, tls
+from relaying import Relay, assert_undisturbed, fit, honest
+
+import party.transport.server as server_module
+from coordinator import connect
+from coordinator.session import Proposal, Session
+from deploy.certificates import write_organisation
+from party.errors import IdentityError, SessionError, SplitError
+from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import Purpose
+from party.runtime.desk import SILENCE_SECONDS, Owner, SessionDesk
+from party.security.certificates import Usage
+
+SECOND = "second"
+
+
+@pytest.fixture
+def organisations(relayed_organisations):
+    return relayed_organisations
+
+
+class Intruder:
+    """In the middle of a run, once, makes calls that do not belong there.
+
+    Args:
+        party: at whose call it happens.
+        method: of that call.
+        intrude: called with the relay and the session's reference; makes the calls.
+    """
+
+    def __init__(self, party, method, intrude):
+        self._place, self._intrude = (party, method), intrude
+        self.relay = None
+        self.done = False
+
+    def __call__(self, send, party, method, request):
+        if (party, method) == self._place and not self.done:
+            self.done = True
+            self._intrude(self.relay, request.session)
+        return send(request)
+
+    def run(self, organisations):
+        with Relay(organisations.run_path, self) as self.relay:
+            run_id = self.relay.fit().run_id
+        assert self.done
+        return run_id
+
+
+def call(relay, party, method, request):
+    connection = relay._connections[party]
+    return connection.call(getattr(connection.stub, method), request)
+
+
+def reference(session, **changes):
+    fields = {"run_id": session.run_id, "lease": session.lease, **changes}
+    return pb.SessionReference(**fields)
+
+
+FOREIGN = {
+    "no session at all": lambda session: pb.SessionReference(),
+    "another lease": lambda session: reference(session, lease=bytes(32)),
+    "a part of the lease": lambda session: reference(session, lease=session.lease[:31]),
+    "no lease": lambda session: reference(session, lease=b""),
+    "another run": lambda session: reference(session, run_id=bytes(16)),
+    "no run": lambda session: reference(session, run_id=b""),
+}
+SESSION_CALLS = {
+    "Agree": pb.AgreeRequest,
+    "Authenticate": pb.AuthenticateRequest,
+    "Confirm": pb.ConfirmRequest,
+    "Produce": pb.ProduceRequest,
+    "Consume": pb.ConsumeRequest,
+    "Forward": pb.ForwardRequest,
+    "Fuse": pb.FuseRequest,
+    "Backward": pb.BackwardRequest,
+    "Report": pb.ReportRequest,
+    "Finish": pb.FinishRequest,
+}
+
+
+def test_every_call_needs_run_and_lease(organisations):
+    described = {"Describe", "Open", "Close"}
+    assert {one.name for one in pb.DESCRIPTOR.services_by_name["Party"].methods} == set(SESSION_CALLS) | described
+
+    def intrude(relay, session):
+        for party in organisations.names:
+            for method, request in SESSION_CALLS.items():
+                for foreign in FOREIGN.values():
+                    with pytest.raises(SessionError, match=f"{party}: no such session is open here"):
+                        call(relay, party, method, request(session=foreign(session)))
+            for foreign in FOREIGN.values():  # closing what is not there changes nothing
+                call(relay, party, "Close", pb.CloseRequest(session=foreign(session)))
+
+    assert_undisturbed(organisations, Intruder("bob", "Fuse", intrude).run(organisations))
+
+
+OUT_OF_ORDER = [  # once hiddens of the first batch were sent and before they are fused
+    ("alice", "Agree", {}, "call out of order; expected stage opened; received ready"),
+    ("alice", "Authenticate", {}, "call out of order; expected stage agreed; received ready"),
+    ("alice", "Confirm", {}, "call out of order; expected stage authenticated; received ready"),
+    ("alice", "Finish", {}, "not every batch is done"),
+    ("bob", "Finish", {}, "not every batch is done"),
+    ("bob", "Forward", {}, "bob: Forward is for feature parties"),
+    ("bob", "Backward", {}, "bob: Backward is for feature parties"),
+    ("alice", "Fuse", {}, "alice: Fuse is for the label party"),
+    ("alice", "Forward", {"position": 1}, "call out of order; expected Backward 0; received Forward 1"),
+    ("alice", "Forward", {"position": 2**63}, "call out of order; expected Backward 0"),
+    ("alice", "Backward", {"position": 1}, "call out of order; expected Backward 0; received Backward 1"),
+    ("bob", "Fuse", {"position": 1}, "call out of order; expected Fuse 0; received Fuse 1"),
+    ("alice", "Produce", {"kind": pb.MESSAGE_KIND_PSI_SETUP, "dataset": "train"}, "this session aligns nothing"),
+    ("alice", "Consume", {"kind": pb.MESSAGE_KIND_PSI_REQUEST, "dataset": "train"}, "this session aligns nothing"),
+]
+
+
+def test_calls_out_of_order_are_named(organisations):
+    def intrude(relay, session):
+        for party, method, fields, pattern in OUT_OF_ORDER:
+            with pytest.raises(SessionError, match=pattern):
+                call(relay, party, method, SESSION_CALLS[method](session=session, **fields))
+
+    assert_undisturbed(organisations, Intruder("bob", "Fuse", intrude).run(organisations))
+
+
+EARLY = [
+    ("Forward", "expected stage ready; received authenticated"),
+    ("Backward", "expected stage ready; received authenticated"),
+    ("Report", "expected stage ready; received authenticated"),
+    ("Finish", "expected stage ready; received authenticated"),
+    ("Produce", "expected stage ready; received authenticated"),
+    ("Agree", "expected stage opened; received authenticated"),
+    ("Authenticate", "expected stage agreed; received authenticated"),
+]
+
+
+def test_nothing_is_sent_before_confirmation(organisations):
+    def intrude(relay, session):
+        for method, pattern in EARLY:
+            with pytest.raises(SessionError, match=f"call out of order; {pattern}"):
+                call(relay, "alice", method, SESSION_CALLS[method](session=session))
+
+    assert_undisturbed(organisations, Intruder("alice", "Confirm", intrude).run(organisations))
+
+
+def test_keys_need_an_agreement_first(organisations):
+    def intrude(relay, session):
+        for method in ("Authenticate", "Confirm", "Forward"):
+            with pytest.raises(SessionError, match=r"call out of order; expected stage .*; received opened"):
+                call(relay, "alice", method, SESSION_CALLS[method](session=session))
+
+    assert_undisturbed(organisations, Intruder("alice", "Agree", intrude).run(organisations))
+
+
+def test_a_repeated_call_gets_the_same_bytes_and_another_one_in_its_place_is_refused(organisations):
+    seen = set()
+
+    def around(send, party, method, request):
+        reply = send(request)
+        if method not in ("Forward", "Fuse", "Backward") or request.position > 1:
+            return reply
+        seen.add(method)
+        assert send(request).SerializeToString() == reply.SerializeToString(), method
+        other = type(request).FromString(request.SerializeToString())
+        if method == "Fuse":
+            other.hiddens[0].ciphertext += b"\0"
+        elif method == "Backward":
+            other.gradient.ciphertext += b"\0"
+        else:
+            other.MergeFromString(b"\xf8\x07\x01")  # a field that nobody knows
+        with pytest.raises(SessionError, match=rf"{party}: EQUIVOCATION: call \('{method}', {request.position}\)"):
+            send(other)
+        assert send(request).SerializeToString() == reply.SerializeToString(), method
+        return reply
+
+    assert_undisturbed(organisations, fit(organisations, around).run_id)
+    assert seen == {"Forward", "Fuse", "Backward"}
+
+
+def test_a_run_cannot_be_trained_twice(organisations):
+    with Relay(organisations.run_path, honest) as parties:
+        run_id = bytes.fromhex(parties.fit().run_id)
+        run = parties.configuration.run
+        proposal = Proposal(Purpose.PURPOSE_TRAIN, run_id, parties._journal.lease, run.to_bytes())
+        with pytest.raises(SessionError, match="run_id was used before"):
+            Session(parties._connections, run, proposal).__enter__()
+    assert_undisturbed(organisations, run_id.hex())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"run_id": b""}, {"run_id": bytes(15)}, {"run_id": bytes(17)}, {"lease": b""}, {"lease": bytes(33)}],
+    ids=str,
+)
+def test_a_session_opens_only_with_a_whole_run_id_and_lease(organisations, fields):
+    def around(send, party, method, request):
+        if method == "Open" and party == "alice":
+            for field, value in fields.items():
+                setattr(request.session, field, value)
+        return send(request)
+
+    with pytest.raises(SessionError, match="alice: run_id or lease has the wrong length"):
+        fit(organisations, around)
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The parties' monotonic clock, which only the test moves."""
+    clock = Clock()
+    make_context = server_module.make_context
+    monkeypatch.setattr(
+        server_module, "make_context", lambda *arguments: dataclasses.replace(make_context(*arguments), monotonic=clock)
+    )
+    return clock
+
+
+def test_another_coordinator_must_wait_until_the_owner_is_silent(make_organisations, clock):
+    coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, SECOND)]
+    overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
+    organisations = make_organisations(overrides=overrides, training={"maximum_steps": 2})
+    folder = organisations.folder / "certificates" / SECOND
+    write_organisation(SECOND, Usage.COORDINATOR, folder, now=datetime.now(UTC), days=30)
+    organisations.start_servers()
+    with connect(organisations.write_run()) as first:
+        first.align()
+        with connect(organisations.write_run(coordinator=SECOND, tls=tls(SECOND), output="other-runs")) as second:
+            steal_while_it_runs(first, second, clock)
+            clock.seconds += SILENCE_SECONDS
+            assert second.fit().run_id
+
+
+def steal_while_it_runs(first, second, clock):
+    proposal = first._proposal(Purpose.PURPOSE_TRAIN, bytes(16), first.configuration.run.to_bytes())
+    session = Session(first._connections, first.configuration.run, proposal).__enter__()
+    stolen = pb.SessionReference(run_id=session.reference.run_id, lease=session.reference.lease)
+    for _ in range(3):  # a call of the owner's starts the wait anew
+        call(first, "alice", "Report", pb.ReportRequest(session=session.reference))
+        call(first, "bob", "Report", pb.ReportRequest(session=session.reference))
+        clock.seconds += SILENCE_SECONDS - 1.0
+        with pytest.raises(SessionError, match="serves another coordinator or run at the moment"):
+            second.fit()
+        # Even with the lease of the owner it is not the owner: the name of the certificate counts too.
+        with pytest.raises(SessionError, match="alice: no such session is open here"):
+            call(second, "alice", "Forward", pb.ForwardRequest(session=stolen))
+        call(second, "alice", "Close", pb.CloseRequest(session=stolen))
+        clock.seconds += 0.5
+    call(first, "alice", "Report", pb.ReportRequest(session=session.reference))
+    call(first, "bob", "Report", pb.ReportRequest(session=session.reference))
+
+
+def test_a_name_that_is_not_on_the_list_may_not_even_ask(make_organisations):
+    organisations = make_organisations()
+    folder = organisations.folder / "certificates" / SECOND
+    # Issued by the authority that the parties trust for `coordinator`, for nobody else.
+    trusted = organisations.folder / "certificates" / COORDINATOR
+    folder.mkdir(mode=0o700)
+    for file in trusted.glob("*-ca*.pem"):
+        shutil.copy(file, folder / file.name.replace(COORDINATOR, SECOND))
+    write_organisation(SECOND, Usage.COORDINATOR, folder, now=datetime.now(UTC), days=30, renew=True)
+    organisations.start_servers()
+    path = organisations.write_run(coordinator=SECOND, tls=tls(SECOND))
+    with pytest.raises(IdentityError, match="certificate of the caller: carries no name that is trusted here"):
+        connect(path)
+
+
+class TestDesk:
+    """Who owns a party, by the minute."""
+
+    OWNER = Owner("coordinator", bytes(32))
+    RUN_ID = bytes(16)
+
+    class Session:
+        broken = False
+
+        def __init__(self):
+            self.plan = self
+            self.closed = False
+
+        def close(self):
+            self.closed = True
+
+    @pytest.fixture
+    def clock(self):
+        return Clock()
+
+    @pytest.fixture
+    def desk(self, clock):
+        return SessionDesk("alice", clock)
+
+    @pytest.mark.parametrize(
+        "other", [Owner("second", bytes(32)), Owner("coordinator", b"\1" * 32)], ids=["name", "lease"]
+    )
+    def test_another_owner_comes_in_after_the_silence_and_not_before(self, desk, clock, other):
+        first = desk.open(self.OWNER, self.RUN_ID, self.Session)
+        clock.seconds += SILENCE_SECONDS / 2
+        desk.session(self.OWNER, self.RUN_ID)
+        clock.seconds += SILENCE_SECONDS - 0.01
+        with pytest.raises(SessionError, match="serves another coordinator"):
+            desk.open(other, self.RUN_ID, self.Session)
+        assert desk.session(self.OWNER, self.RUN_ID) is first
+        clock.seconds += SILENCE_SECONDS
+        second = desk.open(other, self.RUN_ID, self.Session)
+        assert first.closed
+        assert desk.session(other, self.RUN_ID) is second
+        with pytest.raises(SessionError, match="no such session"):
+            desk.session(self.OWNER, self.RUN_ID)
+
+    def test_a_stranger_neither_keeps_a_session_alive_nor_ends_it(self, desk, clock):
+        desk.open(self.OWNER, self.RUN_ID, self.Session)
+        stranger = Owner("second", bytes(32))
+        clock.seconds += SILENCE_SECONDS / 2
+        with pytest.raises(SessionError):
+            desk.session(stranger, self.RUN_ID)
+        desk.close(stranger, self.RUN_ID)
+        assert desk.session(self.OWNER, self.RUN_ID)
+
+    def test_the_owner_starts_anew_at_any_time(self, desk):
+        first = desk.open(self.OWNER, self.RUN_ID, self.Session)
+        assert desk.open(self.OWNER, b"\1" * 16, self.Session) is not first
+        assert first.closed
+
+    def test_a_session_that_cannot_be_made_leaves_none(self, desk):
+        def fails():
+            raise SplitError("no")
+
+        with pytest.raises(SplitError):
+            desk.open(self.OWNER, self.RUN_ID, fails)
+        assert desk.current is None
+        assert desk.open(Owner("second", bytes(32)), self.RUN_ID, self.Session)

@@ -1,0 +1,311 @@
+"""Messages that are too long, or unfold when they are read: refused, and the memory of `party serve` stays bounded."""
+
+import math
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from organisations import COORDINATOR, Organisations
+from relaying import Relay
+
+from coordinator import connect
+from deploy.certificates import write_organisation
+from party.errors import TensorError
+from party.pb import party_pb2 as pb
+from party.pb.tensor_pb2 import CODEC_UNSPECIFIED, DATA_TYPE_FLOAT64, Tensor, TensorBundle
+from party.protocol.tensors import maximum_bytes
+from party.runtime.session import Stage
+from party.security.certificates import Usage, own_identity
+from party.security.fields import has_at_most_fields
+from party.security.sealing import Slot
+from party.security.tls import MAX_MESSAGE_BYTES, channel_credentials
+from party.security.trust import load_authorities
+
+MIB = 1 << 20
+STRANGER = "stranger"
+TIMEOUT_SECONDS = 60
+METHODS = [one.name for one in pb.DESCRIPTOR.services_by_name["Party"].methods]
+EMPTY_SUB_MESSAGES = {
+    "Fuse": (b"\x1a\x00", 16 * MIB),
+    "Agree": (b"\x12\x00", 4 * MIB),
+    "Authenticate": (b"\x12\x00", 4 * MIB),
+    "Confirm": (b"\x12\x00", 4 * MIB),
+}
+
+
+class Process:
+    """The memory of a process."""
+
+    def __init__(self, number):
+        self._folder = Path(f"/proc/{number}")
+
+    def reset_peak(self):
+        (self._folder / "clear_refs").write_text("5")
+        return self._read("VmRSS")
+
+    @property
+    def peak_bytes(self):
+        return self._read("VmHWM")
+
+    def _read(self, key):
+        line = next(line for line in (self._folder / "status").read_text().splitlines() if line.startswith(key))
+        return int(line.split()[1]) * 1024
+
+
+@pytest.fixture(scope="module")
+def organisations(tmp_path_factory):
+    """alice in this process, where a test can do with her what it likes; bob, the label party, in one of its own."""
+    folder = tmp_path_factory.mktemp("bounds")
+    with Organisations(folder, training={"maximum_steps": 2}) as made:
+        certificates = folder / "certificates"
+        (certificates / STRANGER).mkdir(mode=0o700)
+        for file in (certificates / COORDINATOR).glob("*-ca*.pem"):
+            shutil.copy(file, certificates / STRANGER / file.name.replace(COORDINATOR, STRANGER))
+        now = datetime.now(UTC)
+        write_organisation(STRANGER, Usage.COORDINATOR, certificates / STRANGER, now=now, days=30, renew=True)
+        made.start_server("alice")
+        made.launch("bob")
+        made.await_ready("bob")
+        with connect(made.write_run()) as parties:
+            parties.align()
+            parties.fit()  # whatever a first run allocates for good is there before anything is measured
+        yield made
+
+
+@pytest.fixture(scope="module")
+def bob(organisations):
+    return Process(organisations.processes["bob"].pid)
+
+
+def channel(organisations, caller):
+    """A connection to bob without any of the bounds that a coordinator keeps by itself."""
+    folder = organisations.folder / "certificates"
+    certificate, key = folder / caller / f"{caller}.pem", folder / caller / f"{caller}-key.pem"
+    identity = own_identity(caller, certificate, key, Usage.COORDINATOR, datetime.now(UTC))
+    credentials = channel_credentials(identity, load_authorities(folder / "bob" / "bob-ca.pem"))
+    options = [("grpc.ssl_target_name_override", "bob"), ("grpc.max_send_message_length", -1)]
+    return grpc.secure_channel(f"127.0.0.1:{organisations.ports['bob']}", credentials, options=options)
+
+
+@pytest.fixture(scope="module")
+def trusted(organisations):
+    with channel(organisations, COORDINATOR) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stranger(organisations):
+    with channel(organisations, STRANGER) as made:
+        yield made
+
+
+def refusal(made, method, raw, **options):
+    with pytest.raises(grpc.RpcError) as caught:
+        made.unary_unary(f"/split.v1.Party/{method}")(raw, timeout=TIMEOUT_SECONDS, **options)
+    return caught.value.code(), caught.value.details()
+
+
+def test_memory_is_measured(organisations, bob):
+    """The measure itself: this process' own peak shows what it allocates."""
+    own = Process("self")
+    before = own.reset_peak()
+    np.ones(64 * MIB, np.uint8).sum()
+    assert own.peak_bytes - before > 32 * MIB
+    assert bob.peak_bytes > 100 * MIB
+
+
+@pytest.mark.parametrize("method", EMPTY_SUB_MESSAGES)
+def test_empty_sub_messages_cost_no_more_than_their_bytes(trusted, bob, method):
+    part, length = EMPTY_SUB_MESSAGES[method]
+    before = bob.reset_peak()
+    status, details = refusal(trusted, method, part * (length // len(part)))
+    assert status is grpc.StatusCode.FAILED_PRECONDITION
+    assert "request cannot be parsed" in details
+    assert bob.peak_bytes - before < 8 * length
+
+
+def test_a_compressed_bomb_is_not_unfolded(trusted, bob):
+    before = bob.reset_peak()
+    status, details = refusal(trusted, "Fuse", bytes(MAX_MESSAGE_BYTES - 100), compression=grpc.Compression.Gzip)
+    assert status is grpc.StatusCode.UNIMPLEMENTED
+    assert "disabled" in details
+    assert bob.peak_bytes - before < 32 * MIB
+
+
+def test_a_message_above_the_limit_is_not_received(trusted, bob):
+    before = bob.reset_peak()
+    status, details = refusal(trusted, "Fuse", bytes(3 * MAX_MESSAGE_BYTES))
+    assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert str(MAX_MESSAGE_BYTES) in details
+    assert bob.peak_bytes - before < 64 * MIB
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"Fuse", "Consume", "Backward"}))
+def test_calls_without_tensors_are_short(trusted, method):
+    status, details = refusal(trusted, method, bytes(4 * MIB + 1))
+    assert status is grpc.StatusCode.FAILED_PRECONDITION
+    assert f"request is too long; expected at most {4 * MIB}" in details
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_who_may_call_has_anything_parsed(trusted, stranger, method):
+    """The stranger's certificate comes from the authority that is trusted for the coordinator, under another name."""
+    garbage = b"\xff\xff\xff"
+    status, details = refusal(stranger, method, garbage)
+    assert status is grpc.StatusCode.UNAUTHENTICATED
+    assert "carries no name that is trusted here" in details
+    assert "parsed" not in details
+    status, details = refusal(trusted, method, garbage)
+    assert status is grpc.StatusCode.FAILED_PRECONDITION
+    assert "bob: request cannot be parsed" in details
+
+
+def test_a_strangers_bombs_are_not_unfolded(stranger, bob):
+    before = bob.reset_peak()
+    for method, (part, length) in EMPTY_SUB_MESSAGES.items():
+        assert refusal(stranger, method, part * (length // len(part)))[0] is grpc.StatusCode.UNAUTHENTICATED
+    assert bob.peak_bytes - before < 128 * MIB
+
+
+def bundle(tensors):
+    return TensorBundle(tensors=tensors).SerializeToString()
+
+
+def first_changed(tensors, **fields):
+    changed = Tensor.FromString(tensors[0].SerializeToString())
+    for field, value in fields.items():
+        if field == "shape":
+            del changed.shape[:]
+            changed.shape.extend(value)
+        else:
+            setattr(changed, field, value)
+    return bundle([changed, *tensors[1:]])
+
+
+def with_value(tensors, value):
+    array = np.frombuffer(tensors[0].data, np.float32).copy()
+    array[-1] = value
+    return first_changed(tensors, data=array.tobytes())
+
+
+FIRST = "hidden 0 of train from alice to bob, tensor deep: "
+BAD_TENSORS = {
+    "nan": (lambda tensors: with_value(tensors, math.nan), FIRST + "holds values that are not finite"),
+    "infinity": (lambda tensors: with_value(tensors, math.inf), FIRST + "holds values that are not finite"),
+    "minus infinity": (lambda tensors: with_value(tensors, -math.inf), FIRST + "holds values that are not finite"),
+    "dtype": (
+        lambda tensors: first_changed(tensors, dtype=DATA_TYPE_FLOAT64),
+        FIRST + "dtype differs; expected float32",
+    ),
+    "unknown dtype": (lambda tensors: first_changed(tensors, dtype=99), FIRST + "dtype differs"),
+    "codec": (lambda tensors: first_changed(tensors, codec=CODEC_UNSPECIFIED), FIRST + "codec differs"),
+    # numpy's product of these is 0, which is also the number of bytes
+    "overflowing shape": (
+        lambda tensors: first_changed(tensors, shape=[2**32, 2**32], data=b""),
+        FIRST + "shape differs; expected (32, 4); received (4294967296, 4294967296)",
+    ),
+    "turned shape": (lambda tensors: first_changed(tensors, shape=[4, 32]), FIRST + "shape differs"),
+    "many dimensions": (lambda tensors: first_changed(tensors, shape=[1] * 100), FIRST + "shape differs"),
+    "no dimensions": (lambda tensors: first_changed(tensors, shape=[]), FIRST + "shape differs"),
+    "fewer bytes": (lambda tensors: first_changed(tensors, data=tensors[0].data[:-1]), "number of bytes does not fit"),
+    "more bytes": (
+        lambda tensors: first_changed(tensors, data=tensors[0].data + b"\0"),
+        "number of bytes does not fit",
+    ),
+    "name": (lambda tensors: first_changed(tensors, name="deeq"), "tensors differ; expected deep, factor_sum"),
+    "missing tensor": (lambda tensors: bundle(tensors[1:]), "tensors differ"),
+    "tensor twice": (lambda tensors: bundle([*tensors, Tensor(name="deep")]), "tensors differ"),
+    "other order": (lambda tensors: bundle(tensors[::-1]), "tensors differ"),
+    "nothing": (lambda tensors: b"", "tensors differ"),
+    "garbage": (lambda tensors: b"\xff" * 64, "message cannot be parsed"),
+    "empty tensors": (lambda tensors: b"\x0a\x00" * 500, "message cannot be parsed"),
+    "too long": (lambda tensors: bytes(2 * MIB), "hidden 0 of train from alice to bob: message is too long"),
+}
+
+
+def test_bad_tensors_of_a_party_are_refused_and_the_good_ones_still_taken(organisations, bob):
+    """alice seals them herself, with the keys of the session: only what is in them is wrong."""
+    met = {}
+
+    def around(send, party, method, request):
+        if method == "Fuse" and request.position == 0 and not met:
+            met.update(refusals_of_bad_tensors(organisations, send, request))
+        return send(request)
+
+    before = bob.reset_peak()
+    with Relay(organisations.write_run(), around) as parties:
+        run_id = parties.fit().run_id
+    assert bob.peak_bytes - before < 256 * MIB
+    for what, (_, pattern) in BAD_TENSORS.items():
+        assert pattern in met[what], what
+    with connect(organisations.write_run()) as parties:
+        undisturbed = parties.fit().run_id
+    for name in organisations.names:
+        expected = organisations.weights(name, undisturbed)
+        for key, array in organisations.weights(name, run_id).items():
+            assert np.array_equal(array, expected[key])
+
+
+def refusals_of_bad_tensors(organisations, send, request):
+    _, session = organisations.servers["alice"]._desk.current
+    keys = session.require_keys(Stage.READY)
+    exchange = session.plan.schedule.exchange(0)
+    slot = Slot("alice", "bob", pb.MESSAGE_KIND_HIDDEN, "train", 0, exchange.rows)
+    tensors = [
+        Tensor(
+            name=spec.name,
+            dtype=1,
+            shape=(exchange.rows, spec.units),
+            codec=1,
+            data=bytes(4 * exchange.rows * spec.units),
+        )
+        for spec in session.plan.models.specs
+    ]
+    assert len(bundle(tensors)) <= maximum_bytes(session.plan.models.specs, exchange.rows)
+    messages = {}
+    for what, (make, _) in BAD_TENSORS.items():
+        bad = pb.FuseRequest.FromString(request.SerializeToString())
+        bad.hiddens[0].CopyFrom(keys.seal(slot, make(tensors)))
+        with pytest.raises(TensorError) as caught:
+            send(bad)
+        messages[what] = str(caught.value)
+    return messages
+
+
+@given(st.lists(st.tuples(st.integers(1, 2**29 - 1), st.sampled_from([0, 1, 2, 5]), st.binary(max_size=8))))
+def test_fields_are_counted(fields):
+    raw = b""
+    for number, wire_type, content in fields:
+        raw += varint(number << 3 | wire_type)
+        raw += {0: varint(len(content) << 40), 1: content.ljust(8), 2: varint(len(content)) + content}.get(
+            wire_type, content[:4].ljust(4)
+        )
+    assert has_at_most_fields(raw, len(fields))
+    assert not fields or not has_at_most_fields(raw, len(fields) - 1)
+    assert not fields or not has_at_most_fields(raw[:-1], len(fields)), "what is cut off is no message"
+
+
+@given(st.binary(max_size=64))
+def test_whatever_protobuf_parses_has_few_fields(raw):
+    """Nothing that has its fields counted and is refused could have been parsed, groups of a former syntax apart."""
+    try:
+        message = pb.FuseRequest.FromString(raw)
+    except Exception:
+        return
+    if has_at_most_fields(raw, len(raw)):
+        assert len(message.hiddens) <= len(raw)
+        return
+    assert any(byte & 7 in (3, 4) for byte in raw)
+
+
+def varint(value):
+    content = b""
+    while value > 0x7F:
+        content += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return content + bytes([value])

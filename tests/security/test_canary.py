@@ -1,0 +1,176 @@
+"""A value that must not leave a party, put where an error could repeat it: neither the wire nor a log has it."""
+
+import os
+import subprocess
+import sys
+import traceback
+
+import pytest
+from organisations import Organisations
+
+from coordinator import connect
+from party.errors import DataError, InternalError, SplitError
+
+CANARY = "canary-7351"
+NUMBER = "987654321"  # where the value is an index
+SABOTAGED_PARTY = """
+import pathlib
+import sys
+import numpy as np
+from party.errors import SplitError
+from party.models.base_model import BaseModel
+from party.models.fuse_model import FuseModel
+from party.runtime.tables import Tables
+from party.transport import service
+
+place = pathlib.Path(sys.argv.pop(1))
+
+def fail():
+    try:
+        raise KeyError("canary-7351")
+    except KeyError as error:
+        raise ValueError("cannot convert string to float: 'canary-7351'") from error
+
+def sabotage(kind, method):
+    honest = getattr(kind, method)
+    def sabotaged(*arguments, **options):
+        if place.read_text() == f"{kind.__name__}.{method}":
+            fail()
+        return honest(*arguments, **options)
+    setattr(kind, method, sabotaged)
+
+for method in ("forward", "backward_and_forward", "backward"):
+    sabotage(BaseModel, method)
+for method in ("gradients", "apply"):
+    sabotage(FuseModel, method)
+sabotage(Tables, "table")
+
+build = BaseModel.__init__
+def out_of_range(self, model, inputs, *rest, **options):
+    if place.read_text() == "inside of TensorFlow":
+        inputs = {**inputs, "indices": np.full_like(inputs["indices"], 987654321)}
+    build(self, model, inputs, *rest, **options)
+BaseModel.__init__ = out_of_range
+
+InternalError, frames = service.InternalError, service._frames
+def leaking_error(text, where):
+    leaks = place.read_text() == "BaseModel.backward"
+    return SplitError(str(sys.exc_info()[1])) if leaks else InternalError(text, where=where)
+def leaking_frames(error):
+    return [str(error)] if place.read_text() == "BaseModel.backward" else frames(error)
+service.InternalError, service._frames = leaking_error, leaking_frames
+
+from party.cli import main
+main()
+"""
+PLACES = {
+    "BaseModel.forward": "alice",
+    "BaseModel.backward_and_forward": "alice",
+    "FuseModel.gradients": "bob",
+    "FuseModel.apply": "bob",  # in the background, after the reply
+    "Tables.table": "alice",
+    "inside of TensorFlow": "alice",
+}
+
+
+@pytest.fixture(scope="module")
+def sabotaged(tmp_path_factory):
+    """Two parties, each in a process of its own, that fail where a file tells them to."""
+    folder = tmp_path_factory.mktemp("canary")
+    overrides = {name: {"log_level": "debug"} for name in ("alice", "bob")}
+    with Organisations(folder, overrides=overrides, training={"maximum_steps": 3}) as made:
+        made.place = folder / "place"
+        made.place.write_text("nowhere")
+        for name in made.names:
+            with (folder / f"{name}.log").open("wb") as log:
+                made.processes[name] = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-c",
+                        SABOTAGED_PARTY,
+                        str(made.place),
+                        "serve",
+                        "--config",
+                        made.party_path(name),
+                    ],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+                )
+        for name in made.names:
+            made.await_ready(name)
+        with connect(made.write_run()) as parties:
+            parties.align()
+        yield made
+
+
+def failure(organisations, call):
+    """What a coordinator learns of a failed call: its error, and all that gRPC has to say of it."""
+    with pytest.raises(SplitError) as caught, connect(organisations.write_run()) as parties:
+        call(parties)
+    return caught.value, "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value.__cause__))
+
+
+def train(parties):
+    parties.fit()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_unexpected_error_keeps_its_text(sabotaged, place):
+    party = PLACES[place]
+    before = len(sabotaged.log(party))
+    sabotaged.place.write_text(place)
+    error, learned = failure(sabotaged, train)
+    assert isinstance(error, InternalError), learned
+    assert str(error).startswith(f"{party}: failed (")
+    log = sabotaged.log(party)[before:]
+    assert " failed with " in log, "the log says that and where it failed"
+    assert "Traceback" not in log
+    for secret in (CANARY, NUMBER):
+        assert secret not in learned
+        assert secret not in log
+
+
+def test_the_search_would_find_the_canary(sabotaged):
+    """Where only this one error is not kept inside, both places have it."""
+    before = len(sabotaged.log("alice"))
+    sabotaged.place.write_text("BaseModel.backward")
+    _, learned = failure(sabotaged, train)
+    assert CANARY in learned
+    assert CANARY in sabotaged.log("alice")[before:]
+
+
+def test_a_party_serves_on_after_an_unexpected_error(sabotaged):
+    sabotaged.place.write_text("BaseModel.forward")
+    failure(sabotaged, train)
+    sabotaged.place.write_text("nowhere")
+    with connect(sabotaged.write_run()) as parties:
+        assert parties.fit().params["steps"] == 3
+
+
+@pytest.fixture(scope="module")
+def organisations(tmp_path_factory):
+    with Organisations(tmp_path_factory.mktemp("malformed"), training={"maximum_steps": 1}) as made:
+        yield made.start_servers()
+
+
+@pytest.mark.parametrize(
+    ("party", "column", "count"),
+    [("alice", "income", "2"), ("bob", "rating", "2"), ("alice", "ID", "1"), ("bob", "ID", "1")],
+)
+def test_a_malformed_cell_is_counted_and_not_repeated(organisations, caplog, party, column, count):
+    frame = organisations.read_table(party, "train")
+    changed = frame.copy()
+    changed.loc[changed["ID"].isin(["train-00100", "train-00101"]), column] = CANARY
+    organisations.write_table(party, "train", changed)
+    try:
+        error, learned = failure(organisations, lambda parties: (parties.align(), parties.fit()))
+    finally:
+        organisations.write_table(party, "train", frame)
+    assert isinstance(error, DataError)
+    assert str(error).startswith(f"{party}: train.csv: column {column}: ")
+    assert f"received {count} " in str(error)
+    assert CANARY not in learned
+    assert "refused: " in caplog.text
+    assert CANARY not in caplog.text

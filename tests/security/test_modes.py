@@ -1,0 +1,75 @@
+"""Whatever umask a party and a coordinator were started with: what they write is their owner's alone."""
+
+import stat
+import subprocess
+import sys
+
+from organisations import COORDINATOR, Organisations
+
+WORK = """
+import os
+import sys
+os.umask(0)
+(open(sys.argv[1] + "/control", "w")).close()
+
+import logging
+import pathlib
+import yaml
+from coordinator import connect
+from party.configuration.party import ThreadsSection, load_party_configuration
+from party.models.numerics import configure_tensorflow
+from party.transport.server import PartyServer
+
+configure_tensorflow(ThreadsSection())
+folder = pathlib.Path(sys.argv[1])
+run = yaml.safe_load((folder / "run.yaml").read_text())
+servers = []
+for party in run["parties"]:
+    servers.append(PartyServer(load_party_configuration(folder / (party["name"] + ".yaml"))))
+    servers[-1].start()
+    party["address"] = f"127.0.0.1:{servers[-1].port}"
+(folder / "run.yaml").write_text(yaml.safe_dump(run))
+with connect(folder / "run.yaml") as parties:
+    parties.align()
+    parties.fit()
+    parties.evaluate("train")
+    parties.predict("train")
+for server in servers:
+    server.stop()
+"""
+EXPECTED = {  # that all of this was written, and nothing is left of what was half written
+    "state/alice/alignments",
+    "state/alice/runs/*/record.json",
+    "state/alice/runs/*/weights.npz",
+    "state/alice/runs/*/encoders.json",
+    "state/alice/runs/*/base.keras",
+    "state/bob/runs/*/fuse.keras",
+    "state/bob/runs/*/predictions-train.csv",
+    "runs/lease",
+    "runs/*/run.json",
+    "runs/*/history.json",
+    "runs/*/steps.csv",
+}
+
+
+def test_files_and_folders_are_private_under_any_umask(tmp_path):
+    tmp_path.chmod(0o700)
+    with Organisations(tmp_path, training={"maximum_steps": 2}) as organisations:
+        organisations.write_run(ports=dict.fromkeys(organisations.names, 1))
+        done = subprocess.run(
+            [sys.executable, "-c", WORK, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert mode(tmp_path / "control") == 0o666, "the umask lets everybody in"
+    for pattern in EXPECTED:
+        assert list(tmp_path.glob(pattern)), pattern
+    private = [tmp_path / "state", tmp_path / "runs", tmp_path / "certificates" / COORDINATOR]
+    for folder in private:
+        assert mode(folder) == 0o700
+        for path in folder.rglob("*"):
+            assert mode(path) == (0o700 if path.is_dir() else 0o600), path
+            assert not path.name.endswith(".partial"), path
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)

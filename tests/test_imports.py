@@ -1,0 +1,240 @@
+"""The imports of every source file hold the rules of the design; every rule is also shown to fail."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("party", "coordinator", "deploy")
+
+# Each may import what stands to its left, and its own package.
+LAYERS = (
+    ("party.errors", "party.pb"),
+    ("party.configuration",),
+    ("party.security", "party.data"),
+    ("party.protocol", "party.alignment"),
+    ("party.models",),
+    ("party.policy",),
+    ("party.runtime",),
+    ("party.transport",),
+    ("party.check", "party.export"),
+    ("party.cli",),
+    ("party.__main__",),
+)
+LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package in layer}
+
+DATA_FREE = (
+    "party.errors",
+    "party.pb",
+    "party.configuration.strict",
+    "party.configuration.sections",
+    "party.configuration.run",
+    "party.security.certificates",
+    "party.security.clock",
+    "party.security.files",
+    "party.security.tls",
+    "party.security.trust",
+    "party.transport.errors",
+)
+REACHED_BY_DATA_FREE = (
+    "party.configuration",
+    "party.security",
+    "party.security.leaf",
+    "party.security.printable",
+    "party.transport",
+)
+
+HOMES = {  # where a library may be imported
+    "tensorflow": ("party.models", "deploy.demo"),
+    "keras": ("party.models", "deploy.demo"),
+    "pandas": ("party.data", "party.runtime", "deploy"),
+    "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
+    "private_set_intersection": ("party.alignment",),
+}
+NOWHERE = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
+
+
+def read_sources():
+    """Every module of the packages: dotted name to text; a package's own name stands for its __init__."""
+    sources = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            sources[name] = path.read_text(encoding="utf-8")
+    return sources
+
+
+def imports(text, known=()):
+    """Dotted names that a source imports, in functions and under TYPE_CHECKING too."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                found.add(inner if inner in known else module)
+    return found
+
+
+def within(name, packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def pairs(sources):
+    return [(name, target) for name, text in sources.items() for target in sorted(imports(text, sources))]
+
+
+def party_imports_nothing_above(sources):
+    return [pair for pair in pairs(sources) if within(pair[0], ("party",)) and within(pair[1], PACKAGES[1:])]
+
+
+def coordinator_imports_data_free(sources):
+    return [
+        (name, target)
+        for name, target in pairs(sources)
+        if within(name, ("coordinator",))
+        and (within(target, ("deploy",)) or (within(target, ("party",)) and target != "party"))
+        and not within(target, DATA_FREE)
+    ]
+
+
+def coordinator_reaches_data_free(sources):
+    """As above, for what the imported modules import in turn."""
+    reached, waiting = set(), {name for name in sources if within(name, ("coordinator",))}
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= {target for target in imports(sources[name], sources) if target in sources} - reached
+    free = (*DATA_FREE, "coordinator")
+    return sorted(name for name in reached if name not in ("party", *REACHED_BY_DATA_FREE) and not within(name, free))
+
+
+def libraries_stay_home(sources):
+    return [
+        (name, target)
+        for name, target in pairs(sources)
+        for library, homes in HOMES.items()
+        if within(target, (library,)) and not within(name, homes)
+    ]
+
+
+def nothing_unpickles(sources):
+    return [pair for pair in pairs(sources) if within(pair[1], NOWHERE)]
+
+
+def imports_are_absolute(sources):
+    return [pair for pair in pairs(sources) if pair[1].startswith(".")]
+
+
+def layer(name):
+    package = ".".join(name.split(".")[:2])
+    return package, LAYER_OF.get(package)
+
+
+def layers_go_one_way(sources):
+    wrong = []
+    for name, target in pairs(sources):
+        if not within(name, ("party",)) or not within(target, ("party",)) or "party" in (name, target):
+            continue
+        (package, own), (other_package, other) = layer(name), layer(target)
+        if own is None or other is None or (package != other_package and other >= own):
+            wrong.append((name, target))
+    return wrong
+
+
+def no_cycles(sources):
+    graph = {name: imports(text, sources) & set(sources) - {name} for name, text in sources.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return [error.args[1]]
+    return []
+
+
+VIOLATIONS = [
+    (party_imports_nothing_above, {"party.policy": "import coordinator.session"}),
+    (party_imports_nothing_above, {"party.policy": "def f():\n    from deploy import certificates"}),
+    (party_imports_nothing_above, {"party.policy": "from coordinator import connect"}),
+    (coordinator_imports_data_free, {"coordinator.x": "from party.data.table import Table"}),
+    (coordinator_imports_data_free, {"coordinator.x": "from party import policy", "party.policy": ""}),
+    (coordinator_imports_data_free, {"coordinator.x": "import party.security.sealing"}),
+    (coordinator_imports_data_free, {"coordinator.x": "from party.configuration.party import PartyConfiguration"}),
+    (coordinator_imports_data_free, {"coordinator.x": "import deploy"}),
+    (
+        coordinator_reaches_data_free,
+        {
+            "coordinator.x": "from party.security.trust import TrustedName",
+            "party.security.trust": "import party.data.table",
+            "party.data.table": "",
+        },
+    ),
+    (libraries_stay_home, {"party.protocol.x": "import tensorflow as tf"}),
+    (libraries_stay_home, {"party.runtime.x": "def f():\n    from keras import ops"}),
+    (libraries_stay_home, {"party.security.trust": "import grpc"}),
+    (libraries_stay_home, {"party.runtime.x": "from grpc import StatusCode"}),
+    (libraries_stay_home, {"party.protocol.x": "import pandas as pd"}),
+    (libraries_stay_home, {"coordinator.x": "import pandas.core"}),
+    (libraries_stay_home, {"party.data.x": "import private_set_intersection.python as psi"}),
+    (nothing_unpickles, {"party.models.x": "import pickle"}),
+    (imports_are_absolute, {"party.models.x": "from . import deepfm"}),
+    (layers_go_one_way, {"party.errors": "from party.configuration.strict import StrictModel"}),
+    (layers_go_one_way, {"party.configuration.x": "import party.security.clock"}),
+    (layers_go_one_way, {"party.protocol.x": "from party.models.packing import pack"}),
+    (layers_go_one_way, {"party.data.x": "from party.security.files import read_private"}),
+    (layers_go_one_way, {"party.runtime.x": "from party.transport.errors import error_to_status"}),
+    (layers_go_one_way, {"party.new_package.x": "from party.errors import SplitError"}),
+    (no_cycles, {"party.data.a": "import party.data.b", "party.data.b": "from party.data import a"}),
+]
+RULES = sorted({rule for rule, _ in VIOLATIONS}, key=lambda rule: rule.__name__)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_sources_hold_the_rule(rule):
+    assert rule(read_sources()) == []
+
+
+@pytest.mark.parametrize(("rule", "sources"), VIOLATIONS, ids=lambda one: getattr(one, "__name__", None))
+def test_rule_sees_a_violation(rule, sources):
+    assert len(rule(sources)) == 1
+
+
+def test_every_module_is_read():
+    sources = read_sources()
+    assert {"party", "party.errors", "party.models.base_model", "coordinator.cli", "deploy.certificates"} <= set(
+        sources
+    )
+    assert "party.models.deepfm" in imports(sources["party.models.assembly"], sources)
+
+
+@pytest.mark.parametrize("command", ["coordinator", "party"])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]])
+def test_command_line_answers_without_heavy_imports(command, arguments):
+    program = (
+        f"import sys; from {command}.cli import main\n"
+        "arguments = sys.argv[1:]\n"
+        "try:\n    main(arguments) if arguments else None\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'tensorflow', 'keras', 'pandas', 'grpc', 'numpy', 'pydantic'} & set(sys.modules)))\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_coordinator_never_loads_tensorflow_or_data_code():
+    program = (
+        "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
+        "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "data = [name for name in sys.modules if name.startswith(('party.data', 'party.models', 'party.protocol'))]\n"
+        "print(sorted(heavy), data)\n"
+    )
+    output = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert output.stdout == "[] []\n"
