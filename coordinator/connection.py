@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress
+from coordinator.line import Line, LineMethod
 from party import __version__
 from party.errors import ConfigurationError, ConnectionLostError, HandshakeError, IdentityError
 from party.pb import party_pb2 as pb
@@ -22,6 +23,8 @@ from party.transport.errors import error_from_rpc
 
 RETRY_SECONDS = 0.3
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+STREAMED = {"Forward": pb.ForwardReply, "Fuse": pb.FuseReply, "Backward": pb.BackwardReply}
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -43,6 +46,10 @@ class PartyConnection:
         self.address = address.address
         self.trusted = trusted
         self.stub = PartyStub(channel)  # type: ignore[no-untyped-call]  # generated without types
+        self._converse = self.stub.Converse
+        self._line: Line | None = None
+        for name, reply in STREAMED.items():
+            setattr(self.stub, name, LineMethod(self._open_line, name, reply))
         self._channel = channel
         self._timeout_seconds = timeout_seconds
 
@@ -104,9 +111,21 @@ class PartyConnection:
             )
         return described
 
+    def hang_up(self) -> None:
+        """Ends the stream that carried the batches of a session, if there is one."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
     def close(self) -> None:
         """Closes the channel."""
+        self.hang_up()
         self._channel.close()
+
+    def _open_line(self) -> Line:
+        if self._line is None:
+            self._line = Line(self._converse)
+        return self._line
 
 
 def open_connections(configuration: CoordinatorConfiguration) -> dict[str, PartyConnection]:

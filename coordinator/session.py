@@ -116,6 +116,7 @@ class Session:
     def close(self) -> None:
         """Ends the session at every party that can still be reached."""
         for connection in self.connections.values():
+            connection.hang_up()
             with contextlib.suppress(Exception):
                 connection.stub.Close(pb.CloseRequest(session=self.reference), timeout=CLOSE_TIMEOUT_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)

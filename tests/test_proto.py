@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,13 +100,14 @@ def test_every_kind_of_message_is_authenticated_apart():
 
 
 def test_service_handles_exactly_the_declared_methods():
-    handler = PartyService(None, None, lambda context: "coordinator").handler()
+    handler = PartyService(SimpleNamespace(party="alice"), None, lambda context: "coordinator").handler()
     handled = {name.rpartition("/") for name in handler._method_handlers}
     assert {service for service, _, _ in handled} == {f"/{SERVICE.full_name}"}
     assert {method for _, _, method in handled} == set(SERVICE.methods_by_name)
-    for one in handler._method_handlers.values():
-        assert not one.request_streaming
-        assert not one.response_streaming
+    for name, one in handler._method_handlers.items():
+        method = SERVICE.methods_by_name[name.rpartition("/")[2]]
+        assert one.request_streaming == method.client_streaming == (method.name == "Converse")
+        assert one.response_streaming == method.server_streaming == (method.name == "Converse")
         assert one.request_deserializer is None, "a caller is authorised before anything is parsed"
 
 
@@ -113,7 +115,7 @@ def test_service_handles_exactly_the_declared_methods():
 def test_method_takes_a_request_and_gives_a_reply_of_its_name(method):
     assert method.input_type.name == f"{method.name}Request"
     assert method.output_type.name == f"{method.name}Reply"
-    # Every method but Describe names the session that it belongs to.
+    # Every method but Describe names the session that it belongs to; Converse carries requests that do.
     session = method.input_type.fields_by_name.get("session")
-    assert (session is None) == (method.name == "Describe")
+    assert (session is None) == (method.name in ("Describe", "Converse"))
     assert session is None or session.message_type.name == "SessionReference"

@@ -241,6 +241,24 @@ class BackwardReply(_message.Message):
     next_hidden: Envelope
     def __init__(self, next_hidden: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
 
+class ConverseRequest(_message.Message):
+    __slots__ = ("method", "request")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    request: bytes
+    def __init__(self, method: _Optional[str] = ..., request: _Optional[bytes] = ...) -> None: ...
+
+class ConverseReply(_message.Message):
+    __slots__ = ("status", "details", "reply")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    details: str
+    reply: bytes
+    def __init__(self, status: _Optional[int] = ..., details: _Optional[str] = ..., reply: _Optional[bytes] = ...) -> None: ...
+
 class Metrics(_message.Message):
     __slots__ = ("rows", "loss", "auc", "precision", "recall")
     ROWS_FIELD_NUMBER: _ClassVar[int]

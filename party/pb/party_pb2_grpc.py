@@ -32,6 +32,7 @@ class PartyStub:
     Forward, Fuse, Backward                      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
+    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
     """
 
     def __init__(self, channel):
@@ -90,6 +91,11 @@ class PartyStub:
                 request_serializer=party_dot_pb_dot_party__pb2.BackwardRequest.SerializeToString,
                 response_deserializer=party_dot_pb_dot_party__pb2.BackwardReply.FromString,
                 _registered_method=True)
+        self.Converse = channel.stream_stream(
+                '/split.v1.Party/Converse',
+                request_serializer=party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.ConverseReply.FromString,
+                _registered_method=True)
         self.Report = channel.unary_unary(
                 '/split.v1.Party/Report',
                 request_serializer=party_dot_pb_dot_party__pb2.ReportRequest.SerializeToString,
@@ -114,6 +120,7 @@ class PartyServicer:
     Forward, Fuse, Backward                      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
+    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
     """
 
     def Describe(self, request, context):
@@ -171,6 +178,12 @@ class PartyServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Backward(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Converse(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,6 +260,11 @@ def add_PartyServicer_to_server(servicer, server):
                     request_deserializer=party_dot_pb_dot_party__pb2.BackwardRequest.FromString,
                     response_serializer=party_dot_pb_dot_party__pb2.BackwardReply.SerializeToString,
             ),
+            'Converse': grpc.stream_stream_rpc_method_handler(
+                    servicer.Converse,
+                    request_deserializer=party_dot_pb_dot_party__pb2.ConverseRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.ConverseReply.SerializeToString,
+            ),
             'Report': grpc.unary_unary_rpc_method_handler(
                     servicer.Report,
                     request_deserializer=party_dot_pb_dot_party__pb2.ReportRequest.FromString,
@@ -277,6 +295,7 @@ class Party:
     Forward, Fuse, Backward                      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
+    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
     """
 
     @staticmethod
@@ -539,6 +558,33 @@ class Party:
             '/split.v1.Party/Backward',
             party_dot_pb_dot_party__pb2.BackwardRequest.SerializeToString,
             party_dot_pb_dot_party__pb2.BackwardReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Converse(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/split.v1.Party/Converse',
+            party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.ConverseReply.FromString,
             options,
             channel_credentials,
             insecure,

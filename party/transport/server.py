@@ -60,7 +60,9 @@ class PartyServer:
             maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_CALLS,
             options=server_options(),
         )
-        self.port = self._bind()
+        self.port, caller_name = self._bind()
+        self._service = PartyService(self.context, self._desk, caller_name)
+        self._server.add_generic_rpc_handlers((self._service.handler(),))
 
     def start(self) -> None:
         """Begins to answer calls."""
@@ -68,11 +70,13 @@ class PartyServer:
 
     def stop(self) -> None:
         """Answers what is under way, then ends."""
-        self._server.stop(SHUTDOWN_GRACE_SECONDS).wait()
+        stopped = self._server.stop(SHUTDOWN_GRACE_SECONDS)
+        self._service.hang_up()
+        stopped.wait()
         self._desk.shut()
         self._background.shutdown()
 
-    def _bind(self) -> int:
+    def _bind(self) -> tuple[int, CallerName]:
         configuration = self.context.configuration
         caller_name: CallerName
         try:
@@ -98,8 +102,7 @@ class PartyServer:
                 where=configuration.party,
                 fix="another process may hold the port; choose another one in listen",
             ) from None
-        self._server.add_generic_rpc_handlers((PartyService(self.context, self._desk, caller_name).handler(),))
-        return port
+        return port, caller_name
 
 
 def make_context(configuration: PartyConfiguration, background: ThreadPoolExecutor) -> PartyContext:

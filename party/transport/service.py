@@ -23,6 +23,7 @@ from party.runtime.openings import Proposal, open_session
 from party.runtime.session import Session, Stage
 from party.security.fields import has_at_most_fields
 from party.security.handshake import PROTOCOL
+from party.transport.conversations import Behaviour, Conversations
 from party.transport.errors import error_text, error_to_status
 
 Request = TypeVar("Request", bound=Message)
@@ -48,25 +49,40 @@ class PartyService:
         self._context = context
         self._desk = desk
         self._caller_name = caller_name
+        self._conversations = Conversations(
+            context.party,
+            {
+                "Forward": self._behaviour(pb.ForwardRequest, self.forward, MAXIMUM_CONTROL_BYTES),
+                "Fuse": self._behaviour(pb.FuseRequest, self.fuse),
+                "Backward": self._behaviour(pb.BackwardRequest, self.backward),
+            },
+            caller_name,
+        )
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The handler to add to a server."""
-        methods = {
-            "Describe": self._method(pb.DescribeRequest, self.describe, MAXIMUM_CONTROL_BYTES),
-            "Open": self._method(pb.OpenRequest, self.open, MAXIMUM_CONTROL_BYTES),
-            "Agree": self._method(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
-            "Authenticate": self._method(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
-            "Confirm": self._method(pb.ConfirmRequest, self.confirm, MAXIMUM_CONTROL_BYTES),
-            "Produce": self._method(pb.ProduceRequest, self.produce, MAXIMUM_CONTROL_BYTES),
-            "Consume": self._method(pb.ConsumeRequest, self.consume),
-            "Forward": self._method(pb.ForwardRequest, self.forward, MAXIMUM_CONTROL_BYTES),
-            "Fuse": self._method(pb.FuseRequest, self.fuse),
-            "Backward": self._method(pb.BackwardRequest, self.backward),
-            "Report": self._method(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
-            "Finish": self._method(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
-            "Close": self._method(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
+        calls = {
+            "Describe": self._behaviour(pb.DescribeRequest, self.describe, MAXIMUM_CONTROL_BYTES),
+            "Open": self._behaviour(pb.OpenRequest, self.open, MAXIMUM_CONTROL_BYTES),
+            "Agree": self._behaviour(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
+            "Authenticate": self._behaviour(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
+            "Confirm": self._behaviour(pb.ConfirmRequest, self.confirm, MAXIMUM_CONTROL_BYTES),
+            "Produce": self._behaviour(pb.ProduceRequest, self.produce, MAXIMUM_CONTROL_BYTES),
+            "Consume": self._behaviour(pb.ConsumeRequest, self.consume),
+            **self._conversations.behaviours,
+            "Report": self._behaviour(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
+            "Finish": self._behaviour(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
+            "Close": self._behaviour(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
         }
+        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            name: grpc.unary_unary_rpc_method_handler(_unary(behaviour)) for name, behaviour in calls.items()
+        }
+        methods["Converse"] = grpc.stream_stream_rpc_method_handler(self._conversations.converse)
         return grpc.method_handlers_generic_handler("split.v1.Party", methods)
+
+    def hang_up(self) -> None:
+        """Ends the open conversations, so that the server can stop; calls under way are answered."""
+        self._conversations.hang_up()
 
     def describe(self, request: pb.DescribeRequest, raw: bytes, caller: str) -> pb.DescribeReply:
         """What this party is and does at the moment."""
@@ -234,26 +250,27 @@ class PartyService:
     def _session(self, reference: pb.SessionReference, caller: str) -> Session:
         return self._desk.session(Owner(caller, reference.lease), reference.run_id)
 
-    def _method(
+    def _behaviour(
         self,
         kind: type[Request],
         call: Callable[[Request, bytes, str], Message | bytes],
         maximum_bytes: int | None = None,
-    ) -> grpc.RpcMethodHandler[bytes, bytes]:
-        def behaviour(raw: bytes, context: grpc.ServicerContext) -> bytes:
+    ) -> Behaviour:
+        """How a call is answered: its reply as bytes, or the error that it met."""
+
+        def behaviour(raw: bytes, context: grpc.ServicerContext) -> bytes | SplitError:
             try:
                 caller = self._caller_name(context)
                 reply = call(self._parse(kind, raw, maximum_bytes), raw, caller)
                 return reply if isinstance(reply, bytes) else reply.SerializeToString()
             except SplitError as error:
                 logger.warning("%s refused: %s", kind.DESCRIPTOR.name, error_text(error))
-                return _abort(context, error)
+                return error
             except Exception as error:  # gRPC would send the text of any exception, data included, to the caller
                 self._log_defect(kind, error)
-                name = type(error).__name__
-                return _abort(context, InternalError(f"failed ({name}), see its log", where=self._context.party))
+                return InternalError(f"failed ({type(error).__name__}), see its log", where=self._context.party)
 
-        return grpc.unary_unary_rpc_method_handler(behaviour)
+        return behaviour
 
     def _parse(self, kind: type[Request], raw: bytes, maximum_bytes: int | None) -> Request:
         if maximum_bytes is not None and len(raw) > maximum_bytes:
@@ -271,11 +288,17 @@ class PartyService:
         logger.error("%s failed with %s at %s", kind.DESCRIPTOR.name, type(error).__name__, " < ".join(frames))
 
 
-def _abort(context: grpc.ServicerContext, error: SplitError) -> bytes:
-    status, details = error_to_status(error)
-    context.set_code(status)
-    context.set_details(details)
-    return b""
+def _unary(behaviour: Behaviour) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    def answer(raw: bytes, context: grpc.ServicerContext) -> bytes:
+        reply = behaviour(raw, context)
+        if isinstance(reply, bytes):
+            return reply
+        status, details = error_to_status(reply)
+        context.set_code(status)
+        context.set_details(details)
+        return b""
+
+    return answer
 
 
 def _frames(error: BaseException) -> Sequence[str]:

@@ -1,0 +1,105 @@
+"""Calls over one open stream are answered, refused and ended like calls that come alone."""
+
+import threading
+
+import grpc
+import pytest
+from organisations import COORDINATOR
+
+import party.transport.server as server_module
+from coordinator.configuration import load_coordinator_configuration
+from coordinator.connection import open_connections
+from coordinator.line import DEADLINE_CHECK_SECONDS, Line, LineError
+from party.errors import ConnectionLostError, SessionError
+from party.pb import party_pb2 as pb
+from party.transport.conversations import MAXIMUM_CONVERSATIONS
+
+WAIT_SECONDS = 20.0
+
+
+@pytest.fixture
+def organisations(make_organisations):
+    return make_organisations().start_servers()
+
+
+@pytest.fixture
+def alice(organisations):
+    configuration = load_coordinator_configuration(organisations.write_run())
+    connections = open_connections(configuration)
+    assert configuration.coordinator == COORDINATOR
+    yield connections["alice"]
+    for connection in connections.values():
+        connection.close()
+
+
+def test_answers_come_in_order_and_errors_keep_the_line_open(alice):
+    for position in (0, 7):
+        with pytest.raises(SessionError, match="alice: no such session is open here"):
+            alice.call(alice.stub.Forward, pb.ForwardRequest(position=position))
+    waiting = [
+        alice.begin(alice.stub.Forward, pb.ForwardRequest()),
+        alice.begin(alice.stub.Backward, pb.BackwardRequest()),
+    ]
+    for result in waiting:
+        with pytest.raises(SessionError, match="alice: no such session is open here"):
+            result()
+
+
+@pytest.mark.parametrize("method", ["Describe", "Open", "Close", "Nothing", "", "Forward\n"])
+def test_only_the_calls_of_batches_can_be_streamed(alice, method):
+    line = Line(alice.stub.Converse)
+    line.send(method, pb.DescribeRequest())
+    with pytest.raises(LineError, match="cannot be streamed") as refused:
+        line.receive(WAIT_SECONDS)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    line.close()
+
+
+def test_what_is_no_call_is_refused(alice):
+    bombs = [b"\xff", pb.ConverseRequest(method="Forward", request=b"\xff").SerializeToString(), b"\x0a\x00" * 1000]
+    raw = alice._channel.stream_stream("/split.v1.Party/Converse")
+    answers = [pb.ConverseReply.FromString(answer) for answer in raw(iter(bombs), timeout=WAIT_SECONDS)]
+    assert [answer.status for answer in answers] == [grpc.StatusCode.FAILED_PRECONDITION.value[0]] * 3
+    assert all("request cannot be parsed" in answer.details for answer in answers)
+
+
+def test_a_party_holds_few_streams_and_takes_new_ones_when_they_end(alice):
+    lines = [Line(alice.stub.Converse) for _ in range(MAXIMUM_CONVERSATIONS)]
+    for line in lines:
+        line.send("Forward", pb.ForwardRequest())
+        with pytest.raises(LineError, match="no such session"):
+            line.receive(WAIT_SECONDS)
+    one_too_many = Line(alice.stub.Converse)
+    one_too_many.send("Forward", pb.ForwardRequest())
+    with pytest.raises(LineError, match="takes no more streams"):
+        one_too_many.receive(WAIT_SECONDS)
+    for line in lines:
+        line.close()
+        with pytest.raises(LineError, match="the stream ended"):
+            line.receive(WAIT_SECONDS)
+    with pytest.raises(SessionError, match="no such session"):
+        alice.call(alice.stub.Forward, pb.ForwardRequest())
+    one_too_many.close()
+
+
+def test_an_answer_that_does_not_come_ends_the_line(alice):
+    line = Line(alice.stub.Converse)
+    line.send("Forward", pb.ForwardRequest())
+    with pytest.raises(LineError, match="no such session"):
+        line.receive(WAIT_SECONDS)
+    with pytest.raises(LineError) as late:  # nothing was sent that could be answered
+        line.receive(DEADLINE_CHECK_SECONDS)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_open_streams_do_not_hold_up_a_party_that_stops(organisations, alice, monkeypatch):
+    monkeypatch.setattr(server_module, "SHUTDOWN_GRACE_SECONDS", 100 * WAIT_SECONDS)
+    with pytest.raises(SessionError):
+        alice.call(alice.stub.Forward, pb.ForwardRequest())
+    stopped = threading.Event()
+    thread = threading.Thread(target=lambda: (organisations.stop_server("alice"), stopped.set()))
+    thread.start()
+    assert stopped.wait(WAIT_SECONDS)
+    thread.join()
+    with pytest.raises(ConnectionLostError):
+        alice.call(alice.stub.Forward, pb.ForwardRequest())
