@@ -41,6 +41,14 @@ def run_exchanges(session: Session, progress: Progress) -> Traffic:
     training = False
     while traffic.exchanges < session.exchanges:
         position = traffic.exchanges
+        if position in session.decisions:
+            stop = _decide(session, position, traffic)
+            hiddens = ()
+            traffic.exchanges += 1
+            progress(traffic)
+            if stop:
+                break
+            continue
         if not hiddens:
             hiddens, training = _forward(session, position)
         if training:
@@ -91,10 +99,28 @@ def _infer(session: Session, position: int, hiddens: Sequence[pb.Envelope]) -> t
     request = pb.FuseRequest(session=session.reference, position=position, hiddens=hiddens)
     fused = session.label.begin(session.label.stub.Fuse, request)
     following: tuple[Sequence[pb.Envelope], bool] = ((), False)
-    if position + 1 < session.exchanges:
+    if position + 1 < session.exchanges and position + 1 not in session.decisions:
         following = _forward(session, position + 1)
     fused()
     return following
+
+
+def _decide(session: Session, position: int, traffic: Traffic) -> bool:
+    """Has the label party decide whether to go on, and tells the others what it sealed for them."""
+    request = pb.DecideRequest(session=session.reference, position=position)
+    reply: pb.DecideReply = session.label.call(session.label.stub.Decide, request)
+    traffic.message_bytes += _bytes(reply.decisions)
+    by_party = {envelope.receiver: envelope for envelope in reply.decisions}
+    pending = [
+        party.begin(
+            party.stub.Follow,
+            pb.FollowRequest(session=session.reference, position=position, decision=by_party.get(party.name)),
+        )
+        for party in session.features
+    ]
+    for result in pending:
+        result()
+    return reply.stop
 
 
 def _bytes(envelopes: Sequence[pb.Envelope]) -> int:

@@ -13,8 +13,6 @@ from pathlib import Path
 from party.pb import party_pb2 as pb
 from party.security.files import write_atomically
 
-METRIC_NAMES = ("loss", "auc", "precision", "recall")
-
 
 @dataclass
 class History:
@@ -22,7 +20,7 @@ class History:
 
     Attributes:
         run_id: hexadecimal.
-        history: lists by metric: loss, auc, precision, recall, and the same with `val_` before them.
+        history: lists by metric: the loss and the metrics of the labels, and the same with `val_` before them.
         epoch: numbers of the epochs.
         params: `epochs` and `steps`.
         step_loss: (last step that it covers, rows, mean loss) of every release.
@@ -30,6 +28,7 @@ class History:
         samples: rows trained on, each epoch's counted.
         message_bytes: of all messages between parties, each counted once.
         timings: seconds by party and activity.
+        best_epoch: the epoch whose weights were kept last, where early stopping watched.
     """
 
     run_id: str
@@ -41,6 +40,7 @@ class History:
     samples: int = 0
     message_bytes: int = 0
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
+    best_epoch: int | None = None
 
     @property
     def samples_per_second(self) -> float:
@@ -56,6 +56,7 @@ class History:
         """Adds what a report of the label party holds beyond what is known."""
         self.step_loss.extend((one.step, one.rows, one.loss) for one in report.steps)
         self.history = {}
+        self.best_epoch = report.best_epoch if report.HasField("best_epoch") else None
         self.epoch = [one.epoch for one in report.epochs]
         self.samples = sum(one.train.rows for one in report.epochs)
         for one in report.epochs:
@@ -76,6 +77,7 @@ class History:
             "message_bytes": self.message_bytes,
             "bytes_per_sample": self.bytes_per_sample,
             "timings": self.timings,
+            "best_epoch": self.best_epoch,
         }
         write_atomically(folder / "history.json", json.dumps(content, indent=2, allow_nan=False).encode())
         text = io.StringIO()
@@ -85,13 +87,13 @@ class History:
         write_atomically(folder / "steps.csv", text.getvalue().encode())
 
     def _append(self, prefix: str, metrics: pb.Metrics) -> None:
-        for name in METRIC_NAMES:
-            self.history.setdefault(prefix + name, []).append(getattr(metrics, name))
+        for one in metrics.values:
+            self.history.setdefault(prefix + one.name, []).append(one.value)
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:
     """Metrics by name, as Keras returns them with `return_dict=True`."""
-    return {name: float(getattr(metrics, name)) for name in METRIC_NAMES}
+    return {one.name: one.value for one in metrics.values}
 
 
 def _finite(value: float) -> float | None:

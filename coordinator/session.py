@@ -62,6 +62,7 @@ class Session:
         self.reference = pb.SessionReference(run_id=proposal.run_id, lease=proposal.lease)
         self.exchanges = 0
         self.steps = 0
+        self.decisions: frozenset[int] = frozenset()
         self.pending: Sequence[str] = ()
         self.datasets: dict[str, Sequence[DatasetRows]] = {}
         self._proposal = proposal
@@ -143,6 +144,7 @@ class Session:
 
         confirmed = self.at_all(confirm)[self.run.label_party]
         self.exchanges, self.steps, self.pending = confirmed.exchanges, confirmed.steps, list(confirmed.datasets)
+        self.decisions = frozenset(confirmed.decisions)
 
     def _open(self, party: PartyConnection) -> pb.OpenReply:
         proposal = self._proposal

@@ -11,6 +11,7 @@ from coordinator.session import Session
 from party.pb import party_pb2 as pb
 
 REPORT_SECONDS = 1.0
+SHOWN_METRICS = 4  # of the live line, the loss included
 
 
 class TrainingWatch:
@@ -61,7 +62,7 @@ class TrainingWatch:
         byte_rate = (traffic.message_bytes - before_bytes) / elapsed
         metrics = ""
         if reply.HasField("running"):
-            metrics = f"loss {reply.running.loss:.4f}  auc {reply.running.auc:.4f}  "
+            metrics = _metrics_text("", reply.running, SHOWN_METRICS) + "  "
         epoch = len(reply.epochs) + 1
         epochs = self._session.run.training.epochs
         text = (
@@ -110,5 +111,6 @@ def _epoch_line(epoch: pb.EpochReport) -> str:
     return text
 
 
-def _metrics_text(prefix: str, metrics: pb.Metrics) -> str:
-    return "  ".join(f"{prefix}{name} {value:.4f}" for name, value in metrics_as_dictionary(metrics).items())
+def _metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> str:
+    shown = list(metrics_as_dictionary(metrics).items())[:most]
+    return "  ".join(f"{prefix}{name} {value:.4f}" for name, value in shown)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table as TextTable
 
 from party.configuration.party import PartyConfiguration, load_party_configuration
-from party.data.labels import read_labels
-from party.data.summary import label_balance, summarise
+from party.data.labels import label_share, read_labels
+from party.data.summary import summarise
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
@@ -59,6 +59,7 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
     for summary in summarise(configuration.party, data, table):
         text.add_row(summary.name, summary.kind, f"{summary.size:,}", f"{summary.missing:,}")
     console.print(text)
-    if data.label is not None and dataset not in data.label.unlabelled:
-        labels = read_labels(configuration.party, data.label, table.columns[data.label.parts[0]], table.path.name)
-        console.print(f"label {data.label.rule}: {100 * label_balance(labels):.1f} % positive")
+    if data.labels and dataset not in data.unlabelled:
+        labels = read_labels(configuration.party, data, table.columns, table.path.name)
+        for place, (name, label) in enumerate(data.labels.items()):
+            console.print(f"label {name}, {label_share(label, labels.values[:, place])}")

@@ -100,7 +100,7 @@ class Organisations:
         if self.features[name]:
             content["model"] = SMALL_MODEL
         if name == self.label_party:
-            content["data"]["label"] = {"rule": LABEL_RULE}
+            content["data"]["labels"] = {"liked": {"rule": LABEL_RULE}}
             content["fuse"] = SMALL_FUSE
         content.update(self.overrides.get(name, {}))
         content.update(changes)

@@ -33,6 +33,7 @@ DATA_FREE = (
     "party.configuration.strict",
     "party.configuration.sections",
     "party.configuration.run",
+    "party.configuration.keras_objects",
     "party.security.certificates",
     "party.security.clock",
     "party.security.files",

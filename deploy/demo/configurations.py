@@ -21,6 +21,7 @@ COORDINATOR = "coordinator"
 ORGANISATIONS = (*PARTIES, COORDINATOR)
 CERTIFICATES = "certificates"
 LABEL_PARTY = "bob"
+LABEL = "liked"
 LABEL_RULE = "Rating > 3"
 
 
@@ -65,7 +66,7 @@ def write_party_configurations(
             "features": features,
         }
         if party == LABEL_PARTY:
-            data["label"] = {"rule": LABEL_RULE}
+            data["labels"] = {LABEL: {"rule": LABEL_RULE}}
         content = {
             "party": party,
             "listen": listen,

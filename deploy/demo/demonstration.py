@@ -121,8 +121,8 @@ def _train_in_one_process(folder: Path) -> dict[str, Result]:
         raise ModelError("training in one process failed", received=done.stderr.strip().rpartition("\n")[2])
     return {
         name: {
-            "test_auc": result["auc"],
-            "test_log_loss": result["loss"],
+            "test_auc": result["metrics"]["auc"],
+            "test_log_loss": result["metrics"]["loss"],
             "seconds": result["seconds"],
             "samples_per_second": result["samples"] / result["seconds"],
             "bytes_per_sample": 0.0,

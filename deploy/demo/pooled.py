@@ -16,24 +16,25 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import tensorflow as tf
 
 from coordinator.configuration import load_coordinator_configuration
 from deploy.demo.configurations import PARTIES, party_file, run_file
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.run import TrainingSection
 from party.data.encoders import fit_encoders
-from party.data.labels import read_labels
+from party.data.labels import LabelArrays, read_labels
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
 from party.errors import ConfigurationError
-from party.models import deepfm
-from party.models.assembly import BASE, FUSE, aggregated_units
-from party.models.initial_weights import draw_initial_weights
-from party.models.numerics import build_optimizer, configure_tensorflow
+from party.models.assembly import BASE, FUSE, PartyModels, base_layout
+from party.models.embedding import INDICES, VALUES
+from party.models.keras_objects import build_loss, build_optimizer
+from party.models.losses import TaskLosses
+from party.models.numerics import configure_tensorflow
 from party.models.packing import PackedFeatures, pack
+from party.models.scores import Scores
 from party.protocol.hidden import Aggregation, HiddenSpec
-from party.protocol.metrics import classification_metrics
-from party.security.randomness import secret_stream
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = dict[str, npt.NDArray[np.generic]]
@@ -46,25 +47,24 @@ class PooledData:
 
     Attributes:
         inputs: arrays of every base model, by input of the joined model.
-        labels: float32 (rows,).
+        labels: of the label party.
         packed: per party.
     """
 
     inputs: Inputs
-    labels: FloatArray
+    labels: LabelArrays
     packed: dict[str, PackedFeatures]
 
     def rows(self, rows: npt.NDArray[np.int64]) -> tuple[Inputs, FloatArray]:
         """Inputs and labels of some rows, in their order."""
-        return {name: array[rows] for name, array in self.inputs.items()}, self.labels[rows]
+        return {name: array[rows] for name, array in self.inputs.items()}, self.labels.values[rows]
 
 
 @dataclass(frozen=True)
 class PooledResult:
-    """What training in one process came to: test metrics, and the cost."""
+    """What training in one process came to: test metrics by name, and the cost."""
 
-    auc: float
-    loss: float
+    metrics: dict[str, float]
     seconds: float
     samples: int
 
@@ -88,30 +88,40 @@ def read_pooled(
     frames = _join([*parties, *other], dataset)
     packed = {}
     for party in parties:
+        if not party.data.features:
+            continue
         name = party.party
         encoders = fit_encoders(name, party.data.features, fitted[name].iloc[training_rows], training.dataset)
         packed[name] = pack(encoders.encode(frames[name], dataset))
     inputs: Inputs = {}
     for name, one in packed.items():
-        inputs |= {f"{name}_{deepfm.INDICES}": one.indices, f"{name}_{deepfm.VALUES}": one.values}
-    label_party = next(party for party in [*parties, *other] if party.data.label is not None)
-    section = label_party.data.label
-    if section is None:
-        raise ConfigurationError("no party has labels", where="pooled training")
-    column = frames[label_party.party][section.parts[0]]
-    return PooledData(inputs, read_labels(label_party.party, section, column, dataset), packed)
+        inputs |= {f"{name}_{INDICES}": one.indices, f"{name}_{VALUES}": one.values}
+    holder = label_party(parties)
+    return PooledData(inputs, read_labels(holder.party, holder.data, frames[holder.party], dataset), packed)
+
+
+def label_party(parties: Sequence[PartyConfiguration]) -> PartyConfiguration:
+    """The one of the parties that holds labels.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    for party in parties:
+        if party.holds_labels:
+            return party
+    raise ConfigurationError("no party has labels", where="pooled training")
 
 
 def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, PackedFeatures], seed: int) -> keras.Model:
     """The joined model as one Keras model, with the initial weights that the parties would draw.
 
     Args:
-        parties: whose base models are joined, ascending; the last with a fuse section owns the fuse model.
+        parties: whose base models are joined, ascending; the label party among them.
         packed: features by party.
         seed: of the run.
 
     Returns:
-        A model from all inputs to logits, float32 (batch, 1).
+        A model from all inputs to {label: logits, float32 (batch, units of the label)}.
     """
     inputs: dict[str, keras.KerasTensor] = {}
     hiddens: dict[str, dict[str, keras.KerasTensor]] = {}
@@ -121,21 +131,25 @@ def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, Packed
         if section is None:
             continue
         name, one = party.party, packed[party.party]
-        base = deepfm.build_base(section, one.widths, one.size, name=f"{name}_base")
-        draw_initial_weights(base, secret_stream(_secret(party), seed, BASE))
-        slots = (sum(one.widths),)
-        indices = keras.Input(slots, dtype="int32", name=f"{name}_{deepfm.INDICES}")
-        values = keras.Input(slots, dtype="float32", name=f"{name}_{deepfm.VALUES}")
+        models = PartyModels(base_layout(section, one))
+        models.draw(_secret(party), seed)
+        base = models.models[BASE]
+        base.name = f"{name}_base"
+        slots = (one.indices.shape[1],)
+        indices = keras.Input(slots, dtype="int32", name=f"{name}_{INDICES}")
+        values = keras.Input(slots, dtype="float32", name=f"{name}_{VALUES}")
         inputs |= {indices.name: indices, values.name: values}
-        hiddens[name] = base({deepfm.INDICES: indices, deepfm.VALUES: values})
-        specs[name] = deepfm.base_specs(section)
-    label_party = next(party for party in parties if party.holds_labels)
-    fuse_section = label_party.fuse_model
+        hiddens[name] = base({INDICES: indices, VALUES: values})
+        specs[name] = models.specs
+    holder = label_party(parties)
+    fuse_section = holder.fuse_model
     if fuse_section is None:
         raise ConfigurationError("no party has a fuse model", where="pooled training")
-    fuse = deepfm.build_fuse(fuse_section, aggregated_units(specs))
-    draw_initial_weights(fuse, secret_stream(_secret(label_party), seed, FUSE))
-    return keras.Model(inputs, fuse(_aggregate(hiddens, specs)), name="joined")
+    models = PartyModels(None)
+    models.add_fuse(fuse_section, holder.data.labels, specs)
+    models.draw(_secret(holder), seed)
+    outputs = models.models[FUSE](_aggregate(hiddens, specs))
+    return keras.Model(inputs, {name: outputs[name] for name in holder.data.labels}, name="joined")
 
 
 def train_pooled(
@@ -155,34 +169,53 @@ def train_pooled(
     Returns:
         Test metrics and cost.
     """
+    holder = label_party(parties)
     data = read_pooled(parties, training, training.dataset, other)
-    training_rows, _ = hold_out(training.seed, len(data.labels), training.validation_fraction)
+    training_rows, _ = hold_out(training.seed, len(data.labels.values), training.validation_fraction)
     model = build_joined(parties, data.packed, training.seed)
-    compile_joined(model, training)
+    compile_joined(model, holder, training)
     started_seconds = time.perf_counter()
     for epoch in range(training.epochs):
         inputs, labels = data.rows(epoch_order(training.seed, epoch, training_rows))
-        model.fit(inputs, labels, batch_size=training.batch_size, shuffle=False, verbose=0)
+        model.fit(inputs, _by_label(holder, labels), batch_size=training.batch_size, shuffle=False, verbose=0)
     seconds = time.perf_counter() - started_seconds
     test = read_pooled(parties, training, test_dataset, other)
-    logits = model.predict(test.inputs, batch_size=INFERENCE_BATCH, verbose=0)[:, 0].astype(np.float64)
-    losses = np.logaddexp(0.0, logits) - logits * test.labels
-    metrics = classification_metrics(logits.astype(np.float32), test.labels, float(losses.mean()))
-    return PooledResult(metrics.auc, metrics.loss, seconds, training.epochs * len(training_rows))
+    predicted = model.predict(test.inputs, batch_size=INFERENCE_BATCH, verbose=0)
+    outputs = np.concatenate([predicted[name] for name in holder.data.labels], axis=1)
+    losses = TaskLosses(holder.data.labels, uncertainty=False, party=holder.party)
+    means = losses.means(tf.constant(test.labels.values), predicted, None)
+    loss = float(np.array([float(one) for one in means]) @ losses.fixed_weights)
+    metrics = {"loss": loss, **Scores(holder.data.labels, holder.party)(outputs, test.labels.values)}
+    return PooledResult(metrics, seconds, training.epochs * len(training_rows))
 
 
-def compile_joined(model: keras.Model, training: TrainingSection) -> None:
-    """Compiles the joined model as the parties train their halves."""
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(optimizer=build_optimizer(training.optimizer), loss=loss)
+def compile_joined(model: keras.Model, holder: PartyConfiguration, training: TrainingSection) -> None:
+    """Compiles the joined model as the parties train their halves, where all have the run's optimizer.
+
+    Args:
+        model: from `build_joined`.
+        holder: the label party.
+        training: of the run.
+    """
+    labels = holder.data.labels
+    losses = {name: build_loss(label, name) for name, label in labels.items()}
+    for loss in losses.values():
+        loss.reduction = "sum_over_batch_size"
+    weights = {name: label.weight for name, label in labels.items()}
+    optimizer = build_optimizer(training.optimizer, "training.optimizer")
+    model.compile(optimizer=optimizer, loss=losses, loss_weights=weights)
+
+
+def _by_label(holder: PartyConfiguration, labels: FloatArray) -> dict[str, FloatArray]:
+    return {name: labels[:, place : place + 1] for place, name in enumerate(holder.data.labels)}
 
 
 def _aggregate(
     hiddens: dict[str, dict[str, keras.KerasTensor]], specs: dict[str, tuple[HiddenSpec, ...]]
 ) -> dict[str, keras.KerasTensor]:
     aggregated = {}
-    for spec in next(iter(specs.values())):
-        tensors = [hiddens[name][spec.name] for name in sorted(hiddens)]
+    for spec in {spec.name: spec for name in sorted(specs) for spec in specs[name]}.values():
+        tensors = [hiddens[name][spec.name] for name in sorted(hiddens) if spec.name in hiddens[name]]
         if len(tensors) == 1:
             aggregated[spec.name] = tensors[0]
         elif spec.aggregation is Aggregation.CONCAT:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.labels import Labels
 from party.configuration.strict import DATASET_PATTERN, StrictModel
 
 Malformed = Literal["error", "missing"]
@@ -108,39 +108,42 @@ class MultiHotFeature(Feature):
     maximum_values: int = Field(default=64, ge=1)
 
 
-AnyFeature = Annotated[
-    HashFeature | VocabularyFeature | IntegerBucketsFeature | NumericFeature | MultiHotFeature,
-    Field(discriminator="kind"),
-]
-
-LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
-
-
-class LabelSection(StrictModel):
-    """Where the label comes from.
+class SequenceFeature(Feature):
+    """A text of several values in order, the most recent one last: the latest ones, padded in front.
 
     Attributes:
-        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; true is the positive class.
-        unlabelled: datasets without the rule's column, which can only be predicted.
+        separator: what stands between two values.
+        maximum_length: keep only so many of the latest values.
+        minimum_count: values in fewer training rows count as unknown.
+        target: a vocabulary feature of this party that the values are of: the item to be judged by this history.
+        share_embedding: whether values and target have one vocabulary and one embedding table; only with a target.
     """
 
-    rule: str
-    unlabelled: tuple[str, ...] = Field(default=(), strict=False)
+    kind: Literal["sequence"]
+    separator: str = Field(min_length=1)
+    maximum_length: int = Field(ge=1, le=1024)
+    minimum_count: int = Field(default=1, ge=1)
+    target: str | None = Field(default=None, min_length=1)
+    share_embedding: bool | None = None
 
-    @field_validator("rule")
-    @classmethod
-    def _parses(cls, rule: str) -> str:
-        if LABEL_RULE.match(rule) is None:
-            raise ValueError("must read COLUMN OPERATOR VALUE with one of > >= < <= == !=, such as Rating > 3")
-        return rule
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.share_embedding is not None and self.target is None:
+            raise ValueError("share_embedding needs a target to share with")
+        if self.shares and "minimum_count" in self.model_fields_set:
+            raise ValueError("minimum_count belongs to the target, whose vocabulary the sequence shares")
+        return self
 
     @property
-    def parts(self) -> tuple[str, str, str]:
-        """Column, operator and value of the rule."""
-        match = LABEL_RULE.match(self.rule)
-        if match is None:
-            raise ValueError("label rule was not validated")
-        return match["column"], match["operator"], match["operand"]
+    def shares(self) -> bool:
+        """Whether the embedding table is the target's."""
+        return self.target is not None and self.share_embedding is not False
+
+
+AnyFeature = Annotated[
+    HashFeature | VocabularyFeature | IntegerBucketsFeature | NumericFeature | MultiHotFeature | SequenceFeature,
+    Field(discriminator="kind"),
+]
 
 
 class DataSection(StrictModel):
@@ -148,15 +151,19 @@ class DataSection(StrictModel):
 
     Attributes:
         id: column that joins the rows of the parties.
-        datasets: name of each dataset and its CSV file, relative to the configuration file.
+        datasets: name of each dataset and its CSV or Parquet file, relative to the configuration file.
         features: the columns that feed the base model.
-        label: at the label party only.
+        labels: what the model is trained to tell, by name; at the label party only.
+        unlabelled: datasets without the labels' columns, which can only be predicted.
+        sample_weight: column with what each row weighs in training; at the label party only.
     """
 
     id: str = Field(min_length=1)
     datasets: dict[Annotated[str, Field(pattern=DATASET_PATTERN)], str] = Field(min_length=1)
     features: tuple[AnyFeature, ...] = Field(default=(), strict=False)
-    label: LabelSection | None = None
+    labels: Labels = Field(default={})
+    unlabelled: tuple[str, ...] = Field(default=(), strict=False)
+    sample_weight: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -164,18 +171,33 @@ class DataSection(StrictModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
-        if self.id in {feature.column for feature in self.features}:
+        columns = {feature.column for feature in self.features}
+        if self.id in columns:
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
-        if self.label is not None and self.label.parts[0] in {feature.column for feature in self.features}:
+        if columns & {label.source for label in self.labels.values()}:
             raise ValueError("the label's column cannot be a feature: the model would only copy it")
-        for name in self.label.unlabelled if self.label is not None else ():
+        for name in self.unlabelled:
             if name not in self.datasets:
-                raise ValueError(f"label.unlabelled names {name}, which is not in datasets")
+                raise ValueError(f"unlabelled names {name}, which is not in datasets")
+        if (self.unlabelled or self.sample_weight is not None) and not self.labels:
+            raise ValueError("unlabelled and sample_weight belong to the party with labels")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_exist(self) -> Self:
+        kinds = {feature.key: feature.kind for feature in self.features}
+        targets = {one.key: one.target for one in self.features if isinstance(one, SequenceFeature) and one.target}
+        for key, target in targets.items():
+            if kinds.get(target) != "vocabulary":
+                received = kinds.get(target, "no feature")
+                raise ValueError(f"feature {key}: target must be a vocabulary of this party; {target} is {received}")
         return self
 
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns, besides the id, that a dataset's file must have, ascending."""
         columns = {feature.column for feature in self.features}
-        if self.label is not None and dataset not in self.label.unlabelled:
-            columns.add(self.label.parts[0])
+        if dataset not in self.unlabelled:
+            columns |= {label.source for label in self.labels.values()}
+            if self.sample_weight is not None:
+                columns.add(self.sample_weight)
         return tuple(sorted(columns))

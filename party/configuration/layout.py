@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from party.configuration.party import DeepFMFuse, DeepFMModel
+from party.configuration.labels import Labels
+from party.configuration.models import AnyFuse, AnyModel
 from party.configuration.strict import StrictModel
+
+
+class FeatureLayout(StrictModel):
+    """Where a feature stands in the packed arrays.
+
+    Attributes:
+        name: of the feature.
+        kind: of the feature.
+        start: its first slot.
+        width: its slots.
+        target: feature that a sequence is judged against, if any.
+    """
+
+    name: str
+    kind: str
+    start: int
+    width: int
+    target: str | None = None
+
+    @property
+    def end(self) -> int:
+        """The first slot after it."""
+        return self.start + self.width
 
 
 class BaseLayout(StrictModel):
@@ -13,13 +37,18 @@ class BaseLayout(StrictModel):
 
     Attributes:
         section: its hyper-parameters.
-        widths: slots of each feature.
+        features: where each feature stands.
         size: rows of the embedding table.
     """
 
-    section: DeepFMModel
-    widths: tuple[int, ...] = Field(strict=False)
+    section: AnyModel
+    features: tuple[FeatureLayout, ...] = Field(strict=False)
     size: int
+
+    @property
+    def slots(self) -> int:
+        """Slots of all features together."""
+        return self.features[-1].end
 
 
 class FuseLayout(StrictModel):
@@ -28,7 +57,9 @@ class FuseLayout(StrictModel):
     Attributes:
         section: its hyper-parameters.
         units: width of each aggregated hidden by name.
+        labels: what it was trained to tell.
     """
 
-    section: DeepFMFuse
+    section: AnyFuse
     units: dict[str, int]
+    labels: Labels

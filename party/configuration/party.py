@@ -5,61 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from party.configuration.features import DataSection
+from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.run import OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
-
-DEFAULT_EMBEDDING_DIMENSION = 16
-DEFAULT_BASE_UNITS = (256, 32)
-DEFAULT_FUSE_UNITS = (256, 256, 32)
-
-Activation = Literal[
-    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid", "linear"
-]
-Units = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
-
-
-class DeepFMModel(StrictModel):
-    """The DeepFM base model over a party's features.
-
-    Attributes:
-        embedding_dimension: width of a feature's factors; equal at every party.
-        units: widths of the dense layers below the cut.
-        activation: of those layers, by Keras name.
-        dropout: share of units dropped after each of them in training.
-        embedding_l2: L2 regularisation of the factors, weight of the squared sum.
-    """
-
-    kind: Literal["deepfm"] = "deepfm"
-    embedding_dimension: int = Field(default=DEFAULT_EMBEDDING_DIMENSION, ge=1)
-    units: Units = DEFAULT_BASE_UNITS
-    activation: Activation = "relu"
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-    embedding_l2: float = Field(default=0.0, ge=0.0, allow_inf_nan=False, strict=False)
-
-    @field_validator("units")
-    @classmethod
-    def _some_units(cls, units: tuple[int, ...]) -> tuple[int, ...]:
-        if not units:
-            raise ValueError("needs at least one width: the last one is what crosses the cut")
-        return units
-
-
-class DeepFMFuse(StrictModel):
-    """The DeepFM fuse model at the label party.
-
-    Attributes:
-        units: widths of the dense layers above the cut.
-        activation: of those layers, by Keras name.
-        dropout: share of units dropped after each of them in training.
-    """
-
-    kind: Literal["deepfm"] = "deepfm"
-    units: Units = DEFAULT_FUSE_UNITS
-    activation: Activation = "relu"
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
 class PolicySection(StrictModel):
@@ -116,6 +68,7 @@ class PartyConfiguration(StrictModel):
         data: files, features, labels.
         model: the base model; absent at a label party without features.
         fuse: the fuse model, at the label party.
+        optimizer: of this party's own models, in place of the run's.
         policy: what the owner allows.
         threads: of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
@@ -131,8 +84,9 @@ class PartyConfiguration(StrictModel):
     tls: TlsSection
     state: str
     data: DataSection
-    model: DeepFMModel | None = None
-    fuse: DeepFMFuse | None = None
+    model: AnyModel | None = None
+    fuse: AnyFuse | None = None
+    optimizer: OptimizerSection | None = None
     policy: PolicySection = PolicySection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
@@ -149,18 +103,30 @@ class PartyConfiguration(StrictModel):
             raise ValueError(f"names used twice among party, peers and coordinators: {', '.join(twice)}")
         if self.label_party != self.party and self.label_party not in peers:
             raise ValueError("label_party must be this party or one of peers")
-        if self.holds_labels and self.data.label is None:
-            raise ValueError("the label party needs data.label")
-        if not self.holds_labels and (self.data.label is not None or self.fuse is not None):
-            raise ValueError("data.label and fuse belong to the label party only")
+        if self.holds_labels and not self.data.labels:
+            raise ValueError("the label party needs data.labels")
+        if not self.holds_labels and (self.data.labels or self.fuse is not None):
+            raise ValueError("data.labels and fuse belong to the label party only")
         if not self.holds_labels and not self.data.features:
             raise ValueError("a feature party needs data.features")
         if self.model is not None and not self.data.features:
             raise ValueError("model needs data.features")
+        if isinstance(self.fuse, DeepFMFuse) and not self._has_one_output:
+            raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
+        if isinstance(self.model, BSTModel):
+            self._check_sequences(self.model)
         for allowed in self.policy.inference_datasets or ():
             if allowed not in self.data.datasets:
                 raise ValueError(f"policy.inference_datasets names {allowed}, which is not in data.datasets")
         return self
+
+    def _check_sequences(self, model: BSTModel) -> None:
+        sequences = [feature for feature in self.data.features if isinstance(feature, SequenceFeature)]
+        if not sequences:
+            raise ValueError("model: bst needs a feature of kind sequence")
+        without = [feature.key for feature in sequences if feature.target is None]
+        if model.pooling == "target_attention" and without:
+            raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
 
     @property
     def holds_labels(self) -> bool:
@@ -168,18 +134,25 @@ class PartyConfiguration(StrictModel):
         return self.party == self.label_party
 
     @property
-    def base_model(self) -> DeepFMModel | None:
+    def base_model(self) -> AnyModel | None:
         """The base model's section, with defaults; None without features."""
         if not self.data.features:
             return None
         return self.model or DeepFMModel()
 
     @property
-    def fuse_model(self) -> DeepFMFuse | None:
+    def fuse_model(self) -> AnyFuse | None:
         """The fuse model's section, with defaults; None at a feature party."""
         if not self.holds_labels:
             return None
-        return self.fuse or DeepFMFuse()
+        if self.fuse is not None:
+            return self.fuse
+        fits_deepfm = isinstance(self.base_model, DeepFMModel | None) and self._has_one_output
+        return DeepFMFuse() if fits_deepfm else DNNFuse(kind="dnn")
+
+    @property
+    def _has_one_output(self) -> bool:
+        return sum(label.units for label in self.data.labels.values()) == 1
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

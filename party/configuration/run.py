@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from party.configuration.keras_objects import NAME_PATTERN, Arguments, KerasObject
 from party.configuration.sections import Name
 from party.configuration.strict import DATASET_PATTERN, StrictModel, validate
 from party.errors import ConfigurationError
@@ -18,15 +19,39 @@ DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
 
 
 class OptimizerSection(StrictModel):
-    """The optimizer that every party applies to its own weights.
+    """An optimizer of Keras, which a party applies to its own weights.
 
     Attributes:
-        name: of the Keras optimizer.
-        learning_rate: its step size.
+        name: of the optimizer.
+        learning_rate: its step size, or a schedule of Keras.
+        arguments: further arguments of its constructor.
     """
 
-    name: Literal["adam", "sgd", "adagrad", "rmsprop"] = "adam"
-    learning_rate: float = Field(default=0.001, gt=0.0, allow_inf_nan=False, strict=False)
+    name: str = Field(default="adam", pattern=NAME_PATTERN)
+    learning_rate: Annotated[
+        Annotated[float, Field(gt=0.0, allow_inf_nan=False, strict=False), Tag("[number]")]
+        | Annotated[KerasObject, Tag("[schedule]")],
+        Discriminator(lambda value: "[schedule]" if isinstance(value, dict | KerasObject) else "[number]"),
+    ] = 0.001
+    arguments: Arguments = Field(default={})
+
+
+class EarlyStoppingSection(StrictModel):
+    """When to stop before the last epoch; needs held-out rows.
+
+    Attributes:
+        metric: of the held-out rows, as the history names it: `val_loss`, `val_auc`, ...
+        mode: whether less or more of it is better.
+        patience: epochs without an improvement that are let pass.
+        minimum_delta: what counts as an improvement.
+        restore_best: whether every party goes back to its weights of the best epoch.
+    """
+
+    metric: str = Field(default="val_loss", pattern=r"^val_[a-z0-9_]{1,128}$")
+    mode: Literal["min", "max"] = "min"
+    patience: int = Field(default=0, ge=0)
+    minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False, strict=False)
+    restore_best: bool = True
 
 
 class TrainingSection(StrictModel):
@@ -41,7 +66,8 @@ class TrainingSection(StrictModel):
         remainder: what becomes of an epoch's last, smaller batch.
         evaluation_batch_size: rows of a batch outside of training.
         maximum_steps: stop after so many steps; no limit where absent.
-        optimizer: of every party.
+        optimizer: of every party whose own file names none.
+        early_stopping: when to stop before the last epoch; never where absent.
     """
 
     dataset: DatasetName = "train"
@@ -53,6 +79,13 @@ class TrainingSection(StrictModel):
     evaluation_batch_size: int = Field(default=4096, ge=1, le=MAXIMUM_BATCH)
     maximum_steps: int | None = Field(default=None, ge=0)
     optimizer: OptimizerSection = OptimizerSection()
+    early_stopping: EarlyStoppingSection | None = None
+
+    @model_validator(mode="after")
+    def _has_rows_to_stop_by(self) -> Self:
+        if self.early_stopping is not None and not self.validation_fraction:
+            raise ValueError("early_stopping needs held-out rows: set validation_fraction")
+        return self
 
 
 class AlignmentSection(StrictModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,23 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def kind_of(default: str | None = None) -> Callable[[object], str | None]:
+    """Tells which section of a union is meant: that of its `kind`.
+
+    Args:
+        default: where there is none; the union then needs a `kind` where this is None.
+
+    Returns:
+        A discriminator that yields the kind in brackets, which keeps it out of the paths of errors.
+    """
+
+    def discriminate(value: object) -> str | None:
+        kind = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default)
+        return None if kind is None else f"[{kind}]"
+
+    return discriminate
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -112,7 +129,7 @@ def load(model: type[Model], path: Path) -> Model:
 
 def _describe(model: type[BaseModel], problem: dict[str, Any]) -> str:
     location = problem["loc"]
-    path = ".".join(str(part) for part in location)
+    path = ".".join(str(part) for part in location if not _is_tag(part))
     if problem["type"] == "extra_forbidden":
         known = sorted(_known_keys(model, problem["loc"][:-1]))
         nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
@@ -120,8 +137,16 @@ def _describe(model: type[BaseModel], problem: dict[str, Any]) -> str:
         return f"unknown key {path}{hint}"
     if problem["type"] == "missing":
         return f"key {path} is missing"
+    if problem["type"] == "union_tag_invalid" and "[" in problem["ctx"]["expected_tags"]:
+        known = [tag.strip("'[]") for tag in problem["ctx"]["expected_tags"].split(", ")]
+        return f"key {path}.kind: must be one of {', '.join(known)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"key {path}: {message}" if path else message
+
+
+def _is_tag(part: int | str) -> bool:
+    """Whether a part of a location tells a union's section apart, and is no key of the file."""
+    return isinstance(part, str) and part.startswith("[") and part.endswith("]")
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
@@ -130,9 +155,9 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> set[
     for part in location:
         if isinstance(part, int):
             continue
-        tagged = [one for one in candidates if _tag(one) == part]
-        if tagged:
-            candidates = tagged
+        tagged = [one for one in candidates if _tag(one) == part.strip("[]")]
+        if tagged or _is_tag(part):
+            candidates = tagged or candidates
             continue
         fields = [one.model_fields[part] for one in candidates if part in one.model_fields]
         candidates = [inner for field in fields for inner in _models_in(field.annotation)]

@@ -17,6 +17,7 @@ from party.configuration.features import (
     IntegerBucketsFeature,
     MultiHotFeature,
     NumericFeature,
+    SequenceFeature,
     VocabularyFeature,
 )
 from party.configuration.strict import StrictModel
@@ -25,11 +26,12 @@ from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
 from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
+from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
-    HashEncoder | VocabularyEncoder | IntegerBucketsEncoder | NumericEncoder | MultiHotEncoder,
+    HashEncoder | VocabularyEncoder | IntegerBucketsEncoder | NumericEncoder | MultiHotEncoder | SequenceEncoder,
     Field(discriminator="kind"),
 ]
 
@@ -44,6 +46,8 @@ class EncodedFeature:
         indices: embedding rows, int32, shape (rows, width).
         values: their weights, float32, shape (rows, width); 0 where the index is padding.
         size: embedding rows that the feature needs; every index is below it.
+        table: feature whose embedding rows these are, itself or the target that it shares them with.
+        target: feature that a sequence is judged against, if any.
     """
 
     name: str
@@ -51,6 +55,8 @@ class EncodedFeature:
     indices: NDArray[np.int32] = field(repr=False)
     values: NDArray[np.float32] = field(repr=False)
     size: int
+    table: str
+    target: str | None = None
 
 
 class Encoders(StrictModel):
@@ -122,10 +128,14 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFr
     Raises:
         DataError: a cell is malformed, too far from the others or has too many values.
     """
-    return Encoders(
-        party=party,
-        encoders=tuple(_fit(feature, _cells(feature, training, party, source)) for feature in features),
-    )
+    columns = {feature.key: _cells(feature, training, party, source) for feature in features}
+    fitted = {feature.key: _fit(feature, columns[feature.key]) for feature in features}
+    for feature in features:
+        if isinstance(feature, SequenceFeature) and feature.shares:
+            vocabulary = fitted[str(feature.target)]
+            if isinstance(vocabulary, VocabularyEncoder):
+                fitted[feature.key] = SequenceEncoder(feature=feature, texts=vocabulary.texts)
+    return Encoders(party=party, encoders=tuple(fitted.values()))
 
 
 def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
@@ -176,14 +186,21 @@ def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
             return NumericEncoder.fit(feature, cells)
         case MultiHotFeature():
             return MultiHotEncoder.fit(feature, cells)
+        case SequenceFeature():
+            return SequenceEncoder.fit(feature, cells)
 
 
 def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
     encoding = encoder.encode(cells)
+    feature = encoder.feature
+    target = feature.target if isinstance(feature, SequenceFeature) else None
+    shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
-        name=encoder.feature.key,
+        name=feature.key,
         kind=encoder.kind,
         indices=encoding.indices[cells.codes],
         values=encoding.values[cells.codes],
         size=encoder.size,
+        table=str(target) if shared else feature.key,
+        target=target,
     )

@@ -1,16 +1,18 @@
-"""Labels of the positive and the negative class, from a column and a rule."""
+"""Labels from columns: classes by a rule or by name, and numbers."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from party.configuration.features import LabelSection
+from party.configuration.features import DataSection
+from party.configuration.labels import AnyLabel, BinaryLabel, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.errors import ConfigurationError, DataError
 
@@ -26,39 +28,131 @@ _EQUALITIES = ("==", "!=")
 _QUOTES = ("'", '"')
 
 
-def read_labels(party: str, label: LabelSection, column: pd.Series[str], source: str) -> NDArray[np.float32]:
-    """Applies the label rule to a column.
+@dataclass(frozen=True, eq=False)
+class LabelArrays:
+    """The labels of all rows, one column for each.
+
+    Attributes:
+        values: 0 or 1, a number, or the place of a class; float32, shape (rows, labels).
+        weights: what each row weighs in the training loss of each label, float32, same shape; None where all weigh 1.
+    """
+
+    values: NDArray[np.float32] = field(repr=False)
+    weights: NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: str) -> LabelArrays:
+    """Reads every label, and what the rows weigh.
+
+    Args:
+        party: own name, for errors.
+        data: the party's data section, with at least one label.
+        columns: text columns, among them those of the labels.
+        source: file that they came from, for errors.
+
+    Returns:
+        The labels in the order of the configuration.
+
+    Raises:
+        ConfigurationError: a rule orders cells by a value that is no number.
+        DataError: a label or weight is missing or malformed, or all rows have one class.
+    """
+    values, weights = [], []
+    for label in data.labels.values():
+        cells = read_cells(columns[label.source], (), f"{party}: {source}: column {label.source}")
+        match label:
+            case BinaryLabel():
+                values.append(_read_binary(cells, label))
+                by_class = np.array([label.class_weights.negative, label.class_weights.positive], np.float32)
+                weights.append(by_class[values[-1].astype(np.int64)])
+            case RegressionLabel():
+                values.append(_read_numbers(cells, "a number in every row"))
+                weights.append(np.ones_like(values[-1]))
+            case MultiClassLabel():
+                values.append(_read_classes(cells, label))
+                by_class = np.array([label.class_weights.get(one, 1.0) for one in label.classes], np.float32)
+                weights.append(by_class[values[-1].astype(np.int64)])
+    weight = np.stack(weights, axis=1)
+    if data.sample_weight is not None:
+        weight = weight * _read_weights(columns[data.sample_weight], f"{party}: {source}", data.sample_weight)
+    return LabelArrays(np.stack(values, axis=1), None if (weight == 1.0).all() else weight)
+
+
+def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
+    """What the values of a label amount to, in words, for its owner's eyes.
+
+    Args:
+        label: the label.
+        values: float32 (rows,).
+
+    Returns:
+        The share of the positive class, the number of classes, or mean and deviation.
+    """
+    match label:
+        case BinaryLabel():
+            return f"{label.rule}: {100 * label_balance(values):.1f} % positive"
+        case RegressionLabel():
+            numbers = values.astype(np.float64)
+            return f"{label.column}: mean {numbers.mean():.4g}, deviation {numbers.std():.4g}"
+        case MultiClassLabel():
+            return f"{label.column}: {len(np.unique(values))} of {len(label.classes)} classes present"
+
+
+def label_balance(labels: NDArray[np.float32]) -> float:
+    """Share of the positive class.
+
+    Args:
+        labels: 0 or 1, float32, shape (rows,), at least one row.
+
+    Returns:
+        From 0 to 1.
+    """
+    return float(labels.mean(dtype=np.float64))
+
+
+def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
+    """1 for the positive class and 0 for the negative.
 
     `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
     cell are numbers, and else exact texts; the value may stand in quotes, which makes it a text. An empty
     cell has no label, unless the rule compares with the empty text.
-
-    Args:
-        party: own name, for errors.
-        label: the rule.
-        column: text, shape (rows,).
-        source: file that it came from, for errors.
-
-    Returns:
-        1 for the positive class and 0 for the negative, float32, shape (rows,).
-
-    Raises:
-        ConfigurationError: the rule orders cells by a value that is no number.
-        DataError: cells are empty or no numbers, or all rows have one class.
     """
-    name, sign, operand = label.parts
-    cells = read_cells(column, (), f"{party}: {source}: column {name}")
-    positive = _positive(cells, sign, operand)
-    labels = positive[cells.codes].astype(np.float32)
+    _, sign, operand = label.parts
+    labels = _positive(cells, sign, operand)[cells.codes].astype(np.float32)
     if labels.all() or not labels.any():
         raise DataError(
             "labels have one class only",
             where=cells.where,
             expected="rows of both classes",
             received=f"{len(labels)} rows of one class",
-            fix="check data.label.rule",
+            fix="check the label's rule",
         )
     return labels
+
+
+def _read_numbers(cells: Cells, expected: str) -> NDArray[np.float32]:
+    numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
+    with np.errstate(over="ignore"):
+        single = numbers.astype(np.float32)
+    _refuse(cells, ~np.isfinite(single), expected)
+    return single[cells.codes]
+
+
+def _read_classes(cells: Cells, label: MultiClassLabel) -> NDArray[np.float32]:
+    place = {name: number for number, name in enumerate(label.classes)}
+    places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
+    _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row")
+    return places[cells.codes].astype(np.float32)
+
+
+def _read_weights(column: pd.Series[str], where: str, name: str) -> NDArray[np.float32]:
+    """float32 (rows, 1)."""
+    cells = read_cells(column, (), f"{where}: column {name}")
+    weights = _read_numbers(cells, "a weight of at least 0 in every row")
+    if (weights < 0).any() or not weights.any():
+        received = f"{int((weights < 0).sum())} rows below 0" if weights.any() else "0 in every row"
+        raise DataError("sample weights cannot be used", where=cells.where, expected="at least 0", received=received)
+    return weights[:, None]
 
 
 def _positive(cells: Cells, sign: str, operand: str) -> NDArray[np.bool_]:
@@ -68,7 +162,7 @@ def _positive(cells: Cells, sign: str, operand: str) -> NDArray[np.bool_]:
     threshold = parse_number(operand)
     if sign not in _EQUALITIES:
         if np.isnan(threshold):
-            raise ConfigurationError("value is no number", where="data.label.rule", expected=f"a number after {sign}")
+            raise ConfigurationError("value is no number", where="data.labels", expected=f"a number after {sign}")
         _refuse(cells, np.isnan(numbers), "a number in every row")
     elif text:
         _refuse(cells, cells.missing, "a label in every row")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from party.configuration.features import DataSection
 from party.data.encoders import fit_encoders
 from party.data.table import Table
@@ -50,15 +47,3 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
         ColumnSummary(feature.name, feature.kind, feature.size, count)
         for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
     )
-
-
-def label_balance(labels: NDArray[np.float32]) -> float:
-    """Share of the positive class.
-
-    Args:
-        labels: 0 or 1, float32, shape (rows,), at least one row.
-
-    Returns:
-        From 0 to 1.
-    """
-    return float(labels.mean(dtype=np.float64))

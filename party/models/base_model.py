@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.columns import HiddenColumns
+from party.models.kept_weights import KeptWeights
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import HiddenSpec, Rows, Tensors
 
@@ -42,6 +43,7 @@ class BaseModel:
         self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
         self._trainable = list(model.trainable_variables)
         self._states = list(model.non_trainable_variables)
+        self._kept = KeptWeights(model.variables)
         self._pending: tuple[tf.Tensor, list[tf.Tensor]] | None = None
         rows = tf.TensorSpec((None,), tf.int32)
         states = [tf.TensorSpec(state.shape, state.dtype) for state in self._states]
@@ -103,6 +105,14 @@ class BaseModel:
         hiddens, *next_states = self._step_call(rows, matrix, next_row_tensor, *states)
         self._pending = (next_row_tensor, next_states)
         return self._columns.named(hiddens.numpy())
+
+    def keep(self) -> None:
+        """Remembers the weights as they are."""
+        self._kept.keep()
+
+    def restore(self) -> None:
+        """Goes back to the weights that were kept last."""
+        self._kept.restore()
 
     def _take_pending(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
         if self._pending is None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from party.configuration.labels import Labels
+from party.data.labels import LabelArrays
 from party.models.columns import HiddenColumns
+from party.models.kept_weights import KeptWeights
+from party.models.losses import TaskLosses
+from party.models.mmoe import EXPERTS, GATES
+from party.models.scores import Scores
 from party.models.weight_update import WeightUpdate
-from party.protocol.hidden import Aggregation, FloatArray, HiddenSpec, LogitsAndLosses, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
 
 
 class FuseModel:
@@ -20,25 +27,37 @@ class FuseModel:
     need not stand between a feature party's hidden and its gradient.
 
     Args:
-        model: from aggregated hiddens to logits, float32 (batch, 1).
-        labels: of all rows of the session's dataset, float32 (rows,).
+        model: from aggregated hiddens to {label: logits, float32 (batch, units of the label)}.
+        labels: what it tells, by name.
+        arrays: labels of all rows of the session's dataset.
         specs: the hiddens of every party, the label party's own included.
+        losses: of the labels.
+        scores: computes metrics.
         optimizer: of this model's weights; None where nothing is trained.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        labels: FloatArray,
+        labels: Labels,
+        arrays: LabelArrays,
         specs: Mapping[str, Sequence[HiddenSpec]],
+        losses: TaskLosses,
+        scores: Scores,
         optimizer: keras.Optimizer | None = None,
     ) -> None:
         self._model = model
+        self._names = tuple(labels)
         self._columns = {party: HiddenColumns(specs[party]) for party in sorted(specs)}
-        self._labels = tf.constant(labels)
+        self._labels = tf.constant(arrays.values)
+        self._weights = None if arrays.weights is None else tf.constant(arrays.weights)
+        self._losses = losses
         self._weight_update: WeightUpdate | None = None
-        self._trainable = list(model.trainable_variables)
+        self._trainable = [*model.trainable_variables, *losses.variables]
+        self._kept = KeptWeights([*model.variables, *losses.variables])
         self._weight_gradients: list[tf.Tensor | tf.IndexedSlices] | None = None
+        self.outputs = sum(label.units for label in labels.values())
+        self.score = scores
         rows = tf.TensorSpec((None,), tf.int32)
         hiddens = [columns.matrix_spec for columns in self._columns.values()]
         self._infer_call = tf.function(self._infer).get_concrete_function(rows, *hiddens)
@@ -47,18 +66,20 @@ class FuseModel:
             self._gradients_call = tf.function(self._gradients).get_concrete_function(rows, *hiddens)
             self._apply_call = tf.function(self._apply)
 
-    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LogitsAndLosses:
-        """Logits and losses outside of training.
+    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
+        """Outputs and losses outside of training.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: by party and name, float32 (batch, units).
 
         Returns:
-            Logits and losses per row.
+            Outputs per row, and means over the batch.
         """
-        logits, losses = self._infer_call(tf.constant(rows), *self._matrices(hiddens))
-        return LogitsAndLosses(logits.numpy(), losses.numpy())
+        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(hiddens))
+        by_task = losses.numpy().astype(np.float64)
+        loss = float(by_task @ self._losses.fixed_weights)
+        return Inferred(loss, outputs.numpy(), {**self._by_task("loss", by_task), **self._gates(gates)})
 
     def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
         """Loss and gradients of a training batch; `apply` must follow.
@@ -68,16 +89,21 @@ class FuseModel:
             hiddens: by party and name, float32 (batch, units).
 
         Returns:
-            The loss, the logits and the gradients for every party.
+            The loss, the outputs and the gradients for every party.
         """
-        loss, logits, gradients, self._weight_gradients = self._gradients_call(
+        loss, outputs, losses, shares, gates, gradients, self._weight_gradients = self._gradients_call(
             tf.constant(rows), *self._matrices(hiddens)
         )
         named = {
             party: columns.named(matrix.numpy())
             for (party, columns), matrix in zip(self._columns.items(), gradients, strict=True)
         }
-        return LossAndGradients(float(loss), logits.numpy(), named)
+        measures: dict[str, float] = {}
+        if len(self._names) > 1:
+            measures |= self._by_task("loss", losses.numpy()) | self._by_task("gradient_share", shares.numpy())
+            if self._losses.variables:
+                measures |= self._by_task("weight", self._losses.weights().numpy())
+        return LossAndGradients(float(loss), outputs.numpy(), {**measures, **self._gates(gates)}, named)
 
     def apply(self) -> None:
         """Updates the weights by the batch that `gradients` saw last."""
@@ -86,41 +112,90 @@ class FuseModel:
         weight_gradients, self._weight_gradients = self._weight_gradients, None
         self._apply_call(weight_gradients)
 
+    def keep(self) -> None:
+        """Remembers the weights as they are."""
+        self._kept.keep()
+
+    def restore(self) -> None:
+        """Goes back to the weights that were kept last."""
+        self._kept.restore()
+
+    def _by_task(self, what: str, values: Sequence[float]) -> dict[str, float]:
+        if len(self._names) == 1:
+            return {}
+        return {f"{name}_{what}": float(value) for name, value in zip(self._names, values, strict=True)}
+
+    def _gates(self, gates: tf.Tensor) -> dict[str, float]:
+        """Mean weight of each expert in each label's gate; nothing without gates."""
+        return {
+            f"{name}_expert_{number}_gate": float(weight)
+            for name, row in zip(self._names, gates.numpy(), strict=False)
+            for number, weight in enumerate(row)
+        }
+
     def _matrices(self, hiddens: Mapping[str, Tensors]) -> list[tf.Tensor]:
         return [tf.constant(columns.join(hiddens[party])) for party, columns in self._columns.items()]
 
-    def _logits(self, hiddens: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
+    def _aggregated(self, hiddens: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
         tensors: dict[str, list[tf.Tensor]] = {}
         aggregations: dict[str, Aggregation] = {}
         for columns, matrix in zip(self._columns.values(), hiddens, strict=True):
             for spec, tensor in zip(columns.specs, columns.split_graph(matrix), strict=True):
                 tensors.setdefault(spec.name, []).append(tensor)
                 aggregations[spec.name] = spec.aggregation
-        aggregated = {name: _aggregate(aggregations[name], arrays) for name, arrays in tensors.items()}
-        return self._model(aggregated, training=training)[:, 0]
+        return {name: _aggregate(aggregations[name], arrays) for name, arrays in tensors.items()}
 
-    def _losses(self, rows: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        return tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.gather(self._labels, rows), logits=logits)
+    def _task_losses(self, rows: tf.Tensor, outputs: Mapping[str, tf.Tensor], weighted: bool) -> list[tf.Tensor]:
+        labels = tf.gather(self._labels, rows)
+        weights = tf.gather(self._weights, rows) if weighted and self._weights is not None else None
+        return self._losses.means(labels, outputs, weights)
 
-    def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = self._logits(hiddens, training=False)
-        return logits, self._losses(rows, logits)
+    def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.reduce_mean(outputs[GATES], axis=0) if GATES in outputs else tf.zeros((0, 0))
 
-    def _gradients(
-        self, rows: tf.Tensor, *hiddens: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor | tf.IndexedSlices]]:
+    def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        outputs = self._model(self._aggregated(hiddens), training=False)
+        losses = self._task_losses(rows, outputs, weighted=False)
+        return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
+
+    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
         weights = [weight.value for weight in self._trainable]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        several = len(self._names) > 1
+        with tf.GradientTape(watch_accessed_variables=False, persistent=several) as tape:
             tape.watch([weights, list(hiddens)])
-            logits = self._logits(hiddens, training=True)
-            loss = tf.add_n([tf.reduce_mean(self._losses(rows, logits)), *self._model.losses])
+            aggregated = self._aggregated(hiddens)
+            outputs = self._model(aggregated, training=True)
+            losses = self._task_losses(rows, outputs, weighted=True)
+            terms = self._losses.weighted(losses)
+            loss = tf.add_n([*terms, *self._losses.penalties(), *self._model.losses])
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
-        return loss, logits, gradients, weight_gradients
+        shares = tf.zeros((0,))
+        if several:
+            shared = [outputs[EXPERTS]] if EXPERTS in outputs else list(aggregated.values())
+            shares = _shares([tape.gradient(term, shared) for term in terms])
+        return (
+            loss,
+            self._side_by_side(outputs),
+            tf.stack(losses),
+            shares,
+            self._mean_gates(outputs),
+            gradients,
+            weight_gradients,
+        )
+
+    def _side_by_side(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.concat([outputs[name] for name in self._names], axis=1)
 
     def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
         if self._weight_update is None:
             raise RuntimeError("a model without an optimizer cannot be updated")
         self._weight_update.apply(weight_gradients)
+
+
+def _shares(gradients: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
+    """Norm of each task's gradient at what the tasks share, over the sum of all norms."""
+    norms = tf.stack([tf.linalg.global_norm(by_tensor) for by_tensor in gradients])
+    return tf.math.divide_no_nan(norms, tf.reduce_sum(norms))
 
 
 def _aggregate(aggregation: Aggregation, hiddens: Sequence[tf.Tensor]) -> tf.Tensor:

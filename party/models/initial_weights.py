@@ -30,13 +30,18 @@ def draw_initial_weights(model: keras.Model, generator: np.random.Generator) -> 
     Raises:
         ModelError: a weight has an initializer that cannot be drawn from a generator.
     """
-    for layer in model.layers:
-        for weight in layer.trainable_weights:
+    for layer in innermost_layers(model):
+        for weight in layer._trainable_variables:  # its own, without those of layers inside of it
             initializer = getattr(layer, f"{weight.name}_initializer", None)
             weight.assign(_draw(initializer, weight, generator))
     for state in model.non_trainable_variables:
         if state.name == SEED_STATE:
             state.assign(generator.integers(0, 2**32, size=state.shape, dtype=np.uint32))
+
+
+def innermost_layers(model: keras.Model) -> list[keras.Layer]:
+    """All layers of a model, those inside of others too, each after the one that holds it."""
+    return list(model._flatten_layers(include_self=False))
 
 
 def _draw(initializer: object, weight: keras.Variable, generator: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -60,7 +65,7 @@ def _draw(initializer: object, weight: keras.Variable, generator: np.random.Gene
 def _variance_scaling(
     initializer: keras.initializers.VarianceScaling, shape: tuple[int, ...], generator: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    fan_in, fan_out = (shape[0], shape[-1]) if len(shape) > 1 else (shape[0], shape[0])
+    fan_in, fan_out = _fans(shape)
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     variance = initializer.scale / max(1.0, fan)
     if initializer.distribution == "uniform":
@@ -70,6 +75,14 @@ def _variance_scaling(
     if initializer.distribution == "truncated_normal":
         return (_truncated_normal(shape, generator) * deviation / TRUNCATION_CORRECTION).astype(np.float32)
     return generator.normal(0.0, deviation, shape).astype(np.float32)
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs of a kernel, as Keras counts them: leading axes beyond two are a receptive field."""
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
 
 
 def _truncated_normal(shape: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.float64]:

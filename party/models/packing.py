@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.layout import FeatureLayout
 from party.data.encoders import EncodedFeature
 
 
@@ -18,13 +19,13 @@ class PackedFeatures:
     Attributes:
         indices: row numbers of the common table, int32 (rows, slots).
         values: what each looked-up row is multiplied with, float32 (rows, slots).
-        widths: slots of each feature.
+        features: where each feature stands.
         size: rows of the common table.
     """
 
     indices: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
-    widths: tuple[int, ...]
+    features: tuple[FeatureLayout, ...]
     size: int
 
 
@@ -35,14 +36,19 @@ def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:
         features: at least one, all with the same number of rows.
 
     Returns:
-        The packed arrays; a feature's indices are offset by the sizes of those before it.
+        The packed arrays; a feature's indices are offset by the sizes of the tables before its own.
     """
-    sizes = [feature.size for feature in features]
-    offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-    indices = [feature.indices + offset for feature, offset in zip(features, offsets, strict=True)]
+    tables = {feature.name: feature.size for feature in features if feature.table == feature.name}
+    offsets = dict(zip(tables, np.cumsum([0, *tables.values()])[:-1].tolist(), strict=True))
+    indices = [feature.indices + np.int32(offsets[feature.table]) for feature in features]
+    widths = [feature.indices.shape[1] for feature in features]
+    starts = np.cumsum([0, *widths])[:-1].tolist()
     return PackedFeatures(
         indices=np.ascontiguousarray(np.concatenate(indices, axis=1), dtype=np.int32),
         values=np.ascontiguousarray(np.concatenate([feature.values for feature in features], axis=1)),
-        widths=tuple(feature.indices.shape[1] for feature in features),
-        size=sum(sizes),
+        features=tuple(
+            FeatureLayout(name=feature.name, kind=feature.kind, start=start, width=width, target=feature.target)
+            for feature, start, width in zip(features, starts, widths, strict=True)
+        ),
+        size=sum(tables.values()),
     )

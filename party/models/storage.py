@@ -26,13 +26,16 @@ def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
         model: a built model.
 
     Returns:
-        Variables by `model/layer/weight`; an embedding table by `model/layer`.
+        Variables by `model/layer/weight`, or by `model/layer/inner layer/weight`; an embedding table by `model/layer`.
     """
-    return {
-        f"{model.name}/{layer.name}" + ("" if weight.name == EMBEDDINGS else f"/{weight.name}"): weight
-        for layer in model.layers
-        for weight in layer.weights
-    }
+    named: dict[str, keras.Variable] = {}
+    for layer in model.layers:
+        for weight in layer.weights:
+            path = weight.path.split("/")
+            inner = path[path.index(layer.name) + 1 : -1] if layer.name in path else []
+            leaf = [] if weight.name == EMBEDDINGS else [weight.name]
+            named["/".join([model.name, layer.name, *inner, *leaf])] = weight
+    return named
 
 
 def save_weights(path: Path, models: Mapping[str, keras.Model]) -> None:

@@ -10,6 +10,13 @@ import tensorflow as tf
 
 from party.models.storage import EMBEDDINGS
 
+ELEMENTWISE = frozenset({"SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion"})
+
+
+def _treats_elements_alone(optimizer: keras.Optimizer) -> bool:
+    by_norm = optimizer.clipnorm is not None or optimizer.global_clipnorm is not None
+    return type(optimizer).__name__ in ELEMENTWISE and not by_norm
+
 
 class WeightUpdate:
     """Hands a Keras optimizer the embedding tables as they are, and the dense weights joined to one vector.
@@ -19,14 +26,17 @@ class WeightUpdate:
     computes the same bits for the joined vector. Gradients of embeddings reach
     Keras unchanged, as indexed slices: it squares them before it sums duplicates.
 
+    Optimizers that look at a weight as a whole, by its norm or its shape, get every weight as it is.
+
     Args:
-        optimizer: Adam, SGD, Adagrad or RMSprop, without clipping by norm; not built yet.
+        optimizer: of Keras; not built yet.
         weights: of the model, their initial values drawn.
     """
 
     def __init__(self, optimizer: keras.Optimizer, weights: Sequence[keras.Variable]) -> None:
         self._optimizer = optimizer
-        self._joins = [weight.name != EMBEDDINGS for weight in weights]
+        joining = _treats_elements_alone(optimizer)
+        self._joins = [joining and weight.name != EMBEDDINGS for weight in weights]
         self._dense = [weight for weight, joins in zip(weights, self._joins, strict=True) if joins]
         self._tables = [weight for weight, joins in zip(weights, self._joins, strict=True) if not joins]
         self._targets = list(self._tables)

@@ -19,6 +19,7 @@ class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_KIND_PSI_RESPONSE: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNED_DIGESTS: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNMENT_PROOF: _ClassVar[MessageKind]
+    MESSAGE_KIND_DECISION: _ClassVar[MessageKind]
 MESSAGE_KIND_UNSPECIFIED: MessageKind
 MESSAGE_KIND_CONFIRM: MessageKind
 MESSAGE_KIND_HIDDEN: MessageKind
@@ -28,6 +29,7 @@ MESSAGE_KIND_PSI_REQUEST: MessageKind
 MESSAGE_KIND_PSI_RESPONSE: MessageKind
 MESSAGE_KIND_ALIGNED_DIGESTS: MessageKind
 MESSAGE_KIND_ALIGNMENT_PROOF: MessageKind
+MESSAGE_KIND_DECISION: MessageKind
 
 class Envelope(_message.Message):
     __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
@@ -140,14 +142,16 @@ class ConfirmRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., confirmations: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
 class ConfirmReply(_message.Message):
-    __slots__ = ("exchanges", "steps", "datasets")
+    __slots__ = ("exchanges", "steps", "datasets", "decisions")
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     DATASETS_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
     exchanges: int
     steps: int
     datasets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ...) -> None: ...
+    decisions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ProduceRequest(_message.Message):
     __slots__ = ("session", "kind", "dataset", "receiver", "index")
@@ -259,19 +263,51 @@ class ConverseReply(_message.Message):
     reply: bytes
     def __init__(self, status: _Optional[int] = ..., details: _Optional[str] = ..., reply: _Optional[bytes] = ...) -> None: ...
 
+class DecideRequest(_message.Message):
+    __slots__ = ("session", "position")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    position: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class DecideReply(_message.Message):
+    __slots__ = ("decisions", "stop")
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedCompositeFieldContainer[Envelope]
+    stop: bool
+    def __init__(self, decisions: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ..., stop: _Optional[bool] = ...) -> None: ...
+
+class FollowRequest(_message.Message):
+    __slots__ = ("session", "position", "decision")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    position: int
+    decision: Envelope
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ..., decision: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
+
+class FollowReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class NamedValue(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+
 class Metrics(_message.Message):
-    __slots__ = ("rows", "loss", "auc", "precision", "recall")
+    __slots__ = ("rows", "values")
     ROWS_FIELD_NUMBER: _ClassVar[int]
-    LOSS_FIELD_NUMBER: _ClassVar[int]
-    AUC_FIELD_NUMBER: _ClassVar[int]
-    PRECISION_FIELD_NUMBER: _ClassVar[int]
-    RECALL_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
     rows: int
-    loss: float
-    auc: float
-    precision: float
-    recall: float
-    def __init__(self, rows: _Optional[int] = ..., loss: _Optional[float] = ..., auc: _Optional[float] = ..., precision: _Optional[float] = ..., recall: _Optional[float] = ...) -> None: ...
+    values: _containers.RepeatedCompositeFieldContainer[NamedValue]
+    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ...) -> None: ...
 
 class EpochReport(_message.Message):
     __slots__ = ("epoch", "train", "validation")
@@ -312,18 +348,20 @@ class ReportRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., steps_seen: _Optional[int] = ...) -> None: ...
 
 class ReportReply(_message.Message):
-    __slots__ = ("steps", "running", "epochs", "evaluation", "timings")
+    __slots__ = ("steps", "running", "epochs", "evaluation", "timings", "best_epoch")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EVALUATION_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[StepReport]
     running: Metrics
     epochs: _containers.RepeatedCompositeFieldContainer[EpochReport]
     evaluation: Metrics
     timings: _containers.RepeatedCompositeFieldContainer[Timing]
-    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
+    best_epoch: int
+    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., best_epoch: _Optional[int] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
     __slots__ = ("session",)

@@ -29,7 +29,7 @@ class PartyStub:
     """What one organisation offers to a coordinator. The order of calls:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
-    Forward, Fuse, Backward                      purpose train
+    Forward, Fuse, Backward, Decide, Follow      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
     Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
@@ -91,6 +91,16 @@ class PartyStub:
                 request_serializer=party_dot_pb_dot_party__pb2.BackwardRequest.SerializeToString,
                 response_deserializer=party_dot_pb_dot_party__pb2.BackwardReply.FromString,
                 _registered_method=True)
+        self.Decide = channel.unary_unary(
+                '/split.v1.Party/Decide',
+                request_serializer=party_dot_pb_dot_party__pb2.DecideRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.DecideReply.FromString,
+                _registered_method=True)
+        self.Follow = channel.unary_unary(
+                '/split.v1.Party/Follow',
+                request_serializer=party_dot_pb_dot_party__pb2.FollowRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.FollowReply.FromString,
+                _registered_method=True)
         self.Converse = channel.stream_stream(
                 '/split.v1.Party/Converse',
                 request_serializer=party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
@@ -117,7 +127,7 @@ class PartyServicer:
     """What one organisation offers to a coordinator. The order of calls:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
-    Forward, Fuse, Backward                      purpose train
+    Forward, Fuse, Backward, Decide, Follow      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
     Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
@@ -178,6 +188,18 @@ class PartyServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Backward(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Decide(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Follow(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -260,6 +282,16 @@ def add_PartyServicer_to_server(servicer, server):
                     request_deserializer=party_dot_pb_dot_party__pb2.BackwardRequest.FromString,
                     response_serializer=party_dot_pb_dot_party__pb2.BackwardReply.SerializeToString,
             ),
+            'Decide': grpc.unary_unary_rpc_method_handler(
+                    servicer.Decide,
+                    request_deserializer=party_dot_pb_dot_party__pb2.DecideRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.DecideReply.SerializeToString,
+            ),
+            'Follow': grpc.unary_unary_rpc_method_handler(
+                    servicer.Follow,
+                    request_deserializer=party_dot_pb_dot_party__pb2.FollowRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.FollowReply.SerializeToString,
+            ),
             'Converse': grpc.stream_stream_rpc_method_handler(
                     servicer.Converse,
                     request_deserializer=party_dot_pb_dot_party__pb2.ConverseRequest.FromString,
@@ -292,7 +324,7 @@ class Party:
     """What one organisation offers to a coordinator. The order of calls:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
-    Forward, Fuse, Backward                      purpose train
+    Forward, Fuse, Backward, Decide, Follow      purpose train
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
     Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
@@ -558,6 +590,60 @@ class Party:
             '/split.v1.Party/Backward',
             party_dot_pb_dot_party__pb2.BackwardRequest.SerializeToString,
             party_dot_pb_dot_party__pb2.BackwardReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Decide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Decide',
+            party_dot_pb_dot_party__pb2.DecideRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.DecideReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Follow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Follow',
+            party_dot_pb_dot_party__pb2.FollowRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.FollowReply.FromString,
             options,
             channel_credentials,
             insecure,

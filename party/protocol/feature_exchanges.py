@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
 from party.protocol.hidden import Tensors
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
@@ -44,16 +45,19 @@ class FeatureExchanges:
         self._timings = timings
         self.position = 0
         self.awaits_gradient = False
+        self._stopped = False
 
     @property
     def finished(self) -> bool:
-        """Whether every exchange of the schedule is done."""
-        return self.position == self._schedule.exchanges
+        """Whether every exchange of the schedule is done, or the label party decided to stop."""
+        return self._stopped or self.position == self._schedule.exchanges
 
     @property
     def step(self) -> int:
         """Training steps done so far."""
-        return self._schedule.steps if self.finished else self._schedule.exchange(self.position).step
+        if self.position == self._schedule.exchanges:
+            return self._schedule.steps
+        return self._schedule.exchange(self.position).step
 
     def forward(self, position: int) -> Envelope:
         """The sealed hiddens of a batch.
@@ -70,6 +74,8 @@ class FeatureExchanges:
         if self.awaits_gradient or self.finished or position != self.position:
             raise self._out_of_order("Forward", position)
         exchange = self._schedule.exchange(position)
+        if exchange.activity is Activity.DECIDE:
+            raise self._out_of_order("Forward", position)
         training = exchange.activity is Activity.TRAIN
         with self._timings.measure("base"):
             rows = self._schedule.rows(exchange)
@@ -119,6 +125,29 @@ class FeatureExchanges:
         self.awaits_gradient = following is not None
         return None if following is None else self._seal(following, hiddens)
 
+    def follow(self, position: int, decision: Envelope) -> None:
+        """Does what the label party decided after an epoch.
+
+        Args:
+            position: of the decision; must be the next exchange.
+            decision: sealed by the label party.
+
+        Raises:
+            SessionError: another exchange is due.
+            SealError: the message is not what it should be; nothing has changed.
+        """
+        due = not (self.awaits_gradient or self.finished) and position == self.position
+        if not due or self._schedule.exchange(position).activity is not Activity.DECIDE:
+            raise self._out_of_order("Follow", position)
+        slot = Slot(self._label_party, self._party, MessageKind.MESSAGE_KIND_DECISION, self._dataset, position, 0)
+        verdict = verdict_from_bytes(self._keys.open(slot, decision), slot.describe())
+        if verdict.improved:
+            self._base.keep()
+        if verdict.restore:
+            self._base.restore()
+        self.position += 1
+        self._stopped = verdict.stop
+
     def _seal(self, exchange: Exchange, hiddens: Tensors) -> Envelope:
         with self._timings.measure("seal"):
             slot = Slot(
@@ -132,7 +161,12 @@ class FeatureExchanges:
             return self._keys.seal(slot, encode_tensors(hiddens, self._base.specs))
 
     def _out_of_order(self, call: str, position: int) -> SessionError:
-        due = (
-            "nothing more" if self.finished else f"{'Backward' if self.awaits_gradient else 'Forward'} {self.position}"
-        )
+        due = "nothing more" if self.finished else f"{self._due_call} {self.position}"
         return SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")
+
+    @property
+    def _due_call(self) -> str:
+        if self.awaits_gradient:
+            return "Backward"
+        deciding = self._schedule.exchange(self.position).activity is Activity.DECIDE
+        return "Follow" if deciding else "Forward"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from party.protocol.hidden import HiddenSpec, LogitsAndLosses, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
 
 
 class Base(Protocol):
@@ -27,15 +27,34 @@ class Base(Protocol):
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Update, then the hiddens of the next batch."""
 
+    def keep(self) -> None:
+        """Remember the weights as they are."""
+
+    def restore(self) -> None:
+        """Go back to the weights that were kept last."""
+
 
 class Fuse(Protocol):
     """What a session needs of a fuse model."""
 
-    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LogitsAndLosses:
-        """Logits and losses outside of training."""
+    @property
+    def outputs(self) -> int:
+        """Width of the outputs of all labels side by side."""
+
+    def score(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
+        """Metrics by name, of float32 (rows, outputs) and (rows, labels)."""
+
+    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
+        """Outputs and losses outside of training."""
 
     def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
         """Loss and gradients of a training batch."""
 
     def apply(self) -> None:
         """Update by the batch that `gradients` saw last."""
+
+    def keep(self) -> None:
+        """Remember the weights as they are."""
+
+    def restore(self) -> None:
+        """Go back to the weights that were kept last."""

@@ -42,18 +42,27 @@ class LossAndGradients:
 
     Attributes:
         loss: mean over the batch, regularisation included.
-        logits: float32 (batch,).
+        outputs: of all labels side by side, float32 (batch, outputs).
+        measures: means over the batch, by name, besides the loss.
         gradients: of the loss by every received hidden, by party and name.
     """
 
     loss: float
-    logits: FloatArray
+    outputs: FloatArray
+    measures: Mapping[str, float]
     gradients: Mapping[str, Tensors]
 
 
 @dataclass(frozen=True)
-class LogitsAndLosses:
-    """What a batch outside of training yields: both float32 (batch,)."""
+class Inferred:
+    """What a batch outside of training yields.
 
-    logits: FloatArray
-    losses: FloatArray
+    Attributes:
+        loss: mean over the batch, without weights and regularisation.
+        outputs: of all labels side by side, float32 (batch, outputs).
+        measures: means over the batch, by name, besides the loss.
+    """
+
+    loss: float
+    outputs: FloatArray
+    measures: Mapping[str, float]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 
-import numpy as np
-
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.early_stopping import EarlyStopping
 from party.protocol.halves import Base, Fuse
 from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
-from party.protocol.metrics import ClassificationMetrics, MetricAccumulator, StepLossRelease
+from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
 from party.protocol.tensors import decode_tensors, encode_tensors
 from party.protocol.timings import Timings
@@ -23,8 +22,8 @@ class EpochMetrics:
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
-        self.train: ClassificationMetrics | None = None
-        self.validation: ClassificationMetrics | None = None
+        self.train: PassMetrics | None = None
+        self.validation: PassMetrics | None = None
 
 
 class LabelExchanges:
@@ -34,7 +33,7 @@ class LabelExchanges:
         party: own name.
         dataset: of the session.
         schedule: of the session.
-        labels: of all rows in the common order, float32 (rows,).
+        labels: of all rows in the common order, float32 (rows, labels).
         fuse: the fuse model.
         specs: the hiddens of every feature party.
         keys: of the session.
@@ -72,6 +71,10 @@ class LabelExchanges:
         self._own_hiddens: Tensors | None = None
         self._update: Future[None] | None = None
         self._pass: MetricAccumulator | None = None
+        self._stopping = (
+            None if schedule.early_stopping is None else EarlyStopping(schedule.early_stopping, schedule.epochs)
+        )
+        self._stopped = False
         self.position = 0
         self.step_losses = StepLossRelease(minimum_metric_rows)
         self.epochs: list[EpochMetrics] = []
@@ -79,13 +82,20 @@ class LabelExchanges:
 
     @property
     def finished(self) -> bool:
-        """Whether every exchange of the schedule is done."""
-        return self.position == self._schedule.exchanges
+        """Whether every exchange of the schedule is done, or it was decided to stop."""
+        return self._stopped or self.position == self._schedule.exchanges
 
     @property
     def step(self) -> int:
         """Training steps done so far."""
-        return self._schedule.steps if self.finished else self._schedule.exchange(self.position).step
+        if self.position == self._schedule.exchanges:
+            return self._schedule.steps
+        return self._schedule.exchange(self.position).step
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose weights were kept last, where early stopping watches."""
+        return None if self._stopping is None else self._stopping.best_epoch
 
     def fuse(self, position: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
         """Takes the hiddens of a batch; in training, yields the gradients.
@@ -104,15 +114,14 @@ class LabelExchanges:
             SessionError: another exchange is due, or a party's message is missing.
             SealError, TensorError: a message is not what it should be; nothing has changed.
         """
-        if self.finished or position != self.position:
-            due = "nothing more" if self.finished else f"Fuse {self.position}"
-            raise SessionError("call out of order", where=self._party, expected=due, received=f"Fuse {position}")
-        exchange = self._schedule.exchange(position)
+        exchange = self._due("Fuse", position)
         with self._timings.measure("open"):
             hiddens = self._open(exchange, envelopes)
         self.wait_for_update()
         if self._pass is None:
-            self._pass = MetricAccumulator(self._schedule.epoch_rows(exchange))
+            self._pass = MetricAccumulator(
+                self._schedule.epoch_rows(exchange), self._fuse.outputs, self._labels.shape[1], self._fuse.score
+            )
         rows = self._schedule.rows(exchange)
         if self._base is not None:
             hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
@@ -120,10 +129,43 @@ class LabelExchanges:
             return self._train(exchange, rows, hiddens)
         with self._timings.measure("fuse"):
             result = self._fuse.infer(rows, hiddens)
-        self._pass.add(result.logits, self._labels[rows], float(np.mean(result.losses, dtype=np.float64)))
+        self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
         self._end_pass(exchange)
         self.position += 1
         return []
+
+    def decide(self, position: int) -> tuple[list[Envelope], bool]:
+        """Decides after an epoch whether to go on.
+
+        Args:
+            position: of the decision; must be the next exchange.
+
+        Returns:
+            The sealed decision for every feature party, and whether to stop.
+
+        Raises:
+            SessionError: another exchange is due.
+            ConfigurationError: the metric to decide by does not exist.
+        """
+        exchange = self._due("Decide", position)
+        self.wait_for_update()
+        validation = self.epochs[-1].validation
+        if self._stopping is None or validation is None:
+            raise RuntimeError("a decision is due without held-out rows")
+        verdict = self._stopping.judge(exchange.epoch, validation.values)
+        halves: list[Base | Fuse] = [self._fuse] if self._base is None else [self._fuse, self._base]
+        for half in halves:
+            if verdict.improved:
+                half.keep()
+            if verdict.restore:
+                half.restore()
+        kind = MessageKind.MESSAGE_KIND_DECISION
+        envelopes = [
+            self._keys.seal(self._slot(exchange, self._party, name, kind), verdict.to_bytes()) for name in self._specs
+        ]
+        self.position += 1
+        self._stopped = verdict.stop
+        return envelopes, verdict.stop
 
     def wait_for_update(self) -> None:
         """Waits until the own update of the last batch is done; raises its error, now and whenever asked again."""
@@ -133,12 +175,21 @@ class LabelExchanges:
                 update.result()
             self._update = None
 
-    def running(self) -> ClassificationMetrics | None:
+    def running(self) -> PassMetrics | None:
         """Metrics of the current training epoch so far; None while they would cover too few rows."""
         current = self._pass
         if current is None or self.finished or self._schedule.exchange(self.position).activity is not Activity.TRAIN:
             return None
         return current.running(self._minimum_metric_rows)
+
+    def _due(self, call: str, position: int) -> Exchange:
+        """The exchange at a position, which must be the next one and take this call."""
+        exchange = None if self.finished else self._schedule.exchange(self.position)
+        deciding = exchange is not None and exchange.activity is Activity.DECIDE
+        if exchange is None or position != self.position or deciding != (call == "Decide"):
+            due = "nothing more" if exchange is None else f"{'Decide' if deciding else 'Fuse'} {self.position}"
+            raise SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")
+        return exchange
 
     def _take_own_hiddens(self, base: Base, exchange: Exchange, rows: Rows) -> Tensors:
         """Those of a training batch were computed beside the last update; the first of an epoch is computed here."""
@@ -170,7 +221,7 @@ class LabelExchanges:
                 self._update_base(self._base, exchange, result.gradients[self._party])
         if self._pass is None:
             raise RuntimeError("a training step ended outside of an epoch")
-        self._pass.add(result.logits, self._labels[rows], result.loss)
+        self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
         rows_left = self._schedule.epoch_rows(exchange) - exchange.start - exchange.rows
         self.step_losses.add(exchange.step, exchange.rows, result.loss, rows_left)
         if not self.step_losses.held_back_rows:

@@ -1,26 +1,30 @@
-"""Metrics of binary classification, and when the coordinator may be told of them."""
+"""Metrics of the rows of a pass, and when the coordinator may be told of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+Score = Callable[[FloatArray, FloatArray], Mapping[str, float]]
+LOSS = "loss"
 RUNNING_ROWS = 20_000  # latest rows behind the running AUC: enough to steady it, quick to sort
 
 
 @dataclass(frozen=True)
-class ClassificationMetrics:
-    """Metrics over some rows; AUC is NaN where one class is absent."""
+class PassMetrics:
+    """What some rows came to.
+
+    Attributes:
+        rows: how many.
+        values: by name, as a history has them: the loss, means of measures, metrics; NaN where undefined.
+    """
 
     rows: int
-    loss: float
-    auc: float
-    precision: float
-    recall: float
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -56,66 +60,51 @@ def area_under_curve(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.fl
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def classification_metrics(logits: FloatArray, labels: FloatArray, loss: float) -> ClassificationMetrics:
-    """All metrics of some rows.
-
-    Args:
-        logits: float32 (rows,).
-        labels: float32 (rows,), 0 or 1.
-        loss: mean loss of the rows.
-
-    Returns:
-        The metrics, precision and recall at a probability of one half; 0 where undefined.
-    """
-    predicted = logits > 0
-    true_positives = int((predicted & (labels > 0)).sum())
-    return ClassificationMetrics(
-        rows=len(labels),
-        loss=loss,
-        auc=area_under_curve(logits, labels),
-        precision=true_positives / max(1, int(predicted.sum())),
-        recall=true_positives / max(1, int(labels.sum())),
-    )
-
-
 class MetricAccumulator:
-    """Logits and losses of the batches of one pass, each row weighing the same.
+    """Outputs and losses of the batches of one pass, each row weighing the same.
 
     Args:
         rows: of the whole pass.
+        outputs: width of the outputs.
+        labels: how many labels a row has.
+        score: metrics by name of float32 (rows, outputs) and (rows, labels).
     """
 
-    def __init__(self, rows: int) -> None:
-        self.logits = np.empty(rows, np.float32)
-        self.labels = np.empty(rows, np.float32)
+    def __init__(self, rows: int, outputs: int, labels: int, score: Score) -> None:
+        self.outputs = np.empty((rows, outputs), np.float32)
+        self._labels = np.empty((rows, labels), np.float32)
+        self._score = score
         self._filled = 0
-        self._loss_sum = 0.0
-        self._released = (0, 0.0)
+        self._sums: dict[str, float] = {}
+        self._released: tuple[int, dict[str, float]] = (0, {})
 
-    def add(self, logits: FloatArray, labels: FloatArray, mean_loss: float) -> None:
-        """Adds a batch: float32 (batch,) each, and its mean loss."""
-        end = self._filled + len(logits)
-        self.logits[self._filled : end] = logits
-        self.labels[self._filled : end] = labels
+    def add(self, outputs: FloatArray, labels: FloatArray, mean_loss: float, measures: Mapping[str, float]) -> None:
+        """Adds a batch: float32 (batch, outputs) and (batch, labels), its mean loss and further means."""
+        end = self._filled + len(outputs)
+        self.outputs[self._filled : end] = outputs
+        self._labels[self._filled : end] = labels
         self._filled = end
-        self._loss_sum += mean_loss * len(logits)
+        for name, mean in {LOSS: mean_loss, **measures}.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * len(outputs)
 
-    def metrics(self) -> ClassificationMetrics:
+    def metrics(self) -> PassMetrics:
         """The metrics of all rows so far."""
-        logits, labels = self.logits[: self._filled], self.labels[: self._filled]
-        return classification_metrics(logits, labels, self._loss_sum / max(1, self._filled))
+        return self._over(slice(0, self._filled), self._filled, self._sums)
 
     def release(self) -> None:
         """Lets `running` cover all rows so far."""
-        self._released = (self._filled, self._loss_sum)
+        self._released = (self._filled, dict(self._sums))
 
-    def running(self, minimum_rows: int) -> ClassificationMetrics | None:
-        """The metrics of the released rows: the loss of all, the rest of the latest; None where they are too few."""
-        end, loss_sum = self._released
+    def running(self, minimum_rows: int) -> PassMetrics | None:
+        """The metrics of the released rows: means of all, the rest of the latest; None where they are too few."""
+        end, sums = self._released
         if end < minimum_rows:
             return None
-        rows = slice(max(0, end - RUNNING_ROWS), end)
-        return classification_metrics(self.logits[rows], self.labels[rows], loss_sum / max(1, end))
+        return self._over(slice(max(0, end - RUNNING_ROWS), end), end, sums)
+
+    def _over(self, rows: slice, count: int, sums: Mapping[str, float]) -> PassMetrics:
+        means = {name: total / max(1, count) for name, total in sums.items()}
+        return PassMetrics(rows.stop - rows.start, {**means, **self._score(self.outputs[rows], self._labels[rows])})
 
 
 class StepLossRelease:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,6 +20,7 @@ class Activity(Enum):
 
     TRAIN = "train"
     VALIDATE = "validate"
+    DECIDE = "decide"
     INFER = "infer"
 
 
@@ -47,7 +48,7 @@ class Exchange:
 
 
 class TrainingSchedule:
-    """Epochs of training batches, each followed by one pass over the held-out rows.
+    """Epochs of training batches, each followed by one pass over the held-out rows and, where asked for, a decision.
 
     Args:
         training: the run's training parameters.
@@ -77,7 +78,9 @@ class TrainingSchedule:
         every = batches * training.epochs
         self.steps = every if limit is None else min(limit, every)
         self.epochs = _batches(self.steps, batches)
-        self.exchanges = self.steps + self.epochs * self._validation_batches
+        self.early_stopping = training.early_stopping
+        self._decisions = 0 if training.early_stopping is None else 1
+        self.exchanges = self.steps + self.epochs * (self._validation_batches + self._decisions)
         self._order = _CachedOrder(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
 
     @property
@@ -100,7 +103,7 @@ class TrainingSchedule:
 
     def exchange(self, position: int) -> Exchange:
         """The exchange at a position of 0 to `exchanges` − 1."""
-        epoch, place = divmod(position, self._epoch_steps + self._validation_batches)
+        epoch, place = divmod(position, self._epoch_steps + self._validation_batches + self._decisions)
         steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)
         first_step = epoch * self._epoch_steps
         if place < steps:
@@ -108,9 +111,19 @@ class TrainingSchedule:
             last = place == steps - 1
             return Exchange(position, Activity.TRAIN, epoch, first_step + place, start, rows, last)
         place -= steps
+        if place == self._validation_batches:
+            return Exchange(position, Activity.DECIDE, epoch, first_step + steps, 0, 0, True)
         start, rows = _slice(place, self._training.evaluation_batch_size, len(self.held_out_rows))
         last = place == self._validation_batches - 1
         return Exchange(position, Activity.VALIDATE, epoch, first_step + steps, start, rows, last)
+
+    @property
+    def decisions(self) -> Sequence[int]:
+        """Positions at which the label party decides whether to go on: after the held-out rows of each epoch."""
+        if not self._decisions:
+            return ()
+        whole = self._epoch_steps + self._validation_batches + 1
+        return [min((epoch + 1) * whole, self.exchanges) - 1 for epoch in range(self.epochs)]
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
@@ -141,6 +154,8 @@ class InferenceSchedule:
         self._batch_size = batch_size
         self.exchanges = _batches(rows, batch_size)
         self.steps = 0
+        self.decisions: Sequence[int] = ()
+        self.early_stopping = None
         self.largest_batch = min(rows, batch_size)
 
     def exchange(self, position: int) -> Exchange:

@@ -70,6 +70,7 @@ class AlignmentPlan:
 
     steps = 0
     step = 0
+    decisions = ()
 
     def agreed(self, hellos: Mapping[str, Hello]) -> None:
         """Notes what every party brings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +14,24 @@ import pandas as pd
 
 from party.configuration.run import RunConfiguration
 from party.data.encoders import EncodedFeature
-from party.data.labels import read_labels
+from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
 from party.models.assembly import BASE, FUSE, PartyModels, base_inputs
 from party.models.base_model import BaseModel
 from party.models.fuse_model import FuseModel
-from party.models.numerics import build_optimizer
+from party.models.keras_objects import Optimizer
 from party.models.packing import PackedFeatures, pack
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
 from party.pb.tensor_pb2 import TensorSpec
 from party.protocol.feature_exchanges import FeatureExchanges
-from party.protocol.hidden import FloatArray, HiddenSpec
+from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
 from party.protocol.tensors import check_batch_bytes
 from party.protocol.timings import Timings
 from party.runtime.context import PartyContext
+from party.runtime.model_objects import party_losses, party_optimizer, party_scores
 from party.security.framing import length_prefixed
 from party.security.sealing import SealingKeys
 
@@ -87,6 +88,11 @@ class BatchPlan(ABC):
     def steps(self) -> int:
         """Training steps of the session."""
         return self.schedule.steps
+
+    @property
+    def decisions(self) -> Sequence[int]:
+        """Exchanges at which the label party decides whether to go on."""
+        return self.schedule.decisions
 
     @property
     def step(self) -> int:
@@ -164,9 +170,11 @@ class BatchPlan(ABC):
     def _inputs(self) -> dict[str, npt.NDArray[np.generic]]:
         return {} if self._packed is None else base_inputs(self._packed)
 
+    def _optimizer(self) -> Optimizer | None:
+        return party_optimizer(self._context.configuration, self._run.training.optimizer) if self._trains else None
+
     def _base(self) -> BaseModel:
-        optimizer = build_optimizer(self._run.training.optimizer) if self._trains else None
-        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, optimizer)
+        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, self._optimizer())
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
         return FeatureExchanges(
@@ -178,13 +186,21 @@ class BatchPlan(ABC):
         labels = self._labels()
         base = self._base() if BASE in self.models.models else None
         specs = self._peer_specs if base is None else {**self._peer_specs, self._context.party: base.specs}
-        optimizer = build_optimizer(self._run.training.optimizer) if self._trains else None
+        fuse = FuseModel(
+            self.models.models[FUSE],
+            configuration.data.labels,
+            labels,
+            specs,
+            party_losses(configuration),
+            party_scores(configuration),
+            self._optimizer(),
+        )
         return LabelExchanges(
             self._context.party,
             self._dataset,
             self.schedule,
-            labels,
-            FuseModel(self.models.models[FUSE], labels, specs, optimizer),
+            labels.values,
+            fuse,
             self._peer_specs,
             keys,
             configuration.policy.minimum_metric_rows,
@@ -193,12 +209,9 @@ class BatchPlan(ABC):
             base,
         )
 
-    def _labels(self) -> FloatArray:
-        section = self._context.configuration.data.label
-        if section is None:
-            raise RuntimeError("a label party without labels passed validation")
-        column = self._rows_in_order()[section.parts[0]]
-        return read_labels(self._context.party, section, column, self._table.path.name)
+    def _labels(self) -> LabelArrays:
+        data = self._context.configuration.data
+        return read_labels(self._context.party, data, self._rows_in_order(), self._table.path.name)
 
     def _check_finished(self) -> None:
         exchanges = self.feature or self.label

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from party.configuration.party import PartyConfiguration
 from party.configuration.run import RunConfiguration
 from party.data.encoders import EncodedFeature, encoders_from_json
-from party.errors import DataError
+from party.data.labels import LabelArrays
+from party.errors import DataError, SessionError
 from party.models.assembly import PartyModels
 from party.pb.handshake_pb2 import Purpose
-from party.protocol.hidden import FloatArray, HiddenSpec
+from party.protocol.hidden import HiddenSpec
 from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_plan import BatchPlan
 from party.runtime.context import PartyContext
+from party.runtime.predictions import prediction_table
 from party.runtime.records import ENCODERS_FILE
 from party.security.files import read_private, write_atomically
 
@@ -44,8 +47,7 @@ class InferencePlan(BatchPlan):
         dataset: str,
     ) -> None:
         context.policy.check_inference(purpose, dataset, context.tables.datasets)
-        section = context.configuration.data.label
-        if section is not None and dataset in section.unlabelled and purpose != Purpose.PURPOSE_PREDICT:
+        if dataset in context.configuration.data.unlabelled and purpose != Purpose.PURPOSE_PREDICT:
             raise DataError(
                 f"dataset {dataset} has no labels: it can only be predicted",
                 where=context.party,
@@ -53,6 +55,7 @@ class InferencePlan(BatchPlan):
             )
         self._purpose = purpose
         self._record = context.records.trained(run_id, configuration_sha256, run.parties)
+        self._check_labels(context.configuration)
         self.lineage = bytes.fromhex(self._record.lineage)
         super().__init__(context, run, run_id, dataset)
 
@@ -62,9 +65,9 @@ class InferencePlan(BatchPlan):
         rows = len(self._alignment.rows)
         if self._purpose != Purpose.PURPOSE_PREDICT or self.label is None or self.label.inference is None:
             return (), rows
-        probabilities = 1.0 / (1.0 + np.exp(-self.label.inference.logits.astype(np.float64)))
         ids = self._table.ids.take(self._alignment.rows)
-        frame = pd.DataFrame({self._context.configuration.data.id: ids, "probability": probabilities})
+        data = self._context.configuration.data
+        frame = prediction_table(data.id, ids, data.labels, self.label.inference.outputs)
         name = f"predictions-{self._dataset}.csv"
         write_atomically(self._folder / name, frame.to_csv(index=False).encode())
         return (name,), rows
@@ -74,12 +77,29 @@ class InferencePlan(BatchPlan):
             self._context.policy.check_metric_rows(rows, f"rows of dataset {self._dataset}")
         return InferenceSchedule(rows, self._run.training.evaluation_batch_size)
 
-    def _labels(self) -> FloatArray:
+    def _labels(self) -> LabelArrays:
         """Labels, or zeros where there are none and predictions alone are asked for."""
-        section = self._context.configuration.data.label
-        if section is not None and self._dataset in section.unlabelled:
-            return np.zeros(len(self._alignment.rows), np.float32)
+        data = self._context.configuration.data
+        if self._dataset in data.unlabelled:
+            return LabelArrays(np.zeros((len(self._alignment.rows), len(data.labels)), np.float32))
         return super()._labels()
+
+    def _check_labels(self, configuration: PartyConfiguration) -> None:
+        """Refuses labels that the model was not trained for; their metrics and weights may have changed."""
+        if self._record.fuse is None:
+            return
+        trained, present = self._record.fuse.labels, configuration.data.labels
+        same = [(name, label.kind, label.units) for name, label in trained.items()] == [
+            (name, label.kind, label.units) for name, label in present.items()
+        ]
+        if not same:
+            raise SessionError(
+                "data.labels differ from those that the run was trained with",
+                where=configuration.party,
+                expected=", ".join(trained),
+                received=", ".join(present),
+                fix="restore the configuration or train anew",
+            )
 
     def _encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
         text = read_private(self._folder / ENCODERS_FILE).decode()

@@ -59,6 +59,10 @@ class Plan(Protocol):
         """Training steps done so far."""
 
     @property
+    def decisions(self) -> Sequence[int]:
+        """Exchanges at which the label party decides whether to go on."""
+
+    @property
     def pending(self) -> tuple[str, ...]:
         """Datasets that the session has to align."""
 

@@ -16,6 +16,7 @@ from party.protocol.hidden import HiddenSpec
 from party.protocol.schedule import TrainingSchedule
 from party.runtime.batch_plan import BatchPlan
 from party.runtime.context import PartyContext
+from party.runtime.model_objects import check_training
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.security.files import write_atomically
 from party.security.framing import length_prefixed
@@ -43,13 +44,13 @@ class TrainingPlan(BatchPlan):
     def __init__(
         self, context: PartyContext, run: RunConfiguration, run_id: bytes, configuration_sha256: bytes
     ) -> None:
-        section = context.configuration.data.label
-        if section is not None and run.training.dataset in section.unlabelled:
+        if run.training.dataset in context.configuration.data.unlabelled:
             raise DataError(
                 f"dataset {run.training.dataset} has no labels to train on",
                 where=context.party,
-                fix="set training.dataset, or correct data.label.unlabelled",
+                fix="set training.dataset, or correct data.unlabelled",
             )
+        check_training(context.configuration, run.training)
         pinned = context.configuration.pinned_secret
         secret = bytes.fromhex(pinned) if pinned is not None else context.random_bytes(SECRET_BYTES)
         self._record = RunRecord(
@@ -76,7 +77,7 @@ class TrainingPlan(BatchPlan):
         if self._encoders_json:
             write_atomically(self._folder / ENCODERS_FILE, self._encoders_json.encode())
             files.append(ENCODERS_FILE)
-        step = self.schedule.steps.to_bytes(8, "big")
+        step = self.step.to_bytes(8, "big")
         self.lineage = hashlib.sha256(LINEAGE_LABEL + length_prefixed([b"", self._transcript, step])).digest()
         trained = self._record.model_copy(
             update={
@@ -107,8 +108,8 @@ class TrainingPlan(BatchPlan):
         section = self._context.configuration.base_model
         if section is None or self._packed is None:
             return PartyModels(None)
-        optimizer = self._run.training.optimizer.name
-        if self._packed.size > LARGE_TABLE_ROWS and optimizer != "sgd":
+        optimizer = (self._context.configuration.optimizer or self._run.training.optimizer).name
+        if self._packed.size > LARGE_TABLE_ROWS and optimizer.lower() != "sgd":
             logger.warning(
                 "the embedding table has %d rows: %s touches all of them in every step, sgd only those of the batch",
                 self._packed.size,
@@ -120,7 +121,7 @@ class TrainingPlan(BatchPlan):
         section = self._context.configuration.fuse_model
         if section is None:
             raise RuntimeError("a label party without a fuse model passed validation")
-        self.models.add_fuse(section, specs)
+        self.models.add_fuse(section, self._context.configuration.data.labels, specs)
         self._draw_weights()
 
     def _draw_weights(self) -> None:

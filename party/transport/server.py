@@ -22,6 +22,7 @@ from party.errors import ConfigurationError, IdentityError
 from party.policy import Policy
 from party.runtime.context import PartyContext
 from party.runtime.desk import SessionDesk
+from party.runtime.model_objects import check_objects
 from party.runtime.records import RunRecords
 from party.runtime.tables import Tables
 from party.security.certificates import Identity, Usage, own_identity
@@ -53,6 +54,7 @@ class PartyServer:
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="update")
         self.context = make_context(configuration, self._background)
         self.context.identity()
+        check_objects(configuration)
         self.context.tables.read_all()
         self._desk = SessionDesk(configuration.party, self.context.monotonic)
         self._server = grpc.server(

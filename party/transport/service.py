@@ -13,7 +13,7 @@ from party import __version__
 from party.errors import InternalError, SessionError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Purpose
-from party.protocol.metrics import ClassificationMetrics
+from party.protocol.metrics import PassMetrics
 from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.batch_plan import BatchPlan
 from party.runtime.context import PartyContext
@@ -70,6 +70,8 @@ class PartyService:
             "Produce": self._behaviour(pb.ProduceRequest, self.produce, MAXIMUM_CONTROL_BYTES),
             "Consume": self._behaviour(pb.ConsumeRequest, self.consume),
             **self._conversations.behaviours,
+            "Decide": self._behaviour(pb.DecideRequest, self.decide, MAXIMUM_CONTROL_BYTES),
+            "Follow": self._behaviour(pb.FollowRequest, self.follow, MAXIMUM_CONTROL_BYTES),
             "Report": self._behaviour(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
             "Finish": self._behaviour(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
             "Close": self._behaviour(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
@@ -136,7 +138,9 @@ class PartyService:
         leave_out_what_stays()
         logger.info("run %s: agreed with every party", request.session.run_id.hex()[:8])
         plan = session.plan
-        return pb.ConfirmReply(exchanges=plan.exchanges, steps=plan.steps, datasets=plan.pending)
+        return pb.ConfirmReply(
+            exchanges=plan.exchanges, steps=plan.steps, datasets=plan.pending, decisions=plan.decisions
+        )
 
     def produce(self, request: pb.ProduceRequest, raw: bytes, caller: str) -> bytes:
         """The next message of an alignment."""
@@ -201,6 +205,32 @@ class PartyService:
 
         return session.calls.answer(("Backward", request.position), raw, compute)
 
+    def decide(self, request: pb.DecideRequest, raw: bytes, caller: str) -> bytes:
+        """The sealed decision whether to go on after an epoch."""
+        session = self._session(request.session, caller)
+
+        def compute() -> bytes:
+            label = _batches(session).label
+            if label is None:
+                raise SessionError("Decide is for the label party", where=self._context.party)
+            decisions, stop = label.decide(request.position)
+            return pb.DecideReply(decisions=decisions, stop=stop).SerializeToString()
+
+        return session.calls.answer(("Decide", request.position), raw, compute)
+
+    def follow(self, request: pb.FollowRequest, raw: bytes, caller: str) -> bytes:
+        """Does what the label party decided."""
+        session = self._session(request.session, caller)
+
+        def compute() -> bytes:
+            feature = _batches(session).feature
+            if feature is None:
+                raise SessionError("Follow is for feature parties", where=self._context.party)
+            feature.follow(request.position, request.decision)
+            return pb.FollowReply().SerializeToString()
+
+        return session.calls.answer(("Follow", request.position), raw, compute)
+
     def report(self, request: pb.ReportRequest, raw: bytes, caller: str) -> pb.ReportReply:
         """Metrics so far, as far as the policy releases them, and where the time went."""
         session = self._session(request.session, caller)
@@ -226,6 +256,8 @@ class PartyService:
                 report.train.CopyFrom(_metrics(epoch.train))
             if epoch.validation is not None:
                 report.validation.CopyFrom(_metrics(epoch.validation))
+        if label.best_epoch is not None:
+            reply.best_epoch = label.best_epoch
         if label.inference is not None and session.purpose == Purpose.PURPOSE_EVALUATE:
             reply.evaluation.CopyFrom(_metrics(label.inference.metrics()))
         return reply
@@ -325,7 +357,6 @@ def _batches(session: Session) -> BatchPlan:
     return session.plan
 
 
-def _metrics(metrics: ClassificationMetrics) -> pb.Metrics:
-    return pb.Metrics(
-        rows=metrics.rows, loss=metrics.loss, auc=metrics.auc, precision=metrics.precision, recall=metrics.recall
-    )
+def _metrics(metrics: PassMetrics) -> pb.Metrics:
+    values = [pb.NamedValue(name=name, value=value) for name, value in metrics.values.items()]
+    return pb.Metrics(rows=metrics.rows, values=values)

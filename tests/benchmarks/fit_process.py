@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
 from deploy.demo.configurations import PARTIES, party_file, run_file
-from deploy.demo.pooled import build_joined, compile_joined, read_pooled
+from deploy.demo.pooled import build_joined, compile_joined, label_party, read_pooled
 from party.configuration.party import load_party_configuration
 
 
@@ -18,10 +18,10 @@ def main() -> None:
     parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
     data = read_pooled(parties, training, training.dataset, [])
     model = build_joined(parties, data.packed, training.seed)
-    compile_joined(model, training)
-    rows = len(data.labels) // batch_size * batch_size
+    compile_joined(model, label_party(parties), training)
+    rows = len(data.labels.values) // batch_size * batch_size
     inputs = {name: array[:rows] for name, array in data.inputs.items()}
-    labels = data.labels[:rows]
+    labels = data.labels.values[:rows]
     print("ready", flush=True)
     for _ in sys.stdin:
         started_seconds = time.perf_counter()

@@ -14,8 +14,32 @@ FEATURES = [
     {"column": "c", "kind": "integer_buckets", "boundaries": [1, 2, 10], "malformed": "missing"},
     {"column": "d", "kind": "numeric", "malformed": "error", "name": "dd"},
     {"column": "e", "kind": "multi_hot", "separator": "|", "minimum_count": 2, "maximum_values": 3},
+    {
+        "column": "f",
+        "kind": "sequence",
+        "separator": " ",
+        "maximum_length": 5,
+        "target": "b",
+        "share_embedding": True,
+    },
 ]
-OPTIMIZER = {"name": "sgd", "learning_rate": 0.1}
+LABELS = {
+    "liked": {
+        "kind": "binary",
+        "rule": "Rating > 3",
+        "loss": "binary_crossentropy",
+        "metrics": ["auc", {"name": "PrecisionAtRecall", "arguments": {"recall": 0.5}}],
+        "weight": 2.0,
+        "class_weights": {"negative": 1.0, "positive": 3.0},
+    },
+    "hours": {"kind": "regression", "column": "hours", "loss": {"name": "huber", "arguments": {"delta": 2.0}}},
+    "genre": {"kind": "multi_class", "column": "genre", "classes": ["drama", "war"]},
+}
+OPTIMIZER = {
+    "name": "sgd",
+    "learning_rate": {"name": "CosineDecay", "arguments": {"initial_learning_rate": 0.1, "decay_steps": 10}},
+    "arguments": {"momentum": 0.9, "nesterov": True},
+}
 TRAINING = {
     "dataset": "train",
     "validation_fraction": 0.1,
@@ -26,6 +50,13 @@ TRAINING = {
     "evaluation_batch_size": 100,
     "maximum_steps": 7,
     "optimizer": OPTIMIZER,
+    "early_stopping": {
+        "metric": "val_auc",
+        "mode": "max",
+        "patience": 1,
+        "minimum_delta": 0.001,
+        "restore_best": True,
+    },
 }
 ALIGNMENT = {"datasets": ["train", "test"], "chunk_rows": 64}
 
@@ -45,7 +76,9 @@ def label_party():
                 "id": "ID",
                 "datasets": {"train": "train.csv", "test": "test.csv"},
                 "features": FEATURES,
-                "label": {"rule": "Rating > 3"},
+                "labels": LABELS,
+                "unlabelled": ["test"],
+                "sample_weight": "w",
             },
             "model": {
                 "kind": "deepfm",
@@ -55,7 +88,17 @@ def label_party():
                 "dropout": 0.1,
                 "embedding_l2": 0.001,
             },
-            "fuse": {"kind": "deepfm", "units": [8], "activation": "relu", "dropout": 0.0},
+            "fuse": {
+                "kind": "mmoe",
+                "experts": 2,
+                "expert_units": [8],
+                "gate_units": [4],
+                "tower_units": [4],
+                "activation": "relu",
+                "dropout": 0.0,
+                "task_weighting": "uncertainty",
+            },
+            "optimizer": OPTIMIZER,
             "policy": {
                 "minimum_batch": 8,
                 "minimum_metric_rows": 32,
@@ -78,7 +121,7 @@ def label_party():
 def feature_party():
     content = label_party() | {"party": "shop", "peers": [{"name": "bank", "ca": "bank.pem"}]}
     content["policy"]["peer_sets"] = [["bank"]]
-    del content["data"]["label"], content["fuse"]
+    del content["data"]["labels"], content["data"]["unlabelled"], content["data"]["sample_weight"], content["fuse"]
     return content
 
 
@@ -109,6 +152,9 @@ def coordinator():
     )
 
 
+FREE_MAPPINGS = {("datasets",), ("arguments",)}  # whose keys anybody may choose
+
+
 def change(content, path, value):
     """Sets what a dotted path leads to, or where value is None, takes it away; returns the content."""
     *parents, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
@@ -126,8 +172,10 @@ def sections(content, path=()):
     """Every mapping whose keys are known beforehand, with its path."""
     if isinstance(content, list):
         return [found for place, inner in enumerate(content) for found in sections(inner, (*path, place))]
-    if not isinstance(content, dict) or path[-1:] == ("datasets",):
+    if not isinstance(content, dict) or path[-1:] in FREE_MAPPINGS:
         return []
+    if path[-1:] == ("labels",):  # whose keys are the owner's names
+        return [found for key, inner in content.items() for found in sections(inner, (*path, key))]
     return [(path, content), *(found for key, inner in content.items() for found in sections(inner, (*path, key)))]
 
 

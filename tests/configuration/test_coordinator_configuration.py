@@ -50,7 +50,7 @@ WRONG = {
     "connect_timeout_seconds": [0, -1],
     "alignment.chunk_rows": [1],
     "training.batch_size": [0],
-    "training.optimizer.name": ["newton"],
+    "training.optimizer.name": ["newton's"],
     "evaluate_dataset": [3],
     "insecure": ["yes", 1],
 }
@@ -95,7 +95,7 @@ def test_folder_is_no_key(tmp_path):
 
 
 def test_numbers_may_be_written_with_an_exponent(tmp_path):
-    content = yaml.safe_dump(coordinator()).replace("learning_rate: 0.1", "learning_rate: 1e-3")
+    content = yaml.safe_dump(coordinator()).replace("timeout_seconds: 5.5", "timeout_seconds: 1e-3")
     path = tmp_path / "run.yaml"
     path.write_text(content)
-    assert load_coordinator_configuration(path).training.optimizer.learning_rate == 0.001
+    assert load_coordinator_configuration(path).connect_timeout_seconds == 0.001

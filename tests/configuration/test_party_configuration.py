@@ -6,7 +6,7 @@ from configuration_cases import FEATURES, change, feature_party, label_party, mi
 from hypothesis import given, settings
 
 from party.configuration.party import (
-    DeepFMFuse,
+    DNNFuse,
     DeepFMModel,
     PartyConfiguration,
     load_party_configuration,
@@ -47,7 +47,7 @@ def test_defaults(make):
         content.pop(key, None)
     configuration = check(content)
     assert configuration.base_model == DeepFMModel()
-    assert configuration.fuse_model == (DeepFMFuse() if configuration.holds_labels else None)
+    assert configuration.fuse_model == (DNNFuse(kind="dnn") if configuration.holds_labels else None)
     assert configuration.pinned_secret is None
     assert not configuration.insecure
     assert configuration.policy.minimum_metric_rows == 32
@@ -61,9 +61,10 @@ def test_label_party_may_hold_no_features():
     assert configuration.fuse_model is not None
 
 
+NO_LABELS = {"data.labels": None, "data.unlabelled": None, "data.sample_weight": None}
 REQUIRED = [
     *("party", "listen", "label_party", "peers", "coordinators", "tls", "state", "data"),
-    *("peers.0.name", "peers.0.ca", "tls.certificate", "tls.key", "data.id", "data.datasets", "data.label.rule"),
+    *("peers.0.name", "peers.0.ca", "tls.certificate", "tls.key", "data.id", "data.datasets", "data.labels.liked.rule"),
 ]
 
 
@@ -73,7 +74,7 @@ def test_required_key_is_missed(path):
 
 
 @pytest.mark.parametrize(
-    ("place", "key"), [(0, "buckets"), (2, "boundaries"), (4, "separator"), *((place, "column") for place in range(5))]
+    ("place", "key"), [(0, "buckets"), (2, "boundaries"), (4, "separator"), *((place, "column") for place in range(6))]
 )
 def test_required_key_of_a_feature_is_missed(place, key):
     kind = label_party()["data"]["features"][place]["kind"]
@@ -106,7 +107,7 @@ WRONG = {
     "data.features.2.malformed": ["ignore"],
     "data.features.4.separator": [""],
     "data.features.4.maximum_values": [0],
-    "data.label.rule": ["", "Rating", "Rating >", "> 3", "Rating ~ 3", 3],
+    "data.labels.liked.rule": ["", "Rating", "Rating >", "> 3", "Rating ~ 3", 3],
     "model.kind": ["linear"],
     "model.embedding_dimension": [0, -1, 1.5, True],
     "model.units": [[], [0], [8, -1], ["8"], 8],
@@ -146,12 +147,12 @@ def test_wrong_value_is_refused_at_its_key(path, value):
         ({"coordinators": [{"name": "shop", "ca": "x"}]}, "names used twice among party, peers and coordinators: shop"),
         ({"peers": [{"name": "bank", "ca": "x"}]}, "names used twice among party, peers and coordinators: bank"),
         ({"label_party": "driver"}, "label_party must be this party or one of peers"),
-        ({"data.label": None}, "the label party needs data.label"),
-        ({"label_party": "shop"}, "data.label and fuse belong to the label party only"),
-        ({"label_party": "shop", "fuse": None}, "data.label and fuse belong to the label party only"),
-        ({"label_party": "shop", "data.label": None}, "data.label and fuse belong to the label party only"),
+        (NO_LABELS, "the label party needs data.labels"),
+        ({"label_party": "shop"}, "data.labels and fuse belong to the label party only"),
+        ({"label_party": "shop", "fuse": None}, "data.labels and fuse belong to the label party only"),
+        ({"label_party": "shop", **NO_LABELS}, "data.labels and fuse belong to the label party only"),
         (
-            {"label_party": "shop", "data.label": None, "fuse": None, "data.features": None, "model": None},
+            {"label_party": "shop", **NO_LABELS, "fuse": None, "data.features": None, "model": None},
             "a feature party needs data.features",
         ),
         ({"data.features": None}, "model needs data.features"),
@@ -162,7 +163,7 @@ def test_wrong_value_is_refused_at_its_key(path, value):
         ({"data.features.1.column": "a"}, "features named twice: a; give one of them a name"),
         ({"data.features.1.name": "dd"}, "features named twice: dd; give one of them a name"),
         ({"data.features.1.column": "ID"}, "the id column cannot be a feature"),
-        ({"data.label.rule": "a == 1"}, "the label's column cannot be a feature"),
+        ({"data.labels.liked.rule": "a == 1"}, "the label's column cannot be a feature"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes, message):
@@ -174,7 +175,8 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 
 def test_one_column_may_feed_two_features_of_different_names():
     content = change(label_party(), "data.features.1", {"column": "a", "kind": "vocabulary", "name": "second"})
-    assert [feature.key for feature in check(content).data.features] == ["a", "second", "c", "dd", "e"]
+    content = change(content, "data.features.5.target", "second")
+    assert [feature.key for feature in check(content).data.features] == ["a", "second", "c", "dd", "e", "f"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_one_column_may_feed_two_features_of_different_names():
     ],
 )
 def test_label_rule_is_taken_apart(rule, parts):
-    assert check(change(label_party(), "data.label.rule", rule)).data.label.parts == parts
+    assert check(change(label_party(), "data.labels.liked.rule", rule)).data.labels["liked"].parts == parts
 
 
 @settings(max_examples=150, deadline=None)
@@ -199,6 +201,9 @@ def test_mistyped_key_is_named_with_its_path_and_the_right_key(case):
     text = refusal(check, content)
     if key == "kind" and path.startswith("data.features"):
         assert f"key {path}: Unable to extract tag using discriminator 'kind'" in text
+        return
+    if key == "kind":  # the other keys are then held against the default kind
+        assert f"unknown key {path}.{slip}, did you mean kind?" in text
         return
     (named,) = [part for part in text.split("; ") if "unknown key" in part]
     where, _, hint = named.partition("unknown key ")[2].partition(", ")

@@ -17,6 +17,11 @@ names = st.from_regex(r"\A[a-z]([a-z0-9-]{0,20}[a-z0-9])?\Z")
 datasets = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")
 
 
+plain = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(max_size=5) | st.none()
+arguments = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3))
+schedules = st.fixed_dictionaries({"name": st.just("CosineDecay"), "arguments": arguments})
+
+
 @st.composite
 def contents(draw):
     parties = sorted(draw(st.sets(names, min_size=2, max_size=5)))
@@ -31,8 +36,10 @@ def contents(draw):
         "maximum_steps": draw(st.none() | st.integers(0, 10**9)),
         "optimizer": {
             "name": draw(st.sampled_from(["adam", "sgd", "adagrad", "rmsprop"])),
-            "learning_rate": draw(st.floats(1e-12, 1e3)),
+            "learning_rate": draw(st.floats(1e-12, 1e3) | schedules),
+            "arguments": draw(arguments),
         },
+        "early_stopping": None,
     }
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
@@ -102,7 +109,9 @@ WRONG = {
     "training.remainder": ["pad"],
     "training.evaluation_batch_size": [0, MAXIMUM_BATCH + 1],
     "training.maximum_steps": [-1, 1.5],
-    "training.optimizer.name": ["Adam", "lazy", 3],
+    "training.optimizer.name": ["", "a b", "../x", 3],
+    "training.optimizer.arguments": [{"a": {"b": 1}}, {"A": 1}, {"a": float("nan")}, [1]],
+    "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}],
     "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
 }
 

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.configuration.features import LabelSection
-from party.data.labels import read_labels
-from party.data.summary import label_balance
+from party.configuration.features import DataSection
+from party.data.labels import label_balance, read_labels
 from party.errors import ConfigurationError, DataError
 
 CANARY = "Canary7f3a"
 
 
 def labels(rule, cells):
-    column = pd.Series(cells, dtype="str")
-    return read_labels("alice", LabelSection(rule=rule), column, "train.csv")
+    section = DataSection(id="ID", datasets={"train": "train.csv"}, labels={"liked": {"rule": rule}})
+    name = section.labels["liked"].source
+    return read_labels("alice", section, pd.DataFrame({name: pd.Series(cells, dtype="str")}), "train.csv").values[:, 0]
 
 
 def failure(rule, cells, kind=DataError):
@@ -90,7 +90,7 @@ def test_one_class_only_is_refused(rule, cells):
 
 
 def test_order_needs_a_number():
-    assert "data.label.rule" in failure("r > good", ["1", "2"], ConfigurationError)
+    assert "data.labels" in failure("r > good", ["1", "2"], ConfigurationError)
 
 
 @given(st.text(max_size=5))

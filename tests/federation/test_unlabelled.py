@@ -17,7 +17,8 @@ def organisations(make_organisations):
         "id": "ID",
         "datasets": {name: f"data/bob/{name}.csv" for name in ("train", "future")},
         "features": made.features["bob"],
-        "label": {"rule": LABEL_RULE, "unlabelled": ["future"]},
+        "labels": {"liked": {"rule": LABEL_RULE}},
+        "unlabelled": ["future"],
     }
     made.write_party("bob", data=data)
     return made.start_servers()

@@ -49,7 +49,9 @@ def make_fuse(width, dropout=0.0, l2=0.0):
     hidden = dense(ops.concatenate([deep, total], axis=1))
     if dropout:
         hidden = keras.layers.Dropout(dropout, name="dropout")(hidden)
-    model = keras.Model({"deep": deep, "total": total}, keras.layers.Dense(1, name="logit")(hidden), name="fuse")
+    model = keras.Model(
+        {"deep": deep, "total": total}, {"liked": keras.layers.Dense(1, name="logit")(hidden)}, name="fuse"
+    )
     draw(model)
     return model
 

@@ -4,22 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from layouts import LABELS, layout_of
 from numpy_deepfm import numpy_deepfm_loss_and_gradients
 from oracle_cases import random_weights
 
-from party.configuration.party import DeepFMFuse, DeepFMModel
-from party.models.assembly import aggregated_units
-from party.models.deepfm import (
-    DEEP,
-    FACTOR_SQUARE,
-    FACTOR_SUM,
-    INDICES,
-    LINEAR,
-    VALUES,
-    base_specs,
-    build_base,
-    build_fuse,
-)
+from party.configuration.models import DeepFMFuse, DeepFMModel
+from party.models.assembly import aggregated_units, base_specs, build_base
+from party.models.deepfm import DEEP, EXPECTED, FACTOR_SQUARE, FACTOR_SUM, LINEAR, build_fuse
+from party.models.embedding import INDICES, VALUES
 from party.models.storage import named_weights
 from party.protocol.hidden import Aggregation
 
@@ -45,10 +37,11 @@ class Joined:
 
     def __init__(self, widths, sizes, model=None, fuse_units=FUSE_UNITS):
         section = DeepFMModel(**(model or {"embedding_dimension": DIMENSION, "units": BASE_UNITS}))
-        self.specs = base_specs(section)
-        self.bases = {party: build_base(section, widths[party], sizes[party]) for party in sorted(widths)}
-        units = aggregated_units(dict.fromkeys(self.bases, self.specs))
-        self.fuse = build_fuse(DeepFMFuse(units=fuse_units), units)
+        layouts = {party: layout_of(section, widths[party], sizes[party]) for party in sorted(widths)}
+        self.specs = base_specs(next(iter(layouts.values())))
+        self.bases = {party: build_base(layout) for party, layout in layouts.items()}
+        units = aggregated_units(dict.fromkeys(self.bases, self.specs), EXPECTED, "deepfm")
+        self.fuse = build_fuse(DeepFMFuse(units=fuse_units), units, LABELS)
 
     @property
     def variables(self):
@@ -75,7 +68,7 @@ class Joined:
         for spec in self.specs:
             arrays = [hiddens[party][spec.name] for party in sorted(hiddens)]
             aggregated[spec.name] = tf.concat(arrays, 1) if spec.aggregation is Aggregation.CONCAT else tf.add_n(arrays)
-        return hiddens, self.fuse(aggregated)[:, 0]
+        return hiddens, self.fuse(aggregated)["liked"][:, 0]
 
 
 def loss_and_gradients(joined, indices, values, labels):
@@ -146,7 +139,7 @@ def base_outputs(base, indices, values):
 
 def random_base(section=None, widths=(1, 3, 1), size=9):
     section = section or DeepFMModel(embedding_dimension=DIMENSION, units=BASE_UNITS)
-    base = build_base(section, widths, size)
+    base = build_base(layout_of(section, widths, size))
     generator = np.random.default_rng(3)
     for weight in base.trainable_variables:
         weight.assign(generator.normal(0, 0.5, weight.shape))
@@ -205,13 +198,13 @@ def test_outputs_have_the_widths_that_the_specs_state(widths):
     base = random_base(section, widths)
     outputs = base_outputs(base, np.zeros((2, sum(widths))), np.ones((2, sum(widths))))
     assert {name: output.shape for name, output in outputs.items()} == {
-        spec.name: (2, spec.units) for spec in base_specs(section)
+        spec.name: (2, spec.units) for spec in base_specs(layout_of(section, widths, 9))
     }
 
 
 def test_interaction_term_needs_both_parties():
     """½(‖Σv‖² − Σ‖v‖²) of the sums holds the products across parties that no party could form alone."""
-    fuse = build_fuse(DeepFMFuse(units=()), {DEEP: 2, FACTOR_SUM: 2, FACTOR_SQUARE: 1, LINEAR: 1})
+    fuse = build_fuse(DeepFMFuse(units=()), {DEEP: 2, FACTOR_SUM: 2, FACTOR_SQUARE: 1, LINEAR: 1}, LABELS)
     for weight in fuse.trainable_variables:
         weight.assign(np.zeros(weight.shape))
     ours, theirs = np.array([[1.0, 2.0]]), np.array([[3.0, -1.0]])
@@ -221,7 +214,7 @@ def test_interaction_term_needs_both_parties():
         FACTOR_SQUARE: np.array([[(ours**2).sum() + (theirs**2).sum()]]),
         LINEAR: np.array([[10.0]]),
     }
-    logit = fuse({name: tf.constant(array, tf.float32) for name, array in hiddens.items()}).numpy()
+    logit = fuse({name: tf.constant(array, tf.float32) for name, array in hiddens.items()})["liked"].numpy()
     assert logit.tolist() == [[10.0 + 1 * 3 - 2 * 1]]
 
 

@@ -17,11 +17,16 @@ from keras_models import (
     make_inputs,
 )
 
+from party.configuration.labels import BinaryLabel
+from party.data.labels import LabelArrays
 from party.models.base_model import BaseModel
 from party.models.fuse_model import FuseModel
+from party.models.losses import TaskLosses
+from party.models.scores import Scores
 
 INPUTS = make_inputs()
 LABELS = (np.random.default_rng(6).random(ROWS) < 0.5).astype(np.float32)
+SECTIONS = {"liked": BinaryLabel(rule="r > 3")}
 PARTIES = ("alice", "bob", "charlie")
 SECTION = {"dropout": 0.3, "embedding_l2": 0.01}
 
@@ -39,7 +44,9 @@ class Models:
 
     def fuse_model(self, training=True):
         specs = dict.fromkeys(reversed(self.bases), SPECS)  # any order: names decide
-        return FuseModel(self.fuse, LABELS, specs, self.optimizers["fuse"] if training else None)
+        optimizer = self.optimizers["fuse"] if training else None
+        losses, scores = TaskLosses(SECTIONS, uncertainty=False, party="bob"), Scores(SECTIONS, "bob")
+        return FuseModel(self.fuse, SECTIONS, LabelArrays(LABELS[:, None]), specs, losses, scores, optimizer)
 
     @property
     def variables(self):
@@ -64,7 +71,7 @@ def row_losses(models, rows, training):
     outputs = {name: models.bases[name](gather(INPUTS, rows), training=training) for name in sorted(models.bases)}
     deep = tf.concat([output["deep"] for output in outputs.values()], axis=1)
     total = tf.add_n([output["total"] for output in outputs.values()])
-    logits = models.fuse({"deep": deep, "total": total}, training=training)[:, 0]
+    logits = models.fuse({"deep": deep, "total": total}, training=training)["liked"][:, 0]
     return logits, tf.nn.sigmoid_cross_entropy_with_logits(labels=LABELS[rows], logits=logits)
 
 
@@ -142,8 +149,9 @@ def test_inference_is_as_keras_predicts_and_changes_nothing():
     rows, before = batches()[1], arrays_of(models.fuse)
     result = models.fuse_model(training=False).infer(rows, hiddens_of(models, rows))
     logits, losses = row_losses(models, rows, training=False)
-    np.testing.assert_allclose(result.logits, logits.numpy(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(result.losses, losses.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(result.outputs[:, 0], logits.numpy(), rtol=1e-5, atol=1e-6)
+    assert result.loss == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-5)
+    assert result.measures == {}
     assert_identical(arrays_of(models.fuse), before)
 
 
@@ -151,7 +159,7 @@ def test_loss_is_the_mean_and_the_own_regularisation():
     models = Models(dropout=0.0, fuse_l2=0.02)
     rows = batches()[1]
     result = models.fuse_model().gradients(rows, hiddens_of(models, rows))
-    mean = float(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(LABELS[rows], result.logits)))
+    mean = float(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(LABELS[rows], result.outputs[:, 0])))
     penalty = 0.02 * float((models.fuse.get_layer("dense").kernel.numpy() ** 2).sum())
     assert result.loss == pytest.approx(mean + penalty, rel=1e-5)
     assert penalty > 0.1

@@ -7,10 +7,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from layouts import LABELS, layout_of
 
-from party.configuration.party import DeepFMFuse, DeepFMModel
+from party.configuration.models import DeepFMFuse, DeepFMModel
 from party.errors import ModelError, StorageError
-from party.models.deepfm import INDICES, VALUES, build_base, build_fuse
+from party.models.assembly import build_base
+from party.models.deepfm import build_fuse
+from party.models.embedding import INDICES, VALUES
 from party.models.storage import load_weights, named_weights, save_model, save_weights
 
 SECTION = DeepFMModel(embedding_dimension=2, units=[4, 3], dropout=0.2, embedding_l2=0.01)
@@ -19,8 +22,8 @@ WIDTHS, SIZE = (1, 3), 9
 
 def make_models(seed):
     """A base and a fuse model with drawn weights."""
-    base = build_base(SECTION, WIDTHS, SIZE)
-    fuse = build_fuse(DeepFMFuse(units=[5]), {"deep": 3, "factor_sum": 2, "factor_square": 1, "linear": 1})
+    base = build_base(layout_of(SECTION, WIDTHS, SIZE))
+    fuse = build_fuse(DeepFMFuse(units=[5]), {"deep": 3, "factor_sum": 2, "factor_square": 1, "linear": 1}, LABELS)
     generator = np.random.default_rng(seed)
     for model in (base, fuse):
         for weight in model.trainable_variables:

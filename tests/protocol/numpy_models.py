@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 from party.configuration.run import TrainingSection
-from party.protocol.hidden import Aggregation, HiddenSpec, LogitsAndLosses, LossAndGradients
+from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients
+from party.protocol.metrics import area_under_curve
 from party.protocol.schedule import InferenceSchedule, TrainingSchedule
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys
@@ -25,7 +26,14 @@ class NumpyBase:
         self.inputs = inputs
         self.weights = np.ones((COLUMNS, 1), np.float32)
         self.waiting = None
+        self.kept = None
         self.calls = []
+
+    def keep(self):
+        self.kept = self.weights.copy()
+
+    def restore(self):
+        self.weights = self.kept.copy()
 
     def infer(self, rows):
         self.calls.append("infer")
@@ -50,6 +58,8 @@ class NumpyBase:
 class NumpyFuse:
     """logit = scale · Σ scores, with the logistic loss."""
 
+    outputs = 1
+
     def __init__(self, labels):
         self.labels = labels
         self.scale = np.float32(1.0)
@@ -63,7 +73,11 @@ class NumpyFuse:
     def infer(self, rows, hiddens):
         self.calls.append("infer")
         logits = self._logits(hiddens)
-        return LogitsAndLosses(logits, losses_of(logits, self.labels[rows]))
+        loss = float(np.mean(losses_of(logits, self.labels[rows]), dtype=np.float64))
+        return Inferred(loss, logits[:, None], {})
+
+    def score(self, outputs, labels):
+        return {"auc": area_under_curve(outputs[:, 0], labels[:, 0])}
 
     def gradients(self, rows, hiddens):
         assert self.waiting is None
@@ -74,7 +88,7 @@ class NumpyFuse:
         self.waiting = np.float32(slope @ total)
         derivative = (self.scale * slope)[:, None].astype(np.float32)
         loss = float(losses_of(logits, self.labels[rows]).mean(dtype=np.float64))
-        return LossAndGradients(loss, logits, {party: {"score": derivative} for party in hiddens})
+        return LossAndGradients(loss, logits[:, None], {}, {party: {"score": derivative} for party in hiddens})
 
     def apply(self):
         self.calls.append("apply")
@@ -82,6 +96,12 @@ class NumpyFuse:
         if self.failure is not None:
             raise self.failure
         self.scale = np.float32(self.scale - LEARNING_RATE * gradient)
+
+    def keep(self):
+        self.kept = self.scale
+
+    def restore(self):
+        self.scale = self.kept
 
 
 def losses_of(logits, labels):

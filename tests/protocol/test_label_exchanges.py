@@ -21,7 +21,7 @@ from party.errors import InternalError, SealError, SessionError, TensorError
 from party.pb.party_pb2 import MessageKind
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.label_exchanges import LabelExchanges
-from party.protocol.metrics import area_under_curve, classification_metrics
+from party.protocol.metrics import area_under_curve
 from party.protocol.tensors import encode_tensors
 from party.security.sealing import Slot
 
@@ -69,7 +69,7 @@ class Run:
             LABEL_PARTY,
             "train",
             self.schedule,
-            self.labels,
+            self.labels[:, None],
             self.fuse,
             dict.fromkeys(parties, SPECS),
             self.keys[LABEL_PARTY],
@@ -159,11 +159,10 @@ def test_validation_stands_between_epochs_and_sees_updated_weights(background):
     held_out = run.schedule.held_out_rows
     logits = scale * sum((run.inputs[party][held_out] @ bases[party])[:, 0] for party in sorted(bases))
     labels = run.labels[held_out]
-    expected = classification_metrics(logits, labels, float(losses_of(logits, labels).mean()))
     (epoch,) = run.label.epochs
     assert (epoch.epoch, epoch.train.rows) == (0, len(run.schedule.training_rows))
-    assert epoch.validation.loss == pytest.approx(expected.loss, rel=1e-6)
-    assert (epoch.validation.rows, epoch.validation.auc) == (expected.rows, expected.auc)
+    assert epoch.validation.values["loss"] == pytest.approx(losses_of(logits, labels).mean(), rel=1e-6)
+    assert (epoch.validation.rows, epoch.validation.values["auc"]) == (len(labels), area_under_curve(logits, labels))
     run.finish()
     assert [one.epoch for one in run.label.epochs] == [0, 1]
     assert run.label.epochs[0].validation is epoch.validation
@@ -173,7 +172,7 @@ def test_metrics_of_an_epoch_are_those_of_its_batches(background):
     run = Run(background, training_schedule(ROWS, epochs=1, validation_fraction=0.0)).finish()
     (epoch,) = run.label.epochs
     releases = run.label.step_losses.since(0)
-    assert epoch.train.loss == pytest.approx(sum(one.rows * one.loss for one in releases) / ROWS)
+    assert epoch.train.values["loss"] == pytest.approx(sum(one.rows * one.loss for one in releases) / ROWS)
     assert (epoch.train.rows, epoch.validation) == (ROWS, None)
 
 
@@ -203,17 +202,17 @@ def test_running_loss_is_that_of_the_released_rows(background):
     run.label.wait_for_update()
     (release,) = run.label.step_losses.since(0)
     running = run.label.running()
-    assert (running.rows, running.loss) == (release.rows, release.loss) == (8, pytest.approx(release.loss))
+    assert (running.rows, running.values["loss"]) == (release.rows, release.loss) == (8, pytest.approx(release.loss))
 
 
 def test_inference_keeps_every_logit_in_the_common_order(background):
     run = Run(background, inference_schedule(ROWS)).finish()
     logits = sum((run.inputs[party] @ np.ones((2, 1), np.float32))[:, 0] for party in sorted(run.inputs))
-    np.testing.assert_allclose(run.label.inference.logits, logits, rtol=1e-6)
+    np.testing.assert_allclose(run.label.inference.outputs[:, 0], logits, rtol=1e-6)
     metrics = run.label.inference.metrics()
     assert metrics.rows == ROWS
-    assert metrics.auc == pytest.approx(area_under_curve(logits, run.labels))
-    assert metrics.loss == pytest.approx(losses_of(logits, run.labels).mean(), rel=1e-6)
+    assert metrics.values["auc"] == pytest.approx(area_under_curve(logits, run.labels))
+    assert metrics.values["loss"] == pytest.approx(losses_of(logits, run.labels).mean(), rel=1e-6)
     assert set(run.fuse.calls) == set(run.bases[LABEL_PARTY].calls) == {"infer"}
     assert run.label.running() is None
     assert run.label.epochs == []

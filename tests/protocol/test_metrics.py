@@ -11,7 +11,6 @@ from party.protocol.metrics import (
     MetricAccumulator,
     StepLossRelease,
     area_under_curve,
-    classification_metrics,
 )
 
 scored = st.integers(2, 40).flatmap(
@@ -57,15 +56,15 @@ def test_area_of_many_rows_does_not_overflow():
     assert area_under_curve(np.arange(rows, dtype=np.float32), labels.astype(np.float32)) == 1.0
 
 
-def test_precision_and_recall_at_one_half():
-    logits = np.array([2, 1, 0, -1, -2, 3], np.float32)  # a logit of 0 is a probability of one half: not predicted
-    labels = np.array([1, 0, 1, 1, 0, 1], np.float32)
-    result = classification_metrics(logits, labels, 0.25)
-    assert (result.rows, result.loss) == (6, 0.25)
-    assert result.precision == pytest.approx(2 / 3)
-    assert result.recall == pytest.approx(2 / 4)
-    nothing = classification_metrics(-np.ones(2, np.float32), np.zeros(2, np.float32), 0.0)
-    assert (nothing.precision, nothing.recall) == (0.0, 0.0)
+def score(outputs, labels):
+    """Something of the outputs and something of the labels."""
+    predicted = outputs[:, 0] > 0
+    hits = float((predicted & (labels[:, 0] > 0)).sum())
+    return {"precision": hits / max(1, predicted.sum()), "area": area_under_curve(outputs[:, 0], labels[:, 0])}
+
+
+def accumulate(rows):
+    return MetricAccumulator(rows, 1, 1, score)
 
 
 batches = st.lists(st.integers(1, 9), min_size=1, max_size=12)
@@ -74,50 +73,52 @@ batches = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 @given(batches)
 def test_every_row_weighs_the_same_however_it_was_batched(sizes):
     generator = np.random.default_rng(1)
-    logits = generator.normal(size=sum(sizes)).astype(np.float32)
-    labels = (generator.random(sum(sizes)) < 0.5).astype(np.float32)
+    logits = generator.normal(size=(sum(sizes), 1)).astype(np.float32)
+    labels = (generator.random((sum(sizes), 1)) < 0.5).astype(np.float32)
     losses = generator.random(sum(sizes))
-    accumulator, start = MetricAccumulator(sum(sizes)), 0
+    accumulator, start = accumulate(sum(sizes)), 0
     for size in sizes:
         part = slice(start, start + size)
-        accumulator.add(logits[part], labels[part], float(losses[part].mean()))
+        accumulator.add(
+            logits[part], labels[part], float(losses[part].mean()), {"double": float(2 * losses[part].mean())}
+        )
         start += size
     result = accumulator.metrics()
-    expected = classification_metrics(logits, labels, float(losses.mean()))
-    assert result.loss == pytest.approx(expected.loss)
-    assert (result.rows, result.precision, result.recall) == (expected.rows, expected.precision, expected.recall)
-    assert result.auc == pytest.approx(expected.auc, nan_ok=True)
+    assert result.rows == sum(sizes)
+    assert list(result.values) == ["loss", "double", "precision", "area"]
+    expected = {"loss": losses.mean(), "double": 2 * losses.mean(), **score(logits, labels)}
+    assert result.values == pytest.approx(expected, nan_ok=True)
 
 
 def fill(accumulator, count, loss, label=1.0, logit=1.0):
-    accumulator.add(np.full(count, logit, np.float32), np.full(count, label, np.float32), loss)
+    accumulator.add(np.full((count, 1), logit, np.float32), np.full((count, 1), label, np.float32), loss, {})
 
 
 def test_running_metrics_hold_nothing_of_rows_that_are_held_back():
-    accumulator = MetricAccumulator(100)
+    accumulator = accumulate(100)
     assert accumulator.running(1) is None
     fill(accumulator, 30, 1.0)
     assert accumulator.running(1) is None
     accumulator.release()
     before = accumulator.running(30)
-    assert (before.rows, before.loss, before.precision) == (30, 1.0, 1.0)
+    assert (before.rows, before.values["loss"], before.values["precision"]) == (30, 1.0, 1.0)
     assert accumulator.running(31) is None
     fill(accumulator, 10, 9.0, label=0.0)
     assert repr(accumulator.running(30)) == repr(before)
     accumulator.release()
     after = accumulator.running(30)
-    assert (after.rows, after.loss, after.precision) == (40, pytest.approx(3.0), 0.75)
+    assert (after.rows, after.values["loss"], after.values["precision"]) == (40, pytest.approx(3.0), 0.75)
 
 
 def test_running_area_is_of_the_latest_rows():
     half = RUNNING_ROWS // 2
-    accumulator = MetricAccumulator(RUNNING_ROWS + 2)
+    accumulator = accumulate(RUNNING_ROWS + 2)
     fill(accumulator, 2, 1.0, label=0.0, logit=9.0)
     fill(accumulator, half, 1.0, label=1.0, logit=1.0)
     fill(accumulator, RUNNING_ROWS - half, 1.0, label=0.0, logit=-1.0)
     accumulator.release()
-    assert accumulator.running(1).auc == 1.0
-    assert accumulator.metrics().auc < 1.0
+    assert accumulator.running(1).values["area"] == 1.0
+    assert accumulator.metrics().values["area"] < 1.0
 
 
 epochs = st.lists(batches, min_size=1, max_size=4)
@@ -173,7 +174,7 @@ def test_running_metrics_never_differ_by_fewer_rows_than_the_minimum(sizes_by_ep
     accumulator, current, seen = None, -1, 0
     for release, epoch, so_far in released(sizes_by_epoch, minimum_rows):
         if epoch != current:
-            accumulator, current, seen, before = MetricAccumulator(sum(sizes_by_epoch[epoch])), epoch, 0, 0
+            accumulator, current, seen, before = accumulate(sum(sizes_by_epoch[epoch])), epoch, 0, 0
         fill(accumulator, so_far - before, 1.0)
         before = so_far
         if not release.held_back_rows:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import layout_of
 
-from party.configuration.party import DeepFMModel
-from party.models.deepfm import INDICES, VALUES, base_specs, build_base
+from party.configuration.models import DeepFMModel
+from party.models.assembly import base_specs, build_base
+from party.models.embedding import INDICES, VALUES
 from party.models.initial_weights import draw_initial_weights
 from party.models.storage import named_weights
 from party.security.randomness import SECRET_BYTES, secret_stream
@@ -18,6 +20,7 @@ SECRET = bytes(range(SECRET_BYTES))
 SIZES = {"gender": 2, "age": 7, "occupation": 21}  # embedding rows of each feature; 294 people at most are told apart
 ROWS = 500
 SECTION = DeepFMModel(embedding_dimension=8, units=(16, 8))
+LAYOUT = layout_of(SECTION, [1] * len(SIZES), sum(SIZES.values()))
 NEARLY_ALL = 0.95
 GUESSES = {
     "no secret": bytes(SECRET_BYTES),
@@ -27,7 +30,7 @@ GUESSES = {
 
 
 def base(secret, seed=SEED, stream="base"):
-    model = build_base(SECTION, [1] * len(SIZES), sum(SIZES.values()))
+    model = build_base(LAYOUT)
     draw_initial_weights(model, secret_stream(secret, seed, stream))
     return model
 
@@ -45,7 +48,7 @@ ALL_COMBINATIONS = np.array(list(itertools.product(*(range(size) for size in SIZ
 def hiddens(secret, combinations, **stream):
     """The first hiddens of rows, side by side: float32 (rows, units of all hiddens)."""
     named = base(secret, **stream)(packed(combinations), training=False)
-    return np.concatenate([named[spec.name].numpy() for spec in base_specs(SECTION)], axis=1)
+    return np.concatenate([named[spec.name].numpy() for spec in base_specs(LAYOUT)], axis=1)
 
 
 @pytest.fixture(scope="module")

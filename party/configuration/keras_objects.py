@@ -1,0 +1,36 @@
+"""What Keras has under a name: optimizers, schedules, losses and metrics, with their arguments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from party.configuration.strict import StrictModel
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Argument = bool | int | Number | str | None
+Arguments = dict[
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
+    Argument | Annotated[tuple[Argument, ...], Field(strict=False)],
+]
+
+
+class KerasObject(StrictModel):
+    """A class of Keras by its name, with the arguments of its constructor.
+
+    Attributes:
+        name: as Keras writes it, such as `CosineDecay`, or in lower case with underscores.
+        arguments: plain values by the names of the constructor's parameters.
+    """
+
+    name: str = Field(pattern=NAME_PATTERN)
+    arguments: Arguments = Field(default={})
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedKerasObject = Annotated[KerasObject, BeforeValidator(_named)]

@@ -1,0 +1,150 @@
+"""The labels of the label party: what the model is trained to tell."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from party.configuration.keras_objects import KerasObject, NamedKerasObject
+from party.configuration.strict import StrictModel, kind_of
+
+LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
+TASK_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=False)]
+
+
+class Label(StrictModel):
+    """What every kind of label has.
+
+    Attributes:
+        metrics: of Keras, by name, reported for this label besides its loss.
+        weight: of this label's loss among several.
+    """
+
+    metrics: tuple[NamedKerasObject, ...] = Field(default=(), strict=False)
+    weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, strict=False)
+
+    @property
+    def units(self) -> int:
+        """Width of the model's output for this label."""
+        return 1
+
+
+class ClassWeights(StrictModel):
+    """What the rows of each class weigh in training."""
+
+    negative: Weight = 1.0
+    positive: Weight = 1.0
+
+
+class BinaryLabel(Label):
+    """A yes or no.
+
+    Attributes:
+        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; true is the positive class.
+        loss: of Keras, by name.
+        metrics: of Keras, by name.
+        class_weights: what the rows of each class weigh in training.
+    """
+
+    kind: Literal["binary"] = "binary"
+    rule: str
+    loss: NamedKerasObject = KerasObject(name="binary_crossentropy")
+    metrics: tuple[NamedKerasObject, ...] = Field(
+        default=(KerasObject(name="auc"), KerasObject(name="precision"), KerasObject(name="recall")), strict=False
+    )
+    class_weights: ClassWeights = ClassWeights()
+
+    @field_validator("rule")
+    @classmethod
+    def _parses(cls, rule: str) -> str:
+        if LABEL_RULE.match(rule) is None:
+            raise ValueError("must read COLUMN OPERATOR VALUE with one of > >= < <= == !=, such as Rating > 3")
+        return rule
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Column, operator and value of the rule."""
+        match = LABEL_RULE.match(self.rule)
+        if match is None:
+            raise ValueError("label rule was not validated")
+        return match["column"], match["operator"], match["operand"]
+
+    @property
+    def source(self) -> str:
+        """The column that the label is read from."""
+        return self.parts[0]
+
+
+class RegressionLabel(Label):
+    """A number.
+
+    Attributes:
+        column: that holds it.
+        loss: of Keras, by name.
+        metrics: of Keras, by name.
+    """
+
+    kind: Literal["regression"]
+    column: str = Field(min_length=1)
+    loss: NamedKerasObject = KerasObject(name="mean_squared_error")
+    metrics: tuple[NamedKerasObject, ...] = Field(
+        default=(KerasObject(name="root_mean_squared_error"), KerasObject(name="mean_absolute_error")), strict=False
+    )
+
+    @property
+    def source(self) -> str:
+        """The column that the label is read from."""
+        return self.column
+
+
+class MultiClassLabel(Label):
+    """One of several classes.
+
+    Attributes:
+        column: that holds the class as text.
+        classes: all of them; another text is an error.
+        loss: of Keras, by name.
+        metrics: of Keras, by name.
+        class_weights: what the rows of a class weigh in training; 1 where absent.
+    """
+
+    kind: Literal["multi_class"]
+    column: str = Field(min_length=1)
+    classes: tuple[str, ...] = Field(min_length=2, max_length=10_000, strict=False)
+    loss: NamedKerasObject = KerasObject(name="sparse_categorical_crossentropy")
+    metrics: tuple[NamedKerasObject, ...] = Field(
+        default=(KerasObject(name="sparse_categorical_accuracy"),), strict=False
+    )
+    class_weights: dict[str, Weight] = Field(default={})
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> Self:
+        twice = len(self.classes) - len(set(self.classes))
+        if twice or "" in self.classes:
+            raise ValueError("classes must differ, and none may be empty")
+        unknown = sorted(set(self.class_weights) - set(self.classes))
+        if unknown:
+            raise ValueError(f"class_weights names {unknown[0]}, which is not in classes")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The column that the label is read from."""
+        return self.column
+
+    @property
+    def units(self) -> int:
+        """One output for each class."""
+        return len(self.classes)
+
+
+AnyLabel = Annotated[
+    Annotated[BinaryLabel, Tag("[binary]")]
+    | Annotated[RegressionLabel, Tag("[regression]")]
+    | Annotated[MultiClassLabel, Tag("[multi_class]")],
+    Discriminator(kind_of("binary")),
+]
+Labels = dict[Annotated[str, Field(pattern=TASK_PATTERN)], AnyLabel]

@@ -1,0 +1,68 @@
+"""Texts of several values in order: the latest ones as vocabulary indices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from party.configuration.features import SequenceFeature
+from party.data.kinds.cells import Cells, Encoder, Encoding, utf8_sorted
+from party.data.kinds.vocabulary import FIRST, UNKNOWN
+
+
+class SequenceEncoder(Encoder):
+    """A row's latest values in order, the most recent in the last slot; index 0 with value 0 pads in front.
+
+    Spaces around a value do not count, nor do empty values. A missing cell is all padding. Index 1 is
+    unknown; then come the texts of the vocabulary.
+
+    Attributes:
+        texts: the vocabulary, by UTF-8 bytes, or the target's as it is.
+    """
+
+    kind: Literal["sequence"] = "sequence"
+    feature: SequenceFeature
+    texts: tuple[str, ...] = Field(repr=False)
+
+    @model_validator(mode="after")
+    def _texts_differ(self) -> Self:
+        if len(set(self.texts)) != len(self.texts):
+            raise ValueError("texts must differ")
+        return self
+
+    @classmethod
+    def fit(cls, feature: SequenceFeature, cells: Cells) -> Self:
+        """Learns the values of the training rows, those beyond `maximum_length` left out."""
+        rows: Counter[str] = Counter()
+        for values, count in zip(_latest(feature, cells), cells.counts().tolist(), strict=True):
+            for value in set(values):
+                rows[value] += count
+        return cls(feature=feature, texts=utf8_sorted(text for text, n in rows.items() if n >= feature.minimum_count))
+
+    @property
+    def size(self) -> int:
+        """Embedding rows that the feature needs."""
+        return FIRST + len(self.texts)
+
+    def encode(self, cells: Cells) -> Encoding:
+        """Encodes each distinct text of a column."""
+        index_of = {text: FIRST + position for position, text in enumerate(self.texts)}
+        length = self.feature.maximum_length
+        indices = np.zeros((len(cells.texts), length), np.int32)
+        for row, values in zip(indices, _latest(self.feature, cells), strict=True):
+            if values:
+                row[length - len(values) :] = [index_of.get(value, UNKNOWN) for value in values]
+        return Encoding(indices, (indices > 0).astype(np.float32))
+
+
+def _latest(feature: SequenceFeature, cells: Cells) -> Sequence[Sequence[str]]:
+    """The latest values of each distinct text, the most recent last."""
+    split = (
+        [] if missing else [part for part in map(str.strip, text.split(feature.separator)) if part]
+        for text, missing in zip(cells.texts, cells.missing.tolist(), strict=True)
+    )
+    return [values[-feature.maximum_length :] for values in split]

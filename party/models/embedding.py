@@ -1,0 +1,95 @@
+"""Packed features to embeddings: what the built-in base models begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from party.configuration.layout import BaseLayout, FeatureLayout
+from party.configuration.models import DenseFuse, EmbeddedModel, MMoEFuse
+
+INDICES = "indices"
+VALUES = "values"
+
+
+@dataclass(frozen=True)
+class EmbeddedFeatures:
+    """The inputs of a base model and what they are looked up as.
+
+    Attributes:
+        inputs: {indices: int32 (batch, slots), values: float32 (batch, slots)}.
+        vectors: embedding row times value of every slot, float32 (batch, slots, dimension).
+        weight: the values, float32 (batch, slots, 1).
+    """
+
+    inputs: dict[str, keras.KerasTensor]
+    vectors: keras.KerasTensor
+    weight: keras.KerasTensor
+
+    def slots(self, feature: FeatureLayout) -> keras.KerasTensor:
+        """The vectors of a feature's slots, float32 (batch, width, dimension)."""
+        return self.vectors[:, feature.start : feature.end]
+
+    def field(self, feature: FeatureLayout) -> keras.KerasTensor:
+        """A feature as one vector, the sum over its slots: float32 (batch, dimension)."""
+        return ops.sum(self.slots(feature), axis=1)
+
+    def mask(self, feature: FeatureLayout) -> keras.KerasTensor:
+        """Which slots of a sequence hold a value and are no padding: float32 (batch, width, 1), 0 or 1."""
+        return self.weight[:, feature.start : feature.end]
+
+
+def embed(layout: BaseLayout) -> EmbeddedFeatures:
+    """Looks up every slot in the one embedding table of a base model.
+
+    Args:
+        layout: of the base model.
+
+    Returns:
+        The embedded features.
+    """
+    section: EmbeddedModel = layout.section
+    indices = keras.Input((layout.slots,), dtype="int32", name=INDICES)
+    values = keras.Input((layout.slots,), name=VALUES)
+    regularizer = keras.regularizers.L2(section.embedding_l2) if section.embedding_l2 else None
+    weight = ops.expand_dims(values, -1)
+    table = keras.layers.Embedding(
+        layout.size, section.embedding_dimension, embeddings_regularizer=regularizer, name="factors"
+    )
+    return EmbeddedFeatures({INDICES: indices, VALUES: values}, table(indices) * weight, weight)
+
+
+def fields_side_by_side(embedded: EmbeddedFeatures, features: Sequence[FeatureLayout]) -> keras.KerasTensor:
+    """One vector for each feature, all of them side by side: float32 (batch, features × dimension)."""
+    dimension = embedded.vectors.shape[-1]
+    if all(feature.width == 1 for feature in features) and features[-1].end == embedded.vectors.shape[1]:
+        return keras.layers.Reshape((len(features) * dimension,), name="fields")(embedded.vectors)
+    fields = [embedded.field(feature) for feature in features]
+    return keras.layers.Concatenate(name="fields")(fields) if len(fields) > 1 else fields[0]
+
+
+def dense_layers(
+    hidden: keras.KerasTensor,
+    units: Sequence[int],
+    section: EmbeddedModel | DenseFuse | MMoEFuse,
+    prefix: str = "",
+) -> keras.KerasTensor:
+    """Dense layers, each followed by dropout where the section has any.
+
+    Args:
+        hidden: float32 (batch, width).
+        units: widths of the layers.
+        section: with their activation and dropout.
+        prefix: of the layers' names.
+
+    Returns:
+        float32 (batch, last of units), or the input where there are no layers.
+    """
+    for number, width in enumerate(units):
+        hidden = keras.layers.Dense(width, activation=section.activation, name=f"{prefix}dense_{number}")(hidden)
+        if section.dropout:
+            hidden = keras.layers.Dropout(section.dropout, name=f"{prefix}dropout_{number}")(hidden)
+    return hidden

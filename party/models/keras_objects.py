@@ -1,0 +1,168 @@
+"""Optimizers, schedules, losses and metrics of Keras, from their names and arguments."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import types
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+from party.configuration.keras_objects import KerasObject
+from party.configuration.labels import AnyLabel, BinaryLabel, MultiClassLabel
+from party.configuration.run import OptimizerSection
+from party.errors import ConfigurationError
+
+Optimizer = keras.Optimizer
+
+# Keras's moving average of weights and scaled losses change weights outside of a step, where no party would follow.
+UNSUPPORTED_OPTIMIZERS = frozenset({"Optimizer", "LossScaleOptimizer"})
+UNSUPPORTED_ARGUMENTS = frozenset({"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"})
+BINARY_LOSSES = frozenset({"BinaryCrossentropy", "BinaryFocalCrossentropy"})
+MULTI_CLASS_LOSSES = frozenset({"SparseCategoricalCrossentropy"})
+REGRESSION_LOSSES = frozenset(
+    {
+        "MeanSquaredError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "MeanSquaredLogarithmicError",
+        "Huber",
+        "LogCosh",
+    }
+)
+BINARY_METRICS = frozenset(
+    {
+        "AUC",
+        "Accuracy",
+        "BinaryAccuracy",
+        "BinaryCrossentropy",
+        "FalseNegatives",
+        "FalsePositives",
+        "TrueNegatives",
+        "TruePositives",
+        "Precision",
+        "Recall",
+        "PrecisionAtRecall",
+        "RecallAtPrecision",
+        "SensitivityAtSpecificity",
+        "SpecificityAtSensitivity",
+    }
+)
+MULTI_CLASS_METRICS = frozenset(
+    {"SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy", "SparseCategoricalCrossentropy"}
+)
+REGRESSION_METRICS = frozenset(
+    {
+        "RootMeanSquaredError",
+        "MeanSquaredError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "MeanSquaredLogarithmicError",
+        "LogCoshError",
+        "R2Score",
+    }
+)
+
+
+def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
+    """The optimizer of a run, with Keras's own defaults for all that the section leaves open.
+
+    Args:
+        section: its name, learning rate or schedule, and further arguments.
+        where: party and key, for errors.
+
+    Returns:
+        A fresh optimizer.
+
+    Raises:
+        ConfigurationError: Keras has none of this name, or does not take an argument.
+    """
+    known = {
+        name for name in _classes(keras.optimizers, keras.optimizers.Optimizer) if name not in UNSUPPORTED_OPTIMIZERS
+    }
+    rate: Any = section.learning_rate
+    if isinstance(rate, KerasObject):
+        schedules = keras.optimizers.schedules
+        kinds = _classes(schedules, schedules.LearningRateSchedule) - {"LearningRateSchedule"}
+        rate = _build(schedules, rate, kinds, f"{where}.learning_rate")
+    refused = sorted(UNSUPPORTED_ARGUMENTS & set(section.arguments))
+    if refused:
+        raise ConfigurationError(f"argument {refused[0]} is not supported", where=f"{where}.arguments")
+    if "learning_rate" in section.arguments:
+        raise ConfigurationError("learning_rate stands outside of arguments", where=f"{where}.arguments")
+    given = KerasObject(name=section.name, arguments=section.arguments)
+    return _build(keras.optimizers, given, known, where, learning_rate=rate)
+
+
+def build_loss(label: AnyLabel, where: str) -> keras.Loss:
+    """The loss of a label, by row and from logits.
+
+    Args:
+        label: its section.
+        where: party and key, for errors.
+
+    Returns:
+        A loss that yields float32 (batch,).
+
+    Raises:
+        ConfigurationError: the label's kind has no such loss, or the loss does not take an argument.
+    """
+    refused = sorted({"reduction", "from_logits", "dtype"} & set(label.loss.arguments))
+    if refused:
+        raise ConfigurationError(f"argument {refused[0]} is fixed", where=f"{where}.loss")
+    match label:
+        case BinaryLabel():
+            return _build(keras.losses, label.loss, BINARY_LOSSES, f"{where}.loss", reduction=None, from_logits=True)
+        case MultiClassLabel():
+            return _build(
+                keras.losses, label.loss, MULTI_CLASS_LOSSES, f"{where}.loss", reduction=None, from_logits=True
+            )
+    return _build(keras.losses, label.loss, REGRESSION_LOSSES, f"{where}.loss", reduction=None)
+
+
+def build_metrics(label: AnyLabel, where: str) -> list[keras.Metric]:
+    """The metrics of a label, which take probabilities or numbers.
+
+    Args:
+        label: its section.
+        where: party and key, for errors.
+
+    Returns:
+        Fresh metrics in the order of the configuration.
+
+    Raises:
+        ConfigurationError: the label's kind has no such metric, or a metric does not take an argument.
+    """
+    known = {"binary": BINARY_METRICS, "multi_class": MULTI_CLASS_METRICS}.get(label.kind, REGRESSION_METRICS)
+    return [_build(keras.metrics, one, known, f"{where}.metrics") for one in label.metrics]
+
+
+def _classes(module: types.ModuleType, base: type) -> set[str]:
+    return {name for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, base)}
+
+
+def _build(module: types.ModuleType, given: KerasObject, known: Collection[str], where: str, **fixed: object) -> Any:
+    by_name = {_plain(name): name for name in known}
+    name = by_name.get(_plain(given.name))
+    if name is None:
+        nearest = difflib.get_close_matches(_plain(given.name), by_name, n=1, cutoff=0.0)
+        raise ConfigurationError(
+            f"{given.name} is not known here",
+            where=where,
+            expected=f"one of {', '.join(sorted(known))}",
+            fix=f"did you mean {by_name[nearest[0]]}?",
+        )
+    try:
+        return getattr(module, name)(**{**fixed, **given.arguments})
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} does not take these arguments: {_first_line(error)}", where=where) from None
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200]

@@ -1,0 +1,81 @@
+"""The losses of several labels, and how they add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from party.configuration.labels import Labels, RegressionLabel
+from party.models.keras_objects import build_loss
+
+
+class TaskLosses:
+    """Mean loss of each label over a batch, and the sum that is trained on.
+
+    With fixed weights the sum is Σ w_k L_k. With weights that are learned, and
+    s_k the logarithm of a task's variance, it is Σ exp(−s_k) L_k + ½ s_k for
+    classes and Σ ½ exp(−s_k) L_k + ½ s_k for numbers.
+
+    Args:
+        labels: by name.
+        uncertainty: whether the weights are learned.
+        party: own name, for errors.
+
+    Raises:
+        ConfigurationError: a loss is not known, or does not take an argument.
+
+    Reference:
+        Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
+        Semantics", CVPR 2018, equations 5 to 10.
+    """
+
+    def __init__(self, labels: Labels, uncertainty: bool, party: str) -> None:
+        self._losses = {name: build_loss(label, f"{party}: data.labels.{name}") for name, label in labels.items()}
+        self._single_output = {name: label.units == 1 for name, label in labels.items()}
+        self._scales = [0.5 if isinstance(label, RegressionLabel) else 1.0 for label in labels.values()]
+        self.fixed_weights = np.array([label.weight for label in labels.values()])
+        self._log_variances = keras.Variable(np.zeros(len(labels), np.float32), name="log_variances")
+        self._uncertainty = uncertainty
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What is learned of the weights."""
+        return [self._log_variances] if self._uncertainty else []
+
+    def means(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], weights: tf.Tensor | None) -> list[tf.Tensor]:
+        """Mean loss of each label; weighted rows still count as one each in the divisor, as in Keras.
+
+        Args:
+            labels: float32 (batch, labels).
+            outputs: logits by label, float32 (batch, units of the label).
+            weights: of the rows, float32 (batch, labels); None where all weigh 1.
+
+        Returns:
+            Scalars in the order of the labels.
+        """
+        means = []
+        for place, (name, loss) in enumerate(self._losses.items()):
+            truth = labels[:, place : place + 1] if self._single_output[name] else labels[:, place]
+            by_row = loss(truth, outputs[name])
+            means.append(tf.reduce_mean(by_row if weights is None else by_row * weights[:, place]))
+        return means
+
+    def weights(self) -> tf.Tensor:
+        """What each label's loss is multiplied with, float32 (labels,)."""
+        if self._uncertainty:
+            return tf.constant(self._scales) * tf.exp(-self._log_variances.value)
+        return tf.constant(self.fixed_weights, tf.float32)
+
+    def weighted(self, means: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The terms of the sum that depend on the labels."""
+        if not self._uncertainty and (self.fixed_weights == 1.0).all():
+            return list(means)
+        weights = self.weights()
+        return [weights[place] * mean for place, mean in enumerate(means)]
+
+    def penalties(self) -> list[tf.Tensor]:
+        """The terms of the sum that keep learned weights from vanishing."""
+        return [0.5 * tf.reduce_sum(self._log_variances.value)] if self._uncertainty else []

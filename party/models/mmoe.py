@@ -1,0 +1,60 @@
+"""Split MMoE: multi-gate mixture of experts above the cut.
+
+    logit_k = tower_k( Σ_e gate_k(x)_e expert_e(x) ),   gate_k(x) = softmax(W_k gate_layers_k(x))
+
+with x the hiddens of all parties side by side.
+
+Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
+Multi-gate Mixture-of-Experts", KDD 2018, equations 5 to 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+from party.configuration.labels import Labels
+from party.configuration.models import MMoEFuse
+from party.models.dnn import DEEP
+from party.models.embedding import dense_layers
+
+EXPERTS = "expert outputs"  # no label can have these names
+GATES = "gate weights"
+
+
+def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels) -> keras.Model:
+    """Builds the fuse model.
+
+    Args:
+        section: its hyper-parameters.
+        units: width of each aggregated hidden by name; that of `deep` alone.
+        labels: what it tells, one task for each.
+
+    Returns:
+        A model from {deep: float32 (batch, units)} to {label: logits, float32 (batch, units of the label)}, with the
+        experts' outputs, float32 (batch, experts, units), and the gates' weights, float32 (batch, labels, experts).
+    """
+    deep = keras.Input((units[DEEP],), name=DEEP)
+    experts = ops.stack(
+        [
+            dense_layers(deep, section.expert_units, section, prefix=f"expert_{number}_")
+            for number in range(section.experts)
+        ],
+        axis=1,
+    )
+    gates = ops.stack([_gate(deep, section, name) for name in labels], axis=1)
+    mixed = ops.matmul(gates, experts)
+    outputs = {}
+    for place, (name, label) in enumerate(labels.items()):
+        tower = dense_layers(mixed[:, place], section.tower_units, section, prefix=f"{name}_tower_")
+        outputs[name] = keras.layers.Dense(label.units, name=f"{name}_logit")(tower)
+    return keras.Model({DEEP: deep}, {**outputs, EXPERTS: experts, GATES: gates}, name="fuse")
+
+
+def _gate(deep: keras.KerasTensor, section: MMoEFuse, name: str) -> keras.KerasTensor:
+    """Weights of the experts for one label, float32 (batch, experts), adding up to 1; gates have no dropout."""
+    for number, width in enumerate(section.gate_units):
+        deep = keras.layers.Dense(width, activation=section.activation, name=f"{name}_gate_dense_{number}")(deep)
+    return keras.layers.Dense(section.experts, activation="softmax", use_bias=False, name=f"{name}_gate")(deep)

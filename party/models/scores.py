@@ -1,0 +1,104 @@
+"""The metrics of a pass over rows, by the names of Keras."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
+from party.errors import ConfigurationError
+from party.models.keras_objects import build_metrics
+from party.protocol.hidden import FloatArray
+from party.protocol.metrics import area_under_curve
+
+
+class Scores:
+    """Computes the metrics of every label from the outputs of many rows at once.
+
+    AUC without arguments is exact; Keras's own, which a table of thresholds
+    approximates, is what `AUC` with arguments means.
+
+    Args:
+        labels: by name.
+        party: own name, for errors.
+
+    Raises:
+        ConfigurationError: a metric is not known, or does not take an argument.
+    """
+
+    def __init__(self, labels: Labels, party: str) -> None:
+        self._labels = labels
+        self._party = party
+        for name, label in labels.items():
+            build_metrics(label, f"{party}: data.labels.{name}")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"two metrics are named {twice[0]}", where=f"{party}: data.labels")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all metrics, as the history has them."""
+        return tuple(
+            self._name(name, _metric_name(given.name))
+            for name, label in self._labels.items()
+            for given in label.metrics
+        )
+
+    def __call__(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
+        """Metrics by name.
+
+        Args:
+            outputs: of all labels side by side, float32 (rows, outputs).
+            labels: float32 (rows, labels).
+
+        Returns:
+            Values by name; NaN where a metric is undefined.
+        """
+        values: dict[str, float] = {}
+        start = 0
+        for place, (name, label) in enumerate(self._labels.items()):
+            scores, start = outputs[:, start : start + label.units], start + label.units
+            metrics = build_metrics(label, f"{self._party}: data.labels.{name}")
+            for given, metric in zip(label.metrics, metrics, strict=True):
+                key = self._name(name, _metric_name(given.name))
+                if isinstance(metric, keras.metrics.AUC) and not given.arguments:
+                    values[key] = area_under_curve(scores[:, 0], labels[:, place])
+                    continue
+                truth = labels[:, place : place + 1] if label.units == 1 else labels[:, place]
+                metric.update_state(truth, predictions(label, scores))
+                values[key] = float(metric.result())
+        return values
+
+    def _name(self, label: str, metric: str) -> str:
+        return metric if len(self._labels) == 1 else f"{label}_{metric}"
+
+
+def predictions(label: AnyLabel, outputs: FloatArray) -> npt.NDArray[np.float64]:
+    """What the outputs of a label mean: probabilities of classes, or numbers.
+
+    Args:
+        label: its section.
+        outputs: float32 (rows, units of the label).
+
+    Returns:
+        Same shape, float64, from 0 to 1 for classes.
+    """
+    wide: npt.NDArray[np.float64] = outputs.astype(np.float64)
+    match label:
+        case BinaryLabel():
+            wide = 0.5 * (1.0 + np.tanh(0.5 * wide))
+        case MultiClassLabel():
+            powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+            wide = powers / powers.sum(axis=1, keepdims=True)
+    return wide
+
+
+def _metric_name(name: str) -> str:
+    """As histories have it: `AUC` and `auc` become auc, `MeanAbsoluteError` becomes mean_absolute_error."""
+    if name.isupper():
+        return name.lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,75 @@
+"""What a party trains with besides its models: optimizer, losses, metrics."""
+
+from __future__ import annotations
+
+from party.configuration.party import PartyConfiguration
+from party.configuration.run import OptimizerSection, TrainingSection
+from party.errors import ConfigurationError
+from party.models.keras_objects import Optimizer, build_optimizer
+from party.models.losses import TaskLosses
+from party.models.scores import Scores
+
+
+def party_optimizer(configuration: PartyConfiguration, run: OptimizerSection) -> Optimizer:
+    """A fresh optimizer: the party's own where its file names one, else the run's.
+
+    Raises:
+        ConfigurationError: Keras has none of this name, or does not take an argument.
+    """
+    if configuration.optimizer is not None:
+        return build_optimizer(configuration.optimizer, f"{configuration.party}: optimizer")
+    return build_optimizer(run, f"{configuration.party}: training.optimizer")
+
+
+def party_scores(configuration: PartyConfiguration) -> Scores:
+    """The metrics of the party's labels.
+
+    Raises:
+        ConfigurationError: a metric is not known, or does not take an argument.
+    """
+    return Scores(configuration.data.labels, configuration.party)
+
+
+def party_losses(configuration: PartyConfiguration) -> TaskLosses:
+    """The losses of the party's labels.
+
+    Raises:
+        ConfigurationError: a loss is not known, or does not take an argument.
+    """
+    fuse = configuration.fuse_model
+    uncertainty = fuse is not None and fuse.task_weighting == "uncertainty"
+    return TaskLosses(configuration.data.labels, uncertainty, configuration.party)
+
+
+def check_objects(configuration: PartyConfiguration) -> None:
+    """Builds once whatever the party's own file names, so that a mistake shows when a party starts.
+
+    Raises:
+        ConfigurationError: Keras does not know a name or an argument.
+    """
+    if configuration.optimizer is not None:
+        party_optimizer(configuration, configuration.optimizer)
+    if configuration.holds_labels:
+        party_scores(configuration)
+        party_losses(configuration)
+
+
+def check_training(configuration: PartyConfiguration, training: TrainingSection) -> None:
+    """Refuses a run whose optimizer or early stopping this party cannot follow.
+
+    Raises:
+        ConfigurationError: Keras does not know the optimizer, or no metric has the name to stop by.
+    """
+    party_optimizer(configuration, training.optimizer)
+    if training.early_stopping is None or not configuration.holds_labels:
+        return
+    labels = configuration.data.labels
+    known = ["loss", *party_scores(configuration).names]
+    if len(labels) > 1:
+        known += [f"{name}_loss" for name in labels]
+    if training.early_stopping.metric.removeprefix("val_") not in known:
+        raise ConfigurationError(
+            f"no metric is named {training.early_stopping.metric}",
+            where=f"{configuration.party}: training.early_stopping.metric",
+            expected="one of " + ", ".join(f"val_{name}" for name in known),
+        )

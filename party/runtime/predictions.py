@@ -1,0 +1,47 @@
+"""Predictions as a table: ids, and what the model says of every label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
+from party.models.scores import predictions
+from party.protocol.hidden import FloatArray
+
+
+def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
+    """Makes the table that the label party writes.
+
+    Args:
+        id_column: name of the first column.
+        ids: of the rows.
+        labels: by name.
+        outputs: of all labels side by side, float32 (rows, outputs).
+
+    Returns:
+        A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the
+        label's name stands before it.
+    """
+    columns: dict[str, object] = {id_column: ids}
+    start = 0
+    for name, label in labels.items():
+        values = predictions(label, outputs[:, start : start + label.units])
+        start += label.units
+        prefix = "" if len(labels) == 1 else f"{name}_"
+        columns |= {prefix + column: one for column, one in _columns(label, values)}
+    return pd.DataFrame(columns)
+
+
+def _columns(label: AnyLabel, values: npt.NDArray[np.floating]) -> Iterator[tuple[str, npt.NDArray[np.floating]]]:
+    match label:
+        case BinaryLabel():
+            yield "probability", values[:, 0]
+        case MultiClassLabel():
+            for place, one in enumerate(label.classes):
+                yield f"probability_{one}", values[:, place]
+        case _:
+            yield "prediction", values[:, 0]
