@@ -10,9 +10,19 @@ from pathlib import Path
 import click
 import pandas as pd
 
+from deploy.histories import HISTORY, with_histories
 from deploy.movielens_download import fetch_movielens
 from deploy.movielens_formats import USER_COLUMNS, read_movielens
-from deploy.partition import check_seed, check_test_fraction, csv_bytes, divide, first_rows, row_id, write_parts
+from deploy.partition import (
+    check_rows,
+    check_seed,
+    check_test_fraction,
+    csv_bytes,
+    divide,
+    first_rows,
+    row_id,
+    write_parts,
+)
 from party.errors import DataError, SplitError
 
 COLUMNS_BY_PARTY = {
@@ -61,7 +71,15 @@ class Summary:
 
 
 def prepare(
-    source: Path | None, folder: Path, *, seed: int, test_fraction: float, rows: int | None, cache: Path
+    source: Path | None,
+    folder: Path,
+    *,
+    seed: int,
+    test_fraction: float,
+    rows: int | None,
+    cache: Path,
+    history_length: int = 0,
+    by_time: bool = False,
 ) -> Summary:
     """Writes `alice` and `bob`, each with `train.csv` and `test.csv`, one row a rating.
 
@@ -75,6 +93,8 @@ def prepare(
         test_fraction: share of the ratings that become the dataset `test`, between 0 and 1.
         rows: use only so many ratings, chosen by the seed; all where None.
         cache: folder that keeps the download.
+        history_length: where above 0, bob also has the latest films that the user had rated before, at most so many.
+        by_time: whether the latest ratings become `test`, in place of random ones.
 
     Returns:
         Counts of what was written.
@@ -87,8 +107,12 @@ def prepare(
     check_test_fraction(test_fraction)
     origin, ratings = _read(source, cache)
     ratings = first_rows(_identified(ratings, origin), rows, seed, what="ratings")
-    datasets = divide(ratings, seed, test_fraction)
-    files, common = write_parts(folder, datasets, COLUMNS_BY_PARTY, seed=seed, extension="csv", encode=csv_bytes)
+    columns: dict[str, tuple[str, ...]] = dict(COLUMNS_BY_PARTY)
+    if history_length:
+        ratings = with_histories(ratings, history_length)
+        columns["bob"] = (*columns["bob"], HISTORY)
+    datasets = _latest(ratings, test_fraction) if by_time else divide(ratings, seed, test_fraction)
+    files, common = write_parts(folder, datasets, columns, seed=seed, extension="csv", encode=csv_bytes)
     positive = {dataset: float(both["Rating"].isin(POSITIVE_RATINGS).mean()) for dataset, both in common.items()}
     counts = {dataset: len(both) for dataset, both in common.items()}
     users, movies = ratings["UserID"].nunique(), ratings["MovieID"].nunique()
@@ -103,6 +127,17 @@ def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
     with zipfile.ZipFile(path) as file:
         form, ratings = read_movielens(zipfile.Path(file, archive.folder))
     return f"{archive.origin} ({form}), kept as {path}", ratings
+
+
+def _latest(ratings: pd.DataFrame, test_fraction: float) -> dict[str, pd.DataFrame]:
+    """The latest ratings as `test`; of one second, those with the lower ids first."""
+    ordered = ratings.assign(moment=ratings["Timestamp"].astype("int64")).sort_values(["moment", "ID"], kind="stable")
+    ordered = ordered.drop(columns="moment")
+    test_rows = round(len(ordered) * test_fraction)
+    datasets = {"train": ordered.iloc[: len(ordered) - test_rows], "test": ordered.iloc[len(ordered) - test_rows :]}
+    for dataset, table in datasets.items():
+        check_rows(table, dataset)
+    return datasets
 
 
 def _identified(ratings: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -126,15 +161,39 @@ def _identified(ratings: pd.DataFrame, origin: str) -> pd.DataFrame:
 @click.option("--test-fraction", type=float, default=0.1, show_default=True, help="Share of the ratings for test.csv.")
 @click.option("--rows", type=int, help="Use only so many ratings.")
 @click.option(
+    "--history-length",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Give bob so many of the films that the user had rated before.",
+)
+@click.option("--by-time", is_flag=True, help="Take the latest ratings for test.csv, in place of random ones.")
+@click.option(
     "--cache", type=click.Path(path_type=Path), help="Keeps the download; `cache` beside --folder by default."
 )
 def main(
-    folder: Path, source: Path | None, seed: int, test_fraction: float, rows: int | None, cache: Path | None
+    folder: Path,
+    source: Path | None,
+    seed: int,
+    test_fraction: float,
+    rows: int | None,
+    cache: Path | None,
+    history_length: int,
+    by_time: bool,
 ) -> None:
     """Prepare MovieLens as two companies would hold it: users at Alice, ratings and movies at Bob."""
     cache = cache or folder.absolute().parent / "cache"
     try:
-        summary = prepare(source, folder, seed=seed, test_fraction=test_fraction, rows=rows, cache=cache)
+        summary = prepare(
+            source,
+            folder,
+            seed=seed,
+            test_fraction=test_fraction,
+            rows=rows,
+            cache=cache,
+            history_length=history_length,
+            by_time=by_time,
+        )
     except SplitError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -10,44 +10,22 @@ from pathlib import Path
 import yaml
 
 from deploy.certificates import write_organisation
+from deploy.demo.scenarios import DEEPFM, Scenario, Section
 from party.security.certificates import Usage
 from party.security.files import write_atomically
 from party.security.randomness import SECRET_BYTES
-
-Section = dict[str, object]
 
 PARTIES = ("alice", "bob")
 COORDINATOR = "coordinator"
 ORGANISATIONS = (*PARTIES, COORDINATOR)
 CERTIFICATES = "certificates"
-LABEL_PARTY = "bob"
-LABEL = "liked"
-LABEL_RULE = "Rating > 3"
-
-
-def alice_features() -> list[Section]:
-    """What the company that knows the users holds."""
-    return [
-        {"column": "UserID", "kind": "vocabulary"},
-        {"column": "Gender", "kind": "vocabulary"},
-        {"column": "Age", "kind": "integer_buckets", "boundaries": [18, 25, 35, 45, 50, 56]},
-        {"column": "Occupation", "kind": "vocabulary"},
-        {"column": "Zip-code", "kind": "hash", "buckets": 1000, "salt": "zip"},
-    ]
-
-
-def bob_features() -> list[Section]:
-    """What the company that knows the films holds."""
-    return [
-        {"column": "MovieID", "kind": "vocabulary"},
-        {"column": "Title", "kind": "vocabulary"},
-        {"column": "Genres", "kind": "multi_hot", "separator": "|"},
-        {"column": "Timestamp", "kind": "numeric"},
-    ]
 
 
 def write_party_configurations(
-    folder: Path, listen: str = "127.0.0.1:0", random_hex: Callable[[int], str] = secrets.token_hex
+    folder: Path,
+    listen: str = "127.0.0.1:0",
+    random_hex: Callable[[int], str] = secrets.token_hex,
+    scenario: Scenario = DEEPFM,
 ) -> None:
     """Writes alice/alice.yaml and bob/bob.yaml.
 
@@ -57,37 +35,45 @@ def write_party_configurations(
         folder: of the demonstration, with a folder per organisation.
         listen: address and port of every party; port 0 takes whatever is free.
         random_hex: makes that many random bytes as text.
+        scenario: what the companies hold and train.
     """
-    for party, features in (("alice", alice_features()), ("bob", bob_features())):
-        other = {"alice": "bob", "bob": "alice"}[party]
+    for party, company in scenario.companies.items():
+        others = [name for name in scenario.companies if name != party]
         data: Section = {
             "id": "ID",
-            "datasets": {"train": "train.csv", "test": "test.csv"},
-            "features": features,
+            "datasets": {name: f"{name}.{scenario.extension}" for name in ("train", "test")},
+            "features": company.features,
         }
-        if party == LABEL_PARTY:
-            data["labels"] = {LABEL: {"rule": LABEL_RULE}}
-        content = {
+        content: Section = {
             "party": party,
             "listen": listen,
-            "label_party": LABEL_PARTY,
-            "peers": [{"name": other, "ca": _authority(other)}],
+            "label_party": scenario.label_party,
+            "peers": [{"name": other, "ca": _authority(other)} for other in others],
             "coordinators": [{"name": COORDINATOR, "ca": _authority(COORDINATOR)}],
             "tls": _tls(party),
             "state": "state",
             "data": data,
             "pinned_secret": random_hex(SECRET_BYTES),
         }
+        if company.model is not None:
+            content["model"] = company.model
+        if party == scenario.label_party:
+            data["labels"] = scenario.labels
+            if scenario.fuse is not None:
+                content["fuse"] = scenario.fuse
         _write(party_file(folder, party), content)
 
 
-def write_run_configuration(folder: Path, addresses: Mapping[str, str], training: Section) -> Path:
+def write_run_configuration(
+    folder: Path, addresses: Mapping[str, str], training: Section, scenario: Scenario = DEEPFM
+) -> Path:
     """Writes coordinator/run.yaml.
 
     Args:
         folder: of the demonstration.
         addresses: that the parties are reached at.
-        training: keys of the training section to set.
+        training: keys of the training section to set, beside those of the scenario.
+        scenario: what the companies hold and train.
 
     Returns:
         The file.
@@ -95,13 +81,13 @@ def write_run_configuration(folder: Path, addresses: Mapping[str, str], training
     content = {
         "coordinator": COORDINATOR,
         "tls": _tls(COORDINATOR),
-        "label_party": LABEL_PARTY,
+        "label_party": scenario.label_party,
         "parties": [
             {"name": party, "address": address, "ca": _authority(party)} for party, address in addresses.items()
         ],
         "output": "runs",
         "alignment": {"datasets": ["train", "test"]},
-        "training": {"dataset": "train", "validation_fraction": 0.05, **training},
+        "training": {"dataset": "train", "validation_fraction": 0.05, **scenario.training, **training},
     }
     _write(run_file(folder), content)
     return run_file(folder)
@@ -146,4 +132,11 @@ def _authority(name: str) -> str:
 
 
 def _write(path: Path, content: object) -> None:
-    write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
+    write_atomically(path, yaml.dump(content, Dumper=_PlainDumper, sort_keys=False).encode())
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes a section that is used twice twice, in place of an alias."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True

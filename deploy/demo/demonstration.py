@@ -13,6 +13,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -110,6 +111,30 @@ def _train_jointly(path: Path, folder: Path) -> Result:
 
 
 def _train_in_one_process(folder: Path) -> dict[str, Result]:
+    return {
+        name: {
+            "test_auc": result["metrics"]["auc"],
+            "test_log_loss": result["metrics"]["loss"],
+            "seconds": result["seconds"],
+            "samples_per_second": result["samples"] / result["seconds"],
+            "bytes_per_sample": 0.0,
+        }
+        for name, result in pooled_results(folder).items()
+    }
+
+
+def pooled_results(folder: Path) -> dict[str, Any]:
+    """Trains the same model on pooled data, and on the label party's alone, in a process of its own.
+
+    Args:
+        folder: of a demonstration, prepared.
+
+    Returns:
+        `metrics`, `seconds` and `samples` of both.
+
+    Raises:
+        ModelError: the training failed.
+    """
     done = subprocess.run(  # noqa: S603  # this Python, our own module
         [sys.executable, "-m", "deploy.demo.pooled", str(folder)],
         capture_output=True,
@@ -119,16 +144,8 @@ def _train_in_one_process(folder: Path) -> dict[str, Result]:
     )
     if done.returncode != 0:
         raise ModelError("training in one process failed", received=done.stderr.strip().rpartition("\n")[2])
-    return {
-        name: {
-            "test_auc": result["metrics"]["auc"],
-            "test_log_loss": result["metrics"]["loss"],
-            "seconds": result["seconds"],
-            "samples_per_second": result["samples"] / result["seconds"],
-            "bytes_per_sample": 0.0,
-        }
-        for name, result in json.loads(done.stdout).items()
-    }
+    results: dict[str, Any] = json.loads(done.stdout)
+    return results
 
 
 def _print_table(results: dict[str, Result]) -> None:

@@ -242,15 +242,16 @@ def _secret(party: PartyConfiguration) -> bytes:
 
 
 def main() -> None:
-    """Reads a demonstration's folder; prints the results of pooled training and of bob alone as JSON."""
+    """Reads a demonstration's folder; prints the results of pooled training and of the label party alone as JSON."""
     folder = Path(sys.argv[1])
     configure_tensorflow(ThreadsSection(intra_operation=0, inter_operation=0))
     run = load_coordinator_configuration(run_file(folder))
-    alice, bob = (load_party_configuration(party_file(folder, name)) for name in PARTIES)
-    results = {
-        "pooled": train_pooled([alice, bob], run.training, run.evaluate_dataset, []),
-        "bob alone": train_pooled([bob], run.training, run.evaluate_dataset, [alice]),
-    }
+    parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
+    holder = label_party(parties)
+    others = [party for party in parties if party is not holder]
+    results = {"pooled": train_pooled(parties, run.training, run.evaluate_dataset, [])}
+    if holder.base_model is not None:
+        results[f"{holder.party} alone"] = train_pooled([holder], run.training, run.evaluate_dataset, others)
     print(json.dumps({name: vars(result) for name, result in results.items()}))
 
 

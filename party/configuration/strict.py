@@ -160,6 +160,8 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> set[
             candidates = tagged or candidates
             continue
         fields = [one.model_fields[part] for one in candidates if part in one.model_fields]
+        if not fields:  # a key that the owner chose, such as a label's name
+            continue
         candidates = [inner for field in fields for inner in _models_in(field.annotation)]
     return {key for one in candidates for key, field in one.model_fields.items() if not field.exclude}
 

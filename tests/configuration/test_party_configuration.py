@@ -6,8 +6,8 @@ from configuration_cases import FEATURES, change, feature_party, label_party, mi
 from hypothesis import given, settings
 
 from party.configuration.party import (
-    DNNFuse,
     DeepFMModel,
+    DNNFuse,
     PartyConfiguration,
     load_party_configuration,
 )

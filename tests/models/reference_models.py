@@ -121,7 +121,7 @@ def sequence_parts(section, weights, prefix, items, mask, target):
         presence = tf.concat([mask, tf.ones_like(mask[:, :1])], axis=1)
     places = tf.range(x.shape[1])
     if POSITIONS_BY_ROW:
-        places = tf.repeat(places[None, :], x.shape[0], axis=0)
+        places = tf.repeat(places[None, :], tf.shape(x)[0], axis=0)
     x = (x + tf.gather(weights[f"{prefix}positions"], places)) * presence[:, :, None]
     for number in range(section.blocks):
         block = f"{prefix}block_{number}_"
@@ -219,8 +219,8 @@ def total_loss(labels, losses, log_variances):
 # Drawn weights and data
 
 
-def draw(model, seed=7):
-    """Draws every weight, those that start as zeros or ones too."""
+def draw(model, seed=7, gain=1.0):
+    """Draws every weight, those that start as zeros or ones too; the gain is that of plain dense layers."""
     generator = np.random.default_rng(seed)
     for name, weight in sorted(named_weights(model).items()):
         if "seed_generator" in weight.path:
@@ -234,7 +234,7 @@ def draw(model, seed=7):
                 values = 0.3 * values
             case "kernel":
                 fan_in = np.prod(weight.shape[:-1]) if "attention_output" in name else weight.shape[0]
-                values = values / np.sqrt(fan_in) * (4 if "_score" in name else 1)
+                values = values / np.sqrt(fan_in) * (4 if "_score" in name else gain if "dense" in name else 1)
             case _:
                 values = 0.7 * values
         weight.assign(values)
@@ -293,6 +293,7 @@ class Setup:
     bases: dict[str, BaseLayout]
     section: object
     labels: dict
+    gain: float = 1.0
 
     @property
     def uncertainty(self):
@@ -308,7 +309,10 @@ class Setup:
 
     def build(self):
         """Models by party and "fuse", always drawn alike."""
-        models = {name: draw(build_base(layout), 20 + n) for n, (name, layout) in enumerate(self.bases.items())}
+        models = {
+            name: draw(build_base(layout), 20 + place, self.gain)
+            for place, (name, layout) in enumerate(self.bases.items())
+        }
         units = {"deep": sum(spec.units for specs in self.specs.values() for spec in specs)}
         fuse = build_fuse(FuseLayout(section=self.section, units=units, labels=self.labels))
         return {**models, "fuse": draw(fuse, 30)}
@@ -362,27 +366,33 @@ def joined_training(setup, optimizer):
     for name, mine in owned.items():
         optimizers[name].build(list(mine.values()))
     inputs, truth, steps = setup.inputs, draw_truth(setup.labels), []
-    for rows in draw_batches():
-        with tf.GradientTape(persistent=len(setup.labels) > 1) as tape:
+    several = len(setup.labels) > 1
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    def differentiate(rows):
+        with tf.GradientTape(persistent=several) as tape:
             loss, terms, shared = joined_loss(setup, variables, inputs, truth, rows)
         gradients = tape.gradient(loss, variables)
-        norms = [tf.norm(tape.gradient(term, shared)).numpy() for term in terms] if len(terms) > 1 else []
+        return loss, gradients, [tf.norm(tape.gradient(term, shared)) for term in terms] if several else []
+
+    for rows in draw_batches():
+        loss, gradients, norms = differentiate(rows)
         for name, mine in owned.items():
             optimizers[name].apply([gradients[name][key] for key in mine], list(mine.values()))
         weights = {name: {key: weight.numpy().copy() for key, weight in mine.items()} for name, mine in owned.items()}
-        steps.append(Step(float(loss), [norm / sum(norms) for norm in norms], weights))
+        steps.append(Step(float(loss), [float(norm / sum(norms)) for norm in norms], weights))
     return steps
 
 
 def joined_loss(setup, variables, inputs, truth, rows):
     """The loss, its term of each label, and what the labels share."""
     hiddens = [
-        base_output(setup.bases[name], variables[name], inputs[name]["indices"][rows], inputs[name]["values"][rows])
+        base_output(setup.bases[name], variables[name], **{key: tf.gather(x, rows) for key, x in inputs[name].items()})
         for name in sorted(setup.bases)
     ]
     deep = tf.concat(hiddens, axis=1)
     outputs = fuse_outputs(setup.section, setup.labels, variables["fuse"], deep)
-    losses = label_losses(setup.labels, truth[rows], outputs)
+    losses = label_losses(setup.labels, tf.gather(truth, rows), outputs)
     log_variances = variables["fuse"].get(LOG_VARIANCES)
     terms = loss_terms(setup.labels, losses, log_variances)
     return total_loss(setup.labels, losses, log_variances), terms, outputs.get("expert outputs", deep)

@@ -11,7 +11,6 @@ from reference_models import (
     base_output,
     draw,
     draw_inputs,
-    snapshot,
     weights_of,
 )
 
@@ -92,7 +91,8 @@ def test_split_training_is_that_of_the_formulas(blocks, pooling, optimizer):
         "bob": make_layout(ALONE, blocks=blocks[1], **section),
     }
     labels = {"liked": BinaryLabel(rule="x > 3")}
-    assert_split_training_is_right(Setup(bases, DNNFuse(kind="dnn", units=(6,)), labels), optimizer)
+    setup = Setup(bases, DNNFuse(kind="dnn", units=(6,)), labels, gain=2.0)
+    assert_split_training_is_right(setup, optimizer)
 
 
 @pytest.mark.parametrize(
@@ -239,39 +239,38 @@ def test_the_target_reaches_the_output_through_the_sequence(pooling):
         np.testing.assert_array_equal(changed, with_items if parts == 3 else np.ones_like(with_items))
 
 
-def drawn_alike(layout, inputs, optimizer=None):
+def drawn_alike(layout):
     model = build_base(layout)
     draw_initial_weights(model, np.random.default_rng(5))
-    return model, BaseModel(model, inputs, base_specs(layout), optimizer or keras.optimizers.SGD(LEARNING_RATE))
+    return model
 
 
 def test_dropout_is_off_outside_of_training_and_reproducible_in_training():
+    """And an update has the dropout of its forward pass."""
     layout = layout_of("target attention", dropout=0.3)
     inputs, rows = inputs_of(layout), np.arange(10, dtype=np.int32)
-    (model, one), (_, other) = drawn_alike(layout, inputs), drawn_alike(layout, inputs)
-    np.testing.assert_array_equal(deep_of(model, inputs), deep_of(model, inputs))
+    models, specs = [drawn_alike(layout) for _ in range(3)], base_specs(layout)
+    one, other = (BaseModel(model, inputs, specs, keras.optimizers.SGD(LEARNING_RATE)) for model in models[:2])
+    np.testing.assert_array_equal(deep_of(models[0], inputs), deep_of(models[0], inputs))
+    np.testing.assert_array_equal(one.infer(rows)["deep"], other.infer(rows)["deep"])
+
     first, second = ([base.forward(rows)["deep"] for _ in range(2)] for base in (one, other))
     for left, right in zip(first, second, strict=True):
         np.testing.assert_array_equal(left, right)
     assert (first[0] != first[1]).any()
     assert (first[0] != one.infer(rows)["deep"]).any()
-    np.testing.assert_array_equal(one.infer(rows)["deep"], other.infer(rows)["deep"])
 
-
-def test_dropout_of_an_update_is_that_of_its_forward_pass():
-    layout = layout_of("target attention", dropout=0.3)
-    inputs, rows = inputs_of(layout), np.arange(10, dtype=np.int32)
-    (split, base), (joined, _) = drawn_alike(layout, inputs), drawn_alike(layout, inputs)
     upstream = np.random.default_rng(8).normal(size=(10, 5)).astype(np.float32)
-    weights = weights_of(joined)
+    weights, batch = weights_of(models[2]), {name: tf.constant(array[rows]) for name, array in inputs.items()}
+    models[2](batch, training=True)
     with tf.GradientTape() as tape:
-        deep = joined({name: tf.constant(array[rows]) for name, array in inputs.items()}, training=True)["deep"]
-    gradients = tape.gradient(deep, weights, output_gradients=tf.constant(upstream))
-    np.testing.assert_allclose(base.forward(rows)["deep"], deep, rtol=1e-5, atol=1e-6)
-    base.backward({"deep": upstream})
-    for name, weight in snapshot(split).items():
-        expected = weights[name].numpy() - LEARNING_RATE * tf.convert_to_tensor(gradients[name]).numpy()
-        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+        deep = models[2](batch, training=True)["deep"]
+    np.testing.assert_allclose(first[1], deep, rtol=1e-5, atol=1e-6)
+    one.backward({"deep": upstream})
+    for name, gradient in tape.gradient(deep, weights, output_gradients=tf.constant(upstream)).items():
+        expected = weights[name].numpy() - LEARNING_RATE * tf.convert_to_tensor(gradient).numpy()
+        received = named_weights(models[0])[name].numpy()
+        np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 @every_kind

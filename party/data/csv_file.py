@@ -1,0 +1,113 @@
+"""CSV files as columns of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from party.data.columns import check_names, no_rows
+from party.errors import DataError
+
+# Arrow must find the end of a row within two blocks, so this bounds how long a row may be.
+_BLOCK_BYTES = 1 << 26
+
+# Arrow's own text quotes the row that it stumbled over; only these numbers of it may be repeated.
+_RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
+
+
+def read_csv(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
+    """Reads the needed columns of a CSV file, without interpreting any cell.
+
+    Args:
+        content: of the file: UTF-8, fields separated by commas, a header line.
+        needed: names of the columns.
+        where: party and file, for errors.
+
+    Returns:
+        Text columns; an empty cell is the empty text.
+
+    Raises:
+        DataError: the content cannot be parsed, or lacks a column or rows.
+    """
+    check_names(_read_header(content, where), needed, where)
+    _check_quotes(content, where)
+    return _parse(content, needed, where)
+
+
+def _read_header(content: bytes, where: str) -> list[str]:
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    try:
+        header = next((line for line in csv.reader(text) if line), None)
+    except UnicodeDecodeError:
+        raise _not_utf8(where) from None
+    except csv.Error:
+        raise DataError("header line is no CSV", where=where) from None
+    if header is None:
+        raise no_rows("is empty", where)
+    return header
+
+
+def _check_quotes(content: bytes, where: str) -> None:
+    """Refuses a quote that is never closed: Arrow would take the rest of the file for one cell.
+
+    Only an odd number of quotes can leave the last one open, so that few files pay for the slow strict reading.
+    """
+    if content.count(b'"') % 2 == 0:
+        return
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="replace", newline="")
+    try:
+        for _ in csv.reader(lines, strict=True):
+            pass
+    except csv.Error:
+        raise DataError(
+            "quotes do not match", where=where, fix='close every quote; write "" for one in a cell'
+        ) from None
+
+
+def _parse(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
+    """Parses with Arrow, which refuses a row of too few or too many fields where pandas would shift or fill it."""
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            # Without threads an error knows its row.
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=list(needed),
+                column_types=dict.fromkeys(needed, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise _not_utf8(where) from None
+        if "Empty CSV file" in str(error):
+            raise no_rows("has no rows", where) from None
+        raise _unparsable(str(error), where) from None
+    frame: pd.DataFrame = table.to_pandas().astype("str")
+    return frame
+
+
+def _unparsable(message: str, where: str) -> DataError:
+    ragged = _RAGGED_ROW.search(message)
+    if ragged is None:
+        return DataError("cannot be parsed as CSV", where=where, expected=f"rows of at most {_BLOCK_BYTES} bytes")
+    line = f"row {ragged['row']}" if ragged["row"] else "a row"
+    return DataError(
+        f"{line} does not fit the header line",
+        where=where,
+        expected=f"{ragged['expected']} fields",
+        received=str(ragged["received"]),
+        fix="quote cells that hold commas",
+    )
+
+
+def _not_utf8(where: str) -> DataError:
+    return DataError("is not UTF-8", where=where, fix="save the file as UTF-8")
