@@ -22,16 +22,16 @@ from pydantic import BaseModel, Field
 from pydantic_core import PydanticUndefined
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
-from party.configuration import features
-from party.configuration.party import (
-    DeepFMFuse,
-    DeepFMModel,
-    PartyConfiguration,
-    PolicySection,
-    ThreadsSection,
-    load_party_configuration,
+from party.configuration import features, labels, models
+from party.configuration.keras_objects import KerasObject
+from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
+from party.configuration.run import (
+    AlignmentSection,
+    EarlyStoppingSection,
+    OptimizerSection,
+    RunConfiguration,
+    TrainingSection,
 )
-from party.configuration.run import AlignmentSection, OptimizerSection, RunConfiguration, TrainingSection
 from party.configuration.sections import KnownName, TlsSection
 from party.errors import ERRORS_BY_CODE, INTERRUPTED_EXIT_CODE, SplitError
 from party.policy import Policy
@@ -41,22 +41,32 @@ SECTIONS = {
     "`tls`": TlsSection,
     "`peers` and `coordinators`": KnownName,
     "`data`": features.DataSection,
-    "`data.label`": features.LabelSection,
+    "Label `binary`": labels.BinaryLabel,
+    "`class_weights`": labels.ClassWeights,
+    "Label `regression`": labels.RegressionLabel,
+    "Label `multi_class`": labels.MultiClassLabel,
+    "A name of Keras": KerasObject,
     "`data.features`": features.Feature,
     "Kind `hash`": features.HashFeature,
     "Kind `vocabulary`": features.VocabularyFeature,
     "Kind `integer_buckets`": features.IntegerBucketsFeature,
     "Kind `numeric`": features.NumericFeature,
     "Kind `multi_hot`": features.MultiHotFeature,
-    "`model`": DeepFMModel,
-    "`fuse`": DeepFMFuse,
+    "Kind `sequence`": features.SequenceFeature,
+    "Model `deepfm`": models.DeepFMModel,
+    "Model `dnn`": models.DNNModel,
+    "Model `bst`": models.BSTModel,
+    "Fuse `deepfm`": models.DeepFMFuse,
+    "Fuse `dnn`": models.DNNFuse,
+    "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
     "`alignment`": AlignmentSection,
     "`training`": TrainingSection,
-    "`training.optimizer`": OptimizerSection,
+    "`optimizer`": OptimizerSection,
+    "`training.early_stopping`": EarlyStoppingSection,
     "What the parties agree on": RunConfiguration,
 }
 REPOSITORY_PATH = re.compile(r"(?:party|coordinator|deploy|tests|proto|docs)/[\w./-]*")
@@ -128,11 +138,13 @@ def shown_default(field):
         return "required"
     if default is None:
         return "none"
+    if isinstance(default, KerasObject):
+        return f"`{default.name}`"
     if isinstance(default, BaseModel):
         return "its defaults"
     if default == "":
         return '`""`'
-    plain = list(default) if isinstance(default, tuple) else default
+    plain = [getattr(one, "name", one) for one in default] if isinstance(default, tuple) else default
     return f"`{yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix('...' + chr(10)).strip()}`"
 
 
@@ -192,7 +204,7 @@ def test_made_up_keys_are_noticed():
     assert mistakes(MoreKeys, rows) == ["warm_up_steps"]
     assert mistakes(OtherDefault, rows) == mistakes(OtherBound, rows) == ["batch_size"]
     assert mistakes(OtherChoices, rows) == ["remainder"]
-    assert mistakes(TrainingSection, rows[:-1]) == ["optimizer"]
+    assert mistakes(TrainingSection, rows[:-1]) == ["early_stopping"]
 
 
 def test_every_kind_of_feature_states_its_treatment_of_cells():

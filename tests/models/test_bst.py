@@ -16,7 +16,7 @@ from reference_models import (
 
 from party.configuration.labels import BinaryLabel
 from party.configuration.layout import BaseLayout, FeatureLayout
-from party.configuration.models import BSTModel, DNNFuse
+from party.configuration.models import BSTModel, DNNFuse, DNNModel
 from party.models.assembly import base_specs, build_base
 from party.models.base_model import BaseModel
 from party.models.initial_weights import draw_initial_weights
@@ -75,24 +75,28 @@ def deep_of(model, inputs):
     return model(inputs, training=False)["deep"].numpy()
 
 
-@pytest.mark.parametrize(
-    ("blocks", "pooling", "optimizer"),
-    [
-        ((1, 2), "mean", "sgd"),
-        ((2, 1), "target_attention", "sgd"),
-        ((1, 1), "target_attention", "adam"),
-    ],
-)
-def test_split_training_is_that_of_the_formulas(blocks, pooling, optimizer):
-    """Alice has a sequence with its target, bob has nothing but a sequence."""
-    section = {"embedding_dimension": 6, "heads": 3, "feed_forward_units": 7, "units": (4,)}
-    bases = {
-        "alice": make_layout(TARGETED, blocks=blocks[0], pooling=pooling, attention_units=(6,)),
-        "bob": make_layout(ALONE, blocks=blocks[1], **section),
-    }
+def make_setup(alice, bob):
     labels = {"liked": BinaryLabel(rule="x > 3")}
-    setup = Setup(bases, DNNFuse(kind="dnn", units=(6,)), labels, gain=2.0)
-    assert_split_training_is_right(setup, optimizer)
+    return Setup({"alice": alice, "bob": bob}, DNNFuse(kind="dnn", units=(6,)), labels, gain=2.0)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "alice_blocks", "bob_blocks"),
+    [("mean", 1, 2), ("target_attention", 2, 1)],
+)
+def test_split_training_is_that_of_the_formulas(pooling, alice_blocks, bob_blocks):
+    """Alice has a sequence with its target, bob has nothing but a sequence."""
+    alice = make_layout(TARGETED, blocks=alice_blocks, pooling=pooling, attention_units=(6,))
+    section = {"embedding_dimension": 6, "heads": 3, "feed_forward_units": 7, "units": (4,)}
+    bob = make_layout(ALONE, blocks=bob_blocks, **section)
+    assert_split_training_is_right(make_setup(alice, bob), "sgd")
+
+
+def test_split_training_with_adam_is_that_of_the_formulas():
+    """Alice has a transformer, bob has dense layers."""
+    alice = make_layout(TARGETED, pooling="target_attention")
+    bob = BaseLayout(section=DNNModel(kind="dnn", embedding_dimension=3, units=(4,)), features=ALONE, size=SIZE)
+    assert_split_training_is_right(make_setup(alice, bob), "adam")
 
 
 @pytest.mark.parametrize(
