@@ -16,11 +16,14 @@ from party.security.clock import utc_now
 from party.security.trust import load_trusted
 
 
-def print_check(path: Path) -> None:
+def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     """Reads everything that `party serve` would read, and prints what it amounts to.
 
     Args:
         path: the party's YAML file.
+
+    Returns:
+        What was read.
 
     Raises:
         SplitError: whatever of these `party serve` would stop at.
@@ -31,6 +34,7 @@ def print_check(path: Path) -> None:
     tables = Tables(configuration)
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
+    return configuration, tables
 
 
 def _print_identity(configuration: PartyConfiguration, console: Console) -> None:

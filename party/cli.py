@@ -61,7 +61,14 @@ def check(path: Path, debug: bool) -> None:
     def run() -> None:
         from party.check import print_check  # noqa: PLC0415
 
-        print_check(path)
+        configuration, tables = print_check(path)
+        # TensorFlow takes seconds to load: whatever is wrong with the data is told before.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with _quiet_native_log():
+            from party.runtime.model_objects import check_objects, check_own_model  # noqa: PLC0415
+
+        check_objects(configuration)
+        check_own_model(configuration, tables)
 
     run_command(run, debug)
 

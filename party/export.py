@@ -28,7 +28,7 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
     configuration = load_party_configuration(configuration_path)
     records = RunRecords(configuration.path(configuration.state) / "runs", configuration.party)
     record = records.find_trained(run_id)
-    models = PartyModels(record.base, record.fuse)
+    models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(records.folder(bytes.fromhex(record.run_id)))
     written = []
     for name, model in models.models.items():

@@ -56,6 +56,8 @@ SECTIONS = {
     "Model `deepfm`": models.DeepFMModel,
     "Model `dnn`": models.DNNModel,
     "Model `bst`": models.BSTModel,
+    "Model `own`": models.OwnModel,
+    "Fuse `own`": models.OwnFuse,
     "Fuse `deepfm`": models.DeepFMFuse,
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,

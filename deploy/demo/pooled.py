@@ -131,7 +131,7 @@ def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, Packed
         if section is None:
             continue
         name, one = party.party, packed[party.party]
-        models = PartyModels(base_layout(section, one))
+        models = PartyModels(base_layout(section, one, party.folder), folder=party.folder)
         models.draw(_secret(party), seed)
         base = models.models[BASE]
         base.name = f"{name}_base"
@@ -145,7 +145,7 @@ def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, Packed
     fuse_section = holder.fuse_model
     if fuse_section is None:
         raise ConfigurationError("no party has a fuse model", where="pooled training")
-    models = PartyModels(None)
+    models = PartyModels(None, folder=holder.folder)
     models.add_fuse(fuse_section, holder.data.labels, specs)
     models.draw(_secret(holder), seed)
     outputs = models.models[FUSE](_aggregate(hiddens, specs))

@@ -130,7 +130,7 @@ class SequenceFeature(Feature):
     def _fits_together(self) -> Self:
         if self.share_embedding is not None and self.target is None:
             raise ValueError("share_embedding needs a target to share with")
-        if self.shares and "minimum_count" in self.model_fields_set:
+        if self.shares and self.minimum_count != 1:
             raise ValueError("minimum_count belongs to the target, whose vocabulary the sequence shares")
         return self
 

@@ -18,6 +18,8 @@ class FeatureLayout(StrictModel):
         start: its first slot.
         width: its slots.
         target: feature that a sequence is judged against, if any.
+        size: embedding rows that it needs.
+        table: feature whose embedding rows these are; its own where None.
     """
 
     name: str
@@ -25,6 +27,8 @@ class FeatureLayout(StrictModel):
     start: int
     width: int
     target: str | None = None
+    size: int = 1
+    table: str | None = None
 
     @property
     def end(self) -> int:
@@ -39,11 +43,13 @@ class BaseLayout(StrictModel):
         section: its hyper-parameters.
         features: where each feature stands.
         size: rows of the embedding table.
+        source_sha256: digest of the file with an owner's own model, hexadecimal.
     """
 
     section: AnyModel
     features: tuple[FeatureLayout, ...] = Field(strict=False)
     size: int
+    source_sha256: str = ""
 
     @property
     def slots(self) -> int:
@@ -57,9 +63,13 @@ class FuseLayout(StrictModel):
     Attributes:
         section: its hyper-parameters.
         units: width of each aggregated hidden by name.
+        aggregations: how each hidden meets those of other parties, `concat` or `sum`.
         labels: what it was trained to tell.
+        source_sha256: digest of the file with an owner's own model, hexadecimal.
     """
 
     section: AnyFuse
     units: dict[str, int]
+    aggregations: dict[str, str] = Field(default={})
     labels: Labels
+    source_sha256: str = ""

@@ -14,6 +14,8 @@ DEFAULT_FUSE_UNITS = (256, 256, 32)
 DEFAULT_EXPERT_UNITS = (32, 16)  # as the MMoE of SplitRec's tutorial on Adult
 DEFAULT_TOWER_UNITS = (12,)
 
+FUNCTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
 Activation = Literal[
     "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid", "linear"
 ]
@@ -92,9 +94,25 @@ class BSTModel(EmbeddedModel):
         return self.feed_forward_units or 4 * self.embedding_dimension
 
 
+class OwnModel(StrictModel):
+    """A base model that the party's owner wrote.
+
+    Attributes:
+        file: Python file, relative to the configuration file.
+        base: function in it that builds the model.
+    """
+
+    kind: Literal["own"] = "own"
+    file: str = Field(min_length=1)
+    base: str = Field(pattern=FUNCTION_PATTERN)
+
+
 AnyModel = Annotated[
-    Annotated[DeepFMModel, Tag("[deepfm]")] | Annotated[DNNModel, Tag("[dnn]")] | Annotated[BSTModel, Tag("[bst]")],
-    Discriminator(kind_of("deepfm")),
+    Annotated[DeepFMModel, Tag("[deepfm]")]
+    | Annotated[DNNModel, Tag("[dnn]")]
+    | Annotated[BSTModel, Tag("[bst]")]
+    | Annotated[OwnModel, Tag("[own]")],
+    Discriminator(kind_of("deepfm", file="own")),
 ]
 
 
@@ -156,7 +174,23 @@ class MMoEFuse(FuseSection):
     dropout: Dropout = 0.0
 
 
+class OwnFuse(FuseSection):
+    """A fuse model that the label party's owner wrote.
+
+    Attributes:
+        file: Python file, relative to the configuration file.
+        fuse: function in it that builds the model.
+    """
+
+    kind: Literal["own"] = "own"
+    file: str = Field(min_length=1)
+    fuse: str = Field(pattern=FUNCTION_PATTERN)
+
+
 AnyFuse = Annotated[
-    Annotated[DeepFMFuse, Tag("[deepfm]")] | Annotated[DNNFuse, Tag("[dnn]")] | Annotated[MMoEFuse, Tag("[mmoe]")],
-    Discriminator(kind_of("deepfm")),
+    Annotated[DeepFMFuse, Tag("[deepfm]")]
+    | Annotated[DNNFuse, Tag("[dnn]")]
+    | Annotated[MMoEFuse, Tag("[mmoe]")]
+    | Annotated[OwnFuse, Tag("[own]")],
+    Discriminator(kind_of("deepfm", file="own")),
 ]

@@ -39,19 +39,22 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def kind_of(default: str | None = None) -> Callable[[object], str | None]:
+def kind_of(default: str, **by_key: str) -> Callable[[object], str]:
     """Tells which section of a union is meant: that of its `kind`.
 
     Args:
-        default: where there is none; the union then needs a `kind` where this is None.
+        default: where there is none.
+        by_key: kinds that a key of the section tells where there is no `kind`.
 
     Returns:
         A discriminator that yields the kind in brackets, which keeps it out of the paths of errors.
     """
 
-    def discriminate(value: object) -> str | None:
-        kind = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", default)
-        return None if kind is None else f"[{kind}]"
+    def discriminate(value: object) -> str:
+        if not isinstance(value, dict):
+            return f"[{getattr(value, 'kind', default)}]"
+        told = next((kind for key, kind in by_key.items() if key in value), default)
+        return f"[{value.get('kind', told)}]"
 
     return discriminate
 

@@ -11,11 +11,23 @@ import numpy.typing as npt
 
 from party.configuration.labels import Labels
 from party.configuration.layout import BaseLayout, FuseLayout
-from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, DNNModel, MMoEFuse
-from party.errors import HandshakeError
+from party.configuration.models import (
+    AnyFuse,
+    AnyModel,
+    BSTModel,
+    DeepFMFuse,
+    DeepFMModel,
+    DNNFuse,
+    DNNModel,
+    MMoEFuse,
+    OwnFuse,
+    OwnModel,
+)
+from party.errors import HandshakeError, ModelError
 from party.models import bst, deepfm, dnn, mmoe
 from party.models.embedding import INDICES, VALUES
 from party.models.initial_weights import draw_initial_weights
+from party.models.own import build_own_base, build_own_fuse, own_inputs, source_digest
 from party.models.packing import PackedFeatures
 from party.models.storage import load_weights, save_model, save_weights
 from party.protocol.hidden import Aggregation, HiddenSpec
@@ -32,14 +44,20 @@ class PartyModels:
     Args:
         base: layout of the base model; None without features.
         fuse: layout of the fuse model; None at a feature party.
+        folder: that files with models of the owner's own are relative to.
+
+    Raises:
+        ModelError: a model of the owner's own does not keep the contract.
     """
 
-    def __init__(self, base: BaseLayout | None, fuse: FuseLayout | None = None) -> None:
+    def __init__(self, base: BaseLayout | None, fuse: FuseLayout | None = None, folder: Path = Path()) -> None:
         self.base_layout = base
         self.fuse_layout = fuse
         self.models: dict[str, keras.Model] = {}
+        self.specs: tuple[HiddenSpec, ...] = ()
+        self._folder = folder
         if base is not None:
-            self.models[BASE] = build_base(base)
+            self.models[BASE], self.specs = build_base_and_specs(base, folder)
         if fuse is not None:
             self._add_fuse(fuse)
 
@@ -54,17 +72,29 @@ class PartyModels:
         Raises:
             HandshakeError: the hiddens do not fit together, or not the fuse model.
         """
-        units = aggregated_units(specs, EXPECTED[type(section)], section.kind)
-        self._add_fuse(FuseLayout(section=section, units=units, labels=labels))
+        expected = EXPECTED.get(type(section))
+        if expected is None:
+            expected = {spec.name: spec.aggregation for party in sorted(specs) for spec in specs[party]}
+        units = aggregated_units(specs, expected, section.kind)
+        self._add_fuse(
+            FuseLayout(
+                section=section,
+                units=units,
+                aggregations={name: aggregation.value for name, aggregation in expected.items()},
+                labels=labels,
+                source_sha256=source_digest(self._folder, section.file) if isinstance(section, OwnFuse) else "",
+            )
+        )
 
     def _add_fuse(self, layout: FuseLayout) -> None:
         self.fuse_layout = layout
-        self.models[FUSE] = build_fuse(layout)
+        self.models[FUSE] = build_fuse(layout, self._folder)
 
-    @property
-    def specs(self) -> tuple[HiddenSpec, ...]:
-        """The hiddens of the base model; none without one."""
-        return () if self.base_layout is None else base_specs(self.base_layout)
+    def inputs(self, packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:
+        """The arrays that the base model reads, by input."""
+        if self.base_layout is not None and isinstance(self.base_layout.section, OwnModel):
+            return own_inputs(packed, self.models[BASE])
+        return base_inputs(packed)
 
     def draw(self, secret: bytes, seed: int) -> None:
         """Draws initial weights and dropout states from the party's secret."""
@@ -92,8 +122,15 @@ EXPECTED: Mapping[type[AnyFuse], Mapping[str, Aggregation]] = {
 }
 
 
+def build_base_and_specs(layout: BaseLayout, folder: Path) -> tuple[keras.Model, tuple[HiddenSpec, ...]]:
+    """The base model that a layout's section names, and its hiddens."""
+    if isinstance(layout.section, OwnModel):
+        return build_own_base(layout, layout.section, folder)
+    return build_base(layout), base_specs(layout)
+
+
 def build_base(layout: BaseLayout) -> keras.Model:
-    """Builds the base model that a layout's section names."""
+    """Builds the built-in base model that a layout's section names."""
     match layout.section:
         case DeepFMModel() as section:
             return deepfm.build_base(layout, section)
@@ -101,10 +138,11 @@ def build_base(layout: BaseLayout) -> keras.Model:
             return dnn.build_base(layout, section)
         case BSTModel() as section:
             return bst.build_base(layout, section)
+    raise _no_builtin(layout.section.kind)
 
 
 def base_specs(layout: BaseLayout) -> tuple[HiddenSpec, ...]:
-    """The hiddens of the base model that a layout's section names."""
+    """The hiddens of the built-in base model that a layout's section names."""
     match layout.section:
         case DeepFMModel() as section:
             return deepfm.base_specs(layout, section)
@@ -112,9 +150,14 @@ def base_specs(layout: BaseLayout) -> tuple[HiddenSpec, ...]:
             return dnn.base_specs(layout, section)
         case BSTModel() as section:
             return bst.base_specs(layout, section)
+    raise _no_builtin(layout.section.kind)
 
 
-def build_fuse(layout: FuseLayout) -> keras.Model:
+def _no_builtin(kind: str) -> ModelError:
+    return ModelError(f"{kind} is no built-in model")
+
+
+def build_fuse(layout: FuseLayout, folder: Path = Path()) -> keras.Model:
     """Builds the fuse model that a layout's section names."""
     match layout.section:
         case DeepFMFuse() as section:
@@ -123,11 +166,14 @@ def build_fuse(layout: FuseLayout) -> keras.Model:
             return dnn.build_fuse(section, layout.units, layout.labels)
         case MMoEFuse() as section:
             return mmoe.build_fuse(section, layout.units, layout.labels)
+        case OwnFuse() as section:
+            return build_own_fuse(layout, section, folder)
 
 
-def base_layout(section: AnyModel, packed: PackedFeatures) -> BaseLayout:
+def base_layout(section: AnyModel, packed: PackedFeatures, folder: Path = Path()) -> BaseLayout:
     """The layout of a base model over packed features."""
-    return BaseLayout(section=section, features=packed.features, size=packed.size)
+    sha256 = source_digest(folder, section.file) if isinstance(section, OwnModel) else ""
+    return BaseLayout(section=section, features=packed.features, size=packed.size, source_sha256=sha256)
 
 
 def base_inputs(packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:

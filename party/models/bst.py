@@ -46,7 +46,7 @@ def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
         slots)} to {deep: float32 (batch, units)}.
     """
-    embedded = embed(layout)
+    embedded = embed(layout, section)
     by_name = {feature.name: feature for feature in layout.features}
     parts: list[keras.KerasTensor] = []
     for feature in layout.features:
@@ -87,9 +87,12 @@ def _interest(
 
 
 def _positions(embedded: EmbeddedFeatures, length: int, section: BSTModel, prefix: str) -> keras.KerasTensor:
-    """Learned vectors of the places, the last for the target or the most recent item: float32 (batch, length, d)."""
-    batch = ops.zeros_like(embedded.inputs[INDICES][:, :1])
-    places = batch + ops.expand_dims(ops.arange(length, dtype="int32"), 0)
+    """Learned vectors of the places, the last for the target or the most recent item: float32 (1, length, d).
+
+    Looked up once for all rows: Keras's Adam squares the gradient of each lookup before it adds them up.
+    """
+    first_row = ops.zeros_like(embedded.inputs[INDICES][:1, :1])
+    places = first_row + ops.expand_dims(ops.arange(length, dtype="int32"), 0)
     return keras.layers.Embedding(length, section.embedding_dimension, name=f"{prefix}positions")(places)
 
 

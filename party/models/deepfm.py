@@ -52,7 +52,7 @@ def build_base(layout: BaseLayout, section: DeepFMModel) -> keras.Model:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
         slots)} to {name: float32 (batch, units)} for every spec of `base_specs`.
     """
-    embedded = embed(layout)
+    embedded = embed(layout, section)
     factors = embedded.vectors
     table = keras.layers.Embedding(layout.size, 1, embeddings_initializer="zeros", name="linear")
     linear = table(embedded.inputs[INDICES]) * embedded.weight

@@ -37,7 +37,7 @@ def build_base(layout: BaseLayout, section: DNNModel) -> keras.Model:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
         slots)} to {deep: float32 (batch, units)}.
     """
-    embedded = embed(layout)
+    embedded = embed(layout, section)
     deep = dense_layers(fields_side_by_side(embedded, layout.features), section.units, section)
     return keras.Model(embedded.inputs, {DEEP: deep}, name="base")
 

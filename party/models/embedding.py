@@ -42,16 +42,16 @@ class EmbeddedFeatures:
         return self.weight[:, feature.start : feature.end]
 
 
-def embed(layout: BaseLayout) -> EmbeddedFeatures:
+def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
     """Looks up every slot in the one embedding table of a base model.
 
     Args:
-        layout: of the base model.
+        layout: of its features.
+        section: its hyper-parameters.
 
     Returns:
         The embedded features.
     """
-    section: EmbeddedModel = layout.section
     indices = keras.Input((layout.slots,), dtype="int32", name=INDICES)
     values = keras.Input((layout.slots,), name=VALUES)
     regularizer = keras.regularizers.L2(section.embedding_l2) if section.embedding_l2 else None

@@ -21,12 +21,14 @@ class PackedFeatures:
         values: what each looked-up row is multiplied with, float32 (rows, slots).
         features: where each feature stands.
         size: rows of the common table.
+        firsts: first row of each feature's embedding rows in the common table.
     """
 
     indices: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
     features: tuple[FeatureLayout, ...]
     size: int
+    firsts: tuple[int, ...]
 
 
 def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:
@@ -47,8 +49,17 @@ def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:
         indices=np.ascontiguousarray(np.concatenate(indices, axis=1), dtype=np.int32),
         values=np.ascontiguousarray(np.concatenate([feature.values for feature in features], axis=1)),
         features=tuple(
-            FeatureLayout(name=feature.name, kind=feature.kind, start=start, width=width, target=feature.target)
+            FeatureLayout(
+                name=feature.name,
+                kind=feature.kind,
+                start=start,
+                width=width,
+                target=feature.target,
+                size=feature.size,
+                table=feature.table,
+            )
             for feature, start, width in zip(features, starts, widths, strict=True)
         ),
         size=sum(tables.values()),
+        firsts=tuple(offsets[feature.table] for feature in features),
     )

@@ -34,7 +34,9 @@ def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
             path = weight.path.split("/")
             inner = path[path.index(layer.name) + 1 : -1] if layer.name in path else []
             leaf = [] if weight.name == EMBEDDINGS else [weight.name]
-            named["/".join([model.name, layer.name, *inner, *leaf])] = weight
+            name = "/".join([model.name, layer.name, *inner, *leaf])
+            alike = sum(known == name or known.startswith(f"{name}#") for known in named)
+            named[f"{name}#{alike}" if alike else name] = weight
     return named
 
 

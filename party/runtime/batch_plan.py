@@ -16,7 +16,7 @@ from party.configuration.run import RunConfiguration
 from party.data.encoders import EncodedFeature
 from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
-from party.models.assembly import BASE, FUSE, PartyModels, base_inputs
+from party.models.assembly import BASE, FUSE, PartyModels
 from party.models.base_model import BaseModel
 from party.models.fuse_model import FuseModel
 from party.models.keras_objects import Optimizer
@@ -168,7 +168,7 @@ class BatchPlan(ABC):
         return pack(self._encode(self._rows_in_order(), source))
 
     def _inputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        return {} if self._packed is None else base_inputs(self._packed)
+        return {} if self._packed is None else self.models.inputs(self._packed)
 
     def _optimizer(self) -> Optimizer | None:
         return party_optimizer(self._context.configuration, self._run.training.optimizer) if self._trains else None

@@ -106,7 +106,7 @@ class InferencePlan(BatchPlan):
         return encoders_from_json(text, self._context.configuration.data.features).encode(frame, source)
 
     def _make_models(self) -> PartyModels:
-        models = PartyModels(self._record.base, self._record.fuse)
+        models = PartyModels(self._record.base, self._record.fuse, self._context.configuration.folder)
         models.load(self._folder)
         return models
 

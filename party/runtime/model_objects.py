@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from party.configuration.models import OwnFuse, OwnModel
 from party.configuration.party import PartyConfiguration
 from party.configuration.run import OptimizerSection, TrainingSection
+from party.data.encoders import fit_encoders
 from party.errors import ConfigurationError
+from party.models.assembly import PartyModels, base_layout
 from party.models.keras_objects import Optimizer, build_optimizer
 from party.models.losses import TaskLosses
+from party.models.own import source_digest
+from party.models.packing import pack
 from party.models.scores import Scores
+from party.runtime.tables import Tables
 
 
 def party_optimizer(configuration: PartyConfiguration, run: OptimizerSection) -> Optimizer:
@@ -73,3 +79,26 @@ def check_training(configuration: PartyConfiguration, training: TrainingSection)
             where=f"{configuration.party}: training.early_stopping.metric",
             expected="one of " + ", ".join(f"val_{name}" for name in known),
         )
+
+
+def check_own_model(configuration: PartyConfiguration, tables: Tables) -> None:
+    """Builds an owner's base model once, over all rows of every dataset, so that a mistake shows when a party starts.
+
+    Args:
+        configuration: of the party.
+        tables: its datasets.
+
+    Raises:
+        ModelError: the file or the model does not keep the contract.
+        DataError: a cell is malformed.
+    """
+    section = configuration.base_model
+    if isinstance(section, OwnModel):
+        for dataset in tables.datasets:
+            table = tables.table(dataset)
+            source = table.path.name
+            encoders = fit_encoders(configuration.party, configuration.data.features, table.columns, source)
+            packed = pack(encoders.encode(table.columns, source))
+            PartyModels(base_layout(section, packed, configuration.folder), folder=configuration.folder)
+    if isinstance(configuration.fuse, OwnFuse):
+        source_digest(configuration.folder, configuration.fuse.file)

@@ -107,7 +107,7 @@ class TrainingPlan(BatchPlan):
     def _make_models(self) -> PartyModels:
         section = self._context.configuration.base_model
         if section is None or self._packed is None:
-            return PartyModels(None)
+            return PartyModels(None, folder=self._context.configuration.folder)
         optimizer = (self._context.configuration.optimizer or self._run.training.optimizer).name
         if self._packed.size > LARGE_TABLE_ROWS and optimizer.lower() != "sgd":
             logger.warning(
@@ -115,7 +115,8 @@ class TrainingPlan(BatchPlan):
                 self._packed.size,
                 optimizer,
             )
-        return PartyModels(base_layout(section, self._packed))
+        folder = self._context.configuration.folder
+        return PartyModels(base_layout(section, self._packed, folder), folder=folder)
 
     def _prepare_fuse(self, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
         section = self._context.configuration.fuse_model

@@ -22,7 +22,7 @@ from party.errors import ConfigurationError, IdentityError
 from party.policy import Policy
 from party.runtime.context import PartyContext
 from party.runtime.desk import SessionDesk
-from party.runtime.model_objects import check_objects
+from party.runtime.model_objects import check_objects, check_own_model
 from party.runtime.records import RunRecords
 from party.runtime.tables import Tables
 from party.security.certificates import Identity, Usage, own_identity
@@ -56,6 +56,7 @@ class PartyServer:
         self.context.identity()
         check_objects(configuration)
         self.context.tables.read_all()
+        check_own_model(configuration, self.context.tables)
         self._desk = SessionDesk(configuration.party, self.context.monotonic)
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix="call"),

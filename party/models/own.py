@@ -1,0 +1,270 @@
+"""Models that a party's owner wrote: loading them, and the contract that they keep.
+
+A base builder takes the features by name and returns a functional Keras model
+and how each of its outputs meets those of other parties:
+
+    def build_base(features):
+        film = keras.Input((features["film"].width,), dtype="int32", name="film")
+        ...
+        return keras.Model({"film": film}, {"item": vector}), {"item": "concat"}
+
+A fuse builder takes the hiddens and the labels by name and returns a model
+from all hiddens to one output for every label:
+
+    def build_fuse(hiddens, labels):
+        item = keras.Input((hiddens["item"].units,), name="item")
+        ...
+        return keras.Model({"item": item}, {"liked": logits})
+
+Nothing of this ever crosses the network: a file belongs to its party.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from party.configuration.layout import BaseLayout, FuseLayout
+from party.configuration.models import OwnFuse, OwnModel
+from party.errors import HandshakeError, ModelError
+from party.models.initial_weights import draw_initial_weights
+from party.models.packing import PackedFeatures
+from party.models.storage import EMBEDDINGS
+from party.protocol.hidden import Aggregation, HiddenSpec
+
+CHECKED_ROWS = 2
+MAXIMUM_UNITS = 1 << 16
+RANK = 2
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature as a base builder sees it.
+
+    Attributes:
+        name: of the feature; also of the model's input for it.
+        kind: of the feature.
+        width: columns of its input: int32 (batch, width), or float32 (batch, 1) for kind numeric.
+        size: embedding rows that it needs; every index is below it. Index 0 is missing, or padding of kinds multi_hot
+            and sequence.
+        table: feature that it shares its vocabulary with; itself where it shares none.
+        target: feature that a sequence is to judge, if any.
+    """
+
+    name: str
+    kind: str
+    width: int
+    size: int
+    table: str
+    target: str | None
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A hidden as a fuse builder sees it: float32 (batch, units), aggregated over the parties."""
+
+    name: str
+    units: int
+    aggregation: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A label as a fuse builder sees it: its output is float32 (batch, units), logits where it is of classes."""
+
+    name: str
+    kind: str
+    units: int
+
+
+def source_digest(folder: Path, file: str) -> str:
+    """SHA-256 of a model's file, hexadecimal.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256((folder / file).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot be read ({type(error).__name__})", where=file, fix="check model.file") from None
+
+
+def build_own_base(layout: BaseLayout, section: OwnModel, folder: Path) -> tuple[keras.Model, tuple[HiddenSpec, ...]]:
+    """Builds the base model of an owner's file.
+
+    Args:
+        layout: of the party's features.
+        section: names the file and the function.
+        folder: that the file is relative to.
+
+    Returns:
+        A model from {feature: array} to {hidden: float32 (batch, units)}, and its hiddens.
+
+    Raises:
+        ModelError: the file or the model does not keep the contract.
+    """
+    where = f"{section.file}: {section.base}"
+    features = {
+        one.name: Feature(one.name, one.kind, one.width, one.size, one.table or one.name, one.target)
+        for one in layout.features
+    }
+    built = _build(folder, section.file, section.base, layout.source_sha256, features)
+    if not (isinstance(built, tuple) and len(built) == RANK and isinstance(built[1], Mapping)):
+        raise _broken(where, "returns something else", "a model, and `concat` or `sum` for each of its outputs")
+    model, aggregations = built
+    outputs = _check_model(model, where)
+    for tensor in model.inputs:
+        feature = features.get(tensor.name)
+        if feature is None:
+            raise _broken(where, f"has an input {tensor.name} that is no feature", f"one of {', '.join(features)}")
+        expected = ("float32", (None, 1)) if feature.kind == "numeric" else ("int32", (None, feature.width))
+        if (tensor.dtype, tuple(tensor.shape)) != expected:
+            received = f"{tensor.dtype} {tuple(tensor.shape)}"
+            raise _broken(where, f"input {tensor.name} does not fit", f"{expected[0]} {expected[1]}", received)
+    if set(aggregations) != set(outputs) or not set(aggregations.values()) <= {one.value for one in Aggregation}:
+        expected_text = f"`concat` or `sum` for each of {', '.join(outputs)}"
+        raise _broken(where, "does not say how its outputs meet those of other parties", expected_text)
+    model.name = "base"
+    _check_weights(model, where)
+    specs = [
+        HiddenSpec(name, int(tensor.shape[1]), Aggregation(aggregations[name])) for name, tensor in outputs.items()
+    ]
+    return model, tuple(specs)
+
+
+def build_own_fuse(layout: FuseLayout, section: OwnFuse, folder: Path) -> keras.Model:
+    """Builds the fuse model of an owner's file.
+
+    Args:
+        layout: of the hiddens and the labels.
+        section: names the file and the function.
+        folder: that the file is relative to.
+
+    Returns:
+        A model from {hidden: float32 (batch, units)} to {label: float32 (batch, units of the label)}.
+
+    Raises:
+        HandshakeError: the model takes other hiddens than the parties send.
+        ModelError: the file or the model does not keep the contract.
+    """
+    where = f"{section.file}: {section.fuse}"
+    hiddens = {name: Hidden(name, units, layout.aggregations[name]) for name, units in layout.units.items()}
+    tasks = {name: Task(name, label.kind, label.units) for name, label in layout.labels.items()}
+    model = _build(folder, section.file, section.fuse, layout.source_sha256, hiddens, tasks)
+    outputs = _check_model(model, where)
+    taken = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
+    if taken != {name: (None, hidden.units) for name, hidden in hiddens.items()}:
+        sent = ", ".join(f"{one.name} ({one.units}, {one.aggregation})" for one in hiddens.values())
+        expected = ", ".join(f"{name} ({shape[-1]})" for name, shape in taken.items())
+        raise HandshakeError("the hiddens do not fit the fuse model", where=where, expected=expected, received=sent)
+    if {name: tuple(tensor.shape) for name, tensor in outputs.items()} != {
+        name: (None, task.units) for name, task in tasks.items()
+    }:
+        expected = ", ".join(f"{name} (batch, {task.units})" for name, task in tasks.items())
+        received = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in outputs.items())
+        raise _broken(where, "does not have one output for every label", expected, received)
+    model.name = "fuse"
+    _check_weights(model, where)
+    return model
+
+
+def own_inputs(packed: PackedFeatures, model: keras.Model) -> dict[str, Any]:
+    """The arrays that an owner's base model reads, by feature.
+
+    Args:
+        packed: the party's features.
+        model: from `build_own_base`.
+
+    Returns:
+        int32 (rows, width), or float32 (rows, 1) for kind numeric.
+    """
+    taken = {tensor.name for tensor in model.inputs}
+    inputs = {}
+    for feature, first in zip(packed.features, packed.firsts, strict=True):
+        slots = slice(feature.start, feature.end)
+        if feature.name in taken and feature.kind == "numeric":
+            inputs[feature.name] = np.ascontiguousarray(packed.values[:, slots])
+        elif feature.name in taken:
+            inputs[feature.name] = np.ascontiguousarray(packed.indices[:, slots] - np.int32(first))
+    return inputs
+
+
+def _build(folder: Path, file: str, function: str, sha256: str, *arguments: object) -> Any:
+    where = f"{file}: {function}"
+    if source_digest(folder, file) != sha256:
+        raise ModelError(
+            "the file has changed since the run was trained", where=file, fix="restore the file or train anew"
+        )
+    builder = _load(folder / file, file, function)
+    try:
+        return builder(*arguments)
+    except Exception as error:  # whatever an owner's code raises is told by kind and line, never by text
+        raise ModelError(f"raised {type(error).__name__}{_line(error, folder / file)}", where=where) from error
+
+
+def _load(path: Path, file: str, function: str) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(f"own_model_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ModelError("is no Python file", where=file, fix="check model.file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(f"cannot be loaded: {type(error).__name__}{_line(error, path)}", where=file) from error
+    builder = getattr(module, function, None)
+    if not callable(builder):
+        raise ModelError(f"has no function {function}", where=file, fix="check model.base or fuse.fuse")
+    return builder  # type: ignore[no-any-return]
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """Where in the owner's file an error arose."""
+    trace, line = error.__traceback__, getattr(error, "lineno", None)
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return "" if line is None else f" at line {line}"
+
+
+def _check_model(model: object, where: str) -> Mapping[str, keras.KerasTensor]:
+    """The outputs of a functional model, which must have names and one vector for each row."""
+    if not isinstance(model, keras.Model) or not hasattr(model, "inputs") or model.inputs is None:
+        raise _broken(where, "returns no functional Keras model", "keras.Model(inputs, outputs)")
+    outputs = model.output
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise _broken(where, "has outputs without names", "a mapping of names to tensors")
+    for name, tensor in outputs.items():
+        fits = tensor.dtype == "float32" and len(tensor.shape) == RANK and tensor.shape[1] is not None
+        if not (fits and str(name).isidentifier() and 1 <= tensor.shape[1] <= MAXIMUM_UNITS):
+            received = f"{tensor.dtype} {tuple(tensor.shape)}"
+            raise _broken(where, f"output {name} cannot be used", "a name in letters, float32 (batch, units)", received)
+    return outputs
+
+
+def _check_weights(model: keras.Model, where: str) -> None:
+    """Every weight must be drawable from the party's secret, and have a gradient that an optimizer takes as it is."""
+    draw_initial_weights(model, np.random.default_rng(0))
+    inputs = {tensor.name: tf.zeros((CHECKED_ROWS, tensor.shape[1]), tensor.dtype) for tensor in model.inputs}
+    weights = model.trainable_variables
+    with tf.GradientTape() as tape:
+        outputs = model(inputs, training=False)
+        total = tf.add_n([tf.reduce_sum(output) for output in outputs.values()])
+    for weight, gradient in zip(weights, tape.gradient(total, [one.value for one in weights]), strict=True):
+        if gradient is None:
+            raise _broken(where, f"weight {weight.path} has no influence on any output", "outputs that depend on it")
+        if isinstance(gradient, tf.IndexedSlices) and weight.name != EMBEDDINGS:
+            raise _broken(where, f"weight {weight.path} is looked up by index", "keras.layers.Embedding for tables")
+
+
+def _broken(where: str, what: str, expected: str, received: str = "") -> ModelError:
+    fix = "see docs/configuration.md, a model of your own"
+    return ModelError(f"the model {what}", where=where, expected=expected, received=received, fix=fix)
