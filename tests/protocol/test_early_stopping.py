@@ -57,7 +57,7 @@ def test_a_small_change_is_no_improvement():
 
 def test_an_unknown_metric_is_refused():
     stopping = EarlyStopping(EarlyStoppingSection(metric="val_aux"), 3)
-    with pytest.raises(ConfigurationError, match="no metric is named val_aux.*val_loss, val_auc"):
+    with pytest.raises(ConfigurationError, match=r"no metric is named val_aux.*val_loss, val_auc"):
         stopping.judge(0, {"loss": 1.0, "auc": 0.5})
 
 
