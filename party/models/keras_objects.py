@@ -17,8 +17,8 @@ from party.errors import ConfigurationError
 
 Optimizer = keras.Optimizer
 
-# Keras's moving average of weights and scaled losses change weights outside of a step, where no party would follow.
-UNSUPPORTED_OPTIMIZERS = frozenset({"Optimizer", "LossScaleOptimizer"})
+# These, and the moving average of weights, change weights outside of a step, or hold other optimizers.
+UNSUPPORTED_OPTIMIZERS = frozenset({"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"})
 UNSUPPORTED_ARGUMENTS = frozenset({"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"})
 BINARY_LOSSES = frozenset({"BinaryCrossentropy", "BinaryFocalCrossentropy"})
 MULTI_CLASS_LOSSES = frozenset({"SparseCategoricalCrossentropy"})

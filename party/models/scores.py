@@ -69,7 +69,7 @@ class Scores:
                     values[key] = area_under_curve(scores[:, 0], labels[:, place])
                     continue
                 truth = labels[:, place : place + 1] if label.units == 1 else labels[:, place]
-                metric.update_state(truth, predictions(label, scores))
+                metric.update_state(truth, predictions(label, scores).astype(np.float32))
                 values[key] = float(metric.result())
         return values
 

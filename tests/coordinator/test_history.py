@@ -4,12 +4,16 @@ import math
 
 import pytest
 
-from coordinator.history import METRIC_NAMES, History, metrics_as_dictionary
+from coordinator.history import History, metrics_as_dictionary
 from party.pb import party_pb2 as pb
 
 
+METRIC_NAMES = ("loss", "auc", "precision", "recall")
+
+
 def metrics(value, rows=10):
-    return pb.Metrics(rows=rows, loss=value, auc=value + 1, precision=value + 2, recall=value + 3)
+    values = [pb.NamedValue(name=name, value=value + place) for place, name in enumerate(METRIC_NAMES)]
+    return pb.Metrics(rows=rows, values=values)
 
 
 def report(steps=(), epochs=()):
@@ -68,12 +72,25 @@ def test_rates():
 def test_saved_files_hold_the_run(tmp_path):
     history = History("ab" * 16, params={"epochs": 1, "steps": 2}, seconds=2.0, message_bytes=60)
     history.timings = {"bank": {"fuse": 1.5}}
-    history.take(report(steps=[(0, 4, 0.75), (1, 4, 0.5)], epochs=[(1.0, 5.0)]))
+    reply = report(steps=[(0, 4, 0.75), (1, 4, 0.5)], epochs=[(1.0, 5.0)])
+    reply.best_epoch = 0
+    history.take(reply)
+    assert history.best_epoch == 0
     history.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "steps.csv"]
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
     content = json.loads((tmp_path / "history.json").read_text())
-    for name in ("run_id", "history", "epoch", "params", "seconds", "samples", "message_bytes", "timings"):
+    for name in (
+        "run_id",
+        "history",
+        "epoch",
+        "params",
+        "seconds",
+        "samples",
+        "message_bytes",
+        "timings",
+        "best_epoch",
+    ):
         assert content[name] == getattr(history, name)
     assert content["samples_per_second"] == 5.0
     assert content["bytes_per_sample"] == 6.0
@@ -85,7 +102,7 @@ def test_saved_files_hold_the_run(tmp_path):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_metric_without_a_value_is_null_in_the_file(tmp_path, value):
     reply = report(epochs=[(1.0, None)])
-    reply.epochs[0].train.auc = value
+    reply.epochs[0].train.values[METRIC_NAMES.index("auc")].value = value
     history = History("ab")
     history.take(reply)
     history.save(tmp_path)
