@@ -32,7 +32,7 @@ def read_parquet(content: bytes, needed: Sequence[str], where: str) -> pd.DataFr
         file = parquet.ParquetFile(pa.BufferReader(content))
         check_names(file.schema_arrow.names, needed, where)
         table = file.read(columns=list(needed))
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         received = type(error).__name__
         raise DataError("cannot be read as Parquet", where=where, received=received, fix="write it anew") from None
     return pd.DataFrame({name: _text(table.column(name), f"{where}: column {name}") for name in needed})

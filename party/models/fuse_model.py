@@ -91,7 +91,7 @@ class FuseModel:
         Returns:
             The loss, the outputs and the gradients for every party.
         """
-        loss, outputs, losses, shares, gates, gradients, self._weight_gradients = self._gradients_call(
+        terms, outputs, losses, shares, gates, gradients, self._weight_gradients = self._gradients_call(
             tf.constant(rows), *self._matrices(hiddens)
         )
         named = {
@@ -103,7 +103,9 @@ class FuseModel:
             measures |= self._by_task("loss", losses.numpy()) | self._by_task("gradient_share", shares.numpy())
             if self._losses.variables:
                 measures |= self._by_task("weight", self._losses.weights().numpy())
-        return LossAndGradients(float(loss), outputs.numpy(), {**measures, **self._gates(gates)}, named)
+        # Added up here: TensorFlow's sum of three and more starts with whichever buffer is free first.
+        loss = float(terms.numpy().sum(dtype=np.float64))
+        return LossAndGradients(loss, outputs.numpy(), {**measures, **self._gates(gates)}, named)
 
     def apply(self) -> None:
         """Updates the weights by the batch that `gradients` saw last."""
@@ -167,14 +169,15 @@ class FuseModel:
             outputs = self._model(aggregated, training=True)
             losses = self._task_losses(rows, outputs, weighted=True)
             terms = self._losses.weighted(losses)
-            loss = tf.add_n([*terms, *self._losses.penalties(), *self._model.losses])
+            summands = [*terms, *self._losses.penalties(), *self._model.losses]
+            loss = tf.add_n(summands)
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
         shares = tf.zeros((0,))
         if several:
             shared = [outputs[EXPERTS]] if EXPERTS in outputs else list(aggregated.values())
             shares = _shares([tape.gradient(term, shared) for term in terms])
         return (
-            loss,
+            tf.stack(summands),
             self._side_by_side(outputs),
             tf.stack(losses),
             shares,

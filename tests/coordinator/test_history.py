@@ -7,7 +7,6 @@ import pytest
 from coordinator.history import History, metrics_as_dictionary
 from party.pb import party_pb2 as pb
 
-
 METRIC_NAMES = ("loss", "auc", "precision", "recall")
 
 
