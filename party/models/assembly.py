@@ -198,15 +198,17 @@ def aggregated_units(
         HandshakeError: says which party sends what and what the fuse model expects.
     """
     units: dict[str, int] = {}
+    first: dict[str, str] = {}
     for party in sorted(specs):
         for spec in specs[party]:
             if expected.get(spec.name) is not spec.aggregation:
                 raise _no_fit(f"{party} sends {spec.name} ({spec.aggregation.value})", specs, expected, kind)
+            first.setdefault(spec.name, party)
             if spec.aggregation is Aggregation.CONCAT:
                 units[spec.name] = units.get(spec.name, 0) + spec.units
             elif units.setdefault(spec.name, spec.units) != spec.units:
                 raise HandshakeError(
-                    f"hidden {spec.name} has another width at {party} than elsewhere, and is summed",
+                    f"hidden {spec.name} has another width at {party} than at {first[spec.name]}, and is summed",
                     expected=str(units[spec.name]),
                     received=str(spec.units),
                     fix="set the same model.embedding_dimension at every party",

@@ -58,7 +58,7 @@ def probabilities(organisations, dataset, bases, fuse):
     hiddens = [bases[name](model_inputs(organisations, name, dataset)) for name in sorted(bases)]
     aggregated = {name: np.sum([np.asarray(one[name]) for one in hiddens], axis=0) for name in SUMMED}
     aggregated[CONCATENATED] = np.concatenate([np.asarray(one[CONCATENATED]) for one in hiddens], axis=1)
-    logits = np.asarray(fuse(aggregated))[:, 0].astype(np.float64)
+    logits = np.asarray(fuse(aggregated)["liked"])[:, 0].astype(np.float64)
     return 1.0 / (1.0 + np.exp(-logits))
 
 

@@ -234,7 +234,7 @@ def test_check_prints_what_a_party_would_serve(organisations):
     assert "certificate name bob, expires " in done.stdout
     assert f"train: train.csv, {len(frame):,} rows" in done.stdout
     positive = 100 * (frame["rating"].astype(float) > 3).mean()
-    assert f"label rating > 3: {positive:.1f} % positive" in done.stdout
+    assert f"label liked, rating > 3: {positive:.1f} % positive" in done.stdout
     vocabulary = 2 + frame["film"].nunique()
     missing = (frame["genres"] == "").sum()
     assert re.search(rf"film\b.*vocabulary\b.* {vocabulary}\b.* 0\b", done.stdout)
