@@ -51,7 +51,7 @@ REACHED_BY_DATA_FREE = (
 
 HOMES = {  # where a library may be imported
     "tensorflow": ("party.models", "deploy.demo"),
-    "keras": ("party.models", "deploy.demo"),
+    "keras": ("party.models", "deploy.demo", "deploy.examples"),
     "pandas": ("party.data", "party.runtime", "deploy"),
     "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
     "private_set_intersection": ("party.alignment",),

@@ -58,6 +58,10 @@ def test_of_alignment_training_and_prediction_nothing_is_readable(organisations,
         parties.evaluate("train")
         parties.predict("train")
     assert_undisturbed(organisations, run_id)
+    organisations.write_run({"validation_fraction": 0.2, "early_stopping": {}})
+    with Relay(organisations.run_path, recorder) as parties:
+        parties.fit()
+    organisations.write_run()
     recorder.messages += [path.read_bytes() for path in (organisations.folder / "runs").rglob("*.*")]
     assert recorder.kinds == set(pb.MessageKind.values()) - {pb.MESSAGE_KIND_UNSPECIFIED}
     for what, texts in secrets.items():
