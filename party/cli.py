@@ -67,8 +67,8 @@ def check(path: Path, debug: bool) -> None:
         with _quiet_native_log():
             from party.runtime.model_objects import check_objects, check_own_model  # noqa: PLC0415
 
-        check_objects(configuration)
-        check_own_model(configuration, tables)
+            check_objects(configuration)
+            check_own_model(configuration, tables)
 
     run_command(run, debug)
 
