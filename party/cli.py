@@ -46,7 +46,7 @@ def serve(path: Path, debug: bool) -> None:
             from party.models.numerics import configure_tensorflow  # noqa: PLC0415
             from party.transport.server import serve as serve_forever  # noqa: PLC0415
 
-        configure_tensorflow(configuration.threads)
+            configure_tensorflow(configuration.threads)
         serve_forever(configuration, click.echo)
 
     run_command(run, debug)

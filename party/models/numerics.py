@@ -16,3 +16,5 @@ def configure_tensorflow(threads: ThreadsSection) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads.intra_operation)
     tf.config.threading.set_inter_op_parallelism_threads(threads.inter_operation)
     tf.config.experimental.enable_op_determinism()
+    # Looks for devices now: what the native libraries say of those they miss would else stand before a later error.
+    tf.config.list_physical_devices()

@@ -54,8 +54,8 @@ class PartyServer:
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="update")
         self.context = make_context(configuration, self._background)
         self.context.identity()
-        check_objects(configuration)
         self.context.tables.read_all()
+        check_objects(configuration)
         check_own_model(configuration, self.context.tables)
         self._desk = SessionDesk(configuration.party, self.context.monotonic)
         self._server = grpc.server(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
+import yaml
 from commands import expect_error, run_party
 from organisations import COORDINATOR, FEATURES, SMALL_MODEL, authority, tls
 
@@ -251,3 +252,25 @@ def test_port_that_is_taken_and_another_version(make_organisations):
     organisations.start_server("bob")
     organisations.write_run()
     expect_error(organisations.coordinator("align"), 6, "party alice at ", "runs another version", "received 9.9.9")
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code", "parts"),
+    [
+        ({"features": [{"column": "flim", "kind": "vocabulary"}]}, 3, ("bob: train.csv", "did you mean film?")),
+        (
+            {"labels": {"liked": {"rule": "rating > 3", "metrics": ["acu"]}}},
+            2,
+            ("data.labels.liked", "did you mean AUC?"),
+        ),
+    ],
+    ids=["column", "metric"],
+)
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_label_party_says_what_is_wrong_and_nothing_else(make_organisations, command, change, exit_code, parts):
+    organisations = make_organisations()
+    path = organisations.party_path("bob")
+    content = yaml.safe_load(path.read_text())
+    content["data"].update(change)
+    path.write_text(yaml.safe_dump(content))
+    expect_error(run_party(command, "--config", path), exit_code, *parts)
