@@ -4,10 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo test lint bench bench-alignment lean quality proto clean
+.PHONY: demo adult bank bst deepfm test lint bench bench-alignment lean quality proto clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
+
+adult bank bst deepfm: $(INSTALLED)
+	$(BIN)/python -m deploy.demo.experiment $@
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest

@@ -58,10 +58,10 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
     text = TextTable(title=f"{dataset}: {table.path.name}, {table.rows:,} rows", title_justify="left")
     for column in ("feature", "type"):
         text.add_column(column)
-    for column in ("vocabulary size", "missing"):
+    for column in ("vocabulary size", "values per row", "missing"):
         text.add_column(column, justify="right")
     for summary in summarise(configuration.party, data, table):
-        text.add_row(summary.name, summary.kind, f"{summary.size:,}", f"{summary.missing:,}")
+        text.add_row(summary.name, summary.kind, f"{summary.size:,}", f"{summary.width:,}", f"{summary.missing:,}")
     console.print(text)
     if data.labels and dataset not in data.unlabelled:
         labels = read_labels(configuration.party, data, table.columns, table.path.name)

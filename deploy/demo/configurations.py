@@ -19,11 +19,12 @@ PARTIES = ("alice", "bob")
 COORDINATOR = "coordinator"
 ORGANISATIONS = (*PARTIES, COORDINATOR)
 CERTIFICATES = "certificates"
+FREE_PORTS = dict.fromkeys(PARTIES, "127.0.0.1:0")
 
 
 def write_party_configurations(
     folder: Path,
-    listen: str = "127.0.0.1:0",
+    listen: Mapping[str, str] = FREE_PORTS,
     random_hex: Callable[[int], str] = secrets.token_hex,
     scenario: Scenario = DEEPFM,
 ) -> None:
@@ -33,7 +34,7 @@ def write_party_configurations(
 
     Args:
         folder: of the demonstration, with a folder per organisation.
-        listen: address and port of every party; port 0 takes whatever is free.
+        listen: address and port by party; port 0 takes whatever is free.
         random_hex: makes that many random bytes as text.
         scenario: what the companies hold and train.
     """
@@ -46,7 +47,7 @@ def write_party_configurations(
         }
         content: Section = {
             "party": party,
-            "listen": listen,
+            "listen": listen[party],
             "label_party": scenario.label_party,
             "peers": [{"name": other, "ca": _authority(other)} for other in others],
             "coordinators": [{"name": COORDINATOR, "ca": _authority(COORDINATOR)}],

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
         cache = folder / "coordinator" / "cache"
         click.echo(prepare(None, folder, seed=SEED, test_fraction=TEST_FRACTION, rows=None, cache=cache))
         write_certificates(folder, datetime.now(UTC))
-        write_party_configurations(folder, listen=f"0.0.0.0:{PORT}")
+        write_party_configurations(folder, dict.fromkeys(PARTIES, f"0.0.0.0:{PORT}"))
         write_run_configuration(folder, {party: f"{party}:{PORT}" for party in PARTIES}, TRAINING)
     except SplitError as error:
         click.echo(f"error: {error}", err=True)

@@ -6,7 +6,7 @@ import json
 import shutil
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from coordinator.federation import connect_federation
 from deploy import adult, bank_marketing, movielens
 from deploy.demo.configurations import (
     COORDINATOR,
+    FREE_PORTS,
     PARTIES,
     write_certificates,
     write_party_configurations,
@@ -28,6 +29,13 @@ from party.errors import SplitError
 from party.security.files import private_folder, write_atomically
 
 TEST_FRACTION = 0.1
+LISTEN = {party: f"127.0.0.1:{port}" for port, party in enumerate(PARTIES, start=9101)}
+COMMANDS = """
+ready to train, each command in a terminal of its own:
+  party serve --config {folder}/alice/alice.yaml
+  party serve --config {folder}/bob/bob.yaml
+  coordinator align --config {folder}/coordinator/run.yaml
+  coordinator train --config {folder}/coordinator/run.yaml"""
 Prepare = Callable[[Path, int, Path], object]
 Figures = dict[str, dict[str, float]]
 
@@ -66,13 +74,21 @@ SCENARIOS: dict[str, tuple[Scenario, Prepare]] = {
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), help="For everything that is made.")
 @click.option("--seeds", type=int, multiple=True, default=(7,), show_default=True, help="May be given several times.")
 @click.option("--epochs", type=int, default=None, help="To train; the scenario's own where absent.")
-def main(name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None) -> None:
+@click.option("--prepare-only", is_flag=True, help="Write data, certificates and configurations, and train nothing.")
+def main(name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None, prepare_only: bool) -> None:
     """Trains scenario NAME across two parties and on pooled data, and compares them on the test rows.
 
     `deepfm` and `bst` are MovieLens-100K split by time, without and with histories; `adult` is MMoE on UCI Adult;
     `bank` is a DNN on UCI Bank Marketing.
     """
     try:
+        if prepare_only:
+            for seed in seeds:
+                target = folder.resolve() / f"{name}-{seed}"
+                prepare_scenario(name, target, seed, LISTEN)
+                write_run_configuration(target, LISTEN, _training(seed, epochs), SCENARIOS[name][0])
+                click.echo(COMMANDS.format(folder=target))
+            return
         results = {seed: run_experiment(name, folder.resolve() / f"{name}-{seed}", seed, epochs) for seed in seeds}
     except SplitError as error:
         click.echo(f"error: {error}", err=True)
@@ -94,6 +110,29 @@ def run_experiment(name: str, folder: Path, seed: int, epochs: int | None) -> Fi
     Returns:
         Test metrics by what was trained.
     """
+    scenario = prepare_scenario(name, folder, seed, FREE_PORTS)
+    with PartyProcesses(folder) as parties:
+        path = write_run_configuration(folder, parties.addresses, _training(seed, epochs), scenario)
+        with connect_federation(path) as federation:
+            federation.align()
+            history = federation.fit()
+            split = federation.evaluate()
+    click.echo(f"split: {history.seconds:.1f} s, {history.samples_per_second:,.0f} samples/s")
+    return {"split": split, **{row: result["metrics"] for row, result in pooled_results(folder).items()}}
+
+
+def prepare_scenario(name: str, folder: Path, seed: int, listen: Mapping[str, str]) -> Scenario:
+    """Writes what each organisation holds: its data, its certificate and the configuration of its party.
+
+    Args:
+        name: of the scenario.
+        folder: with a folder per organisation; former state of the parties in it is removed.
+        seed: of data and held-out rows.
+        listen: address and port of every party.
+
+    Returns:
+        The scenario.
+    """
     scenario, prepare = SCENARIOS[name]
     private_folder(folder.parent)
     private_folder(folder)
@@ -101,16 +140,8 @@ def run_experiment(name: str, folder: Path, seed: int, epochs: int | None) -> Fi
         shutil.rmtree(former, ignore_errors=True)
     click.echo(prepare(folder, seed, folder.parent / "cache"))
     write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder, scenario=scenario)
-    training: Section = {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
-    with PartyProcesses(folder) as parties:
-        path = write_run_configuration(folder, parties.addresses, training, scenario)
-        with connect_federation(path) as federation:
-            federation.align()
-            history = federation.fit()
-            split = federation.evaluate()
-    click.echo(f"split: {history.seconds:.1f} s, {history.samples_per_second:,.0f} samples/s")
-    return {"split": split, **{row: result["metrics"] for row, result in pooled_results(folder).items()}}
+    write_party_configurations(folder, listen, scenario=scenario)
+    return scenario
 
 
 def print_results(results: dict[int, Figures]) -> None:
@@ -129,6 +160,10 @@ def print_results(results: dict[int, Figures]) -> None:
         gaps = [figures["split"][metric] - figures["pooled"][metric] for figures in results.values()]
         mean = statistics.mean(figures["split"][metric] for figures in results.values())
         click.echo(f"  mean of split {mean:.4f}, of split - pooled {statistics.mean(gaps):.6f}")
+
+
+def _training(seed: int, epochs: int | None) -> Section:
+    return {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def _read_header(content: bytes, where: str) -> list[str]:
     try:
         header = next((line for line in csv.reader(text) if line), None)
     except UnicodeDecodeError:
-        raise _not_utf8(where) from None
+        raise _not_utf8(content, where) from None
     except csv.Error:
         raise DataError("header line is no CSV", where=where) from None
     if header is None:
@@ -87,7 +87,7 @@ def _parse(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
         )
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
-            raise _not_utf8(where) from None
+            raise _not_utf8(content, where) from None
         if "Empty CSV file" in str(error):
             raise no_rows("has no rows", where) from None
         raise _unparsable(str(error), where) from None
@@ -109,5 +109,14 @@ def _unparsable(message: str, where: str) -> DataError:
     )
 
 
-def _not_utf8(where: str) -> DataError:
-    return DataError("is not UTF-8", where=where, fix="save the file as UTF-8")
+def _not_utf8(content: bytes, where: str) -> DataError:
+    line = next(number for number, part in enumerate(content.split(b"\n"), start=1) if not _is_utf8(part))
+    return DataError(f"line {line} is not UTF-8", where=where, fix="save the file as UTF-8")
+
+
+def _is_utf8(part: bytes) -> bool:
+    try:
+        part.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

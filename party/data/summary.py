@@ -17,12 +17,14 @@ class ColumnSummary:
         name: of the feature.
         kind: of the feature.
         size: embedding rows that it needs.
+        width: values that a row has room for, as of a sequence.
         missing: rows in which it is missing.
     """
 
     name: str
     kind: str
     size: int
+    width: int
     missing: int
 
 
@@ -44,6 +46,6 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
     encoders = fit_encoders(party, data.features, table.columns, source)
     missing = encoders.missing_rows(table.columns, source)
     return tuple(
-        ColumnSummary(feature.name, feature.kind, feature.size, count)
+        ColumnSummary(feature.name, feature.kind, feature.size, feature.indices.shape[1], count)
         for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
     )

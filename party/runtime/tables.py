@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from party.configuration.party import PartyConfiguration
+from party.data.labels import read_labels
+from party.data.summary import summarise
 from party.data.table import Table, read_table
 from party.errors import DataError
 
@@ -26,13 +28,18 @@ class Tables:
         return tuple(sorted(self._configuration.data.datasets))
 
     def read_all(self) -> None:
-        """Reads every dataset, so that a mistake shows when a party starts.
+        """Reads and encodes every dataset once, so that a mistake in any cell shows when a party starts.
 
         Raises:
-            DataError: a file, a column or the ids cannot be used.
+            ConfigurationError: a label's rule does not fit its column.
+            DataError: a file, a column, the ids or a cell cannot be used.
         """
+        party, data = self._configuration.party, self._configuration.data
         for dataset in self.datasets:
-            self.table(dataset)
+            table = self.table(dataset)
+            summarise(party, data, table)
+            if data.labels and dataset not in data.unlabelled:
+                read_labels(party, data, table.columns, table.path.name)
 
     def table(self, dataset: str) -> Table:
         """One dataset as its file is now.

@@ -191,10 +191,10 @@ def test_summary_counts_sizes_and_missing_cells(tmp_path):
     )
     data = DataSection(id="id", datasets={"train": "train.csv"}, features=features)
     summaries = summarise("alice", data, read(path, ["age", "town", "tags"]))
-    assert [(one.name, one.kind, one.size, one.missing) for one in summaries] == [
-        ("age", "integer_buckets", 3, 3),
-        ("years", "numeric", 1, 3),
-        ("town", "vocabulary", 4, 1),
-        ("hashed town", "hash", 11, 2),
-        ("tags", "multi_hot", 4, 2),
+    assert [(one.name, one.kind, one.size, one.width, one.missing) for one in summaries] == [
+        ("age", "integer_buckets", 3, 1, 3),
+        ("years", "numeric", 1, 1, 3),
+        ("town", "vocabulary", 4, 1, 1),
+        ("hashed town", "hash", 11, 1, 2),
+        ("tags", "multi_hot", 4, 2, 2),
     ]

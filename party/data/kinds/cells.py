@@ -143,5 +143,5 @@ def refuse_malformed(cells: Cells, malformed: NDArray[np.bool_], treatment: Malf
             where=cells.where,
             expected=expected,
             received=f"{cells.row_count(malformed)} rows with something else",
-            fix="correct the file, list the texts under missing, or set malformed: missing",
+            fix="correct the file or, in data.features, list the texts under missing or set malformed: missing",
         )
