@@ -23,7 +23,8 @@ OPERATORS = {"&&", "||", "|", ";", "&"}
 
 
 def unknown_targets(text, makefile):
-    targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
+    rules = re.findall(r"^([a-z][\w -]*):", makefile, re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
     commands = [command for line in code_lines(text) for command in commands_of(words_of(line))]
     named = {word for command in commands if command[0] == "make" for word in command[1:]}
     return sorted({word for word in named if re.fullmatch(r"[a-z][\w-]*", word)} - targets)
@@ -84,7 +85,7 @@ def test_make_targets_exist(path):
 
 def test_unknown_targets_are_noticed():
     text = "make sure of `make demo` and `make none`\n```sh\n$ make lint other # make more\n```\n"
-    assert unknown_targets(text, "demo: x\n\ttouch\nlint:\n") == ["none", "other"]
+    assert unknown_targets(text, "demo all: x\n\ttouch\nlint:\n") == ["none", "other"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)

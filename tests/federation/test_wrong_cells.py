@@ -56,7 +56,8 @@ WRONG = {
 @pytest.fixture(scope="module")
 def organisations(tmp_path_factory):
     frames = {"bob": {"train": pd.DataFrame(FINE), "test": pd.DataFrame(FINE)}}
-    with Organisations(tmp_path_factory.mktemp("wrong"), features={"alice": [], "bob": FEATURES}, frames=frames) as made:
+    features = {"alice": [], "bob": FEATURES}
+    with Organisations(tmp_path_factory.mktemp("wrong"), features=features, frames=frames) as made:
         for name in ("alice", "bob"):
             made.write_party(name)
         made.write_party("bob", fuse={"kind": "mmoe"}, model={"kind": "dnn"}, data=_data(made))
