@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from party import __version__
-from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
+from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SessionError, SplitError
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -56,13 +57,31 @@ def align(path: Path, force: bool, debug: bool) -> None:
 
 @main.command()
 @configuration_option
+@click.option(
+    "--resume",
+    "resume",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[RUN_ID]",
+    help="Go on with a run that stopped: by the beginning of its run_id, or the latest one.",
+)
+@click.option("--new", is_flag=True, help="Begin a new run though one with the same configuration can go on.")
 @debug_option
-def train(path: Path, debug: bool) -> None:
-    """Trains a new run; every party saves its own model."""
+def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
+    """Trains a run, new or resumed; every party saves its own model."""
 
     def run() -> None:
-        with _connect(path) as federation:
-            history = federation.fit()
+        with _connect(path) as federation, _stopping_in_order(federation):
+            stopped = federation.stopped_run() if resume is None and not new else None
+            if stopped is not None:
+                raise SessionError(
+                    f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
+                    f" {stopped.steps}",
+                    where=str(federation.configuration.path(federation.configuration.output)),
+                    fix=f"--resume {stopped.run_id[:8]} goes on with it, --new begins another one",
+                )
+            history = federation.fit(resume=resume)
             folder = federation.configuration.path(federation.configuration.output) / history.run_id
             click.echo(f"run {history.run_id}")
             click.echo(
@@ -120,6 +139,36 @@ def status(path: Path, debug: bool) -> None:
     _run_command(run, debug)
 
 
+@main.command()
+@click.argument("run_id")
+@configuration_option
+@debug_option
+def stop(run_id: str, path: Path, debug: bool) -> None:
+    """Ends a run that another process drives in order, after a checkpoint; waits until it has ended."""
+
+    def run() -> None:
+        from coordinator.runs import stop_run  # noqa: PLC0415
+
+        click.echo(stop_run(path, run_id))
+
+    _run_command(run, debug)
+
+
+@main.command()
+@click.argument("run_id")
+@configuration_option
+@debug_option
+def remove(run_id: str, path: Path, debug: bool) -> None:
+    """Forgets a run that has ended, its history with it; every party keeps its own part."""
+
+    def run() -> None:
+        from coordinator.runs import remove_run  # noqa: PLC0415
+
+        click.echo(remove_run(path, run_id))
+
+    _run_command(run, debug)
+
+
 def _connect(path: Path) -> Federation:
     from coordinator.federation import connect_federation  # noqa: PLC0415
 
@@ -130,6 +179,27 @@ def _display() -> Display:
     from coordinator.progress import LiveDisplay, PlainDisplay  # noqa: PLC0415
 
     return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+
+
+@contextmanager
+def _stopping_in_order(federation: Federation) -> Iterator[None]:
+    """Lets the first interrupt end a run in order; a second one ends the process at once."""
+
+    def first(number: int, frame: FrameType | None) -> None:
+        federation.stop()
+        click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, _interrupt)
+
+    former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
+    for which, handler in former.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(which, first)
+    try:
+        yield
+    finally:
+        for which, handler in former.items():
+            signal.signal(which, handler)
 
 
 def _run_command(command: Callable[[], None], debug: bool) -> None:

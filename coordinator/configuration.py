@@ -22,6 +22,18 @@ class PartyAddress(KnownName):
     address: Address
 
 
+class CheckpointsSection(StrictModel):
+    """When all parties write down where a run stands; changes no number of the run.
+
+    Attributes:
+        every_seconds: time between two checkpoints, and so the most work that a crash can cost.
+        every_steps: training steps between two checkpoints, in place of time.
+    """
+
+    every_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False, strict=False)
+    every_steps: int | None = Field(default=None, ge=1)
+
+
 class CoordinatorConfiguration(StrictModel):
     """A run's file, validated; paths in it are relative to `folder`.
 
@@ -32,7 +44,9 @@ class CoordinatorConfiguration(StrictModel):
         label_party: name of the one that holds labels and the fuse model.
         output: folder for the histories of runs.
         timeout_seconds: longest wait for any one answer.
-        connect_timeout_seconds: longest wait for a party to be reachable.
+        connect_timeout_seconds: longest wait for a party to be reachable when a command starts.
+        reconnect_seconds: longest wait for a party that went away during a command.
+        checkpoints: when all parties write down where a run stands.
         alignment: what is sent to every party of it.
         training: what is sent to every party of it.
         evaluate_dataset: dataset that `evaluate` and `predict` read unless told otherwise.
@@ -46,6 +60,8 @@ class CoordinatorConfiguration(StrictModel):
     output: str = "runs"
     timeout_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False, strict=False)
     connect_timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False, strict=False)
+    reconnect_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False, strict=False)
+    checkpoints: CheckpointsSection = CheckpointsSection()
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()
     evaluate_dataset: str = "test"

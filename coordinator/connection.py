@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress
 from coordinator.line import Line, LineMethod
+from coordinator.patience import Patience
 from party import __version__
-from party.errors import ConfigurationError, ConnectionLostError, HandshakeError, IdentityError
+from party.errors import ConfigurationError, ConnectionLostError, HandshakeError, IdentityError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.party_pb2_grpc import PartyStub
 from party.security.certificates import Usage, own_identity
@@ -21,10 +22,14 @@ from party.security.tls import channel_credentials, channel_options
 from party.security.trust import TrustedName, load_authorities
 from party.transport.errors import error_from_rpc
 
-RETRY_SECONDS = 0.3
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-STREAMED = {"Forward": pb.ForwardReply, "Fuse": pb.FuseReply, "Backward": pb.BackwardReply}
+STREAMED = {
+    "Forward": pb.ForwardReply,
+    "Fuse": pb.FuseReply,
+    "Backward": pb.BackwardReply,
+    "Snapshot": pb.SnapshotReply,
+}
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -37,10 +42,18 @@ class PartyConnection:
         channel: to it.
         trusted: who may speak under its name; None without TLS.
         timeout_seconds: longest wait for an answer.
+        patience: how long to repeat calls whose connection failed.
+        stopped: whoever sets it wants no call repeated any more.
     """
 
     def __init__(
-        self, address: PartyAddress, channel: grpc.Channel, trusted: TrustedName | None, timeout_seconds: float
+        self,
+        address: PartyAddress,
+        channel: grpc.Channel,
+        trusted: TrustedName | None,
+        timeout_seconds: float,
+        patience: Patience,
+        stopped: threading.Event,
     ) -> None:
         self.name = address.name
         self.address = address.address
@@ -52,8 +65,23 @@ class PartyConnection:
             setattr(self.stub, name, LineMethod(self._open_line, name, reply))
         self._channel = channel
         self._timeout_seconds = timeout_seconds
+        self._patience = patience
+        self._stopped = stopped
 
     def call(self, method: Callable[..., Reply], request: Message) -> Reply:
+        """Calls a method of the stub that may be repeated, and waits for its answer.
+
+        Raises:
+            SplitError: what the party answered, or what the connection did once patience was over.
+        """
+        has_own_patience = isinstance(method, LineMethod)
+        return (
+            self.call_once(method, request)
+            if has_own_patience
+            else self._patience.insist(lambda: self.call_once(method, request))
+        )
+
+    def call_once(self, method: Callable[..., Reply], request: Message) -> Reply:
         """Calls a method of the stub and waits for its answer.
 
         Raises:
@@ -62,17 +90,21 @@ class PartyConnection:
         try:
             return method(request, timeout=self._timeout_seconds)
         except grpc.RpcError as error:
-            raise error_from_rpc(error, self.name, self.address) from error
+            raise self._as_error(error) from error
 
     def begin(self, method: grpc.UnaryUnaryMultiCallable[Message, Reply], request: Message) -> Callable[[], Reply]:
-        """Calls a method without waiting; the result waits for the answer."""
+        """Calls a method that may be repeated without waiting; the result waits for the answer."""
         future = method.future(request, timeout=self._timeout_seconds)
 
         def result() -> Reply:
             try:
-                return future.result()
+                reply: Reply = future.result()
+                return reply
             except grpc.RpcError as error:
-                raise error_from_rpc(error, self.name, self.address) from error
+                failed = self._as_error(error)
+                if not isinstance(failed, ConnectionLostError):
+                    raise failed from error
+            return self.call(method, request)
 
         return result
 
@@ -90,15 +122,8 @@ class PartyConnection:
             IdentityError: somebody else answers.
             HandshakeError: it runs another version.
         """
-        deadline = time.monotonic() + patience_seconds
-        while True:
-            try:
-                described: pb.DescribeReply = self.call(self.stub.Describe, pb.DescribeRequest())
-                break
-            except ConnectionLostError:
-                if time.monotonic() + RETRY_SECONDS > deadline:
-                    raise
-                time.sleep(RETRY_SECONDS)
+        patience = Patience(patience_seconds, self._stopped)
+        described: pb.DescribeReply = patience.insist(lambda: self.call_once(self.stub.Describe, pb.DescribeRequest()))
         if described.party != self.name:
             raise IdentityError("another party answers", where=f"party {self.name} at {self.address}")
         if described.code_version != __version__:
@@ -124,15 +149,21 @@ class PartyConnection:
 
     def _open_line(self) -> Line:
         if self._line is None:
-            self._line = Line(self._converse)
+            self._line = Line(self._converse, self._patience, self._as_error)
         return self._line
 
+    def _as_error(self, error: grpc.RpcError) -> SplitError:
+        return error_from_rpc(error, self.name, self.address)
 
-def open_connections(configuration: CoordinatorConfiguration) -> dict[str, PartyConnection]:
+
+def open_connections(
+    configuration: CoordinatorConfiguration, stopped: threading.Event | None = None
+) -> dict[str, PartyConnection]:
     """Makes the connections of a run; nothing is sent yet.
 
     Args:
         configuration: of the run.
+        stopped: whoever sets it wants no call repeated any more.
 
     Returns:
         Connections by party, ascending.
@@ -140,9 +171,16 @@ def open_connections(configuration: CoordinatorConfiguration) -> dict[str, Party
     Raises:
         IdentityError: own certificate, or an authority's file, cannot be used.
     """
-    connect = _insecure_connection if configuration.insecure else _secure_connection(configuration)
-    addresses = sorted(configuration.parties, key=lambda party: party.name)
-    return {address.name: connect(address, configuration.timeout_seconds) for address in addresses}
+    stopped = stopped or threading.Event()
+    make_channel = _insecure_channel if configuration.insecure else _secure_channel(configuration)
+    connections = {}
+    for address in sorted(configuration.parties, key=lambda party: party.name):
+        channel, trusted = make_channel(address)
+        patience = Patience(configuration.reconnect_seconds, stopped)
+        connections[address.name] = PartyConnection(
+            address, channel, trusted, configuration.timeout_seconds, patience, stopped
+        )
+    return connections
 
 
 def close_connections(connections: Mapping[str, PartyConnection]) -> None:
@@ -151,7 +189,10 @@ def close_connections(connections: Mapping[str, PartyConnection]) -> None:
         connection.close()
 
 
-def _secure_connection(configuration: CoordinatorConfiguration) -> Callable[[PartyAddress, float], PartyConnection]:
+Channel = tuple[grpc.Channel, TrustedName | None]
+
+
+def _secure_channel(configuration: CoordinatorConfiguration) -> Callable[[PartyAddress], Channel]:
     tls = configuration.tls
     if tls is None:
         raise ConfigurationError("tls is missing", where=configuration.coordinator)
@@ -163,22 +204,17 @@ def _secure_connection(configuration: CoordinatorConfiguration) -> Callable[[Par
         utc_now(),
     )
 
-    def connect(address: PartyAddress, timeout_seconds: float) -> PartyConnection:
+    def connect(address: PartyAddress) -> Channel:
         trusted = TrustedName(address.name, load_authorities(configuration.path(address.ca)), address.spki_sha256)
-        channel = grpc.secure_channel(
-            address.address,
-            channel_credentials(identity, trusted.authorities),
-            options=channel_options(address.name),
-        )
-        return PartyConnection(address, channel, trusted, timeout_seconds)
+        credentials = channel_credentials(identity, trusted.authorities)
+        return grpc.secure_channel(address.address, credentials, options=channel_options(address.name)), trusted
 
     return connect
 
 
-def _insecure_connection(address: PartyAddress, timeout_seconds: float) -> PartyConnection:
+def _insecure_channel(address: PartyAddress) -> Channel:
     if address.address.rpartition(":")[0] not in LOOPBACK_HOSTS:
         raise ConfigurationError(
             "insecure: true is for loopback addresses only", where=f"party {address.name} at {address.address}"
         )
-    channel = grpc.insecure_channel(address.address, options=channel_options(address.name))
-    return PartyConnection(address, channel, None, timeout_seconds)
+    return grpc.insecure_channel(address.address, options=channel_options(address.name)), None

@@ -16,7 +16,7 @@ class Traffic:
     """What went through the coordinator so far.
 
     Attributes:
-        exchanges: batches, of training or not.
+        exchanges: batches of the session's schedule, of training or not.
         steps: batches of training.
         message_bytes: of the messages between parties, each counted once though it travels two hops.
     """
@@ -26,17 +26,18 @@ class Traffic:
     message_bytes: int = 0
 
 
-def run_exchanges(session: Session, progress: Progress) -> Traffic:
-    """Sends every batch of a session through all parties.
+def run_exchanges(session: Session, progress: Progress, between_steps: Progress | None = None) -> Traffic:
+    """Sends every batch of a session through all parties, from the one that it begins with.
 
     Args:
         session: opened for training, evaluation or prediction.
         progress: told after every batch.
+        between_steps: called while every party stands between two batches of training.
 
     Returns:
         What went through.
     """
-    traffic = Traffic()
+    traffic = Traffic(session.position, session.start.step)
     hiddens: Sequence[pb.Envelope] = ()
     training = False
     while traffic.exchanges < session.exchanges:
@@ -52,6 +53,8 @@ def run_exchanges(session: Session, progress: Progress) -> Traffic:
         if not hiddens:
             hiddens, training = _forward(session, position)
         if training:
+            if between_steps is not None:
+                between_steps(traffic)
             gradients = _fuse(session, position, hiddens)
             traffic.message_bytes += _bytes(hiddens) + _bytes(gradients)
             hiddens = _backward(session, position, gradients)

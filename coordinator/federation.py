@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from coordinator.connection import PartyConnection, close_connections, open_connections
 from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
-from coordinator.journal import Journal
+from coordinator.journal import Journal, RunEntry
 from coordinator.progress import Display, SilentDisplay
 from coordinator.session import Proposal, Session, new_run_id
-from coordinator.training import train
-from party.configuration.run import run_configuration_from_bytes
+from coordinator.training_run import TrainingRun
+from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import ConfigurationError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
@@ -50,10 +51,11 @@ class Federation:
     def __init__(self, configuration: CoordinatorConfiguration, display: Callable[[], Display] = SilentDisplay) -> None:
         self.configuration = configuration
         self._display = display
+        self._stop = Event()
         self._journal = Journal(configuration.path(configuration.output))
         self._connections: dict[str, PartyConnection] = {}
         try:
-            self._connections = open_connections(configuration)
+            self._connections = open_connections(configuration, self._stop)
             for connection in self._connections.values():
                 connection.reach(configuration.connect_timeout_seconds)
         except BaseException:
@@ -89,25 +91,41 @@ class Federation:
         with self._display() as display, Session(self._connections, run, proposal) as session:
             return AlignmentRelay(session, display.update).align()
 
-    def fit(self) -> History:
-        """Trains a new run and has every party save its model.
+    def fit(self, *, resume: str | None = None) -> History:
+        """Trains a new run, or goes on with one that stopped, and has every party save its model.
+
+        A party that goes away is waited for; the run then goes on from the last checkpoint that every party has.
+
+        Args:
+            resume: run_id of a run that stopped, hexadecimal, possibly shortened; the latest where empty; a new run
+                where None.
 
         Returns:
             The history, also written to the output folder.
+
+        Raises:
+            StoppedError: `stop` was called; the run can go on.
         """
-        run = self.configuration.run
-        run_id, configuration = new_run_id(), run.to_bytes()
-        self._journal.begin(run_id, configuration, utc_now())
-        try:
-            proposal = self._proposal(Purpose.PURPOSE_TRAIN, run_id, configuration)
-            with self._display() as display, Session(self._connections, run, proposal) as session:
-                history = train(session, display)
-        except BaseException:
-            self._journal.end(run_id, "failed")
-            raise
-        history.save(self._journal.run_folder(history.run_id))
-        self._journal.end(run_id, "trained")
-        return history
+        if resume is None:
+            entry = self._journal.begin(new_run_id(), self.configuration.run.to_bytes(), utc_now())
+        else:
+            entry = self._journal.resumable(resume or None)
+            self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
+            entry = self._journal.resume(bytes.fromhex(entry.run_id))
+        with self._display() as display:
+            return TrainingRun(
+                self._connections, self.configuration, self._journal, entry, display, self._stop
+            ).complete()
+
+    def stop(self) -> None:
+        """Lets a run that another thread, or a signal's handler, interrupts end in order, after a checkpoint."""
+        self._stop.set()
+
+    def stopped_run(self) -> RunEntry | None:
+        """The latest run with this very configuration that stopped before its end, if there is one."""
+        content = self.configuration.run.to_bytes()
+        found = [one for one in self._journal.runs() if one.configuration == content]
+        return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
     def evaluate(self, dataset: str | None = None, *, run_id: str | None = None) -> dict[str, float]:
         """Evaluates a finished run on a dataset.
@@ -141,14 +159,7 @@ class Federation:
     ) -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
         entry = self._journal.trained(run_id)
         run = run_configuration_from_bytes(entry.configuration)
-        if set(run.parties) != set(self._connections):
-            raise ConfigurationError(
-                "the run was made with other parties",
-                where=f"run {entry.run_id[:8]}",
-                expected=", ".join(run.parties),
-                received=", ".join(self._connections),
-                fix="use the configuration file that it was trained with, or name another --run",
-            )
+        self._check_parties(run, entry.run_id)
         name = dataset or self.configuration.evaluate_dataset
         proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration, dataset=name)
         with self._display() as display, Session(self._connections, run, proposal) as session:
@@ -159,10 +170,43 @@ class Federation:
             report = session.label.call(session.label.stub.Report, request)
             return report, session.finish()
 
+    def _check_same(self, run: RunConfiguration, run_id: str) -> None:
+        """Refuses to go on with a run that the configuration file does not describe any more."""
+        self._check_parties(run, run_id)
+        differing = differing_keys(run.model_dump(mode="json"), self.configuration.run.model_dump(mode="json"))
+        if differing:
+            raise ConfigurationError(
+                f"the configuration differs from that of the run: {', '.join(differing)}",
+                where=f"run {run_id[:8]}",
+                fix="change it back to resume, or train a new run",
+            )
+
+    def _check_parties(self, run: RunConfiguration, run_id: str) -> None:
+        if set(run.parties) != set(self._connections):
+            raise ConfigurationError(
+                "the run was made with other parties",
+                where=f"run {run_id[:8]}",
+                expected=", ".join(run.parties),
+                received=", ".join(self._connections),
+                fix="use the configuration file that it was made with, or name another run",
+            )
+
     def _proposal(
         self, purpose: Purpose, run_id: bytes, configuration: bytes, dataset: str = "", realign: bool = False
     ) -> Proposal:
         return Proposal(purpose, run_id, self._journal.lease, configuration, dataset, realign)
+
+
+def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of the keys in which two configurations differ, ascending."""
+    found = []
+    for key in sorted(set(first) | set(second)):
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += differing_keys(one, other, f"{prefix}{key}.")
+        elif one != other:
+            found.append(f"{prefix}{key}")
+    return found
 
 
 def connect_federation(path: Path, display: Callable[[], Display] = SilentDisplay) -> Federation:

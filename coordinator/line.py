@@ -5,12 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
+from coordinator.patience import Patience
+from party.errors import SplitError
 from party.pb import party_pb2 as pb
 
 DEADLINE_CHECK_SECONDS = 0.25
@@ -37,48 +40,110 @@ class LineError(grpc.RpcError):
 class Line:
     """A stream that carries calls and answers, in order; for one thread at a time.
 
+    Where the stream breaks, the line opens another one and sends again what was not answered: the party answers a
+    repeated call with the bytes of its first answer, so that nothing is computed twice.
+
     Args:
         converse: the stub's method Converse.
+        patience: how long to go on opening streams.
+        as_error: the typed error that a call failed with.
         monotonic: seconds of a monotonic clock.
     """
 
     def __init__(
         self,
         converse: grpc.StreamStreamMultiCallable[Any, Any],
+        patience: Patience,
+        as_error: Callable[[grpc.RpcError], SplitError],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._converse = converse
+        self._patience = patience
+        self._as_error = as_error
         self._monotonic = monotonic
-        self._calls: queue.SimpleQueue[pb.ConverseRequest | None] = queue.SimpleQueue()
-        self._answers: Iterator[pb.ConverseReply] | None = None
-        self._deadline_seconds: float | None = None
-        self._late = False
-        self._closed = threading.Event()
+        self._unanswered: deque[pb.ConverseRequest] = deque()
+        self._stream: Stream | None = None
 
     def send(self, method: str, request: Message) -> None:
         """Sends a call; its answer comes after those of the calls before it."""
-        if self._answers is None:
-            self._answers = self._converse(iter(self._calls.get, None))
-            threading.Thread(target=self._watch, args=(self._answers,), name="line", daemon=True).start()
-        self._calls.put(pb.ConverseRequest(method=method, request=request.SerializeToString()))
+        call = pb.ConverseRequest(method=method, request=request.SerializeToString())
+        self._unanswered.append(call)
+        if self._stream is not None:
+            self._stream.send(call)
 
     def receive(self, timeout_seconds: float) -> bytes:
         """Waits for the next answer.
 
         Args:
-            timeout_seconds: longest wait; the line ends where it is exceeded.
+            timeout_seconds: longest wait on one stream; another one is opened where it is exceeded.
 
         Returns:
             The serialized reply.
 
         Raises:
-            grpc.RpcError: the call failed, or the line did.
+            SplitError: what the party answered, or what the connection did once patience was over.
         """
-        if self._answers is None:
-            raise RuntimeError("no call was sent")
+        answer = self._patience.insist(lambda: self._answer(timeout_seconds))
+        self._unanswered.popleft()
+        if answer.status:
+            raise self._as_error(LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details))
+        return answer.reply
+
+    def close(self) -> None:
+        """Ends the stream, and forgets what was not answered."""
+        self._unanswered.clear()
+        self._hang_up()
+
+    def _answer(self, timeout_seconds: float) -> pb.ConverseReply:
+        """The next answer of the present stream, or of a new one."""
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = Stream(self._converse, self._monotonic)
+            for call in self._unanswered:
+                stream.send(call)
+        try:
+            return stream.receive(timeout_seconds)
+        except grpc.RpcError as error:
+            self._hang_up()
+            raise self._as_error(error) from error
+
+    def _hang_up(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+
+class Stream:
+    """One open call of Converse.
+
+    Args:
+        converse: the stub's method Converse.
+        monotonic: seconds of a monotonic clock.
+    """
+
+    def __init__(self, converse: grpc.StreamStreamMultiCallable[Any, Any], monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._calls: queue.SimpleQueue[pb.ConverseRequest | None] = queue.SimpleQueue()
+        self._deadline_seconds: float | None = None
+        self._late = False
+        self._closed = threading.Event()
+        self._call: Any = converse(iter(self._calls.get, None))
+        self._answers: Iterator[pb.ConverseReply] = self._call
+        threading.Thread(target=self._watch, name="line", daemon=True).start()
+
+    def send(self, call: pb.ConverseRequest) -> None:
+        """Sends a call."""
+        self._calls.put(call)
+
+    def receive(self, timeout_seconds: float) -> pb.ConverseReply:
+        """Waits for the next answer.
+
+        Raises:
+            grpc.RpcError: the stream ended, or is late.
+        """
         self._deadline_seconds = self._monotonic() + timeout_seconds
         try:
-            answer = next(self._answers)
+            return next(self._answers)
         except StopIteration:
             raise LineError(grpc.StatusCode.UNAVAILABLE, "the stream ended") from None
         except grpc.RpcError as error:
@@ -87,22 +152,20 @@ class Line:
             raise
         finally:
             self._deadline_seconds = None
-        if answer.status:
-            raise LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details)
-        return answer.reply
 
     def close(self) -> None:
         """Ends the stream."""
         self._closed.set()
         self._calls.put(None)
+        self._call.cancel()
 
-    def _watch(self, call: Any) -> None:
+    def _watch(self) -> None:
         """Ends the stream where an answer is overdue: waiting for each with a timeout would cost a thread's switch."""
         while not self._closed.wait(DEADLINE_CHECK_SECONDS):
             deadline_seconds = self._deadline_seconds
             if deadline_seconds is not None and self._monotonic() > deadline_seconds:
                 self._late = True
-                call.cancel()
+                self._call.cancel()
                 return
 
 
@@ -122,9 +185,7 @@ class LineMethod:
 
     def __call__(self, request: Message, timeout: float) -> Message:
         """Calls and waits."""
-        line = self._line()
-        line.send(self._name, request)
-        return self._reply.FromString(line.receive(timeout))
+        return self.future(request, timeout).result()
 
     def future(self, request: Message, timeout: float) -> LineFuture:
         """Calls; the result waits for the answer, and has to be asked for before the next call's."""

@@ -17,6 +17,7 @@ from party.configuration.run import RunConfiguration
 from party.errors import IdentityError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Hello, Purpose
+from party.protocol.checkpoints import ORIGIN, Mark
 from party.security.certificates import PARSE_ERRORS, Usage
 from party.security.clock import utc_now
 
@@ -37,6 +38,8 @@ class Proposal:
         configuration: what the parties agree on, as one byte string.
         dataset: to evaluate or predict.
         realign: whether to align again what is aligned.
+        start: point of the run's history to start from.
+        resume: whether the run began earlier.
     """
 
     purpose: Purpose
@@ -45,6 +48,8 @@ class Proposal:
     configuration: bytes
     dataset: str = ""
     realign: bool = False
+    start: Mark = ORIGIN
+    resume: bool = False
 
 
 class Session:
@@ -60,6 +65,8 @@ class Session:
         self.connections = connections
         self.run = run
         self.reference = pb.SessionReference(run_id=proposal.run_id, lease=proposal.lease)
+        self.start = proposal.start
+        self.position = 0
         self.exchanges = 0
         self.steps = 0
         self.decisions: frozenset[int] = frozenset()
@@ -126,11 +133,11 @@ class Session:
         opened = self.at_all(self._open)
         hellos = [reply.hello for reply in opened.values()]
         agreed = self.at_all(
-            lambda party: party.call(party.stub.Agree, pb.AgreeRequest(session=self.reference, hellos=hellos))
+            lambda party: party.call_once(party.stub.Agree, pb.AgreeRequest(session=self.reference, hellos=hellos))
         )
         signatures = [reply.signature for reply in agreed.values()]
         authenticated = self.at_all(
-            lambda party: party.call(
+            lambda party: party.call_once(
                 party.stub.Authenticate, pb.AuthenticateRequest(session=self.reference, signatures=signatures)
             )
         )
@@ -139,12 +146,12 @@ class Session:
         def confirm(party: PartyConnection) -> pb.ConfirmReply:
             mine = [envelope for envelope in envelopes if envelope.receiver == party.name]
             request = pb.ConfirmRequest(session=self.reference, confirmations=mine)
-            reply: pb.ConfirmReply = party.call(party.stub.Confirm, request)
+            reply: pb.ConfirmReply = party.call_once(party.stub.Confirm, request)
             return reply
 
         confirmed = self.at_all(confirm)[self.run.label_party]
         self.exchanges, self.steps, self.pending = confirmed.exchanges, confirmed.steps, list(confirmed.datasets)
-        self.decisions = frozenset(confirmed.decisions)
+        self.decisions, self.position = frozenset(confirmed.decisions), confirmed.position
 
     def _open(self, party: PartyConnection) -> pb.OpenReply:
         proposal = self._proposal
@@ -154,8 +161,11 @@ class Session:
             configuration=proposal.configuration,
             dataset=proposal.dataset,
             realign=proposal.realign,
+            start_step=proposal.start.step,
+            lineage=proposal.start.lineage,
+            resume=proposal.resume,
         )
-        reply: pb.OpenReply = party.call(party.stub.Open, request)
+        reply: pb.OpenReply = party.call_once(party.stub.Open, request)
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)
         self.datasets[party.name] = list(hello.datasets)

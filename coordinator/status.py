@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.connection import PartyConnection, close_connections, open_connections
-from coordinator.journal import list_runs
+from coordinator.journal import TRAINED, RunEntry, list_runs
 from party.errors import SplitError
 from party.pb.handshake_pb2 import Role
 
@@ -33,7 +33,19 @@ def print_status(path: Path, write: Callable[[str], object]) -> None:
     runs = list_runs(folder) if folder.exists() else []
     write(f"{len(runs)} runs in {folder}")
     for entry in runs:
-        write(f"  {entry.run_id}  {entry.state:<8} {entry.started}")
+        write(f"  {entry.run_id}  {entry.state:<8} {_progress(entry):<28} started {entry.started}{_last_commit(entry)}")
+
+
+def _progress(entry: RunEntry) -> str:
+    if not entry.began:
+        return "never began"
+    if entry.state == TRAINED:
+        return f"{entry.steps:,} steps"
+    return f"safe: step {entry.step:,} of {entry.steps:,}"
+
+
+def _last_commit(entry: RunEntry) -> str:
+    return f", last commit {entry.commits[-1].at}" if entry.commits else ""
 
 
 def _party_line(connection: PartyConnection) -> str:

@@ -1,16 +1,20 @@
-"""A training run as its coordinator sees it: progress and history."""
+"""A training session as its coordinator sees it: batches, checkpoints, progress, history."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from coordinator.checkpoints import Checkpointer
 from coordinator.exchanges import Traffic, run_exchanges
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.progress import Display
 from coordinator.session import Session
+from party.errors import StoppedError
 from party.pb import party_pb2 as pb
 
 REPORT_SECONDS = 1.0
+STOP_CHECK_SECONDS = 0.5
 SHOWN_METRICS = 4  # of the live line, the loss included
 
 
@@ -28,7 +32,7 @@ class TrainingWatch:
         self._display = display
         self._history = history
         self._started_seconds = time.monotonic()
-        self._last = (self._started_seconds, 0, 0)
+        self._last = (self._started_seconds, session.start.step, 0)
         self._shown_epochs = 0
         self._due_seconds = self._started_seconds + REPORT_SECONDS
 
@@ -69,30 +73,81 @@ class TrainingWatch:
             f"epoch {min(epoch, epochs)}/{epochs}  step {traffic.steps}/{self._session.steps}  {metrics}"
             f"{rate:,.0f} samples/s  {byte_rate / 1e6:.1f} MB/s"
         )
-        remaining = (self._session.exchanges - traffic.exchanges) * (now - self._started_seconds) / traffic.exchanges
+        done = max(1, traffic.exchanges - self._session.position)
+        remaining = (self._session.exchanges - traffic.exchanges) * (now - self._started_seconds) / done
         self._display.update(f"{text}  {remaining:,.0f} s left", traffic.exchanges, self._session.exchanges)
 
 
-def train(session: Session, display: Display) -> History:
-    """Runs all steps of a training session and has every party save its model.
+class StopWatch:
+    """Ends a run in order, between two steps and after a checkpoint, once somebody asked for it.
+
+    Args:
+        requested: whether somebody did.
+        checkpointer: of the session.
+        run_id: hexadecimal.
+        steps: of the whole run.
+    """
+
+    def __init__(self, requested: Callable[[], bool], checkpointer: Checkpointer, run_id: str, steps: int) -> None:
+        self._requested = requested
+        self._checkpointer = checkpointer
+        self._run_id = run_id
+        self._steps = steps
+        self._due_seconds = 0.0
+
+    def visit(self, traffic: Traffic) -> None:
+        """Makes a last checkpoint where it is time to stop.
+
+        Raises:
+            StoppedError: the run has ended here.
+        """
+        now = time.monotonic()
+        if now < self._due_seconds:
+            return
+        self._due_seconds = now + STOP_CHECK_SECONDS
+        if self._requested():
+            self._checkpointer.complete(traffic)
+            raise StoppedError(
+                f"stopped after step {traffic.steps} of {self._steps}, which is safe at every party",
+                where=f"run {self._run_id[:8]}",
+                fix=f"`coordinator train --resume {self._run_id[:8]}` goes on",
+            )
+
+
+def train(
+    session: Session, display: Display, checkpointer: Checkpointer, stop_requested: Callable[[], bool]
+) -> History:
+    """Runs the steps of a training session to the end and has every party save its model.
 
     Args:
         session: opened for training.
         display: shows progress.
+        checkpointer: of the session.
+        stop_requested: whether the run is to end in order before its last step.
 
     Returns:
-        The history.
+        The history; time and traffic are those of this session.
+
+    Raises:
+        StoppedError: it was asked to stop, and did.
     """
     training = session.run.training
     history = History(run_id=session.reference.run_id.hex())
     history.params = {"epochs": training.epochs, "steps": session.steps}
     watch = TrainingWatch(session, display, history)
+    stop = StopWatch(stop_requested, checkpointer, history.run_id, session.steps)
+
+    def between_steps(traffic: Traffic) -> None:
+        checkpointer.visit(traffic)
+        stop.visit(traffic)
+
     started_seconds = time.monotonic()
-    traffic = run_exchanges(session, watch)
+    traffic = run_exchanges(session, watch, between_steps)
     watch.report()
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes
     history.timings = {name: _timings(session, name) for name in session.connections}
+    checkpointer.complete(traffic)  # a crash while models are saved must not cost the last steps
     session.finish()
     return history
 

@@ -92,6 +92,36 @@ def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
     run_command(run, debug)
 
 
+@main.command()
+@configuration_option
+@debug_option
+def runs(path: Path, debug: bool) -> None:
+    """Lists the runs that this party keeps something of."""
+
+    def run() -> None:
+        from party.runs import run_lines  # noqa: PLC0415
+
+        for line in run_lines(path):
+            click.echo(line)
+
+    run_command(run, debug)
+
+
+@main.command()
+@click.argument("run_id")
+@configuration_option
+@debug_option
+def remove(run_id: str, path: Path, debug: bool) -> None:
+    """Removes all that this party keeps of a run: model, secret, checkpoints, predictions."""
+
+    def run() -> None:
+        from party.runs import remove_run  # noqa: PLC0415
+
+        click.echo(remove_run(path, run_id))
+
+    run_command(run, debug)
+
+
 @contextmanager
 def _quiet_native_log() -> Iterator[None]:
     """Drops what TensorFlow's libraries write while they load, so that an error stays one line; exceptions pass."""

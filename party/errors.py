@@ -11,6 +11,9 @@ SplitError
 ├── AlignmentError          rows that are not, or not yet, in the same order
 ├── PolicyError             a request that a party's owner does not allow
 ├── SessionError            a call out of order, or a party that is busy
+│   └── SessionLostError    a session that a party does not know, or no longer
+├── CheckpointError         a checkpoint that is missing, damaged or of another history
+├── StoppedError            a run that was stopped in order, and can go on
 ├── ModelError              a model that cannot be built, saved or loaded
 ├── StorageError            a folder or file that cannot be written or trusted
 └── InternalError           a defect of this software
@@ -117,6 +120,20 @@ class SessionError(SplitError):
     exit_code = 10
 
 
+class SessionLostError(SessionError):
+    """A session that a party does not know: it was restarted, or serves another one by now."""
+
+    code = "session_lost"
+    exit_code = 15
+
+
+class CheckpointError(SplitError):
+    """A checkpoint that is missing, damaged, or belongs to another history of the run."""
+
+    code = "checkpoint"
+    exit_code = 14
+
+
 class ModelError(SplitError):
     """A model that cannot be built, saved or loaded."""
 
@@ -138,6 +155,13 @@ class InternalError(SplitError):
     exit_code = 70
 
 
+class StoppedError(SplitError):
+    """A run that was stopped in order: what it came to is kept, and it can go on."""
+
+    code = "stopped"
+    exit_code = 16
+
+
 INTERRUPTED_EXIT_CODE = 130
 
 ERRORS_BY_CODE: dict[str, type[SplitError]] = {
@@ -153,6 +177,9 @@ ERRORS_BY_CODE: dict[str, type[SplitError]] = {
         AlignmentError,
         PolicyError,
         SessionError,
+        SessionLostError,
+        CheckpointError,
+        StoppedError,
         ModelError,
         StorageError,
         InternalError,

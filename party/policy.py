@@ -55,6 +55,12 @@ class Policy:
         if self._holds_labels and schedule.steps:
             self.check_metric_rows(schedule.smallest_epoch, "training rows of the shortest epoch")
 
+    def check_restores(self, restores: int) -> None:
+        """Refuses to go back to a checkpoint once more than the owner allows."""
+        if restores > self._section.maximum_restores:
+            limit = f"at most {self._section.maximum_restores}"
+            raise self._refusal("maximum_restores", "going back to a checkpoint", limit, f"{restores} for this run")
+
     def check_inference(self, purpose: Purpose, dataset: str, known: Collection[str]) -> None:
         """Refuses to evaluate or predict a dataset that is not on the list."""
         allowed = self._section.inference_datasets

@@ -21,7 +21,7 @@ LAYERS = (
     ("party.policy",),
     ("party.runtime",),
     ("party.transport",),
-    ("party.check", "party.export"),
+    ("party.check", "party.export", "party.runs"),
     ("party.cli",),
     ("party.__main__",),
 )
@@ -34,6 +34,7 @@ DATA_FREE = (
     "party.configuration.sections",
     "party.configuration.run",
     "party.configuration.keras_objects",
+    "party.protocol.checkpoints",
     "party.security.certificates",
     "party.security.clock",
     "party.security.files",
@@ -43,7 +44,9 @@ DATA_FREE = (
 )
 REACHED_BY_DATA_FREE = (
     "party.configuration",
+    "party.protocol",
     "party.security",
+    "party.security.framing",
     "party.security.leaf",
     "party.security.printable",
     "party.transport",

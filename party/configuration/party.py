@@ -21,6 +21,7 @@ class PolicySection(StrictModel):
         minimum_batch: fewest rows in any batch of training, the last of an epoch included.
         minimum_metric_rows: fewest rows behind any metric that the coordinator is told.
         maximum_epochs: most epochs of one run.
+        maximum_restores: how many times one run may go back to a checkpoint, or to its beginning.
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may bring to an alignment.
         allowed_aggregations: how hiddens may meet those of other parties.
@@ -32,6 +33,7 @@ class PolicySection(StrictModel):
     minimum_batch: int = Field(default=1, ge=1)
     minimum_metric_rows: int = Field(default=32, ge=1)
     maximum_epochs: int = Field(default=1000, ge=1)
+    maximum_restores: int = Field(default=100, ge=0)
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
@@ -54,6 +56,19 @@ class ThreadsSection(StrictModel):
     inter_operation: int = Field(default=1, ge=0)
 
 
+class CheckpointsSection(StrictModel):
+    """What this party keeps of a run to go on from.
+
+    Attributes:
+        keep: checkpoints that all parties have, the latest ones; an older one serves where a later one is damaged.
+        allow_other_numerics: whether a run may go on with other libraries, threads or another processor than it began
+            with, and so with other last bits than a run that was never stopped.
+    """
+
+    keep: int = Field(default=2, ge=2)
+    allow_other_numerics: bool = False
+
+
 class PartyConfiguration(StrictModel):
     """One party's file, validated; paths in it are relative to `folder`.
 
@@ -70,6 +85,7 @@ class PartyConfiguration(StrictModel):
         fuse: the fuse model, at the label party.
         optimizer: of this party's own models, in place of the run's.
         policy: what the owner allows.
+        checkpoints: what is kept of a run to go on from.
         threads: of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
         insecure: no TLS, loopback only.
@@ -88,6 +104,7 @@ class PartyConfiguration(StrictModel):
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
     policy: PolicySection = PolicySection()
+    checkpoints: CheckpointsSection = CheckpointsSection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
     insecure: bool = False

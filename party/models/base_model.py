@@ -11,8 +11,10 @@ import tensorflow as tf
 
 from party.models.columns import HiddenColumns
 from party.models.kept_weights import KeptWeights
+from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import HiddenSpec, Rows, Tensors
+from party.protocol.state import State, join_states, numbered, part_of
 
 
 class BaseModel:
@@ -113,6 +115,33 @@ class BaseModel:
     def restore(self) -> None:
         """Goes back to the weights that were kept last."""
         self._kept.restore()
+
+    def state(self) -> State:
+        """Weights, optimizer and non-trainable variables, as before a forward pass that still waits for gradients."""
+        states = copies(self._states)
+        if self._pending is not None:
+            states = numbered([state.numpy().copy() for state in self._pending[1]])
+        return join_states(
+            {
+                "weights": copies(self._trainable),
+                "states": states,
+                "optimizer": State() if self._weight_update is None else self._weight_update.state(),
+                "kept": self._kept.state(),
+            }
+        )
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state; the next training batch begins with a forward pass.
+
+        Raises:
+            CheckpointError: the state is that of another model or optimizer.
+        """
+        assign_all(self._trainable, part_of(state, "weights"), "weights of the base model")
+        assign_all(self._states, part_of(state, "states"), "non-trainable variables of the base model")
+        if self._weight_update is not None:
+            self._weight_update.set_state(part_of(state, "optimizer"))
+        self._kept.set_state(part_of(state, "kept"))
+        self._pending = None
 
     def _take_pending(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
         if self._pending is None:

@@ -15,8 +15,10 @@ from party.models.kept_weights import KeptWeights
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
 from party.models.scores import Scores
+from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.state import State, join_states, part_of
 
 
 class FuseModel:
@@ -54,7 +56,8 @@ class FuseModel:
         self._losses = losses
         self._weight_update: WeightUpdate | None = None
         self._trainable = [*model.trainable_variables, *losses.variables]
-        self._kept = KeptWeights([*model.variables, *losses.variables])
+        self._variables = [*model.variables, *losses.variables]
+        self._kept = KeptWeights(self._variables)
         self._weight_gradients: list[tf.Tensor | tf.IndexedSlices] | None = None
         self.outputs = sum(label.units for label in labels.values())
         self.score = scores
@@ -121,6 +124,28 @@ class FuseModel:
     def restore(self) -> None:
         """Goes back to the weights that were kept last."""
         self._kept.restore()
+
+    def state(self) -> State:
+        """Weights, learned task weights, optimizer and non-trainable variables."""
+        return join_states(
+            {
+                "variables": copies(self._variables),
+                "optimizer": State() if self._weight_update is None else self._weight_update.state(),
+                "kept": self._kept.state(),
+            }
+        )
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state.
+
+        Raises:
+            CheckpointError: the state is that of another model or optimizer.
+        """
+        assign_all(self._variables, part_of(state, "variables"), "variables of the fuse model")
+        if self._weight_update is not None:
+            self._weight_update.set_state(part_of(state, "optimizer"))
+        self._kept.set_state(part_of(state, "kept"))
+        self._weight_gradients = None
 
     def _by_task(self, what: str, values: Sequence[float]) -> dict[str, float]:
         if len(self._names) == 1:

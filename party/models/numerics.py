@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+import keras
+import numpy as np
 import tensorflow as tf
 
 from party.configuration.party import ThreadsSection
+
+ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def configure_tensorflow(threads: ThreadsSection) -> None:
@@ -18,3 +24,16 @@ def configure_tensorflow(threads: ThreadsSection) -> None:
     tf.config.experimental.enable_op_determinism()
     # Looks for devices now: what the native libraries say of those they miss would else stand before a later error.
     tf.config.list_physical_devices()
+
+
+def numeric_settings() -> dict[str, str]:
+    """What decides equality of bits in this process: versions, threads, switches."""
+    threading = tf.config.threading
+    return {
+        "tensorflow": str(tf.__version__),
+        "keras": str(keras.__version__),
+        "numpy": np.__version__,
+        "intra_operation threads": str(threading.get_intra_op_parallelism_threads()),
+        "inter_operation threads": str(threading.get_inter_op_parallelism_threads()),
+        "oneDNN": os.environ.get(ONEDNN_SWITCH, "default"),
+    }

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from party.models.storage import EMBEDDINGS
+from party.models.variables import assign_all, copies
+from party.protocol.state import State
 
 ELEMENTWISE = frozenset({"SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion"})
 
@@ -41,8 +43,7 @@ class WeightUpdate:
         self._tables = [weight for weight, joins in zip(weights, self._joins, strict=True) if not joins]
         self._targets = list(self._tables)
         if self._dense:
-            initial = tf.concat([tf.reshape(weight.value, (-1,)) for weight in self._dense], axis=0)
-            self._targets.append(keras.Variable(initial, name="joined"))
+            self._targets.append(keras.Variable(self._joined(), name="joined"))
         optimizer.build(self._targets)
 
     def apply(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
@@ -61,3 +62,20 @@ class WeightUpdate:
         parts = tf.split(self._targets[-1].value, [math.prod(weight.shape) for weight in self._dense])
         for weight, part in zip(self._dense, parts, strict=True):
             weight.assign(tf.reshape(part, weight.shape))
+
+    def state(self) -> State:
+        """The optimizer's variables: moments, iteration, learning rate."""
+        return copies(self._optimizer.variables)
+
+    def set_state(self, state: State) -> None:
+        """Gives the optimizer's variables former values, and takes the weights for what they are now.
+
+        Raises:
+            CheckpointError: the state is that of another optimizer or other weights.
+        """
+        assign_all(self._optimizer.variables, state, "variables of the optimizer")
+        if self._dense:
+            self._targets[-1].assign(self._joined())
+
+    def _joined(self) -> tf.Tensor:
+        return tf.concat([tf.reshape(weight.value, (-1,)) for weight in self._dense], axis=0)

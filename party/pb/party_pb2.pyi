@@ -20,6 +20,7 @@ class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_KIND_ALIGNED_DIGESTS: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNMENT_PROOF: _ClassVar[MessageKind]
     MESSAGE_KIND_DECISION: _ClassVar[MessageKind]
+    MESSAGE_KIND_PREPARED: _ClassVar[MessageKind]
 MESSAGE_KIND_UNSPECIFIED: MessageKind
 MESSAGE_KIND_CONFIRM: MessageKind
 MESSAGE_KIND_HIDDEN: MessageKind
@@ -30,6 +31,7 @@ MESSAGE_KIND_PSI_RESPONSE: MessageKind
 MESSAGE_KIND_ALIGNED_DIGESTS: MessageKind
 MESSAGE_KIND_ALIGNMENT_PROOF: MessageKind
 MESSAGE_KIND_DECISION: MessageKind
+MESSAGE_KIND_PREPARED: MessageKind
 
 class Envelope(_message.Message):
     __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
@@ -84,20 +86,24 @@ class DescribeReply(_message.Message):
     def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign")
+    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     START_STEP_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATION_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     REALIGN_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     session: SessionReference
     purpose: _handshake_pb2.Purpose
     start_step: int
     configuration: bytes
     dataset: str
     realign: bool
-    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ...) -> None: ...
+    lineage: bytes
+    resume: bool
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ..., lineage: _Optional[bytes] = ..., resume: _Optional[bool] = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ("hello",)
@@ -142,16 +148,18 @@ class ConfirmRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., confirmations: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
 class ConfirmReply(_message.Message):
-    __slots__ = ("exchanges", "steps", "datasets", "decisions")
+    __slots__ = ("exchanges", "steps", "datasets", "decisions", "position")
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     DATASETS_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     exchanges: int
     steps: int
     datasets: _containers.RepeatedScalarFieldContainer[str]
     decisions: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[int]] = ...) -> None: ...
+    position: int
+    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[int]] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ProduceRequest(_message.Message):
     __slots__ = ("session", "kind", "dataset", "receiver", "index")
@@ -290,6 +298,48 @@ class FollowRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ..., decision: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
 
 class FollowReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SnapshotRequest(_message.Message):
+    __slots__ = ("session", "step")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    step: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., step: _Optional[int] = ...) -> None: ...
+
+class SnapshotReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PrepareRequest(_message.Message):
+    __slots__ = ("session", "step")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    step: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., step: _Optional[int] = ...) -> None: ...
+
+class PrepareReply(_message.Message):
+    __slots__ = ("lineage", "vouchers")
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    VOUCHERS_FIELD_NUMBER: _ClassVar[int]
+    lineage: bytes
+    vouchers: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, lineage: _Optional[bytes] = ..., vouchers: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class CommitRequest(_message.Message):
+    __slots__ = ("session", "step", "vouchers")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    VOUCHERS_FIELD_NUMBER: _ClassVar[int]
+    session: SessionReference
+    step: int
+    vouchers: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., step: _Optional[int] = ..., vouchers: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class CommitReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

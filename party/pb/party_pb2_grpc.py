@@ -30,9 +30,10 @@ class PartyStub:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
+    Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
-    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
+    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
     def __init__(self, channel):
@@ -101,6 +102,21 @@ class PartyStub:
                 request_serializer=party_dot_pb_dot_party__pb2.FollowRequest.SerializeToString,
                 response_deserializer=party_dot_pb_dot_party__pb2.FollowReply.FromString,
                 _registered_method=True)
+        self.Snapshot = channel.unary_unary(
+                '/split.v1.Party/Snapshot',
+                request_serializer=party_dot_pb_dot_party__pb2.SnapshotRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.SnapshotReply.FromString,
+                _registered_method=True)
+        self.Prepare = channel.unary_unary(
+                '/split.v1.Party/Prepare',
+                request_serializer=party_dot_pb_dot_party__pb2.PrepareRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.PrepareReply.FromString,
+                _registered_method=True)
+        self.Commit = channel.unary_unary(
+                '/split.v1.Party/Commit',
+                request_serializer=party_dot_pb_dot_party__pb2.CommitRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.CommitReply.FromString,
+                _registered_method=True)
         self.Converse = channel.stream_stream(
                 '/split.v1.Party/Converse',
                 request_serializer=party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
@@ -128,9 +144,10 @@ class PartyServicer:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
+    Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
-    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
+    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
     def Describe(self, request, context):
@@ -200,6 +217,24 @@ class PartyServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Follow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Snapshot(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Prepare(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Commit(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,6 +327,21 @@ def add_PartyServicer_to_server(servicer, server):
                     request_deserializer=party_dot_pb_dot_party__pb2.FollowRequest.FromString,
                     response_serializer=party_dot_pb_dot_party__pb2.FollowReply.SerializeToString,
             ),
+            'Snapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.Snapshot,
+                    request_deserializer=party_dot_pb_dot_party__pb2.SnapshotRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.SnapshotReply.SerializeToString,
+            ),
+            'Prepare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prepare,
+                    request_deserializer=party_dot_pb_dot_party__pb2.PrepareRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.PrepareReply.SerializeToString,
+            ),
+            'Commit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Commit,
+                    request_deserializer=party_dot_pb_dot_party__pb2.CommitRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.CommitReply.SerializeToString,
+            ),
             'Converse': grpc.stream_stream_rpc_method_handler(
                     servicer.Converse,
                     request_deserializer=party_dot_pb_dot_party__pb2.ConverseRequest.FromString,
@@ -325,9 +375,10 @@ class Party:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
+    Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
     Report at any time, Finish at the end, Close whenever it is over.
-    Converse carries Forward, Fuse and Backward over one open stream, which costs less than a call each.
+    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
     @staticmethod
@@ -644,6 +695,87 @@ class Party:
             '/split.v1.Party/Follow',
             party_dot_pb_dot_party__pb2.FollowRequest.SerializeToString,
             party_dot_pb_dot_party__pb2.FollowReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Snapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Snapshot',
+            party_dot_pb_dot_party__pb2.SnapshotRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.SnapshotReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prepare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Prepare',
+            party_dot_pb_dot_party__pb2.PrepareRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.PrepareReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Commit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Commit',
+            party_dot_pb_dot_party__pb2.CommitRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.CommitReply.FromString,
             options,
             channel_credentials,
             insecure,

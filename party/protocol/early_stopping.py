@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from party.configuration.run import EarlyStoppingSection
 from party.errors import ConfigurationError, SealError
+from party.protocol.state import State
 
 VALIDATION_PREFIX = "val_"
 
@@ -92,6 +93,17 @@ class EarlyStopping:
             self._waited += 1
         stop = epoch == self._epochs - 1 or self._waited > self._section.patience
         return Verdict(improved, stop, stop and self._section.restore_best and self._kept and not improved)
+
+    def state(self) -> State:
+        """What later decisions depend on."""
+        return State(
+            {"best": self._best, "waited": self._waited, "kept": self._kept, "best_epoch": self.best_epoch},
+        )
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state."""
+        self._best, self._waited = float(state.values["best"]), int(state.values["waited"])
+        self._kept, self.best_epoch = bool(state.values["kept"]), state.values["best_epoch"]
 
     def _improves(self, value: float) -> bool:
         if self._section.mode == "min":

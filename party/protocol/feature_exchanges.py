@@ -8,6 +8,7 @@ from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
 from party.protocol.hidden import Tensors
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
+from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import decode_tensors, encode_tensors
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
@@ -147,6 +148,27 @@ class FeatureExchanges:
             self._base.restore()
         self.position += 1
         self._stopped = verdict.stop
+
+    def state(self) -> State:
+        """Everything that decides how training goes on, between two training batches or at the end.
+
+        Raises:
+            SessionError: the next batch is of another kind, or was not begun.
+        """
+        if not (self.awaits_gradient or self.finished):
+            raise self._out_of_order("Snapshot", self.position)
+        own = State({"position": self.position, "stopped": self._stopped})
+        return join_states({"exchanges": own, "base": self._base.state()})
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state of the same schedule, before the first call.
+
+        Raises:
+            CheckpointError: the state is that of another model.
+        """
+        own = part_of(state, "exchanges").values
+        self._base.set_state(part_of(state, "base"))
+        self.position, self._stopped = int(own["position"]), bool(own["stopped"])
 
     def _seal(self, exchange: Exchange, hiddens: Tensors) -> Envelope:
         with self._timings.measure("seal"):

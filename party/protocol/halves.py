@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.state import State
 
 
 class Base(Protocol):
@@ -33,6 +34,12 @@ class Base(Protocol):
     def restore(self) -> None:
         """Go back to the weights that were kept last."""
 
+    def state(self) -> State:
+        """Everything that decides how training goes on, as before a forward pass that still waits for gradients."""
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state; the next training batch begins with a forward pass."""
+
 
 class Fuse(Protocol):
     """What a session needs of a fuse model."""
@@ -58,3 +65,9 @@ class Fuse(Protocol):
 
     def restore(self) -> None:
         """Go back to the weights that were kept last."""
+
+    def state(self) -> State:
+        """Everything that decides how training goes on."""
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state."""

@@ -12,6 +12,7 @@ from party.protocol.halves import Base, Fuse
 from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
+from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import decode_tensors, encode_tensors
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
@@ -20,10 +21,14 @@ from party.security.sealing import SealingKeys, Slot
 class EpochMetrics:
     """What an epoch came to: metrics of training and, where rows are held out, of validation."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, train: PassMetrics | None = None, validation: PassMetrics | None = None) -> None:
         self.epoch = epoch
-        self.train: PassMetrics | None = None
-        self.validation: PassMetrics | None = None
+        self.train = train
+        self.validation = validation
+
+    def to_values(self) -> list[object]:
+        """As JSON can hold it."""
+        return [self.epoch, *(None if one is None else one.to_values() for one in (self.train, self.validation))]
 
 
 class LabelExchanges:
@@ -119,9 +124,7 @@ class LabelExchanges:
             hiddens = self._open(exchange, envelopes)
         self.wait_for_update()
         if self._pass is None:
-            self._pass = MetricAccumulator(
-                self._schedule.epoch_rows(exchange), self._fuse.outputs, self._labels.shape[1], self._fuse.score
-            )
+            self._pass = self._new_pass(exchange)
         rows = self._schedule.rows(exchange)
         if self._base is not None:
             hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
@@ -175,12 +178,65 @@ class LabelExchanges:
                 update.result()
             self._update = None
 
+    def state(self) -> State:
+        """Everything that decides how training goes on, between two training batches or at the end.
+
+        Raises:
+            SessionError: the next batch is of another kind.
+        """
+        if not self.finished and self._schedule.exchange(self.position).activity is not Activity.TRAIN:
+            received = f"Snapshot {self.position}"
+            raise SessionError(
+                "call out of order", where=self._party, expected="the end of the epoch", received=received
+            )
+        self.wait_for_update()
+        epochs = [epoch.to_values() for epoch in self.epochs]
+        parts = {
+            "exchanges": State({"position": self.position, "stopped": self._stopped, "epochs": epochs}),
+            "fuse": self._fuse.state(),
+            "step_losses": self.step_losses.state(),
+        }
+        if self._base is not None:
+            parts["base"] = self._base.state()
+        if self._pass is not None:
+            parts["pass"] = self._pass.state()
+        if self._stopping is not None:
+            parts["stopping"] = self._stopping.state()
+        return join_states(parts)
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state of the same schedule, before the first call.
+
+        Raises:
+            CheckpointError: the state is that of another model.
+        """
+        own = part_of(state, "exchanges").values
+        self._fuse.set_state(part_of(state, "fuse"))
+        if self._base is not None:
+            self._base.set_state(part_of(state, "base"))
+        self.step_losses.set_state(part_of(state, "step_losses"))
+        if self._stopping is not None:
+            self._stopping.set_state(part_of(state, "stopping"))
+        self.position, self._stopped = int(own["position"]), bool(own["stopped"])
+        self.epochs = [
+            EpochMetrics(epoch, *(None if one is None else PassMetrics(**one) for one in passes))
+            for epoch, *passes in own["epochs"]
+        ]
+        under_way = part_of(state, "pass")
+        if under_way.arrays:
+            self._pass = self._new_pass(self._schedule.exchange(self.position))
+            self._pass.set_state(under_way)
+
     def running(self) -> PassMetrics | None:
         """Metrics of the current training epoch so far; None while they would cover too few rows."""
         current = self._pass
         if current is None or self.finished or self._schedule.exchange(self.position).activity is not Activity.TRAIN:
             return None
         return current.running(self._minimum_metric_rows)
+
+    def _new_pass(self, exchange: Exchange) -> MetricAccumulator:
+        rows = self._schedule.epoch_rows(exchange)
+        return MetricAccumulator(rows, self._fuse.outputs, self._labels.shape[1], self._fuse.score)
 
     def _due(self, call: str, position: int) -> Exchange:
         """The exchange at a position, which must be the next one and take this call."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from party.protocol.state import State
+
 FloatArray = npt.NDArray[np.float32]
 Score = Callable[[FloatArray, FloatArray], Mapping[str, float]]
 LOSS = "loss"
@@ -25,6 +27,10 @@ class PassMetrics:
 
     rows: int
     values: Mapping[str, float]
+
+    def to_values(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        return {"rows": self.rows, "values": {name: float(value) for name, value in self.values.items()}}
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,23 @@ class MetricAccumulator:
             return None
         return self._over(slice(max(0, end - RUNNING_ROWS), end), end, sums)
 
+    def state(self) -> State:
+        """All rows so far."""
+        released_rows, released_sums = self._released
+        return State(
+            {"sums": dict(self._sums), "released_rows": released_rows, "released_sums": dict(released_sums)},
+            {"outputs": self.outputs[: self._filled].copy(), "labels": self._labels[: self._filled].copy()},
+        )
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state of the same pass."""
+        outputs = state.arrays["outputs"]
+        self._filled = len(outputs)
+        self.outputs[: self._filled] = outputs
+        self._labels[: self._filled] = state.arrays["labels"]
+        self._sums = dict(state.values["sums"])
+        self._released = (int(state.values["released_rows"]), dict(state.values["released_sums"]))
+
     def _over(self, rows: slice, count: int, sums: Mapping[str, float]) -> PassMetrics:
         means = {name: total / max(1, count) for name, total in sums.items()}
         return PassMetrics(rows.stop - rows.start, {**means, **self._score(self.outputs[rows], self._labels[rows])})
@@ -146,3 +169,19 @@ class StepLossRelease:
     def held_back_rows(self) -> int:
         """Rows that no release covers yet."""
         return self._rows
+
+    def state(self) -> State:
+        """What is released and what is held back."""
+        return State(
+            {"rows": self._rows, "loss_sum": self._loss_sum},
+            {
+                "places": np.array([(one.step, one.rows) for one in self._released], np.int64).reshape(-1, 2),
+                "losses": np.array([one.loss for one in self._released], np.float64),
+            },
+        )
+
+    def set_state(self, state: State) -> None:
+        """Goes on from a state."""
+        self._rows, self._loss_sum = int(state.values["rows"]), float(state.values["loss_sum"])
+        places, losses = state.arrays["places"].tolist(), state.arrays["losses"].tolist()
+        self._released = [StepLoss(step, rows, loss) for (step, rows), loss in zip(places, losses, strict=True)]

@@ -117,6 +117,13 @@ class TrainingSchedule:
         last = place == self._validation_batches - 1
         return Exchange(position, Activity.VALIDATE, epoch, first_step + steps, start, rows, last)
 
+    def position_of(self, step: int) -> int:
+        """Position of the exchange that trains with so many steps before it; `exchanges` where it was the last step."""
+        if step >= self.steps:
+            return self.exchanges
+        epoch, place = divmod(step, self._epoch_steps)
+        return epoch * (self._epoch_steps + self._validation_batches + self._decisions) + place
+
     @property
     def decisions(self) -> Sequence[int]:
         """Positions at which the label party decides whether to go on: after the held-out rows of each epoch."""

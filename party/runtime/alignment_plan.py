@@ -68,6 +68,7 @@ class AlignmentPlan:
         """An alignment has no batches."""
         return 0
 
+    position = 0
     steps = 0
     step = 0
     decisions = ()

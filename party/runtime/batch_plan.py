@@ -85,6 +85,11 @@ class BatchPlan(ABC):
         return self.schedule.exchanges
 
     @property
+    def position(self) -> int:
+        """The batch to begin with."""
+        return 0
+
+    @property
     def steps(self) -> int:
         """Training steps of the session."""
         return self.schedule.steps

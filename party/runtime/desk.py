@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from party.errors import SealError, SessionError
+from party.errors import SealError, SessionError, SessionLostError
 from party.runtime.garbage import take_everything_in_again
 from party.runtime.session import Session
 
@@ -99,7 +99,7 @@ class SessionDesk:
         """
         with self._lock:
             if self._session is None or owner != self._owner or run_id != self._run_id:
-                raise SessionError("no such session is open here", where=self._party, fix="start the command again")
+                raise SessionLostError("no such session is open here", where=self._party, fix="start the command again")
             self._heard_seconds = self._monotonic()
             if self._session.broken:
                 self._end()

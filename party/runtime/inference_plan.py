@@ -17,10 +17,12 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.hidden import HiddenSpec
 from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_plan import BatchPlan
+from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.context import PartyContext
 from party.runtime.predictions import prediction_table
 from party.runtime.records import ENCODERS_FILE
 from party.security.files import read_private, write_atomically
+from party.security.sealing import SealingKeys
 
 
 class InferencePlan(BatchPlan):
@@ -58,6 +60,12 @@ class InferencePlan(BatchPlan):
         self._check_labels(context.configuration)
         self.lineage = bytes.fromhex(self._record.lineage)
         super().__init__(context, run, run_id, dataset)
+
+    def start(self, keys: SealingKeys, pair_key: object) -> None:
+        """Makes ready for the first batch; all parties have finished the run, so nothing is left to go back to."""
+        super().start(keys, pair_key)
+        files = CheckpointFiles(self._folder, self._context.party)
+        files.drop(tuple(files.prepared()))
 
     def finish(self) -> tuple[tuple[str, ...], int]:
         """Writes the predictions at the label party, where there are any to write."""

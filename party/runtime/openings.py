@@ -9,6 +9,7 @@ from party import __version__
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Hello, Purpose
+from party.protocol.checkpoints import ORIGIN, Mark
 from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.context import PartyContext, party_roles
 from party.runtime.inference_plan import InferencePlan
@@ -24,7 +25,8 @@ class Proposal:
     Attributes:
         run_id: 16 bytes.
         purpose: of the session.
-        start_step: training step to start from.
+        start: point of the run's history to start from.
+        resume: whether the run began earlier.
         configuration: the run configuration as received.
         dataset: to evaluate or predict.
         realign: whether to align again what is aligned.
@@ -32,7 +34,8 @@ class Proposal:
 
     run_id: bytes
     purpose: Purpose
-    start_step: int
+    start: Mark
+    resume: bool
     configuration: bytes
     dataset: str
     realign: bool
@@ -53,8 +56,8 @@ def open_session(context: PartyContext, proposal: Proposal) -> Session:
     """
     run = run_configuration_from_bytes(proposal.configuration)
     context.policy.check_members(run, context.configuration.label_party)
-    if proposal.start_step != 0:
-        raise SessionError("start_step must be 0", where=context.party)
+    if proposal.start != ORIGIN and not (proposal.resume and proposal.purpose == Purpose.PURPOSE_TRAIN):
+        raise SessionError("only a run that is resumed starts from a checkpoint", where=context.party)
     sha256 = hashlib.sha256(proposal.configuration).digest()
     plan = _make_plan(context, run, proposal, sha256)
     statement = Hello(
@@ -66,7 +69,7 @@ def open_session(context: PartyContext, proposal: Proposal) -> Session:
         role=context.role,
         parties=party_roles(run),
         configuration_sha256=sha256,
-        start_step=proposal.start_step,
+        start_step=proposal.start.step,
         lineage=plan.lineage,
         datasets=plan.datasets,
         outputs=plan.outputs,
@@ -85,7 +88,7 @@ def _make_plan(
         case Purpose.PURPOSE_ALIGN:
             return AlignmentPlan(context, run, proposal.realign)
         case Purpose.PURPOSE_TRAIN:
-            return TrainingPlan(context, run, proposal.run_id, sha256)
+            return TrainingPlan(context, run, proposal.run_id, sha256, proposal.start, proposal.resume)
         case Purpose.PURPOSE_EVALUATE | Purpose.PURPOSE_PREDICT:
             return InferencePlan(context, run, proposal.run_id, sha256, proposal.purpose, proposal.dataset)
     raise SessionError("purpose is not known", where=context.party)

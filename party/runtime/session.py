@@ -51,6 +51,10 @@ class Plan(Protocol):
         """Batches of the session."""
 
     @property
+    def position(self) -> int:
+        """The batch to begin with."""
+
+    @property
     def steps(self) -> int:
         """Training steps of the session."""
 
@@ -105,6 +109,8 @@ class Session:
         self.plan = plan
         self.stage = Stage.OPENED
         self.calls = RepeatableCalls(party)
+        # Apart from the batches: writing a checkpoint must not hold them up.
+        self.checkpoint_calls = RepeatableCalls(party)
 
     @property
     def hello(self) -> bytes:

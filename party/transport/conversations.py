@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import grpc
 from google.protobuf.message import DecodeError
 
-from party.errors import SessionError, SplitError
+from party.errors import ConnectionLostError, SessionError, SplitError
 from party.pb import party_pb2 as pb
 from party.security.fields import has_at_most_fields
 from party.security.printable import printable
@@ -16,7 +16,7 @@ from party.transport.errors import error_to_status
 
 Behaviour = Callable[[bytes, grpc.ServicerContext], bytes | SplitError]
 MAXIMUM_FIELDS = 2  # of a ConverseRequest
-MAXIMUM_CONVERSATIONS = 4  # each holds a thread of the server for as long as it is open
+MAXIMUM_CONVERSATIONS = 4  # each holds a thread of the server for as long as it is open; a further one ends the oldest
 
 
 class Conversations:
@@ -38,7 +38,7 @@ class Conversations:
         self._authorise = authorise
         self._party = party
         self._lock = threading.Lock()
-        self._open: set[grpc.ServicerContext] = set()
+        self._open: dict[grpc.ServicerContext, None] = {}  # in the order in which they were opened
         self._idle: set[grpc.ServicerContext] = set()
         self._stopping = False
 
@@ -68,7 +68,7 @@ class Conversations:
                     self._idle.add(context)
         finally:
             with self._lock:
-                self._open.discard(context)
+                self._open.pop(context, None)
                 self._idle.discard(context)
 
     def hang_up(self) -> None:
@@ -82,10 +82,17 @@ class Conversations:
     def _begin(self, context: grpc.ServicerContext) -> None:
         self._authorise(context)
         with self._lock:
-            if self._stopping or len(self._open) >= MAXIMUM_CONVERSATIONS:
-                raise SessionError("takes no more streams", where=self._party, fix="end other coordinators first")
-            self._open.add(context)
+            if self._stopping:
+                raise ConnectionLostError("is stopping", where=self._party)
+            oldest = next(iter(self._open)) if len(self._open) >= MAXIMUM_CONVERSATIONS else None
+            if oldest is not None:
+                del self._open[oldest]
+            self._open[context] = None
             self._idle.add(context)
+        if oldest is not None:
+            # A caller whose connection broke comes back before this side has noticed: its old streams must not
+            # keep it out.
+            oldest.cancel()
 
     def _reply(self, raw: bytes, context: grpc.ServicerContext) -> bytes | SplitError:
         try:

@@ -8,6 +8,7 @@ import grpc
 
 from party.errors import (
     AlignmentError,
+    CheckpointError,
     ConfigurationError,
     ConnectionLostError,
     DataError,
@@ -18,7 +19,9 @@ from party.errors import (
     PolicyError,
     SealError,
     SessionError,
+    SessionLostError,
     SplitError,
+    StoppedError,
     StorageError,
     TensorError,
     error_from_code,
@@ -38,6 +41,9 @@ STATUS_BY_ERROR: dict[type[SplitError], grpc.StatusCode] = {
     AlignmentError: grpc.StatusCode.FAILED_PRECONDITION,
     PolicyError: grpc.StatusCode.PERMISSION_DENIED,
     SessionError: grpc.StatusCode.FAILED_PRECONDITION,
+    SessionLostError: grpc.StatusCode.FAILED_PRECONDITION,
+    CheckpointError: grpc.StatusCode.FAILED_PRECONDITION,
+    StoppedError: grpc.StatusCode.CANCELLED,
     ModelError: grpc.StatusCode.FAILED_PRECONDITION,
     StorageError: grpc.StatusCode.INTERNAL,
     InternalError: grpc.StatusCode.INTERNAL,

@@ -13,6 +13,7 @@ from party import __version__
 from party.errors import InternalError, SessionError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Purpose
+from party.protocol.checkpoints import Mark
 from party.protocol.metrics import PassMetrics
 from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.batch_plan import BatchPlan
@@ -21,6 +22,7 @@ from party.runtime.desk import Owner, SessionDesk
 from party.runtime.garbage import leave_out_what_stays
 from party.runtime.openings import Proposal, open_session
 from party.runtime.session import Session, Stage
+from party.runtime.training_plan import TrainingPlan
 from party.security.fields import has_at_most_fields
 from party.security.handshake import PROTOCOL
 from party.transport.conversations import Behaviour, Conversations
@@ -55,6 +57,7 @@ class PartyService:
                 "Forward": self._behaviour(pb.ForwardRequest, self.forward, MAXIMUM_CONTROL_BYTES),
                 "Fuse": self._behaviour(pb.FuseRequest, self.fuse),
                 "Backward": self._behaviour(pb.BackwardRequest, self.backward),
+                "Snapshot": self._behaviour(pb.SnapshotRequest, self.snapshot, MAXIMUM_CONTROL_BYTES),
             },
             caller_name,
         )
@@ -72,6 +75,8 @@ class PartyService:
             **self._conversations.behaviours,
             "Decide": self._behaviour(pb.DecideRequest, self.decide, MAXIMUM_CONTROL_BYTES),
             "Follow": self._behaviour(pb.FollowRequest, self.follow, MAXIMUM_CONTROL_BYTES),
+            "Prepare": self._behaviour(pb.PrepareRequest, self.prepare, MAXIMUM_CONTROL_BYTES),
+            "Commit": self._behaviour(pb.CommitRequest, self.commit, MAXIMUM_CONTROL_BYTES),
             "Report": self._behaviour(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
             "Finish": self._behaviour(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
             "Close": self._behaviour(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
@@ -111,7 +116,8 @@ class PartyService:
         proposal = Proposal(
             run_id=request.session.run_id,
             purpose=request.purpose,
-            start_step=request.start_step,
+            start=Mark(request.start_step, request.lineage),
+            resume=request.resume,
             configuration=request.configuration,
             dataset=request.dataset,
             realign=request.realign,
@@ -139,7 +145,11 @@ class PartyService:
         logger.info("run %s: agreed with every party", request.session.run_id.hex()[:8])
         plan = session.plan
         return pb.ConfirmReply(
-            exchanges=plan.exchanges, steps=plan.steps, datasets=plan.pending, decisions=plan.decisions
+            exchanges=plan.exchanges,
+            steps=plan.steps,
+            datasets=plan.pending,
+            decisions=plan.decisions,
+            position=plan.position,
         )
 
     def produce(self, request: pb.ProduceRequest, raw: bytes, caller: str) -> bytes:
@@ -230,6 +240,37 @@ class PartyService:
             return pb.FollowReply().SerializeToString()
 
         return session.calls.answer(("Follow", request.position), raw, compute)
+
+    def snapshot(self, request: pb.SnapshotRequest, raw: bytes, caller: str) -> bytes:
+        """Takes a copy of the state between two steps."""
+        session = self._session(request.session, caller)
+
+        def compute() -> bytes:
+            _training(session).snapshot(request.step)
+            return pb.SnapshotReply().SerializeToString()
+
+        return session.calls.answer(("Snapshot", request.step), raw, compute)
+
+    def prepare(self, request: pb.PrepareRequest, raw: bytes, caller: str) -> bytes:
+        """Makes the latest copy durable."""
+        session = self._session(request.session, caller)
+
+        def compute() -> bytes:
+            lineage, vouchers = _training(session).checkpoints.prepare(request.step)
+            return pb.PrepareReply(lineage=lineage, vouchers=vouchers).SerializeToString()
+
+        return session.checkpoint_calls.answer(("Prepare", request.step), raw, compute)
+
+    def commit(self, request: pb.CommitRequest, raw: bytes, caller: str) -> bytes:
+        """Notes that all parties have a checkpoint."""
+        session = self._session(request.session, caller)
+
+        def compute() -> bytes:
+            _training(session).checkpoints.commit(request.step, request.vouchers)
+            logger.info("run %s: step %d is safe at every party", request.session.run_id.hex()[:8], request.step)
+            return pb.CommitReply().SerializeToString()
+
+        return session.checkpoint_calls.answer(("Commit", request.step), raw, compute)
 
     def report(self, request: pb.ReportRequest, raw: bytes, caller: str) -> pb.ReportReply:
         """Metrics so far, as far as the policy releases them, and where the time went."""
@@ -354,6 +395,13 @@ def _batches(session: Session) -> BatchPlan:
     session.require(Stage.READY)
     if not isinstance(session.plan, BatchPlan):
         raise SessionError("this session has no batches")
+    return session.plan
+
+
+def _training(session: Session) -> TrainingPlan:
+    session.require(Stage.READY)
+    if not isinstance(session.plan, TrainingPlan):
+        raise SessionError("this session does not train")
     return session.plan
 
 

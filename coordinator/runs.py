@@ -1,0 +1,64 @@
+"""What can be done with a run from outside of the process that drives it: stop it, forget it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from coordinator.configuration import load_coordinator_configuration
+from coordinator.journal import RUNNING, Journal, find_run, is_locked, request_stop
+from party.errors import SessionError
+
+POLL_SECONDS = 0.2
+
+
+def stop_run(path: Path, run_id: str) -> str:
+    """Asks the process that drives a run to stop it after a checkpoint, and waits until it has.
+
+    Args:
+        path: the run's YAML file.
+        run_id: hexadecimal, possibly shortened.
+
+    Returns:
+        A line for a person.
+
+    Raises:
+        ConfigurationError: no run, or more than one, has this run_id.
+        SessionError: nothing drives it.
+    """
+    configuration = load_coordinator_configuration(path)
+    folder = configuration.path(configuration.output)
+    entry = find_run(folder, run_id)
+    if entry.state != RUNNING or not is_locked(folder):
+        raise SessionError(
+            "no process drives this run", where=f"run {entry.run_id[:8]}", fix="see `coordinator status`"
+        )
+    request_stop(folder, entry.run_id)
+    while entry.state == RUNNING and is_locked(folder):
+        time.sleep(POLL_SECONDS)
+        entry = find_run(folder, entry.run_id)
+    return f"run {entry.run_id[:8]} is {entry.state}; step {entry.step:,} of {entry.steps:,} is safe at every party"
+
+
+def remove_run(path: Path, run_id: str) -> str:
+    """Forgets a run.
+
+    Args:
+        path: the run's YAML file.
+        run_id: hexadecimal, possibly shortened.
+
+    Returns:
+        A line for a person.
+
+    Raises:
+        ConfigurationError: no run, or more than one, has this run_id.
+        SessionError: a coordinator process works with the folder.
+    """
+    configuration = load_coordinator_configuration(path)
+    journal = Journal(configuration.path(configuration.output))
+    try:
+        entry = find_run(journal.folder, run_id)
+        journal.remove(bytes.fromhex(entry.run_id))
+    finally:
+        journal.close()
+    return f"run {entry.run_id[:8]} is forgotten here; `party remove` frees the room at a party"

@@ -1,0 +1,56 @@
+"""`party runs` and `party remove`: what a party keeps of its runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from party.configuration.party import load_party_configuration
+from party.errors import SessionError
+from party.runtime.checkpoint_files import CheckpointFiles
+from party.runtime.records import RunRecords
+
+MEGABYTE = 1_000_000
+
+
+def run_lines(path: Path) -> Iterator[str]:
+    """A line for every run: what is kept of it, and how large that is.
+
+    Args:
+        path: the party's YAML file.
+    """
+    party, records = _records(path)
+    for record in records.all():
+        folder = records.folder(bytes.fromhex(record.run_id))
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        steps = [str(mark.step) for mark in CheckpointFiles(folder, party).prepared()]
+        checkpoints = f"checkpoints of steps {', '.join(steps)}" if steps else "no checkpoints"
+        yield f"{record.run_id}  {record.state:<8} {size / MEGABYTE:,.1f} MB  {checkpoints}"
+
+
+def remove_run(path: Path, run_id: str) -> str:
+    """Removes the folder of a run.
+
+    Args:
+        path: the party's YAML file.
+        run_id: hexadecimal, possibly shortened.
+
+    Returns:
+        A line for a person.
+
+    Raises:
+        SessionError: no run, or more than one, has this run_id.
+    """
+    party, records = _records(path)
+    found = [one.run_id for one in records.all() if one.run_id.startswith(run_id)]
+    if len(found) != 1:
+        told = "more than one run begins like this" if found else "no run has this run_id"
+        raise SessionError(told, where=f"{party}: run {run_id}", fix="see `party runs`")
+    shutil.rmtree(records.folder(bytes.fromhex(found[0])))
+    return f"run {found[0]} is removed: it can neither go on nor predict any more"
+
+
+def _records(path: Path) -> tuple[str, RunRecords]:
+    configuration = load_party_configuration(path)
+    return configuration.party, RunRecords(configuration.path(configuration.state) / "runs", configuration.party)

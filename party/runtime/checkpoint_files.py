@@ -1,0 +1,125 @@
+"""The checkpoints of one run on a party's disk: each file whole or absent, and known to be what was written."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from party.errors import CheckpointError, StorageError
+from party.protocol.checkpoints import Mark
+from party.protocol.state import State
+from party.security.files import private_folder, read_private, write_atomically
+
+FOLDER = "checkpoints"
+COMMITTED_FILE = "committed.json"
+SUFFIX = ".checkpoint"
+FILE_PATTERN = re.compile(r"(?P<step>\d{12})-(?P<lineage>[0-9a-f]{64})\.checkpoint")
+HEADER = b"vsl/1 checkpoint\0"
+DIGEST_BYTES = hashlib.sha256().digest_size
+VALUES = "values"
+
+
+class CheckpointFiles:
+    """The folder with the checkpoints of a run.
+
+    Args:
+        run_folder: of the run; need not exist before something is written.
+        party: own name, for errors.
+    """
+
+    def __init__(self, run_folder: Path, party: str) -> None:
+        self._folder = run_folder / FOLDER
+        self._party = party
+
+    def prepared(self) -> list[Mark]:
+        """The points that have a file, whether or not it can be read."""
+        matches = [FILE_PATTERN.fullmatch(path.name) for path in self._folder.glob(f"*{SUFFIX}")]
+        return sorted(Mark(int(one["step"]), bytes.fromhex(one["lineage"])) for one in matches if one is not None)
+
+    def committed(self) -> list[Mark]:
+        """The points that all parties had, the oldest first; none where the list cannot be read."""
+        path = self._folder / COMMITTED_FILE
+        if not path.exists():
+            return []
+        try:
+            return [Mark(int(step), bytes.fromhex(lineage)) for step, lineage in json.loads(read_private(path))]
+        except (ValueError, TypeError, StorageError):
+            # It only decides what may be dropped: without it everything is kept.
+            return []
+
+    def write(self, mark: Mark, state: State) -> None:
+        """Makes a state durable under its point.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written.
+        """
+        private_folder(self._folder)
+        write_atomically(self._path(mark), pack_state(state))
+
+    def read(self, mark: Mark) -> State:
+        """The state of a point.
+
+        Raises:
+            CheckpointError: there is none, or its file is damaged.
+        """
+        path = self._path(mark)
+        where = f"{self._party}: checkpoint of step {mark.step}"
+        fix = "the coordinator goes back to the one before it"
+        if not path.exists():
+            raise CheckpointError("is missing", where=where, fix=fix)
+        try:
+            return unpack_state(read_private(path))
+        except ValueError as error:
+            raise CheckpointError(f"is damaged: {error}", where=where, fix=fix) from None
+        except StorageError as error:
+            raise CheckpointError(f"cannot be read: {error}", where=where, fix=fix) from error
+
+    def note_committed(self, marks: list[Mark]) -> None:
+        """Writes the list of points that all parties had."""
+        content = json.dumps([[mark.step, mark.lineage.hex()] for mark in marks])
+        write_atomically(self._folder / COMMITTED_FILE, content.encode())
+
+    def drop(self, marks: tuple[Mark, ...]) -> None:
+        """Removes checkpoints; one that cannot be removed only takes room."""
+        for mark in marks:
+            with contextlib.suppress(OSError):
+                self._path(mark).unlink(missing_ok=True)
+
+    def _path(self, mark: Mark) -> Path:
+        return self._folder / f"{mark.step:012d}-{mark.lineage.hex()}{SUFFIX}"
+
+
+def pack_state(state: State) -> bytes:
+    """A state as bytes: a header, a SHA-256 digest of the rest, an .npz archive without pickles."""
+    values = np.frombuffer(json.dumps(dict(state.values)).encode(), np.uint8)
+    archive = io.BytesIO()
+    np.savez(archive, allow_pickle=False, **{VALUES: values}, **{f"/{name}": one for name, one in state.arrays.items()})
+    content = archive.getbuffer()
+    return b"".join([HEADER, hashlib.sha256(content).digest(), content])
+
+
+def unpack_state(content: bytes) -> State:
+    """The state that `pack_state` packed.
+
+    Raises:
+        ValueError: the bytes are not what was packed; says why without a value.
+    """
+    start = len(HEADER) + DIGEST_BYTES
+    if not content.startswith(HEADER) or len(content) < start:
+        raise ValueError("it is no checkpoint, or cut short")
+    if hashlib.sha256(memoryview(content)[start:]).digest() != content[len(HEADER) : start]:
+        raise ValueError("its digest is another one")
+    try:
+        with np.load(io.BytesIO(content[start:]), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        values = json.loads(arrays.pop(VALUES).tobytes())
+    except (KeyError, OSError, EOFError, zipfile.BadZipFile):
+        raise ValueError("its archive cannot be read") from None
+    return State(values, {name.removeprefix("/"): array for name, array in arrays.items()})
