@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,10 @@ def _build(folder: Path, file: str, function: str, sha256: str, *arguments: obje
         )
     builder = _load(folder / file, file, function)
     try:
-        return builder(*arguments)
+        # Keras numbers the layers that their owner did not name, in each thread from the beginning: in a thread of its
+        # own, a model has the names under which its weights were saved.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="own-model") as fresh:
+            return fresh.submit(builder, *arguments).result()
     except Exception as error:  # whatever an owner's code raises is told by kind and line, never by text
         raise ModelError(f"raised {type(error).__name__}{_line(error, folder / file)}", where=where) from error
 

@@ -259,6 +259,15 @@ def test_a_short_message_is_not_behind_the_whole_queue_of_another_connection(pro
         assert proxy.queued_bytes.to_server > 1_000_000
 
 
+def test_a_connection_that_began_earlier_gets_its_share(proxy):
+    proxy.bytes_per_second = 1e6
+    with connect(proxy) as client, connect(proxy) as bulk:
+        client.sendall(bytes(400_000))
+        bulk.sendall(bytes(10_000_000))
+        assert receive(client, 400_000) == bytes(400_000)
+        assert proxy.queued_bytes.to_server > 1_000_000
+
+
 def test_a_cut_lowers_the_bandwidth_for_its_time(proxy):
     with connect(proxy) as client:
         proxy.cut_bandwidth(1e6, seconds=LONG_SECONDS)
@@ -304,6 +313,8 @@ def test_a_stall_keeps_what_is_on_the_way(proxy):
         began = time.monotonic()
         proxy.stall(0.4)
         proxy.delay_seconds = 0.0
+        forwarded = proxy.forwarded_bytes
+        assert forwarded == (0, 0) or time.monotonic() - began >= 0.4
         assert receive(client, 4) == b"ping"
         assert time.monotonic() - began >= 0.4
 
