@@ -86,7 +86,8 @@ class Line:
         answer = self._patience.insist(lambda: self._answer(timeout_seconds))
         self._unanswered.popleft()
         if answer.status:
-            raise self._as_error(LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details))
+            refused = LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details)
+            raise self._as_error(refused) from refused
         return answer.reply
 
     def close(self) -> None:

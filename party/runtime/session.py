@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -15,20 +14,11 @@ from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, HelloSignat
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.pb.tensor_pb2 import TensorSpec
 from party.protocol.calls import RepeatableCalls
+from party.protocol.stages import Stage, Stages
 from party.security.handshake import Handshake
 from party.security.sealing import SealingKeys, Slot
 
 MAXIMUM_CONFIRMATION_BYTES = 4096
-
-
-class Stage(Enum):
-    """How far a session has come."""
-
-    OPENED = "opened"
-    AGREED = "agreed"
-    AUTHENTICATED = "authenticated"
-    READY = "ready"
-    FINISHED = "finished"
 
 
 class Plan(Protocol):
@@ -107,10 +97,15 @@ class Session:
         self._transition = threading.Lock()
         self.purpose = purpose
         self.plan = plan
-        self.stage = Stage.OPENED
+        self._stages = Stages(party)
         self.calls = RepeatableCalls(party)
         # Apart from the batches: writing a checkpoint must not hold them up.
         self.checkpoint_calls = RepeatableCalls(party)
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has come."""
+        return self._stages.current
 
     @property
     def hello(self) -> bytes:
@@ -128,7 +123,7 @@ class Session:
             self.require(Stage.OPENED)
             signature = self._handshake.agree(hellos)
             self.plan.agreed(self._handshake.hellos)
-            self.stage = Stage.AGREED
+            self._stages.leave(Stage.OPENED)
             return signature
 
     def authenticate(self, signatures: Sequence[HelloSignature]) -> list[Envelope]:
@@ -141,7 +136,7 @@ class Session:
                 content = self.plan.confirmation(self._handshake.pair_key(peer)).SerializeToString(deterministic=True)
                 envelopes.append(keys.seal(_confirmation_slot(self._party, peer), content))
             self._keys = keys
-            self.stage = Stage.AUTHENTICATED
+            self._stages.leave(Stage.AGREED)
             return envelopes
 
     def confirm(self, envelopes: Sequence[Envelope]) -> None:
@@ -161,14 +156,11 @@ class Session:
                 mine = self.plan.confirmation(self._handshake.pair_key(peer))
                 self._compare(mine, received, peer)
             self.plan.start(keys, self._handshake.pair_key)
-            self.stage = Stage.READY
+            self._stages.leave(Stage.AUTHENTICATED)
 
     def require(self, stage: Stage) -> None:
         """Refuses a call that does not belong to the stage."""
-        if self.stage is not stage:
-            raise SessionError(
-                "call out of order", where=self._party, expected=f"stage {stage.value}", received=self.stage.value
-            )
+        self._stages.require(stage)
 
     def require_keys(self, stage: Stage) -> SealingKeys:
         """The session's keys; refuses a call that does not belong to the stage."""
@@ -181,7 +173,7 @@ class Session:
         """Writes what the session came to."""
         self.require(Stage.READY)
         result = self.plan.finish()
-        self.stage = Stage.FINISHED
+        self._stages.leave(Stage.READY)
         return result
 
     def _compare(self, mine: Confirmation, received: bytes, peer: str) -> None:

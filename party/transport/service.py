@@ -15,13 +15,14 @@ from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Purpose
 from party.protocol.checkpoints import Mark
 from party.protocol.metrics import PassMetrics
+from party.protocol.stages import Stage
 from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.batch_plan import BatchPlan
 from party.runtime.context import PartyContext
 from party.runtime.desk import Owner, SessionDesk
 from party.runtime.garbage import leave_out_what_stays
 from party.runtime.openings import Proposal, open_session
-from party.runtime.session import Session, Stage
+from party.runtime.session import Session
 from party.runtime.training_plan import TrainingPlan
 from party.security.fields import has_at_most_fields
 from party.security.handshake import PROTOCOL
