@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from party.errors import HandshakeError, IdentityError, SessionError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, HelloSignature, Purpose, Role
 from party.pb.party_pb2 import MESSAGE_KIND_CONFIRM, MESSAGE_KIND_HIDDEN
-from party.runtime.session import Session, Stage
+from party.protocol.stages import Stage
+from party.runtime.session import Session
 from party.security.certificates import sign
 from party.security.handshake import MAXIMUM_HELLO_BYTES, SHARED_FIELDS, Handshake
 from party.security.sealing import Slot
