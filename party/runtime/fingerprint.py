@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from party import __version__
@@ -23,14 +25,14 @@ CPU_LINES = ("model name", "flags", "Features")
 
 
 def run_fingerprint(
-    configuration: PartyConfiguration, data_sha256: str, alignment_id: bytes, folder: Path
+    configuration: PartyConfiguration, data_sha256: str, rows: npt.NDArray[np.int64], folder: Path
 ) -> dict[str, str]:
     """What a run at this party depends on besides the run configuration.
 
     Args:
         configuration: of the party.
         data_sha256: hexadecimal digest of the training dataset's file.
-        alignment_id: of the alignment that orders its rows.
+        rows: of that file in the common order: an alignment that was made anew may well give the same.
         folder: that own models' files are relative to.
 
     Returns:
@@ -45,7 +47,7 @@ def run_fingerprint(
     found = {
         "code version": __version__,
         "data file": data_sha256,
-        "alignment": alignment_id.hex(),
+        "order of rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
         **{
             f"configuration {name}": _digest(None if section is None else section.model_dump(mode="json"))

@@ -201,7 +201,7 @@ class TrainingPlan(BatchPlan):
     def _check_record(self, former: RunRecord | None) -> None:
         """Refuses to go on where something has changed since the run began, or after too many returns."""
         configuration = self._context.configuration
-        present = run_fingerprint(configuration, self._table.sha256, self._alignment.alignment_id, configuration.folder)
+        present = run_fingerprint(configuration, self._table.sha256, self._alignment.rows, configuration.folder)
         if former is None:
             self._record = self._record.model_copy(update={"fingerprint": present})
             return

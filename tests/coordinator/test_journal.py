@@ -5,8 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coordinator.journal import LEASE_BYTES, Journal, list_runs
+from coordinator.journal import (
+    KEPT_COMMITS,
+    LEASE_BYTES,
+    Commit,
+    Journal,
+    find_run,
+    is_locked,
+    list_runs,
+    request_stop,
+)
 from party.errors import ConfigurationError, SessionError, StorageError
+from party.protocol.checkpoints import Mark
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 FIRST, SECOND = bytes.fromhex("aa" * 16), bytes.fromhex("ab" * 16)
@@ -66,12 +76,12 @@ def test_finished_run_is_found_by_the_beginning_of_its_name(journal):
         journal.trained("b")
 
 
-def test_run_whose_process_was_killed_has_failed(journal, folder):
+def test_run_whose_process_was_killed_has_stopped(journal, folder):
     journal.begin(FIRST, SENT, NOW)
     trained(journal, SECOND, 1)
     journal.close()  # what the system does for a killed process
     again = Journal(folder)
-    assert [(one.state, one.configuration) for one in again.runs()] == [("failed", SENT), ("trained", SENT)]
+    assert [(one.state, one.configuration) for one in again.runs()] == [("stopped", SENT), ("trained", SENT)]
     again.close()
 
 
@@ -84,6 +94,69 @@ def test_unfinished_run_is_no_run_to_use(journal, state):
         journal.trained(None)
     trained(journal, SECOND, -1)
     assert journal.trained(None).run_id == SECOND.hex()
+
+
+def committed(step, lineage=b"\1" * 32):
+    return Commit(Mark(step, lineage), NOW.isoformat(), 1.5 * step, 10 * step)
+
+
+def test_commits_are_kept_in_order_and_bounded(journal):
+    journal.begin(FIRST, SENT, NOW)
+    journal.agreed(FIRST, 700)
+    assert (journal.entry(FIRST).began, journal.entry(FIRST).steps, journal.entry(FIRST).step) == (True, 700, 0)
+    for step in range(10, 10 * (KEPT_COMMITS + 3), 10):
+        journal.commit(FIRST, committed(step))
+    entry = journal.entry(FIRST)
+    assert entry.commits == tuple(committed(step) for step in range(30, 10 * (KEPT_COMMITS + 3), 10))
+    assert entry.step == 10 * (KEPT_COMMITS + 2)
+
+
+def test_a_commit_after_going_back_takes_the_place_of_later_ones(journal):
+    journal.begin(FIRST, SENT, NOW)
+    for step in (10, 20, 30):
+        journal.commit(FIRST, committed(step))
+    journal.commit(FIRST, committed(20, b"\2" * 32))
+    assert journal.entry(FIRST).commits == (committed(10), committed(20, b"\2" * 32))
+
+
+def test_only_a_run_that_began_and_stopped_can_go_on(journal, folder):
+    journal.begin(FIRST, SENT, NOW)
+    journal.agreed(FIRST, 7)
+    with pytest.raises(ConfigurationError, match="no run that could go on"):
+        journal.resumable(None)
+    journal.begin(SECOND, SENT, NOW)
+    journal.close()
+    again = Journal(folder)
+    assert again.resumable(None).run_id == FIRST.hex()
+    with pytest.raises(ConfigurationError, match=r"--resume ab: no run that could go on; see `coordinator status`"):
+        again.resumable("ab")
+    request_stop(folder, FIRST.hex())
+    assert again.stop_requested(FIRST)
+    assert again.resume(FIRST).state == "running"
+    assert not again.stop_requested(FIRST)
+    again.end(FIRST, "failed")
+    assert again.resumable(FIRST.hex()[:4]).run_id == FIRST.hex()
+    again.end(FIRST, "trained")
+    with pytest.raises(ConfigurationError):
+        again.resumable(None)
+    again.close()
+
+
+def test_runs_are_forgotten_one_by_one(journal, folder):
+    for run_id in (FIRST, SECOND):
+        journal.begin(run_id, SENT, NOW)
+    journal.remove(FIRST)
+    assert [one.run_id for one in journal.runs()] == [SECOND.hex()]
+    assert find_run(folder, "ab").run_id == SECOND.hex()
+    with pytest.raises(ConfigurationError, match="RUN_ID aa: no run"):
+        find_run(folder, "aa")
+
+
+def test_lock_is_seen_from_outside(journal, folder):
+    assert is_locked(folder)
+    journal.close()
+    assert not is_locked(folder)
+    assert not is_locked(folder / "absent")
 
 
 def test_lease_stays_the_same_and_is_secret(journal, folder):
@@ -152,5 +225,8 @@ def test_entry_is_readable_by_people(journal, folder):
         "run_id": FIRST.hex(),
         "state": "running",
         "started": "2030-01-02T03:04:05+00:00",
+        "steps": 0,
+        "began": False,
+        "commits": [],
         "configuration": SENT.decode(),
     }

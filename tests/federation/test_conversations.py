@@ -9,7 +9,8 @@ from organisations import COORDINATOR
 import party.transport.server as server_module
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.connection import open_connections
-from coordinator.line import DEADLINE_CHECK_SECONDS, Line, LineError
+from coordinator.line import DEADLINE_CHECK_SECONDS, Line
+from coordinator.patience import Patience
 from party.errors import ConnectionLostError, SessionError
 from party.pb import party_pb2 as pb
 from party.transport.conversations import MAXIMUM_CONVERSATIONS
@@ -32,6 +33,10 @@ def alice(organisations):
         connection.close()
 
 
+def line_to(connection, patience_seconds=0.0):
+    return Line(connection._converse, Patience(patience_seconds, threading.Event()), connection._as_error)
+
+
 def test_answers_come_in_order_and_errors_keep_the_line_open(alice):
     for position in (0, 7):
         with pytest.raises(SessionError, match="alice: no such session is open here"):
@@ -47,11 +52,11 @@ def test_answers_come_in_order_and_errors_keep_the_line_open(alice):
 
 @pytest.mark.parametrize("method", ["Describe", "Open", "Close", "Nothing", "", "Forward\n"])
 def test_only_the_calls_of_batches_can_be_streamed(alice, method):
-    line = Line(alice.stub.Converse)
+    line = line_to(alice)
     line.send(method, pb.DescribeRequest())
-    with pytest.raises(LineError, match="cannot be streamed") as refused:
+    with pytest.raises(SessionError, match="cannot be streamed") as refused:
         line.receive(WAIT_SECONDS)
-    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.value.__cause__.code() is grpc.StatusCode.FAILED_PRECONDITION
     line.close()
 
 
@@ -63,33 +68,52 @@ def test_what_is_no_call_is_refused(alice):
     assert all("request cannot be parsed" in answer.details for answer in answers)
 
 
-def test_a_party_holds_few_streams_and_takes_new_ones_when_they_end(alice):
-    lines = [Line(alice.stub.Converse) for _ in range(MAXIMUM_CONVERSATIONS)]
+def test_a_party_holds_few_streams_and_a_new_one_ends_the_oldest(alice):
+    lines = [line_to(alice) for _ in range(MAXIMUM_CONVERSATIONS + 1)]
     for line in lines:
         line.send("Forward", pb.ForwardRequest())
-        with pytest.raises(LineError, match="no such session"):
+        with pytest.raises(SessionError, match="no such session"):
             line.receive(WAIT_SECONDS)
-    one_too_many = Line(alice.stub.Converse)
-    one_too_many.send("Forward", pb.ForwardRequest())
-    with pytest.raises(LineError, match="takes no more streams"):
-        one_too_many.receive(WAIT_SECONDS)
+    oldest, *others = lines
+    oldest.send("Forward", pb.ForwardRequest())
+    with pytest.raises(ConnectionLostError):
+        oldest.receive(WAIT_SECONDS)
+    for line in others:
+        line.send("Forward", pb.ForwardRequest())
+        with pytest.raises(SessionError, match="no such session"):
+            line.receive(WAIT_SECONDS)
     for line in lines:
         line.close()
-        with pytest.raises(LineError, match="the stream ended"):
-            line.receive(WAIT_SECONDS)
+
+
+def test_a_line_with_patience_opens_another_stream_and_sends_again(alice):
+    first = line_to(alice, WAIT_SECONDS)
+    first.send("Forward", pb.ForwardRequest())
     with pytest.raises(SessionError, match="no such session"):
-        alice.call(alice.stub.Forward, pb.ForwardRequest())
-    one_too_many.close()
+        first.receive(WAIT_SECONDS)
+    others = [line_to(alice) for _ in range(MAXIMUM_CONVERSATIONS)]
+    for line in others:  # which ends the first one's stream
+        line.send("Forward", pb.ForwardRequest())
+        with pytest.raises(SessionError, match="no such session"):
+            line.receive(WAIT_SECONDS)
+    for method in ("Forward", "Nothing"):
+        first.send(method, pb.ForwardRequest())
+    with pytest.raises(SessionError, match="no such session"):
+        first.receive(WAIT_SECONDS)
+    with pytest.raises(SessionError, match="Nothing cannot be streamed"):
+        first.receive(WAIT_SECONDS)
+    for line in (first, *others):
+        line.close()
 
 
-def test_an_answer_that_does_not_come_ends_the_line(alice):
-    line = Line(alice.stub.Converse)
+def test_an_answer_that_does_not_come_ends_the_stream(alice):
+    line = line_to(alice)
     line.send("Forward", pb.ForwardRequest())
-    with pytest.raises(LineError, match="no such session"):
+    with pytest.raises(SessionError, match="no such session"):
         line.receive(WAIT_SECONDS)
-    with pytest.raises(LineError) as late:  # nothing was sent that could be answered
+    with pytest.raises(ConnectionLostError, match="did not answer in time"):  # nothing was sent that could be answered
         line.receive(DEADLINE_CHECK_SECONDS)
-    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    line.close()
 
 
 def test_open_streams_do_not_hold_up_a_party_that_stops(organisations, alice, monkeypatch):
@@ -101,5 +125,7 @@ def test_open_streams_do_not_hold_up_a_party_that_stops(organisations, alice, mo
     thread.start()
     assert stopped.wait(WAIT_SECONDS)
     thread.join()
+    alice._patience = Patience(0.0, threading.Event())
+    alice.hang_up()
     with pytest.raises(ConnectionLostError):
         alice.call(alice.stub.Forward, pb.ForwardRequest())

@@ -82,6 +82,9 @@ SESSION_CALLS = {
     "Backward": pb.BackwardRequest,
     "Decide": pb.DecideRequest,
     "Follow": pb.FollowRequest,
+    "Snapshot": pb.SnapshotRequest,
+    "Prepare": pb.PrepareRequest,
+    "Commit": pb.CommitRequest,
     "Report": pb.ReportRequest,
     "Finish": pb.FinishRequest,
 }
@@ -120,6 +123,10 @@ OUT_OF_ORDER = [  # once hiddens of the first batch were sent and before they ar
     ("alice", "Forward", {"position": 2**63}, "call out of order; expected Backward 0"),
     ("alice", "Backward", {"position": 1}, "call out of order; expected Backward 0; received Backward 1"),
     ("bob", "Fuse", {"position": 1}, "call out of order; expected Fuse 0; received Fuse 1"),
+    ("bob", "Snapshot", {"step": 1}, "call out of order; expected Snapshot 0; received 1"),
+    ("alice", "Snapshot", {"step": 2**63}, "call out of order; expected Snapshot 0"),
+    ("alice", "Prepare", {}, "alice: step 0: no snapshot of this step was taken"),
+    ("bob", "Commit", {}, "bob: step 0: no checkpoint of this step is prepared"),
     ("alice", "Produce", {"kind": pb.MESSAGE_KIND_PSI_SETUP, "dataset": "train"}, "this session aligns nothing"),
     ("alice", "Consume", {"kind": pb.MESSAGE_KIND_PSI_REQUEST, "dataset": "train"}, "this session aligns nothing"),
 ]
@@ -140,6 +147,9 @@ EARLY = [
     ("Report", "expected stage ready; received authenticated"),
     ("Finish", "expected stage ready; received authenticated"),
     ("Produce", "expected stage ready; received authenticated"),
+    ("Snapshot", "expected stage ready; received authenticated"),
+    ("Prepare", "expected stage ready; received authenticated"),
+    ("Commit", "expected stage ready; received authenticated"),
     ("Agree", "expected stage opened; received authenticated"),
     ("Authenticate", "expected stage agreed; received authenticated"),
 ]

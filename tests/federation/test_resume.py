@@ -1,26 +1,46 @@
 """A run that stops at any step goes on to the bits of a run that was never stopped."""
 
-import json
-import threading
+import contextlib
+import dataclasses
 
 import numpy as np
 import pytest
-from organisations import SMALL_FUSE, SMALL_MODEL
+import yaml
+from organisations import SMALL_MODEL, Organisations
 from relaying import Relay
 from test_model_family import CITY, FILM, PARTIES, SEQUENCE, frames, overrides
 
 from coordinator import connect
-from coordinator.configuration import load_coordinator_configuration
-from party.errors import CheckpointError, ConfigurationError, PolicyError, SessionError, StoppedError
+from coordinator.federation import connect_federation
+from coordinator.progress import SilentDisplay
+from coordinator.session import Proposal, Session
+from party.errors import (
+    AlignmentError,
+    CheckpointError,
+    ConfigurationError,
+    PolicyError,
+    SessionError,
+    StoppedError,
+    StorageError,
+)
+from party.models.numerics import numeric_settings
+from party.pb.handshake_pb2 import Purpose
+from party.protocol.checkpoints import Mark
+from party.runtime import fingerprint
+from party.runtime.checkpoint_files import CheckpointFiles
 
 EARLY = {"metric": "val_auc", "mode": "max", "patience": 1}
-SCHEDULE = {"name": "ExponentialDecay", "arguments": {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}}
+DECAY = {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}
+SCHEDULE = {"name": "ExponentialDecay", "arguments": DECAY}
 TRAINING = {"epochs": 3, "validation_fraction": 0.2, "batch_size": 64}
 EVERY_STEP = {"every_steps": 1}
 NEVER = {"every_seconds": 1e6}
 DROPOUT = {
     "alice": {"model": {"file": "normalised.py", "base": "build_base"}},
-    "bob": {"model": {"kind": "dnn", "units": [5], "dropout": 0.2}, "fuse": {"kind": "dnn", "units": [6], "dropout": 0.3}},
+    "bob": {
+        "model": {"kind": "dnn", "units": [5], "dropout": 0.2},
+        "fuse": {"kind": "dnn", "units": [6], "dropout": 0.3},
+    },
 }
 NORMALISED = """
 import keras
@@ -110,9 +130,19 @@ class StopAfter:
         return send(request)
 
 
-def stop_at(organisations, position, resume=None):
+class Lines(SilentDisplay):
+    """Keeps what a person would have been told."""
+
+    def __init__(self, lines):
+        self._lines = lines
+
+    def line(self, text):
+        self._lines.append(text)
+
+
+def stop_at(organisations, position, resume=None, **changes):
     around = StopAfter(position)
-    with Relay(run_path(organisations), around) as around.relay:
+    with Relay(run_path(organisations, **changes), around) as around.relay:
         with pytest.raises(StoppedError, match="which is safe at every party; `coordinator train --resume") as stopped:
             around.relay.fit(resume=resume)
         run_id = around.relay._journal.runs()[-1].run_id
@@ -120,9 +150,11 @@ def stop_at(organisations, position, resume=None):
     return run_id
 
 
-@pytest.fixture(autouse=True)
-def stop_is_seen_at_once(monkeypatch):
-    monkeypatch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
+@pytest.fixture(autouse=True, scope="module")
+def stop_is_seen_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
+        yield
 
 
 def train(organisations, resume=None, **changes):
@@ -151,3 +183,219 @@ def test_a_stopped_run_goes_on_to_the_same_bits(make_organisations, case):
     resumed = train(organisations, resume=run_id)
     assert resumed.run_id == run_id
     expect_equal(outcome(organisations, resumed), undisturbed)
+
+
+PLAIN = "plain"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A federation with small models, the outcome of an undisturbed run, and ways to go back to it."""
+    with Organisations(tmp_path_factory.mktemp(PLAIN), training={"epochs": 2, "batch_size": 64}) as made:
+        made.start_servers()
+        made.reference = outcome(made, train(made))
+        yield made
+
+
+@pytest.fixture
+def stopped(plain):
+    """A run that stopped at step 5, with checkpoints of steps 4 and 5; its parties are as before afterwards."""
+    run_id = stop_at(plain, 4, checkpoints=EVERY_STEP)
+    yield plain, run_id
+    for name in plain.names:
+        plain.write_party(name)
+    restart(plain, *plain.names)
+
+
+def checkpoints_of(organisations, name, run_id):
+    """Files of a party's checkpoints by step."""
+    folder = organisations.folder / "state" / name / "runs" / run_id / "checkpoints"
+    return {int(path.name[:12]): path for path in sorted(folder.glob("*.checkpoint"))}
+
+
+def test_a_party_keeps_the_last_two_and_none_once_all_have_finished(stopped):
+    organisations, run_id = stopped
+    for name in organisations.names:
+        found = checkpoints_of(organisations, name, run_id)
+        assert list(found) == [4, 5]
+        assert all(path.stat().st_mode & 0o777 == 0o600 for path in found.values())
+    history = train(organisations, resume=run_id)
+    expect_equal(outcome(organisations, history), organisations.reference)  # which predicts, after the end of all
+    assert all(not checkpoints_of(organisations, name, run_id) for name in organisations.names)
+
+
+DAMAGES = {
+    "truncated": lambda content: content[:-100],
+    "empty": lambda content: b"",
+    "a flipped bit": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "another header": lambda content: b"x" + content[1:],
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_one_before_serves_where_a_checkpoint_is_damaged(stopped, damage):
+    organisations, run_id = stopped
+    path = checkpoints_of(organisations, "bob", run_id)[5]
+    change = DAMAGES[damage]
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+    restart(organisations, "bob")
+    lines = []
+    with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
+        history = parties.fit(resume=run_id)
+    assert any(line.startswith("checkpoint of step 5 cannot be used: bob: checkpoint of step 5: is ") for line in lines)
+    assert "going on from step 4 of" in "\n".join(lines)
+    expect_equal(outcome(organisations, history), organisations.reference)
+
+
+def test_all_damaged_means_from_the_beginning_and_never_a_wrong_number(stopped):
+    organisations, run_id = stopped
+    for path in checkpoints_of(organisations, "alice", run_id).values():
+        path.write_bytes(b"")
+    lines = []
+    with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
+        history = parties.fit(resume=run_id)
+    assert "going on from step 0 of" in "\n".join(lines)
+    expect_equal(outcome(organisations, history), organisations.reference)
+
+
+def test_a_lost_state_folder_is_told(stopped):
+    organisations, run_id = stopped
+    folder = organisations.folder / "state" / "alice" / "runs" / run_id
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(CheckpointError, match=r"alice: run .*: nothing is known here of this run: the state folder"):
+        train(organisations, resume=run_id)
+    folder.with_name("elsewhere").rename(folder)
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
+
+
+def test_a_checkpoint_of_another_history_is_refused(stopped):
+    organisations, run_id = stopped
+    foreign = Mark(4, b"\1" * 32)
+    with connect(run_path(organisations)) as parties:
+        run = parties.configuration.run
+        for start in (foreign, Mark(7, foreign.lineage)):
+            proposal = Proposal(
+                Purpose.PURPOSE_TRAIN,
+                bytes.fromhex(run_id),
+                parties._journal.lease,
+                run.to_bytes(),
+                start=start,
+                resume=True,
+            )
+            with pytest.raises(CheckpointError, match=f"alice: checkpoint of step {start.step}: is missing"):
+                Session(parties._connections, run, proposal).__enter__()
+        proposal = dataclasses.replace(proposal, resume=False)
+        with pytest.raises(SessionError, match="only a run that is resumed starts from a checkpoint"):
+            Session(parties._connections, run, proposal).__enter__()
+
+
+CHANGES = {
+    "model": ({"model": {**SMALL_MODEL, "dropout": 0.5}}, "alice: changed since the run began: configuration model"),
+    "features": (
+        {"data": lambda data: {**data, "features": data["features"][:1]}},
+        "alice: changed since the run began: configuration data.features",
+    ),
+    "threads": (
+        {"optimizer": {"name": "sgd", "learning_rate": 0.1}},
+        "alice: changed since the run began: configuration optimizer",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_configuration_is_refused_by_name(stopped, change):
+    organisations, run_id = stopped
+    changes, text = CHANGES[change]
+    content = yaml.safe_load(organisations.party_path("alice").read_text())
+    changes = {key: value(content[key]) if callable(value) else value for key, value in changes.items()}
+    organisations.write_party("alice", **changes)
+    restart(organisations, "alice")
+    with pytest.raises(SessionError, match=f"^{text}; change it back to resume, or begin a new run$"):
+        train(organisations, resume=run_id)
+    organisations.write_party("alice")
+    restart(organisations, "alice")
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
+
+
+def test_changed_data_needs_its_alignment_and_then_is_refused(stopped):
+    organisations, run_id = stopped
+    path = organisations.table_path("alice", "train")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Ulm", b"Bonn", 1))
+    with connect(run_path(organisations)) as parties, contextlib.ExitStack() as restoring:
+        restoring.callback(path.write_bytes, content)
+        with pytest.raises(AlignmentError, match=r"alice: dataset train is not aligned .* or its file has changed"):
+            parties.fit(resume=run_id)
+        parties.align()
+        with pytest.raises(SessionError, match="alice: changed since the run began: data file; change it"):
+            parties.fit(resume=run_id)
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
+
+
+def test_other_libraries_are_refused_unless_the_owner_allows_them(stopped, monkeypatch):
+    organisations, run_id = stopped
+    monkeypatch.setattr(fingerprint, "numeric_settings", lambda: {**numeric_settings(), "numpy": "9.9.9"})
+    with pytest.raises(SessionError, match=r"numpy \(\d+\.\d+\.\d+ then, 9\.9\.9 now\); set checkpoints\.allow_other"):
+        train(organisations, resume=run_id)
+    for name in organisations.names:
+        organisations.write_party(name, checkpoints={"allow_other_numerics": True})
+    restart(organisations, *organisations.names)
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
+
+
+def test_another_code_version_is_refused(stopped, monkeypatch):
+    organisations, run_id = stopped
+    monkeypatch.setattr(fingerprint, "__version__", "9.9.9")
+    with pytest.raises(SessionError, match=r"changed since the run began: code version \(0\.1\.0 then, 9\.9\.9 now\)"):
+        train(organisations, resume=run_id)
+
+
+def test_the_run_of_another_file_is_refused_by_key(stopped):
+    organisations, run_id = stopped
+    path = run_path(organisations, training={"epochs": 3, "optimizer": {"learning_rate": 0.5}})
+    with connect(path) as parties, pytest.raises(ConfigurationError) as refused:
+        parties.fit(resume=run_id)
+    assert "the configuration differs from that of the run: training.epochs, training.optimizer.learning_rate" in str(
+        refused.value
+    )
+
+
+def test_an_owner_limits_how_often_a_run_goes_back(stopped):
+    organisations, run_id = stopped
+    organisations.write_party("bob", policy={"minimum_metric_rows": 1, "maximum_restores": 1})
+    restart(organisations, "bob")
+    stop_at(organisations, 5, resume=run_id)
+    with pytest.raises(PolicyError, match=r"bob: refused by policy.maximum_restores: .*at most 1; received 2 for this"):
+        train(organisations, resume=run_id)
+
+
+def test_a_finished_run_cannot_go_on(stopped):
+    organisations, run_id = stopped
+    train(organisations, resume=run_id)
+    with pytest.raises(ConfigurationError, match=r"--resume .*: no run that could go on; see `coordinator status`"):
+        train(organisations, resume=run_id)
+
+
+def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stopped, monkeypatch):
+    organisations, run_id = stopped
+    folder = organisations.folder / "state" / "bob" / "runs" / run_id / "checkpoints"
+    write = CheckpointFiles.write
+
+    def full(files, mark, state):
+        if mark.step == 6 and files._party == "bob":
+            raise StorageError("cannot be written: No space left on device", where=str(folder))
+        write(files, mark, state)
+
+    monkeypatch.setattr(CheckpointFiles, "write", full)
+    with pytest.raises(StorageError, match=r"^bob: .*cannot be written: No space left on device$"):
+        train(organisations, resume=run_id, checkpoints=EVERY_STEP)
+    monkeypatch.undo()
+    lines = []
+    with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
+        history = parties.fit(resume=run_id)
+    assert "going on from step 5 of" in "\n".join(lines)
+    expect_equal(outcome(organisations, history), organisations.reference)

@@ -18,8 +18,8 @@ from deploy.certificates import write_organisation
 from party.errors import TensorError
 from party.pb import party_pb2 as pb
 from party.pb.tensor_pb2 import CODEC_UNSPECIFIED, DATA_TYPE_FLOAT64, Tensor, TensorBundle
-from party.protocol.tensors import maximum_bytes
 from party.protocol.stages import Stage
+from party.protocol.tensors import maximum_bytes
 from party.security.certificates import Usage, own_identity
 from party.security.fields import has_at_most_fields
 from party.security.sealing import Slot

@@ -1,0 +1,221 @@
+"""Parties behind breakable links, and faults that hit them at chosen places of chosen calls."""
+
+import contextlib
+import enum
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from network.proxy import HOST, TcpProxy
+
+from coordinator.configuration import load_coordinator_configuration
+from coordinator.federation import Federation
+from coordinator.line import LineMethod
+from coordinator.patience import Patience
+from party.pb import party_pb2 as pb
+from party.transport.service import PartyService
+
+METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["Party"].methods if method.name != "Converse"]
+NUMBERS = ("position", "step", "dataset", "kind", "sender", "receiver", "index")  # what tells calls of a kind apart
+DEADLINE_SECONDS = 60.0
+
+
+class Place(enum.Enum):
+    """Where a call is: each of its attempts passes all places that it gets to, in this order."""
+
+    CALLED = "the coordinator is about to send the request"
+    SENT = "the coordinator sent the request"
+    ARRIVED = "the party is about to work on the request"
+    ANSWERED = "the party is about to send the reply"
+
+
+class Visit(NamedTuple):
+    """A place of a call; the repeated call is the same visit again."""
+
+    place: Place
+    party: str
+    method: str
+    numbers: tuple = ()
+
+
+class Watch:
+    """Counts the visits of all calls, and does something at chosen ones.
+
+    Args:
+        actions: by visit, called without arguments, at the first visit only; by `(place, party, method)`, at the first
+            visit to any such call.
+    """
+
+    def __init__(self, actions=()):
+        self.visits = Counter()
+        self.openings = []
+        self._actions = dict(actions)
+        self._lock = threading.Lock()
+
+    @property
+    def pending(self):
+        """Which actions were not done."""
+        return list(self._actions)
+
+    @property
+    def sessions(self):
+        """How many sessions every party opened."""
+        return self.count(Place.ANSWERED, "Open")
+
+    def count(self, place, method):
+        """Visits by party."""
+        found = Counter()
+        for visit, times in self.visits.items():
+            if (visit.place, visit.method) == (place, method):
+                found[visit.party] += times
+        return dict(found)
+
+    def visit(self, place, party, method, request):
+        numbers = tuple(getattr(request, name) for name in NUMBERS if name in request.DESCRIPTOR.fields_by_name)
+        visit = Visit(place, party, method, numbers)
+        with self._lock:
+            self.visits[visit] += 1
+            if place is Place.CALLED and method == "Open":
+                self.openings.append((party, request.start_step))
+            due = [self._actions.pop(key) for key in (visit, visit[:3]) if key in self._actions]
+        for action in due:
+            action()
+
+
+class WatchedFederation(Federation):
+    """A coordinator whose calls pass by a watch; what it repeats passes again."""
+
+    def __init__(self, run_path, watch):
+        super().__init__(load_coordinator_configuration(Path(run_path)))
+        for connection in self._connections.values():
+            for method in METHODS:
+                inner = getattr(connection.stub, method)
+                kind = _WatchedLineMethod if isinstance(inner, LineMethod) else _WatchedMethod
+                setattr(connection.stub, method, kind(inner, watch, connection.name, method))
+
+
+class _WatchedMethod:
+    def __init__(self, inner, watch, party, method):
+        self._inner, self._watch, self._called = inner, watch, (party, method)
+
+    def __call__(self, request, timeout):
+        return self.future(request, timeout).result()
+
+    def future(self, request, timeout):
+        self._watch.visit(Place.CALLED, *self._called, request)
+        answer = self._inner.future(request, timeout=timeout)
+        self._watch.visit(Place.SENT, *self._called, request)
+        return answer
+
+
+class _WatchedLineMethod(_WatchedMethod, LineMethod):
+    pass
+
+
+class Network:
+    """Parties in this process, each behind a link of its own whose port outlives the party.
+
+    Args:
+        organisations: with their servers started.
+        monkeypatch: lets the calls that arrive at the parties pass by the watch of the moment.
+    """
+
+    def __init__(self, organisations, monkeypatch):
+        self.organisations = organisations
+        self.links = {}
+        self._watch = Watch()
+        for method in METHODS:
+            name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in method)[1:]
+            monkeypatch.setattr(PartyService, name, self._watched(method, getattr(PartyService, name)))
+
+    def _watched(self, method, answer):
+        def watched(service, request, raw, caller):
+            party = service._context.party
+            self._watch.visit(Place.ARRIVED, party, method, request)
+            try:
+                return answer(service, request, raw, caller)
+            finally:
+                self._watch.visit(Place.ANSWERED, party, method, request)
+
+        return watched
+
+    @contextlib.contextmanager
+    def linked(self, **conditions):
+        """Puts a new link before every party."""
+        with contextlib.ExitStack() as stack:
+            for party, port in self.organisations.ports.items():
+                self.links[party] = stack.enter_context(TcpProxy(port, **conditions))
+            yield self
+        self.links = {}
+
+    @contextlib.contextmanager
+    def coordinator(self, actions=(), training=None, **settings):
+        """A coordinator that reaches the parties over their links, where there are some, and its watch."""
+        ports = {party: link.port for party, link in self.links.items()} or None
+        path = self.organisations.write_run(training=training, ports=ports, **settings)
+        self._watch = watch = Watch(actions)
+        try:
+            with WatchedFederation(path, watch) as parties:
+                yield parties, watch
+        finally:
+            self._watch = Watch()
+
+    def fit(self, actions=(), resume=None, **settings):
+        """Trains a run; returns everything that two runs may be compared by, and the watch."""
+        with self.coordinator(actions, **settings) as (parties, watch):
+            history = parties.fit(resume=resume)
+        return Outcome(self.organisations, history), watch
+
+    def restart(self, party, reached):
+        """Stops a party, and starts it on another port once `reached` is set: its link stays where it was."""
+        link = self.links[party]
+        self.organisations.stop_server(party)
+
+        def come_back():
+            assert reached.wait(DEADLINE_SECONDS)
+            self.organisations.start_server(party)
+            link.upstream_port = self.organisations.ports[party]
+
+        thread = threading.Thread(target=come_back, name="come-back")
+        thread.start()
+        return thread
+
+
+class Outcome:
+    """Everything that two runs may be compared by."""
+
+    def __init__(self, organisations, history):
+        self.run_id = history.run_id
+        self.steps = history.params["steps"]
+        self.weights = {name: organisations.weights(name, history.run_id) for name in organisations.names}
+        self.history = (history.history, history.epoch, history.best_epoch, history.step_loss, history.params)
+
+    def expect_equal(self, other):
+        assert self.history == other.history
+        for name, arrays in self.weights.items():
+            assert set(arrays) == set(other.weights[name])
+            for key, array in arrays.items():
+                np.testing.assert_array_equal(array, other.weights[name][key], err_msg=f"{name}: {key}", strict=True)
+
+
+def await_first_pause(monkeypatch):
+    """An event that is set once the coordinator lost a connection and pauses before it tries again."""
+    paused = threading.Event()
+    pauses = Patience.pauses
+
+    def announced(patience):
+        paused.set()
+        return pauses(patience)
+
+    monkeypatch.setattr(Patience, "pauses", announced)
+    return paused
+
+
+def unused_port():
+    """A port on which nobody listens."""
+    import socket  # noqa: PLC0415
+
+    with socket.create_server((HOST, 0)) as server:
+        return server.getsockname()[1]
