@@ -157,13 +157,16 @@ class PartyConnection:
 
 
 def open_connections(
-    configuration: CoordinatorConfiguration, stopped: threading.Event | None = None
+    configuration: CoordinatorConfiguration,
+    stopped: threading.Event | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, PartyConnection]:
     """Makes the connections of a run; nothing is sent yet.
 
     Args:
         configuration: of the run.
         stopped: whoever sets it wants no call repeated any more.
+        tell: told of a connection that stays away for more than a moment.
 
     Returns:
         Connections by party, ascending.
@@ -176,7 +179,7 @@ def open_connections(
     connections = {}
     for address in sorted(configuration.parties, key=lambda party: party.name):
         channel, trusted = make_channel(address)
-        patience = Patience(configuration.reconnect_seconds, stopped)
+        patience = Patience(configuration.reconnect_seconds, stopped, tell)
         connections[address.name] = PartyConnection(
             address, channel, trusted, configuration.timeout_seconds, patience, stopped
         )

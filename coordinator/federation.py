@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -52,10 +53,11 @@ class Federation:
         self.configuration = configuration
         self._display = display
         self._stop = Event()
+        self._shown: Display | None = None
         self._journal = Journal(configuration.path(configuration.output))
         self._connections: dict[str, PartyConnection] = {}
         try:
-            self._connections = open_connections(configuration, self._stop)
+            self._connections = open_connections(configuration, self._stop, self._tell)
             for connection in self._connections.values():
                 connection.reach(configuration.connect_timeout_seconds)
         except BaseException:
@@ -88,7 +90,7 @@ class Federation:
         """
         run = self.configuration.run
         proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
-        with self._display() as display, Session(self._connections, run, proposal) as session:
+        with self._displayed() as display, Session(self._connections, run, proposal) as session:
             return AlignmentRelay(session, display.update).align()
 
     def fit(self, *, resume: str | None = None) -> History:
@@ -112,7 +114,7 @@ class Federation:
             entry = self._journal.resumable(resume or None)
             self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
             entry = self._journal.resume(bytes.fromhex(entry.run_id))
-        with self._display() as display:
+        with self._displayed() as display:
             return TrainingRun(
                 self._connections, self.configuration, self._journal, entry, display, self._stop
             ).complete()
@@ -162,13 +164,28 @@ class Federation:
         self._check_parties(run, entry.run_id)
         name = dataset or self.configuration.evaluate_dataset
         proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration, dataset=name)
-        with self._display() as display, Session(self._connections, run, proposal) as session:
+        with self._displayed() as display, Session(self._connections, run, proposal) as session:
             run_exchanges(
                 session, lambda traffic: display.update(f"{name} batches", traffic.exchanges, session.exchanges)
             )
             request = pb.ReportRequest(session=session.reference)
             report = session.label.call(session.label.stub.Report, request)
             return report, session.finish()
+
+    @contextmanager
+    def _displayed(self) -> Iterator[Display]:
+        with self._display() as display:
+            self._shown = display
+            try:
+                yield display
+            finally:
+                self._shown = None
+
+    def _tell(self, text: str) -> None:
+        """Shows a line where something is shown at the moment."""
+        display = self._shown
+        if display is not None:
+            display.line(text)
 
     def _check_same(self, run: RunConfiguration, run_id: str) -> None:
         """Refuses to go on with a run that the configuration file does not describe any more."""

@@ -121,6 +121,7 @@ class Organisations:
             "training": {**self.training, **(training or {})},
             "connect_timeout_seconds": 5.0,
             "timeout_seconds": 120.0,
+            "reconnect_seconds": 20.0,
         }
         content.update(changes)
         path = self.folder / "run.yaml"

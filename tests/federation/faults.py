@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import socket
 import threading
 from collections import Counter
 from pathlib import Path
@@ -147,8 +148,8 @@ class Network:
         with contextlib.ExitStack() as stack:
             for party, port in self.organisations.ports.items():
                 self.links[party] = stack.enter_context(TcpProxy(port, **conditions))
-            yield self
-        self.links = {}
+            stack.callback(self.links.clear)
+            yield
 
     @contextlib.contextmanager
     def coordinator(self, actions=(), training=None, **settings):
@@ -168,19 +169,14 @@ class Network:
             history = parties.fit(resume=resume)
         return Outcome(self.organisations, history), watch
 
-    def restart(self, party, reached):
-        """Stops a party, and starts it on another port once `reached` is set: its link stays where it was."""
-        link = self.links[party]
-        self.organisations.stop_server(party)
+    def refuse(self, party):
+        """Ends the connections of a party, and every new one while it is made."""
+        self.links[party].upstream_port = unused_port()
+        self.links[party].reset()
 
-        def come_back():
-            assert reached.wait(DEADLINE_SECONDS)
-            self.organisations.start_server(party)
-            link.upstream_port = self.organisations.ports[party]
-
-        thread = threading.Thread(target=come_back, name="come-back")
-        thread.start()
-        return thread
+    def come_back(self, party):
+        """Lets a party answer again, from the port that it listens on now."""
+        self.links[party].upstream_port = self.organisations.ports[party]
 
 
 class Outcome:
@@ -200,22 +196,38 @@ class Outcome:
                 np.testing.assert_array_equal(array, other.weights[name][key], err_msg=f"{name}: {key}", strict=True)
 
 
-def await_first_pause(monkeypatch):
-    """An event that is set once the coordinator lost a connection and pauses before it tries again."""
-    paused = threading.Event()
-    pauses = Patience.pauses
+class Outage:
+    """Something that happens to a party, and goes on until the coordinator has lost a connection and pauses.
 
-    def announced(patience):
-        paused.set()
-        return pauses(patience)
+    Args:
+        monkeypatch: tells when the coordinator pauses before it tries again.
+        begin: lets it happen.
+        end: lets it be over; runs in a thread of its own.
+    """
 
-    monkeypatch.setattr(Patience, "pauses", announced)
-    return paused
+    def __init__(self, monkeypatch, begin, end):
+        self._begin, self._end = begin, end
+        self._noticed = threading.Event()
+        self._thread = threading.Thread(target=self._await_end, name="outage")
+        pauses = Patience.pauses
+
+        def announced(patience):
+            self._noticed.set()
+            return pauses(patience)
+
+        monkeypatch.setattr(Patience, "pauses", announced)
+
+    def __call__(self):
+        self._begin()
+        self._noticed.clear()
+        self._thread.start()
+
+    def _await_end(self):
+        assert self._noticed.wait(DEADLINE_SECONDS)
+        self._end()
 
 
 def unused_port():
     """A port on which nobody listens."""
-    import socket  # noqa: PLC0415
-
     with socket.create_server((HOST, 0)) as server:
         return server.getsockname()[1]

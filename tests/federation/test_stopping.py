@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from commands import await_line, expect_error, start_coordinator
+from commands import await_line, expect_error, run_party, start_coordinator
 from organisations import Organisations, make_frames
 
-from party.errors import INTERRUPTED_EXIT_CODE
+from party.errors import INTERRUPTED_EXIT_CODE, StoppedError
 
 LONG = {"epochs": 1000}
 MANY_ROWS = 20_000
@@ -35,7 +35,7 @@ def organisations(tmp_path_factory):
 def running(organisations):
     """A coordinator in the middle of a long run."""
     organisations.write_run(LONG)
-    process = start_coordinator(organisations, "train")
+    process = start_coordinator(organisations, "train", "--new")
     try:
         await_line(process, "step ")
         yield process
@@ -52,13 +52,14 @@ def end(process):
 
 def expect_next_run(organisations):
     organisations.write_run(SHORT)
-    done = organisations.coordinator("train")
+    done = organisations.coordinator("train", "--new")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
-def states(organisations):
-    entries = [json.loads(path.read_text()) for path in (organisations.folder / "runs").glob("*/run.json")]
-    return [entry["state"] for entry in sorted(entries, key=lambda entry: entry["started"])]
+def entries(organisations):
+    """The runs in the coordinator's journal, the oldest first."""
+    found = [json.loads(path.read_text()) for path in (organisations.folder / "runs").glob("*/run.json")]
+    return sorted(found, key=lambda entry: entry["started"])
 
 
 def expect_idle(organisations, names=("alice", "bob")):
@@ -67,16 +68,76 @@ def expect_idle(organisations, names=("alice", "bob")):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_coordinator_that_is_interrupted_frees_the_parties(organisations, running, number):
+def test_coordinator_that_is_interrupted_stops_in_order(organisations, running, number):
     running.send_signal(number)
     code, errors = end(running)
-    assert (code, errors) == (
-        INTERRUPTED_EXIT_CODE,
-        "interrupted: the parties were told and are free for the next run\n",
+    first, second = errors.splitlines()
+    assert first == "stopping after a checkpoint; interrupt once more to end at once"
+    found = re.fullmatch(
+        r"error: run (\w{8}): stopped after step (\d+) of \d+, which is safe at every party;"
+        r" `coordinator train --resume (\w{8})` goes on",
+        second,
     )
+    assert found, second
+    assert code == StoppedError.exit_code
+    assert found[1] == found[3]
     expect_idle(organisations)
-    assert states(organisations)[-1] == "failed"
+    entry = entries(organisations)[-1]
+    assert (entry["state"], entry["commits"][-1]["step"]) == ("stopped", int(found[2]))
     expect_next_run(organisations)
+
+
+def test_second_interrupt_ends_at_once(organisations, running):
+    os.kill(organisations.processes["alice"].pid, signal.SIGSTOP)  # nothing can be stopped in order now
+    try:
+        running.send_signal(signal.SIGINT)
+        assert "interrupt once more" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        code, errors = end(running)
+    finally:
+        os.kill(organisations.processes["alice"].pid, signal.SIGCONT)
+    assert (code, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
+    assert entries(organisations)[-1]["state"] == "stopped"
+    expect_next_run(organisations)
+
+
+def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, running):
+    run_id = entries(organisations)[-1]["run_id"]
+    stopping = organisations.coordinator("stop", run_id[:6])
+    assert stopping.returncode == 0, stopping.stderr
+    assert re.fullmatch(
+        rf"run {run_id[:8]} is stopped; step [\d,]+ of [\d,]+ is safe at every party\n", stopping.stdout
+    )
+    assert end(running)[0] == StoppedError.exit_code
+    expect_error(organisations.coordinator("stop", run_id), 10, f"run {run_id[:8]}: no process drives this run")
+
+    told = f"run {run_id[:8]} with this configuration stopped after step "
+    expect_error(organisations.coordinator("train"), 10, told, f"--resume {run_id[:8]} goes on with it, --new begins")
+    going_on = start_coordinator(organisations, "train", "--resume")
+    try:
+        assert f"going on from step {entries(organisations)[-1]['commits'][-1]['step']} of " in await_line(
+            going_on, "going"
+        )
+        await_line(going_on, "step ")
+        going_on.send_signal(signal.SIGTERM)
+        assert end(going_on)[0] == StoppedError.exit_code
+    finally:
+        going_on.kill()
+        going_on.communicate()
+
+    line = next(line for line in organisations.coordinator("status").stdout.splitlines() if run_id in line)
+    assert re.search(r"  stopped  safe: step [\d,]+ of [\d,]+ +started \S+, last commit \S+$", line), line
+    removed = organisations.coordinator("remove", run_id)
+    assert removed.stdout == f"run {run_id[:8]} is forgotten here; `party remove` frees the room at a party\n"
+    assert run_id not in organisations.coordinator("status").stdout
+    listed = run_party("runs", "--config", organisations.party_path("alice")).stdout
+    assert re.search(rf"^{run_id}  started  [\d.]+ MB  checkpoints of steps \d+", listed, re.MULTILINE), listed
+    done = run_party("remove", run_id[:10], "--config", organisations.party_path("alice"))
+    assert (done.returncode, done.stdout.startswith(f"run {run_id} is removed")) == (0, True), done.stderr
+    assert run_id not in run_party("runs", "--config", organisations.party_path("alice")).stdout
+    expect_error(
+        run_party("remove", run_id, "--config", organisations.party_path("alice")), 10, "no run has this run_id"
+    )
 
 
 def test_coordinator_that_is_killed_takes_its_parties_over_when_it_starts_again(organisations, running):
@@ -88,16 +149,35 @@ def test_coordinator_that_is_killed_takes_its_parties_over_when_it_starts_again(
 
     running.kill()
     assert end(running)[0] == -signal.SIGKILL
-    assert states(organisations)[-1] == "running"
+    assert entries(organisations)[-1]["state"] == "running"
     expect_next_run(organisations)
 
 
-def test_party_that_is_killed_is_named_and_the_others_are_free(organisations, running):
+def test_party_that_is_killed_and_comes_back_loses_nothing(organisations, running):
     organisations.processes["alice"].kill()
-    code, errors = end(running)
+    await_line(running, "trying again for up to 20 s: party alice at ")
+    restart(organisations, "alice", listen=f"127.0.0.1:{organisations.ports['alice']}")
+    await_line(running, "going on from step ")
+    await_line(running, "step ")
+    running.send_signal(signal.SIGTERM)
+    assert end(running)[0] == StoppedError.exit_code
+    expect_next_run(organisations)
+
+
+def test_party_that_stays_away_is_named_and_the_others_are_free(organisations):
+    organisations.write_run(LONG, reconnect_seconds=0.5)
+    running = start_coordinator(organisations, "train", "--new")
+    try:
+        await_line(running, "step ")
+        organisations.processes["alice"].kill()
+        code, errors = end(running)
+    finally:
+        running.kill()
+        running.communicate()
     (line,) = errors.splitlines()
     assert line.startswith(f"error: party alice at 127.0.0.1:{organisations.ports['alice']}: ")
     assert code == 5
+    assert entries(organisations)[-1]["state"] == "failed"
     expect_idle(organisations, ["bob"])
     restart(organisations, "alice")
     expect_next_run(organisations)
@@ -105,7 +185,7 @@ def test_party_that_is_killed_is_named_and_the_others_are_free(organisations, ru
 
 def align_many(organisations):
     """A coordinator in the middle of a long alignment."""
-    organisations.write_run(alignment={"datasets": ["many"], "chunk_rows": 64})
+    organisations.write_run(alignment={"datasets": ["many"], "chunk_rows": 64}, reconnect_seconds=0.5)
     process = start_coordinator(organisations, "align")
     await_line(process, "many: ")
     return process
@@ -142,11 +222,13 @@ def test_workers_of_an_alignment_end_with_their_killed_party(organisations):
 
 def test_party_that_is_told_to_stop_ends_in_order(organisations, running):
     organisations.processes["bob"].send_signal(signal.SIGTERM)
+    assert organisations.processes["bob"].wait(timeout=WAIT_SECONDS) == 0
+    await_line(running, "trying again for up to 20 s: party bob at ")
+    running.send_signal(signal.SIGINT)
     code, errors = end(running)
-    (line,) = errors.splitlines()
+    *_, line = errors.splitlines()
     assert line.startswith(f"error: party bob at 127.0.0.1:{organisations.ports['bob']}: ")
     assert code == 5
-    assert organisations.processes["bob"].wait(timeout=WAIT_SECONDS) == 0
     assert "Traceback" not in organisations.log("bob")
     expect_idle(organisations, ["alice"])
 
@@ -157,8 +239,9 @@ def children(pid):
     return [os.pidfd_open(int(one)) for one in pids]
 
 
-def restart(organisations, name):
+def restart(organisations, name, **changes):
     organisations.processes[name].wait(timeout=WAIT_SECONDS)
     organisations.processes[name].stdout.close()
+    organisations.write_party(name, **changes)
     organisations.launch(name)
     organisations.await_ready(name)
