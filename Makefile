@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm test lint bench bench-alignment lean quality proto clean
+.PHONY: demo adult bank bst deepfm test chaos lint bench bench-alignment lean quality proto clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -14,6 +14,9 @@ adult bank bst deepfm: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
+
+chaos: $(INSTALLED)
+	$(BIN)/python -m pytest -s tests/chaos/kills.py tests/chaos/disks.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

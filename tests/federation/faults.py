@@ -21,6 +21,7 @@ from party.transport.service import PartyService
 METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["Party"].methods if method.name != "Converse"]
 NUMBERS = ("position", "step", "dataset", "kind", "sender", "receiver", "index")  # what tells calls of a kind apart
 DEADLINE_SECONDS = 60.0
+FOREVER_SECONDS = 3600.0
 
 
 class Place(enum.Enum):
@@ -52,6 +53,7 @@ class Watch:
     def __init__(self, actions=()):
         self.visits = Counter()
         self.openings = []
+        self.timeout_seconds = None  # in place of the coordinator's own, once it is set
         self._actions = dict(actions)
         self._lock = threading.Lock()
 
@@ -106,7 +108,7 @@ class _WatchedMethod:
 
     def future(self, request, timeout):
         self._watch.visit(Place.CALLED, *self._called, request)
-        answer = self._inner.future(request, timeout=timeout)
+        answer = self._inner.future(request, timeout=self._watch.timeout_seconds or timeout)
         self._watch.visit(Place.SENT, *self._called, request)
         return answer
 
@@ -168,6 +170,11 @@ class Network:
         with self.coordinator(actions, **settings) as (parties, watch):
             history = parties.fit(resume=resume)
         return Outcome(self.organisations, history), watch
+
+    def stall(self, party):
+        """Lets nothing through to a party and back, and the coordinator wait for no answer longer than a second."""
+        self._watch.timeout_seconds = 1.0
+        self.links[party].delay_seconds = FOREVER_SECONDS
 
     def refuse(self, party):
         """Ends the connections of a party, and every new one while it is made."""

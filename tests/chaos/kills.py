@@ -1,0 +1,41 @@
+"""`kill -9` at any instant, of any process: the run ends with the bits of a run that nobody disturbed."""
+
+import pytest
+from chaos_run import ChaosRun, expect_same
+
+SEEDS = (1, 2, 3, 4, 5, 6)
+KILLS = 6
+INSIDE = ("checkpoint", "commit", "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory):
+    with ChaosRun(tmp_path_factory.mktemp("chaos")) as run:
+        run.reference = run.outcome(run.train())
+        yield run
+
+
+@pytest.fixture(scope="module")
+def all_kills():
+    return []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_survives_kills(chaos, all_kills, seed):
+    chaos.kills = []
+    run_id = chaos.train_through(seed, KILLS, INSIDE)
+    print(f"seed {seed}: {[(victim, inside) for victim, inside, _ in chaos.kills]}")
+    all_kills += chaos.kills
+    assert len(chaos.kills) == KILLS
+    expect_same(chaos.outcome(run_id), chaos.reference)
+
+
+def test_the_kills_were_many_and_hit_every_process_also_inside_of_checkpoints_and_commits(all_kills):
+    assert len(all_kills) >= 30
+    assert {victim for victim, _, _ in all_kills} == {"alice", "bob", "charlie", "coordinator"}
+    torn = [kill for kill in all_kills if kill[2]["torn"]]
+    uncommitted = [kill for kill in all_kills if kill[2]["uncommitted"]]
+    print(f"{len(all_kills)} kills, {len(torn)} left a torn file, {len(uncommitted)} an uncommitted checkpoint")
+    assert torn
+    assert uncommitted
