@@ -65,7 +65,7 @@ class Recorder:
         reply = send(request)
         for message in (request, reply):
             self.messages.append(message.SerializeToString())
-            self.kinds.update(envelope.kind for envelope in _envelopes(message))
+            self.kinds.update(envelope.kind for envelope in envelopes(message))
         return reply
 
     def finds(self, *texts):
@@ -73,7 +73,7 @@ class Recorder:
         return [text for text in texts if any(text in message for message in self.messages)]
 
 
-def _envelopes(message):
+def envelopes(message):
     for _, value in message.ListFields():
         values = value if hasattr(value, "__len__") and not isinstance(value, (str, bytes)) else [value]
         yield from (one for one in values if isinstance(one, pb.Envelope))

@@ -21,8 +21,10 @@ from documents import (
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticUndefined
 
+from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
 from party.configuration import features, labels, models
+from party.configuration import party as party_configuration
 from party.configuration.keras_objects import KerasObject
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
@@ -62,9 +64,11 @@ SECTIONS = {
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
+    "`checkpoints`": party_configuration.CheckpointsSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
+    "`checkpoints` of a run": coordinator_configuration.CheckpointsSection,
     "`alignment`": AlignmentSection,
     "`training`": TrainingSection,
     "`optimizer`": OptimizerSection,

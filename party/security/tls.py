@@ -24,6 +24,8 @@ KEEPALIVE_INTERVAL_MILLISECONDS = 30 * 1000
 KEEPALIVE_TIMEOUT_MILLISECONDS = 20 * 1000
 SHORTEST_PING_INTERVAL_MILLISECONDS = 10 * 1000
 MAX_PING_STRIKES = 3
+SHORTEST_RECONNECT_MILLISECONDS = 100
+LONGEST_RECONNECT_MILLISECONDS = 3 * 1000
 IDENTITY_ONLY_BITSET = 1
 CACHED_CALLERS = 64
 
@@ -110,7 +112,13 @@ def channel_options(party_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES)
     Returns:
         Options for `grpc.secure_channel`.
     """
-    return [("grpc.ssl_target_name_override", party_name), *_common_options(max_message_bytes)]
+    return [
+        ("grpc.ssl_target_name_override", party_name),
+        # By default a channel to a party that was away waits for up to two minutes before it looks again.
+        ("grpc.initial_reconnect_backoff_ms", SHORTEST_RECONNECT_MILLISECONDS),
+        ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MILLISECONDS),
+        *_common_options(max_message_bytes),
+    ]
 
 
 class CallerNames:

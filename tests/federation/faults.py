@@ -47,20 +47,15 @@ class Watch:
 
     Args:
         actions: by visit, called without arguments, at the first visit only; by `(place, party, method)`, at the first
-            visit to any such call.
+            visit to any such call. An action may add further ones.
     """
 
     def __init__(self, actions=()):
         self.visits = Counter()
         self.openings = []
         self.timeout_seconds = None  # in place of the coordinator's own, once it is set
-        self._actions = dict(actions)
+        self.actions = dict(actions)
         self._lock = threading.Lock()
-
-    @property
-    def pending(self):
-        """Which actions were not done."""
-        return list(self._actions)
 
     @property
     def sessions(self):
@@ -82,7 +77,7 @@ class Watch:
             self.visits[visit] += 1
             if place is Place.CALLED and method == "Open":
                 self.openings.append((party, request.start_step))
-            due = [self._actions.pop(key) for key in (visit, visit[:3]) if key in self._actions]
+            due = [self.actions.pop(key) for key in (visit, visit[:3]) if key in self.actions]
         for action in due:
             action()
 
@@ -230,8 +225,13 @@ class Outage:
         self._thread.start()
 
     def _await_end(self):
-        assert self._noticed.wait(DEADLINE_SECONDS)
+        await_event(self._noticed)
         self._end()
+
+
+def await_event(event):
+    """Waits for an event that must come."""
+    assert event.wait(DEADLINE_SECONDS)
 
 
 def unused_port():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from organisations import SMALL_MODEL, Organisations
-from relaying import Relay
+from relaying import Relay, envelopes
 from test_model_family import CITY, FILM, PARTIES, SEQUENCE, frames, overrides
 
 from coordinator import connect
@@ -242,6 +242,29 @@ def test_all_damaged_means_from_the_beginning_and_never_a_wrong_number(stopped):
     with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
         history = parties.fit(resume=run_id)
     assert "going on from step 0 of" in "\n".join(lines)
+    expect_equal(outcome(organisations, history), organisations.reference)
+
+
+def test_no_message_is_sealed_twice_when_steps_are_computed_again(stopped):
+    organisations, run_id = stopped
+    sealed = []
+
+    def around(send, party, method, request):
+        reply = send(request)
+        sealed.extend((one.kind, one.index, one.ciphertext) for one in envelopes(reply))
+        return reply
+
+    for path in checkpoints_of(organisations, "alice", run_id).values():
+        path.unlink()  # so that every step is computed again
+    with Relay(run_path(organisations), around) as parties:
+        history = parties.fit(resume=run_id)
+    again = list(sealed)
+    sealed.clear()
+    with Relay(run_path(organisations), around) as parties:
+        parties.fit()
+    assert len(again) > 4 * len(history.epoch)
+    assert len({content for _, _, content in again}) == len(again)
+    assert not {content for _, _, content in again} & {content for _, _, content in sealed}
     expect_equal(outcome(organisations, history), organisations.reference)
 
 
