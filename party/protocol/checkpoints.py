@@ -63,9 +63,13 @@ class CheckpointBook:
         self.prepared.add(mark)
 
     def confirm(self, mark: Mark) -> None:
-        """Notes that all parties have just gone back to a point, and so have its checkpoint; drops nothing."""
-        if mark in self.prepared and mark not in self.committed:
-            self.committed = sorted([*self.committed, mark])
+        """Notes that all parties have just gone back to a point, and so have its checkpoint; drops nothing.
+
+        What was committed after it belongs to a history that is given up: it must not take the place of what remains.
+        """
+        self.committed = [one for one in self.committed if one.step < mark.step]
+        if mark in self.prepared:
+            self.committed.append(mark)
 
     def commit(self, mark: Mark) -> tuple[Mark, ...]:
         """Notes that a checkpoint is durable at all parties.
