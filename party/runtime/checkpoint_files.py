@@ -92,6 +92,12 @@ class CheckpointFiles:
             with contextlib.suppress(OSError):
                 self._path(mark).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Removes what a killed process left half written; no other one may be writing."""
+        for path in self._folder.glob(f".*{SUFFIX}.partial"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def _path(self, mark: Mark) -> Path:
         return self._folder / f"{mark.step:012d}-{mark.lineage.hex()}{SUFFIX}"
 

@@ -44,10 +44,13 @@ class TrainingCheckpoints:
         self._dataset = dataset
         self._keys = keys
         self._files = files
+        files.sweep()
         self._book = CheckpointBook(files.prepared(), files.committed(), keep)
         known = list(self._book.committed)
         self._rules = Checkpoints(party, peers, start, keys.transcript, self._book)
-        if self._book.committed != known:  # a party that missed a Commit learns of it here, and must not forget it again
+        if (
+            self._book.committed != known
+        ):  # a party that missed a Commit learns of it here, and must not forget it again
             files.note_committed(list(self._book.committed))
         self._copy: tuple[Mark, State] | None = None
         # Copies are taken between batches, while the one before may still be on its way to the disk.

@@ -1,5 +1,6 @@
 """Training runs whose processes are killed at instants drawn from a seed, and what must be left of them."""
 
+import contextlib
 import json
 import os
 import random
@@ -126,10 +127,12 @@ class ChaosRun:
         folders = [self.checkpoint_folder(name, entry["run_id"]) for name in NAMES]
         if wish == "checkpoint":
             writers = folders if victim == "coordinator" else [self.checkpoint_folder(victim, entry["run_id"])]
-            return any(list(folder.glob(".*.partial")) for folder in writers)
-        committed = entry["commits"][-1]["step"] if entry["commits"] else 0
-        latest = [max([int(path.name[:12]) for path in folder.glob("*.checkpoint")], default=0) for folder in folders]
-        return max(latest) > committed
+            return any(list(folder.glob(".*.checkpoint.partial")) for folder in writers)
+        journal = (self.organisations.folder / "runs" / entry["run_id"] / "run.json").stat().st_mtime_ns
+        written = [path for folder in folders for path in folder.glob("*.checkpoint")]
+        with contextlib.suppress(FileNotFoundError):  # dropped in between
+            return any(path.stat().st_mtime_ns > journal for path in written)
+        return False
 
     def kill(self, victim, inside):
         process = self.coordinator if victim == "coordinator" else self.organisations.processes[victim]
@@ -141,13 +144,16 @@ class ChaosRun:
         return True
 
     def traces(self):
-        """What the kill left on the disks: shows what it interrupted."""
-        entry = self.entry()
-        folders = [self.checkpoint_folder(name, entry["run_id"]) for name in NAMES]
-        torn = any(list(folder.glob(".*.partial")) for folder in folders)
-        committed = entry["commits"][-1]["step"] if entry["commits"] else 0
-        prepared = [max([int(path.name[:12]) for path in folder.glob("*.checkpoint")], default=0) for folder in folders]
-        return {"torn": torn, "uncommitted": max(prepared) > committed}
+        """What the kill left on the disks since the journal was written last: shows what it interrupted."""
+        run_id = self.entry()["run_id"]
+        journal = (self.organisations.folder / "runs" / run_id / "run.json").stat().st_mtime_ns
+        folders = [self.checkpoint_folder(name, run_id) for name in NAMES]
+        torn = [path for folder in folders for path in folder.glob(".*.checkpoint.partial")]
+        written = [path for folder in folders for path in folder.glob("*.checkpoint")]
+        return {
+            "torn": any(path.stat().st_mtime_ns > journal for path in torn),
+            "uncommitted": any(path.stat().st_mtime_ns > journal for path in written),
+        }
 
     def revive(self):
         """Starts whatever is dead, as systemd or a person would."""

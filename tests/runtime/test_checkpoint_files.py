@@ -105,6 +105,11 @@ def test_leftovers_of_a_killed_process_are_no_checkpoints(files):
     assert files.prepared() == [FIRST]
     files.write(SECOND, STATE)
     assert same(files.read(SECOND), STATE)
+    leftover = files._folder / f".{files._path(Mark(11, bytes(32))).name}.partial"
+    leftover.write_bytes(b"half")
+    files.sweep()
+    assert not leftover.exists()
+    assert files.prepared() == sorted([FIRST, SECOND])
 
 
 def test_a_folder_that_cannot_be_written_is_told(files, monkeypatch):
