@@ -186,6 +186,20 @@ def open_connections(
     return connections
 
 
+def await_parties(connections: Mapping[str, PartyConnection], patience_seconds: float) -> None:
+    """Waits until every party answers.
+
+    Args:
+        connections: by party.
+        patience_seconds: longest wait for each.
+
+    Raises:
+        ConnectionLostError: one does not.
+    """
+    for connection in connections.values():
+        connection.reach(patience_seconds)
+
+
 def close_connections(connections: Mapping[str, PartyConnection]) -> None:
     """Closes all channels."""
     for connection in connections.values():

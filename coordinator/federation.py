@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
-from coordinator.connection import PartyConnection, close_connections, open_connections
+from coordinator.connection import PartyConnection, await_parties, close_connections, open_connections
 from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.journal import Journal, RunEntry
@@ -20,10 +20,14 @@ from coordinator.progress import Display, SilentDisplay
 from coordinator.session import Proposal, Session, new_run_id
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.errors import ConfigurationError
+from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
+
+MAXIMUM_ATTEMPTS = 10  # of an alignment, an evaluation or a prediction that loses a party
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,13 @@ class Federation:
             Rows per party and in common, by dataset.
         """
         run = self.configuration.run
-        proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
-        with self._displayed() as display, Session(self._connections, run, proposal) as session:
-            return AlignmentRelay(session, display.update).align()
+
+        def attempt() -> list[DatasetAlignment]:
+            proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
+            with self._displayed() as display, Session(self._connections, run, proposal) as session:
+                return AlignmentRelay(session, display.update).align()
+
+        return self._through_losses(attempt)
 
     def fit(self, *, resume: str | None = None) -> History:
         """Trains a new run, or goes on with one that stopped, and has every party save its model.
@@ -164,13 +172,28 @@ class Federation:
         self._check_parties(run, entry.run_id)
         name = dataset or self.configuration.evaluate_dataset
         proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration, dataset=name)
-        with self._displayed() as display, Session(self._connections, run, proposal) as session:
-            run_exchanges(
-                session, lambda traffic: display.update(f"{name} batches", traffic.exchanges, session.exchanges)
-            )
-            request = pb.ReportRequest(session=session.reference)
-            report = session.label.call(session.label.stub.Report, request)
-            return report, session.finish()
+
+        def attempt() -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
+            with self._displayed() as display, Session(self._connections, run, proposal) as session:
+                run_exchanges(
+                    session, lambda traffic: display.update(f"{name} batches", traffic.exchanges, session.exchanges)
+                )
+                request = pb.ReportRequest(session=session.reference)
+                report = session.label.call(session.label.stub.Report, request)
+                return report, session.finish()
+
+        return self._through_losses(attempt)
+
+    def _through_losses(self, attempt: Callable[[], Result]) -> Result:
+        """Begins anew what a lost party interrupted, once all are back: it leaves nothing behind that counts."""
+        for _ in range(MAXIMUM_ATTEMPTS - 1):
+            try:
+                return attempt()
+            except (ConnectionLostError, SessionLostError):
+                if self._stop.is_set():
+                    raise
+                await_parties(self._connections, self.configuration.reconnect_seconds)
+        return attempt()
 
     @contextmanager
     def _displayed(self) -> Iterator[Display]:

@@ -8,7 +8,7 @@ from threading import Event
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.configuration import CoordinatorConfiguration
-from coordinator.connection import PartyConnection
+from coordinator.connection import PartyConnection, await_parties
 from coordinator.exchanges import Traffic
 from coordinator.history import History
 from coordinator.journal import FAILED, STOPPED, TRAINED, Commit, Journal, RunEntry
@@ -99,7 +99,7 @@ class TrainingRun:
                 if self._stop.is_set() or self._fruitless_attempts > MAXIMUM_FRUITLESS_ATTEMPTS:
                     raise
                 self._display.line(f"waiting for the parties: {error}")
-                self._await_parties()
+                await_parties(self._connections, self._configuration.reconnect_seconds)
                 self._begin_anew_where_none_agreed()
 
     def _attempt(self, start: Commit) -> History:
@@ -135,10 +135,6 @@ class TrainingRun:
 
     def _stop_requested(self) -> bool:
         return self._stop.is_set() or self._journal.stop_requested(self._run_id)
-
-    def _await_parties(self) -> None:
-        for connection in self._connections.values():
-            connection.reach(self._configuration.reconnect_seconds)
 
     def _begin_anew_where_none_agreed(self) -> None:
         """A run that some parties know and others do not cannot go on, and has nothing to lose."""

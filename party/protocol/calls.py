@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 
 from party.errors import SessionError
 
-KEPT_REPLIES = 4  # the latest of each of the few kinds of call that a coordinator may repeat
+KEPT_REPLIES = 2  # the latest of each kind of call: whoever repeats one has not gone on from it
 
 
 class RepeatableCalls:
@@ -25,13 +25,13 @@ class RepeatableCalls:
     def __init__(self, where: str) -> None:
         self._where = where
         self._lock = threading.Lock()
-        self._replies: OrderedDict[Hashable, tuple[bytes, bytes]] = OrderedDict()
+        self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, bytes]]] = {}
 
-    def answer(self, call: Hashable, request: bytes, compute: Callable[[], bytes]) -> bytes:
+    def answer(self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], bytes]) -> bytes:
         """Answers a call, computing only the first time; calls wait for each other.
 
         Args:
-            call: what identifies the call in its session.
+            call: what identifies the call in its session: its kind, and last its place among those of its kind.
             request: the whole request as received.
             compute: yields the reply; an error leaves the call unanswered.
 
@@ -43,7 +43,8 @@ class RepeatableCalls:
         """
         with self._lock:
             digest = hashlib.sha256(request).digest()
-            known = self._replies.get(call)
+            replies = self._replies.get(call[:-1], OrderedDict())
+            known = replies.get(call)
             if known is not None:
                 if known[0] != digest:
                     raise SessionError(
@@ -53,7 +54,8 @@ class RepeatableCalls:
                     )
                 return known[1]
             reply = compute()
-            self._replies[call] = (digest, reply)
-            while len(self._replies) > KEPT_REPLIES:
-                self._replies.popitem(last=False)
+            replies[call] = (digest, reply)
+            while len(replies) > KEPT_REPLIES:
+                replies.popitem(last=False)
+            self._replies[call[:-1]] = replies
             return reply

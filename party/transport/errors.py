@@ -29,6 +29,8 @@ from party.errors import (
 from party.security.printable import printable
 
 MAXIMUM_MESSAGE_LENGTH = 2000
+# Not "handshake": gRPC says that also of a connection that merely broke while TLS began.
+IDENTITY_WORDS = ("certificate", "ssl_error", "tsi_protocol_failure", "hostname", "peer name")
 
 STATUS_BY_ERROR: dict[type[SplitError], grpc.StatusCode] = {
     ConfigurationError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -93,9 +95,13 @@ def error_from_rpc(error: grpc.RpcError, party: str, address: str) -> SplitError
 def _connection_error(status: grpc.StatusCode, details: str, party: str, address: str) -> SplitError:
     where = f"party {party} at {address}"
     lowered = details.lower()
-    if any(word in lowered for word in ("certificate", "handshake", "ssl", "hostname")):
+    if any(word in lowered for word in IDENTITY_WORDS):
         return _identity_error(lowered, party, where)
-    if status is grpc.StatusCode.UNAVAILABLE and "failed to connect" in lowered and "socket closed" in lowered:
+    if (
+        status is grpc.StatusCode.UNAVAILABLE
+        and "socket closed" in lowered
+        and any(text in lowered for text in ("failed to connect", "handshake read failed"))
+    ):
         # With TLS 1.3 a server that refuses the caller's certificate says no more than this.
         return ConnectionLostError(
             "closes the connection at once",

@@ -48,9 +48,18 @@ def test_error_leaves_a_call_unanswered():
 def test_only_the_latest_replies_are_kept():
     calls, compute = RepeatableCalls("shop"), Counter()
     for position in range(KEPT_REPLIES + 1):
-        calls.answer(position, b"request", compute)
-    assert calls.answer(1, b"request", compute) == b"reply 2"
-    assert calls.answer(0, b"request", compute) == f"reply {KEPT_REPLIES + 2}".encode()
+        calls.answer(("Forward", position), b"request", compute)
+    assert calls.answer(("Forward", 1), b"request", compute) == b"reply 2"
+    assert calls.answer(("Forward", 0), b"request", compute) == f"reply {KEPT_REPLIES + 2}".encode()
+
+
+def test_calls_of_other_kinds_push_no_reply_out():
+    calls, compute = RepeatableCalls("shop"), Counter()
+    calls.answer(("Produce", "alice", 0), b"request", compute)
+    for position in range(10):
+        calls.answer(("Produce", "charlie", position), b"request", compute)
+        calls.answer(("Consume", "alice", position), b"request", compute)
+    assert calls.answer(("Produce", "alice", 0), b"request", compute) == b"reply 1"
 
 
 def test_calls_at_the_same_time_are_computed_once_and_wait_for_each_other():
