@@ -73,7 +73,7 @@ def later_start(request):
         ),
         (rewrite("alice", "Open", other_seed), HandshakeError, "configuration_sha256 differs"),
         (rewrite("charlie", "Open", other_purpose), HandshakeError, "purpose differs"),
-        (rewrite("alice", "Open", later_start), SessionError, "alice: start_step must be 0"),
+        (rewrite("alice", "Open", later_start), SessionError, "alice: only a run that is resumed starts from a"),
     ],
     ids=["share", "own share", "configuration", "purpose", "start_step"],
 )

@@ -366,9 +366,9 @@ class TestRepeatableCalls:
     def test_only_the_latest_replies_are_kept(self):
         calls = RepeatableCalls("alice")
         for number in range(KEPT_REPLIES + 1):
-            calls.answer(number, b"", lambda number=number: bytes([number]))
-        assert calls.answer(1, b"", lambda: pytest.fail("computed")) == b"\1"
-        assert calls.answer(0, b"other", lambda: b"computed anew") == b"computed anew"
+            calls.answer(("Fuse", number), b"", lambda number=number: bytes([number]))
+        assert calls.answer(("Fuse", 1), b"", lambda: pytest.fail("computed")) == b"\1"
+        assert calls.answer(("Fuse", 0), b"other", lambda: b"computed anew") == b"computed anew"
 
     def test_calls_wait_for_each_other(self):
         """Two identical calls at the same time are computed once."""
