@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from coordinator.configuration import CheckpointsSection
-from coordinator.exchanges import Traffic
 from coordinator.session import Session
+from coordinator.traffic import Traffic
 from party.errors import SessionError
 from party.pb import party_pb2 as pb
 from party.protocol.checkpoints import Mark
@@ -43,6 +44,10 @@ class Checkpointer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._running: Future[None] | None = None
 
+    def wants(self, traffic: Traffic) -> bool:
+        """Whether a checkpoint is due, or the one before has come to an end."""
+        return self._is_due(traffic.steps) or (self._running is not None and self._running.done())
+
     def visit(self, traffic: Traffic) -> None:
         """Begins a checkpoint where one is due; to be called between two steps.
 
@@ -75,8 +80,7 @@ class Checkpointer:
         pending = [party.begin(party.stub.Snapshot, request) for party in self._session.connections.values()]
         for result in pending:
             result()
-        noted = Traffic(traffic.exchanges, traffic.steps, traffic.message_bytes)
-        self._running = self._thread.submit(self._carry_out, noted)
+        self._running = self._thread.submit(self._carry_out, replace(traffic))
 
     def _await_running(self) -> None:
         running, self._running = self._running, None

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from coordinator.pipeline import PipelinedPass
 from coordinator.session import Session
+from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
 from party.pb import party_pb2 as pb
 
-Progress = Callable[["Traffic"], None]
 
-
-@dataclass
-class Traffic:
-    """What went through the coordinator so far.
-
-    Attributes:
-        exchanges: batches of the session's schedule, of training or not.
-        steps: batches of training.
-        message_bytes: of the messages between parties, each counted once though it travels two hops.
-    """
-
-    exchanges: int = 0
-    steps: int = 0
-    message_bytes: int = 0
-
-
-def run_exchanges(session: Session, progress: Progress, between_steps: Progress | None = None) -> Traffic:
+def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSteps | None = None) -> Traffic:
     """Sends every batch of a session through all parties, from the one that it begins with.
 
     Args:
         session: opened for training, evaluation or prediction.
         progress: told after every batch.
-        between_steps: called while every party stands between two batches of training.
+        between_steps: asked before every batch of training whether it wants the parties to stand still.
 
     Returns:
         What went through.
@@ -40,8 +24,14 @@ def run_exchanges(session: Session, progress: Progress, between_steps: Progress 
     traffic = Traffic(session.position, session.start.step)
     hiddens: Sequence[pb.Envelope] = ()
     training = False
+    depth = session.run.training.schedule.batches_under_way
     while traffic.exchanges < session.exchanges:
         position = traffic.exchanges
+        pass_end = session.pass_end(position)
+        if depth > 1 and pass_end is not None:
+            PipelinedPass(session, traffic, pass_end, depth).run(progress, between_steps)
+            hiddens = ()
+            continue
         if position in session.decisions:
             stop = _decide(session, position, traffic)
             hiddens = ()
@@ -53,14 +43,15 @@ def run_exchanges(session: Session, progress: Progress, between_steps: Progress 
         if not hiddens:
             hiddens, training = _forward(session, position)
         if training:
-            if between_steps is not None:
-                between_steps(traffic)
+            if between_steps is not None and between_steps.wants(traffic):
+                between_steps.visit(traffic)
             gradients = _fuse(session, position, hiddens)
-            traffic.message_bytes += _bytes(hiddens) + _bytes(gradients)
+            traffic.hidden_bytes += envelope_bytes(hiddens)
+            traffic.gradient_bytes += envelope_bytes(gradients)
             hiddens = _backward(session, position, gradients)
             traffic.steps += 1
         else:
-            traffic.message_bytes += _bytes(hiddens)
+            traffic.hidden_bytes += envelope_bytes(hiddens)
             hiddens, training = _infer(session, position, hiddens)
         traffic.exchanges += 1
         progress(traffic)
@@ -102,7 +93,8 @@ def _infer(session: Session, position: int, hiddens: Sequence[pb.Envelope]) -> t
     request = pb.FuseRequest(session=session.reference, position=position, hiddens=hiddens)
     fused = session.label.begin(session.label.stub.Fuse, request)
     following: tuple[Sequence[pb.Envelope], bool] = ((), False)
-    if position + 1 < session.exchanges and position + 1 not in session.decisions:
+    pipelined = session.run.training.schedule.batches_under_way > 1 and session.pass_end(position + 1) is not None
+    if position + 1 < session.exchanges and position + 1 not in session.decisions and not pipelined:
         following = _forward(session, position + 1)
     fused()
     return following
@@ -112,7 +104,7 @@ def _decide(session: Session, position: int, traffic: Traffic) -> bool:
     """Has the label party decide whether to go on, and tells the others what it sealed for them."""
     request = pb.DecideRequest(session=session.reference, position=position)
     reply: pb.DecideReply = session.label.call(session.label.stub.Decide, request)
-    traffic.message_bytes += _bytes(reply.decisions)
+    traffic.gradient_bytes += envelope_bytes(reply.decisions)
     by_party = {envelope.receiver: envelope for envelope in reply.decisions}
     pending = [
         party.begin(
@@ -124,7 +116,3 @@ def _decide(session: Session, position: int, traffic: Traffic) -> bool:
     for result in pending:
         result()
     return reply.stop
-
-
-def _bytes(envelopes: Sequence[pb.Envelope]) -> int:
-    return sum(envelope.ByteSize() for envelope in envelopes)

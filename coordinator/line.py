@@ -38,7 +38,7 @@ class LineError(grpc.RpcError):
 
 
 class Line:
-    """A stream that carries calls and answers, in order; for one thread at a time.
+    """A stream that carries calls and answers, in order; one thread may send while another one receives.
 
     Where the stream breaks, the line opens another one and sends again what was not answered: the party answers a
     repeated call with the bytes of its first answer, so that nothing is computed twice.
@@ -63,13 +63,16 @@ class Line:
         self._monotonic = monotonic
         self._unanswered: deque[pb.ConverseRequest] = deque()
         self._stream: Stream | None = None
+        # A call is sent once on every stream: by whoever makes it, or by whoever opens the stream after it was made.
+        self._lock = threading.Lock()
 
     def send(self, method: str, request: Message) -> None:
         """Sends a call; its answer comes after those of the calls before it."""
         call = pb.ConverseRequest(method=method, request=request.SerializeToString())
-        self._unanswered.append(call)
-        if self._stream is not None:
-            self._stream.send(call)
+        with self._lock:
+            self._unanswered.append(call)
+            if self._stream is not None:
+                self._stream.send(call)
 
     def receive(self, timeout_seconds: float) -> bytes:
         """Waits for the next answer.
@@ -84,7 +87,8 @@ class Line:
             SplitError: what the party answered, or what the connection did once patience was over.
         """
         answer = self._patience.insist(lambda: self._answer(timeout_seconds))
-        self._unanswered.popleft()
+        with self._lock:
+            self._unanswered.popleft()
         if answer.status:
             refused = LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details)
             raise self._as_error(refused) from refused
@@ -92,16 +96,18 @@ class Line:
 
     def close(self) -> None:
         """Ends the stream, and forgets what was not answered."""
-        self._unanswered.clear()
+        with self._lock:
+            self._unanswered.clear()
         self._hang_up()
 
     def _answer(self, timeout_seconds: float) -> pb.ConverseReply:
         """The next answer of the present stream, or of a new one."""
-        stream = self._stream
-        if stream is None:
-            stream = self._stream = Stream(self._converse, self._monotonic)
-            for call in self._unanswered:
-                stream.send(call)
+        with self._lock:
+            stream = self._stream
+            if stream is None:
+                stream = self._stream = Stream(self._converse, self._monotonic)
+                for call in self._unanswered:
+                    stream.send(call)
         try:
             return stream.receive(timeout_seconds)
         except grpc.RpcError as error:
@@ -109,7 +115,8 @@ class Line:
             raise self._as_error(error) from error
 
     def _hang_up(self) -> None:
-        stream, self._stream = self._stream, None
+        with self._lock:
+            stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Session:
         self.exchanges = 0
         self.steps = 0
         self.decisions: frozenset[int] = frozenset()
+        self._passes: list[tuple[int, int]] = []
         self.pending: Sequence[str] = ()
         self.datasets: dict[str, Sequence[DatasetRows]] = {}
         self._proposal = proposal
@@ -117,6 +119,13 @@ class Session:
         wait(futures.values())
         return {name: future.result() for name, future in futures.items()}
 
+    def pass_end(self, position: int) -> int | None:
+        """Position after the last batch of the pass of training that a batch belongs to; None where it is of none."""
+        place = bisect_right(self._passes, (position, self.exchanges)) - 1
+        if place < 0 or position >= self._passes[place][1]:
+            return None
+        return self._passes[place][1]
+
     def finish(self) -> dict[str, pb.FinishReply]:
         """Has every party write what the session came to."""
         return self.at_all(lambda party: party.call(party.stub.Finish, pb.FinishRequest(session=self.reference)))
@@ -152,6 +161,7 @@ class Session:
         confirmed = self.at_all(confirm)[self.run.label_party]
         self.exchanges, self.steps, self.pending = confirmed.exchanges, confirmed.steps, list(confirmed.datasets)
         self.decisions, self.position = frozenset(confirmed.decisions), confirmed.position
+        self._passes = [(one.position, one.position + one.batches) for one in confirmed.passes]
 
     def _open(self, party: PartyConnection) -> pb.OpenReply:
         proposal = self._proposal

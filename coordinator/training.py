@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 from coordinator.checkpoints import Checkpointer
-from coordinator.exchanges import Traffic, run_exchanges
+from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.progress import Display
 from coordinator.session import Session
+from coordinator.traffic import Traffic
 from party.errors import StoppedError
 from party.pb import party_pb2 as pb
 
@@ -78,40 +79,47 @@ class TrainingWatch:
         self._display.update(f"{text}  {remaining:,.0f} s left", traffic.exchanges, self._session.exchanges)
 
 
-class StopWatch:
-    """Ends a run in order, between two steps and after a checkpoint, once somebody asked for it.
+class StandStill:
+    """Checkpoints, and the end of a run once somebody asked for it: both between two steps.
 
     Args:
-        requested: whether somebody did.
+        stop_requested: whether somebody did.
         checkpointer: of the session.
         run_id: hexadecimal.
         steps: of the whole run.
     """
 
-    def __init__(self, requested: Callable[[], bool], checkpointer: Checkpointer, run_id: str, steps: int) -> None:
-        self._requested = requested
+    def __init__(self, stop_requested: Callable[[], bool], checkpointer: Checkpointer, run_id: str, steps: int) -> None:
+        self._stop_requested = stop_requested
         self._checkpointer = checkpointer
         self._run_id = run_id
         self._steps = steps
         self._due_seconds = 0.0
+        self._stopping = False
+
+    def wants(self, traffic: Traffic) -> bool:
+        """Whether a checkpoint is due, or the run is to stop."""
+        now = time.monotonic()
+        if now >= self._due_seconds:
+            self._due_seconds = now + STOP_CHECK_SECONDS
+            self._stopping = self._stop_requested()
+        return self._stopping or self._checkpointer.wants(traffic)
 
     def visit(self, traffic: Traffic) -> None:
-        """Makes a last checkpoint where it is time to stop.
+        """Makes a checkpoint where one is due, and a last one where it is time to stop.
 
         Raises:
             StoppedError: the run has ended here.
         """
-        now = time.monotonic()
-        if now < self._due_seconds:
+        if not self._stopping:
+            self._checkpointer.visit(traffic)
             return
-        self._due_seconds = now + STOP_CHECK_SECONDS
-        if self._requested():
-            self._checkpointer.complete(traffic)
-            raise StoppedError(
-                f"stopped after step {traffic.steps} of {self._steps}, which is safe at every party",
-                where=f"run {self._run_id[:8]}",
-                fix=f"`coordinator train --resume {self._run_id[:8]}` goes on",
-            )
+        self._checkpointer.complete(traffic)
+        raise StoppedError(
+            f"stopped after step {traffic.steps} of {self._steps}, which is safe at every party",
+            where=f"run {self._run_id[:8]}",
+            fix=f"`coordinator train --resume {self._run_id[:8]}` goes on",
+        )
 
 
 def train(
@@ -135,12 +143,7 @@ def train(
     history = History(run_id=session.reference.run_id.hex())
     history.params = {"epochs": training.epochs, "steps": session.steps}
     watch = TrainingWatch(session, display, history)
-    stop = StopWatch(stop_requested, checkpointer, history.run_id, session.steps)
-
-    def between_steps(traffic: Traffic) -> None:
-        checkpointer.visit(traffic)
-        stop.visit(traffic)
-
+    between_steps = StandStill(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
     traffic = run_exchanges(session, watch, between_steps)
     watch.report()

@@ -9,11 +9,11 @@ from threading import Event
 from coordinator.checkpoints import Checkpointer
 from coordinator.configuration import CoordinatorConfiguration
 from coordinator.connection import PartyConnection, await_parties
-from coordinator.exchanges import Traffic
 from coordinator.history import History
 from coordinator.journal import FAILED, STOPPED, TRAINED, Commit, Journal, RunEntry
 from coordinator.progress import Display
 from coordinator.session import Proposal, Session, new_run_id
+from coordinator.traffic import Traffic
 from coordinator.training import train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import CheckpointError, ConnectionLostError, SessionLostError, SplitError, StoppedError

@@ -32,6 +32,7 @@ from party.configuration.run import (
     EarlyStoppingSection,
     OptimizerSection,
     RunConfiguration,
+    ScheduleSection,
     TrainingSection,
 )
 from party.configuration.sections import KnownName, TlsSection
@@ -73,6 +74,7 @@ SECTIONS = {
     "`training`": TrainingSection,
     "`optimizer`": OptimizerSection,
     "`training.early_stopping`": EarlyStoppingSection,
+    "`training.schedule`": ScheduleSection,
     "What the parties agree on": RunConfiguration,
 }
 REPOSITORY_PATH = re.compile(r"(?:party|coordinator|deploy|tests|proto|docs)/[\w./-]*")
@@ -210,7 +212,7 @@ def test_made_up_keys_are_noticed():
     assert mistakes(MoreKeys, rows) == ["warm_up_steps"]
     assert mistakes(OtherDefault, rows) == mistakes(OtherBound, rows) == ["batch_size"]
     assert mistakes(OtherChoices, rows) == ["remainder"]
-    assert mistakes(TrainingSection, rows[:-1]) == ["early_stopping"]
+    assert mistakes(TrainingSection, rows[:-1]) == ["schedule"]
 
 
 def test_every_kind_of_feature_states_its_treatment_of_cells():

@@ -54,6 +54,33 @@ class EarlyStoppingSection(StrictModel):
     restore_best: bool = True
 
 
+class ScheduleSection(StrictModel):
+    """How many batches are under way between the parties at a time.
+
+    Attributes:
+        kind: `synchronous`, which equals training the joined model in one process; or `pipelined`, whose feature
+            parties send further batches before the gradients of the first come, computed on weights that are up to
+            depth - 1 updates old.
+        depth: batches under way; 2 where a pipelined schedule does not say.
+    """
+
+    kind: Literal["synchronous", "pipelined"] = "synchronous"
+    depth: int | None = Field(default=None, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kind == "synchronous" and self.depth not in (None, 1):
+            raise ValueError("depth belongs to kind pipelined: a synchronous schedule has one batch under way")
+        return self
+
+    @property
+    def batches_under_way(self) -> int:
+        """Most batches whose gradients are still to come."""
+        if self.kind == "synchronous":
+            return 1
+        return 2 if self.depth is None else self.depth
+
+
 class TrainingSection(StrictModel):
     """The training parameters that a coordinator chooses.
 
@@ -68,6 +95,7 @@ class TrainingSection(StrictModel):
         maximum_steps: stop after so many steps; no limit where absent.
         optimizer: of every party whose own file names none.
         early_stopping: when to stop before the last epoch; never where absent.
+        schedule: how many batches are under way at a time.
     """
 
     dataset: DatasetName = "train"
@@ -80,6 +108,7 @@ class TrainingSection(StrictModel):
     maximum_steps: int | None = Field(default=None, ge=0)
     optimizer: OptimizerSection = OptimizerSection()
     early_stopping: EarlyStoppingSection | None = None
+    schedule: ScheduleSection = ScheduleSection()
 
     @model_validator(mode="after")
     def _has_rows_to_stop_by(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from party.models.columns import HiddenColumns
 from party.models.kept_weights import KeptWeights
+from party.models.stash import StashedWeights
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import HiddenSpec, Rows, Tensors
@@ -20,15 +22,19 @@ from party.protocol.state import State, join_states, numbered, part_of
 class BaseModel:
     """The half of the joined model below the cut, at one party.
 
-    A forward pass in training keeps its rows and the non-trainable variables it
-    started from; the update recomputes it from those, which is faster than a
-    tape kept open and gives the same bits, dropout and batch statistics included.
+    A forward pass in training stashes what it started from: its rows, the
+    non-trainable variables and, where further batches are sent before its
+    gradients come, the weights that it used. The update recomputes it from
+    the stash, which is faster than a tape kept open and gives the same bits,
+    dropout and batch statistics included. It applies to the present weights.
 
     Args:
         model: from named arrays to the named hiddens.
         inputs: all rows of the session's dataset, arrays of shape (rows, ...).
         specs: the hiddens, in the order in which they cross the cut.
         optimizer: of this model's weights; None where nothing is trained.
+        depth: batches under way at a time: with more than one, gradients belong to weights of up to depth - 1
+            updates before.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class BaseModel:
         inputs: Mapping[str, npt.NDArray[np.generic]],
         specs: Sequence[HiddenSpec],
         optimizer: keras.Optimizer | None = None,
+        depth: int = 1,
     ) -> None:
         self.specs = tuple(specs)
         self._columns = HiddenColumns(specs)
@@ -45,17 +52,18 @@ class BaseModel:
         self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
         self._trainable = list(model.trainable_variables)
         self._states = list(model.non_trainable_variables)
+        self._stashed_weights = StashedWeights(model) if depth > 1 else None
         self._kept = KeptWeights(model.variables)
-        self._pending: tuple[tf.Tensor, list[tf.Tensor]] | None = None
+        self._stashes: deque[list[tf.Tensor]] = deque()
         rows = tf.TensorSpec((None,), tf.int32)
-        states = [tf.TensorSpec(state.shape, state.dtype) for state in self._states]
-        gradients = self._columns.matrix_spec
         self._infer_call = tf.function(self._infer).get_concrete_function(rows)
         if optimizer is not None:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
             self._forward_call = tf.function(self._forward).get_concrete_function(rows)
-            self._update_call = tf.function(self._update).get_concrete_function(rows, gradients, *states)
-            self._step_call = tf.function(self._step).get_concrete_function(rows, gradients, rows, *states)
+            stash = [tf.TensorSpec(one.shape, one.dtype) for one in self._forward_call.structured_outputs[1:]]
+            gradients = self._columns.matrix_spec
+            self._update_call = tf.function(self._update).get_concrete_function(gradients, *stash)
+            self._step_call = tf.function(self._step).get_concrete_function(gradients, rows, *stash)
 
     def infer(self, rows: Rows) -> Tensors:
         """Hiddens outside of training.
@@ -69,7 +77,7 @@ class BaseModel:
         return self._columns.named(self._infer_call(tf.constant(rows)).numpy())
 
     def forward(self, rows: Rows) -> Tensors:
-        """Hiddens of a training batch, whose gradients must come before the next one.
+        """Hiddens of a training batch, whose gradients come after those of the batches under way.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
@@ -77,35 +85,31 @@ class BaseModel:
         Returns:
             Hiddens by name, float32 (batch, units).
         """
-        row_tensor = tf.constant(rows)
-        hiddens, *states = self._forward_call(row_tensor)
-        self._pending = (row_tensor, states)
+        hiddens, *stash = self._forward_call(tf.constant(rows))
+        self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
     def backward(self, gradients: Tensors) -> None:
-        """Updates the weights by the gradients of the last forward pass.
+        """Updates the weights by the gradients of the oldest batch under way.
 
         Args:
             gradients: of the loss by each hidden, float32 (batch, units).
         """
-        rows, states = self._take_pending()
-        self._update_call(rows, tf.constant(self._columns.join(gradients)), *states)
+        self._update_call(tf.constant(self._columns.join(gradients)), *self._take_stash())
 
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Updates the weights, then computes the next batch, in one compiled call.
 
         Args:
-            gradients: of the loss by each hidden of the last forward pass.
+            gradients: of the loss by each hidden of the oldest batch under way.
             next_rows: row numbers of the next batch, int32 (batch,).
 
         Returns:
             Hiddens of the next batch by name, float32 (batch, units).
         """
-        rows, states = self._take_pending()
-        next_row_tensor = tf.constant(next_rows)
         matrix = tf.constant(self._columns.join(gradients))
-        hiddens, *next_states = self._step_call(rows, matrix, next_row_tensor, *states)
-        self._pending = (next_row_tensor, next_states)
+        hiddens, *stash = self._step_call(matrix, tf.constant(next_rows), *self._take_stash())
+        self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
     def keep(self) -> None:
@@ -117,21 +121,23 @@ class BaseModel:
         self._kept.restore()
 
     def state(self) -> State:
-        """Weights, optimizer and non-trainable variables, as before a forward pass that still waits for gradients."""
-        states = copies(self._states)
-        if self._pending is not None:
-            states = numbered([state.numpy().copy() for state in self._pending[1]])
+        """Weights, optimizer and non-trainable variables, and the stash of every batch under way."""
+        stashes = {
+            str(place): numbered([tensor.numpy().copy() for tensor in stash])
+            for place, stash in enumerate(self._stashes)
+        }
         return join_states(
             {
                 "weights": copies(self._trainable),
-                "states": states,
+                "states": copies(self._states),
                 "optimizer": State() if self._weight_update is None else self._weight_update.state(),
                 "kept": self._kept.state(),
+                "stashes": join_states({"count": State({"stashes": len(stashes)}), **stashes}),
             }
         )
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state; the next training batch begins with a forward pass.
+        """Goes on from a state, with its batches under way.
 
         Raises:
             CheckpointError: the state is that of another model or optimizer.
@@ -141,13 +147,16 @@ class BaseModel:
         if self._weight_update is not None:
             self._weight_update.set_state(part_of(state, "optimizer"))
         self._kept.set_state(part_of(state, "kept"))
-        self._pending = None
+        stashes = part_of(state, "stashes")
+        self._stashes.clear()
+        for place in range(int(part_of(stashes, "count").values["stashes"])):
+            arrays = part_of(stashes, str(place)).arrays
+            self._stashes.append([tf.constant(arrays[str(number)]) for number in range(len(arrays))])
 
-    def _take_pending(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        if self._pending is None:
+    def _take_stash(self) -> list[tf.Tensor]:
+        if not self._stashes:
             raise RuntimeError("no forward pass is waiting for gradients")
-        pending, self._pending = self._pending, None
-        return pending
+        return self._stashes.popleft()
 
     def _gather(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tf.gather(array, rows) for name, array in self._inputs.items()}
@@ -156,20 +165,26 @@ class BaseModel:
         return self._columns.join_graph(self._model(self._gather(rows), training=False))
 
     def _forward(self, rows: tf.Tensor) -> list[tf.Tensor]:
-        """The hiddens, and the non-trainable variables as they were before."""
+        """The hiddens, and the stash: rows, non-trainable variables as they were before, weights."""
         before = [tf.identity(state.value) for state in self._states]
         weights = [weight.value for weight in self._trainable]
-        outputs, after = self._model.stateless_call(weights, before, self._gather(rows), training=True)
+        gathered = self._gather(rows)
+        outputs, after = self._model.stateless_call(weights, before, gathered, training=True)
+        stashed = [] if self._stashed_weights is None else self._stashed_weights.take(weights, gathered)
         for state, value in zip(self._states, after, strict=True):
             state.assign(value)
-        return [self._columns.join_graph(outputs), *before]
+        return [self._columns.join_graph(outputs), rows, *before, *stashed]
 
-    def _update(self, rows: tf.Tensor, gradients: tf.Tensor, *states: tf.Tensor) -> None:
+    def _update(self, gradients: tf.Tensor, rows: tf.Tensor, *stash: tf.Tensor) -> None:
+        states, stashed = list(stash[: len(self._states)]), stash[len(self._states) :]
+        gathered = self._gather(rows)
         weights = [weight.value for weight in self._trainable]
+        if self._stashed_weights is not None:
+            weights = self._stashed_weights.put_back(weights, gathered, stashed)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             outputs, _, losses = self._model.stateless_call(
-                weights, list(states), self._gather(rows), training=True, return_losses=True
+                weights, states, gathered, training=True, return_losses=True
             )
             targets = [outputs[spec.name] for spec in self.specs] + list(losses)
         upstream = [*self._columns.split_graph(gradients), *(tf.ones_like(loss) for loss in losses)]
@@ -180,6 +195,6 @@ class BaseModel:
         with tf.control_dependencies(tf.nest.flatten(weight_gradients, expand_composites=True)):
             self._weight_update.apply(weight_gradients)
 
-    def _step(self, rows: tf.Tensor, gradients: tf.Tensor, next_rows: tf.Tensor, *states: tf.Tensor) -> list[tf.Tensor]:
-        self._update(rows, gradients, *states)
+    def _step(self, gradients: tf.Tensor, next_rows: tf.Tensor, *stash: tf.Tensor) -> list[tf.Tensor]:
+        self._update(gradients, *stash)
         return self._forward(next_rows)

@@ -147,19 +147,29 @@ class ConfirmRequest(_message.Message):
     confirmations: _containers.RepeatedCompositeFieldContainer[Envelope]
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., confirmations: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
+class TrainingPass(_message.Message):
+    __slots__ = ("position", "batches")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    batches: int
+    def __init__(self, position: _Optional[int] = ..., batches: _Optional[int] = ...) -> None: ...
+
 class ConfirmReply(_message.Message):
-    __slots__ = ("exchanges", "steps", "datasets", "decisions", "position")
+    __slots__ = ("exchanges", "steps", "datasets", "decisions", "position", "passes")
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     DATASETS_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    PASSES_FIELD_NUMBER: _ClassVar[int]
     exchanges: int
     steps: int
     datasets: _containers.RepeatedScalarFieldContainer[str]
     decisions: _containers.RepeatedScalarFieldContainer[int]
     position: int
-    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[int]] = ..., position: _Optional[int] = ...) -> None: ...
+    passes: _containers.RepeatedCompositeFieldContainer[TrainingPass]
+    def __init__(self, exchanges: _Optional[int] = ..., steps: _Optional[int] = ..., datasets: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[int]] = ..., position: _Optional[int] = ..., passes: _Optional[_Iterable[_Union[TrainingPass, _Mapping]]] = ...) -> None: ...
 
 class ProduceRequest(_message.Message):
     __slots__ = ("session", "kind", "dataset", "receiver", "index")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 
 from party.errors import SessionError
 
-KEPT_REPLIES = 2  # the latest of each kind of call: whoever repeats one has not gone on from it
+KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
 
 
 class RepeatableCalls:
@@ -20,10 +20,12 @@ class RepeatableCalls:
 
     Args:
         where: party that answers, for errors.
+        kept: how many replies of each kind of call are kept; more than there are calls under way.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, kept: int = KEPT_REPLIES) -> None:
         self._where = where
+        self._kept = kept
         self._lock = threading.Lock()
         self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, bytes]]] = {}
 
@@ -55,7 +57,7 @@ class RepeatableCalls:
                 return known[1]
             reply = compute()
             replies[call] = (digest, reply)
-            while len(replies) > KEPT_REPLIES:
+            while len(replies) > self._kept:
                 replies.popitem(last=False)
             self._replies[call[:-1]] = replies
             return reply

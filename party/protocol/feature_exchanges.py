@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import cast
+
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
 from party.protocol.hidden import Tensors
-from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
+from party.protocol.schedule import Activity, Exchange, Schedule, exchange_after_update, exchange_to_send
 from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import decode_tensors, encode_tensors
 from party.protocol.timings import Timings
@@ -45,8 +48,14 @@ class FeatureExchanges:
         self._keys = keys
         self._timings = timings
         self.position = 0
-        self.awaits_gradient = False
+        self._under_way: deque[Tensors] = deque()
+        self._to_repeat = 0
         self._stopped = False
+
+    @property
+    def awaits_gradient(self) -> bool:
+        """Whether hiddens of training were sent whose gradients did not come yet."""
+        return bool(self._under_way)
 
     @property
     def finished(self) -> bool:
@@ -63,46 +72,50 @@ class FeatureExchanges:
     def forward(self, position: int) -> Envelope:
         """The sealed hiddens of a batch.
 
+        With a depth of more than one, those of several batches of training are sent before the first gradients come.
+
         Args:
-            position: of the exchange; must be the next one.
+            position: of the exchange; must be the next one that was not sent yet.
 
         Returns:
             The envelope for the label party.
 
         Raises:
-            SessionError: another exchange is due.
+            SessionError: another exchange is due, or as many are under way as the schedule allows.
         """
-        if self.awaits_gradient or self.finished or position != self.position:
+        sent = len(self._under_way) - self._to_repeat
+        exchange = None if self.finished else exchange_to_send(self._schedule, self.position, sent)
+        if exchange is None or position != exchange.position or exchange.activity is Activity.DECIDE:
             raise self._out_of_order("Forward", position)
-        exchange = self._schedule.exchange(position)
-        if exchange.activity is Activity.DECIDE:
-            raise self._out_of_order("Forward", position)
+        if self._to_repeat:
+            self._to_repeat -= 1
+            return self._seal(exchange, self._under_way[sent])
         training = exchange.activity is Activity.TRAIN
         with self._timings.measure("base"):
             rows = self._schedule.rows(exchange)
             hiddens = self._base.forward(rows) if training else self._base.infer(rows)
         envelope = self._seal(exchange, hiddens)
         if training:
-            self.awaits_gradient = True
+            self._under_way.append(hiddens)
         else:
             self.position += 1
         return envelope
 
     def backward(self, position: int, gradient: Envelope) -> Envelope | None:
-        """Updates by the gradients of a batch; computes the next one where it is of training.
+        """Updates by the gradients of a batch; computes the batch that takes its place under way, if there is one.
 
         Args:
-            position: of the exchange whose hiddens were sent last.
+            position: of the oldest exchange whose gradients did not come yet.
             gradient: sealed by the label party.
 
         Returns:
-            The sealed hiddens of the next training batch, if there is one.
+            The sealed hiddens of a later training batch, if there is one to be sent now.
 
         Raises:
             SessionError: another exchange is due.
             SealError, TensorError: the message is not what it should be; nothing has changed.
         """
-        if not self.awaits_gradient or position != self.position:
+        if not self._awaits_backward or position != self.position:
             raise self._out_of_order("Backward", position)
         exchange = self._schedule.exchange(position)
         slot = Slot(
@@ -116,15 +129,18 @@ class FeatureExchanges:
         with self._timings.measure("open"):
             message = self._keys.open(slot, gradient)
             gradients = decode_tensors(message, self._base.specs, exchange.rows, slot.describe())
-        following = following_training_exchange(self._schedule, position)
+        following = exchange_after_update(self._schedule, position, len(self._under_way))
         with self._timings.measure("base"):
             if following is None:
                 self._base.backward(gradients)
             else:
                 hiddens = self._base.backward_and_forward(gradients, self._schedule.rows(following))
         self.position += 1
-        self.awaits_gradient = following is not None
-        return None if following is None else self._seal(following, hiddens)
+        self._under_way.popleft()
+        if following is None:
+            return None
+        self._under_way.append(hiddens)
+        return self._seal(following, hiddens)
 
     def follow(self, position: int, decision: Envelope) -> None:
         """Does what the label party decided after an epoch.
@@ -137,7 +153,7 @@ class FeatureExchanges:
             SessionError: another exchange is due.
             SealError: the message is not what it should be; nothing has changed.
         """
-        due = not (self.awaits_gradient or self.finished) and position == self.position
+        due = not (self._under_way or self.finished) and position == self.position
         if not due or self._schedule.exchange(position).activity is not Activity.DECIDE:
             raise self._out_of_order("Follow", position)
         slot = Slot(self._label_party, self._party, MessageKind.MESSAGE_KIND_DECISION, self._dataset, position, 0)
@@ -155,13 +171,14 @@ class FeatureExchanges:
         Raises:
             SessionError: the next batch is of another kind, or was not begun.
         """
-        if not (self.awaits_gradient or self.finished):
+        if not (self._under_way or self.finished):
             raise self._out_of_order("Snapshot", self.position)
-        own = State({"position": self.position, "stopped": self._stopped})
-        return join_states({"exchanges": own, "base": self._base.state()})
+        own = State({"position": self.position, "stopped": self._stopped, "under_way": len(self._under_way)})
+        parts = {str(place): State(arrays=dict(hiddens)) for place, hiddens in enumerate(self._under_way)}
+        return join_states({"exchanges": own, "base": self._base.state(), **parts})
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state of the same schedule, before the first call.
+        """Goes on from a state of the same schedule, before the first call; batches under way are sent again.
 
         Raises:
             CheckpointError: the state is that of another model.
@@ -169,6 +186,8 @@ class FeatureExchanges:
         own = part_of(state, "exchanges").values
         self._base.set_state(part_of(state, "base"))
         self.position, self._stopped = int(own["position"]), bool(own["stopped"])
+        self._to_repeat = int(own["under_way"])
+        self._under_way = deque(cast("Tensors", part_of(state, str(place)).arrays) for place in range(self._to_repeat))
 
     def _seal(self, exchange: Exchange, hiddens: Tensors) -> Envelope:
         with self._timings.measure("seal"):
@@ -183,12 +202,20 @@ class FeatureExchanges:
             return self._keys.seal(slot, encode_tensors(hiddens, self._base.specs))
 
     def _out_of_order(self, call: str, position: int) -> SessionError:
-        due = "nothing more" if self.finished else f"{self._due_call} {self.position}"
+        sent = 0 if self._awaits_backward else len(self._under_way) - self._to_repeat
+        due = "nothing more" if self.finished else f"{self._due_call} {self.position + sent}"
         return SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")
 
     @property
+    def _awaits_backward(self) -> bool:
+        """Whether everything was sent that has to be before the next update: else later hiddens would know of it."""
+        under_way = len(self._under_way)
+        complete = exchange_to_send(self._schedule, self.position, under_way) is None
+        return under_way > 0 and self._to_repeat == 0 and complete
+
+    @property
     def _due_call(self) -> str:
-        if self.awaits_gradient:
+        if self._awaits_backward:
             return "Backward"
         deciding = self._schedule.exchange(self.position).activity is Activity.DECIDE
         return "Follow" if deciding else "Forward"

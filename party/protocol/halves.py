@@ -20,10 +20,10 @@ class Base(Protocol):
         """Hiddens outside of training."""
 
     def forward(self, rows: Rows) -> Tensors:
-        """Hiddens of a training batch."""
+        """Hiddens of a training batch, whose gradients come after those of the batches under way."""
 
     def backward(self, gradients: Tensors) -> None:
-        """Update by the gradients of the last forward pass."""
+        """Update by the gradients of the oldest batch under way."""
 
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Update, then the hiddens of the next batch."""
@@ -35,10 +35,10 @@ class Base(Protocol):
         """Go back to the weights that were kept last."""
 
     def state(self) -> State:
-        """Everything that decides how training goes on, as before a forward pass that still waits for gradients."""
+        """Everything that decides how training goes on, what is kept of batches under way included."""
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state; the next training batch begins with a forward pass."""
+        """Goes on from a state, with its batches under way."""
 
 
 class Fuse(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
+from typing import cast
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
@@ -198,6 +199,8 @@ class LabelExchanges:
         }
         if self._base is not None:
             parts["base"] = self._base.state()
+        if self._own_hiddens is not None:
+            parts["own_hiddens"] = State(arrays=dict(self._own_hiddens))
         if self._pass is not None:
             parts["pass"] = self._pass.state()
         if self._stopping is not None:
@@ -222,6 +225,8 @@ class LabelExchanges:
             EpochMetrics(epoch, *(None if one is None else PassMetrics(**one) for one in passes))
             for epoch, *passes in own["epochs"]
         ]
+        own_hiddens = part_of(state, "own_hiddens").arrays
+        self._own_hiddens = cast("Tensors", own_hiddens) if own_hiddens else None
         under_way = part_of(state, "pass")
         if under_way.arrays:
             self._pass = self._new_pass(self._schedule.exchange(self.position))

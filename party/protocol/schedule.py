@@ -79,6 +79,7 @@ class TrainingSchedule:
         self.steps = every if limit is None else min(limit, every)
         self.epochs = _batches(self.steps, batches)
         self.early_stopping = training.early_stopping
+        self.depth = training.schedule.batches_under_way
         self._decisions = 0 if training.early_stopping is None else 1
         self.exchanges = self.steps + self.epochs * (self._validation_batches + self._decisions)
         self._order = _CachedOrder(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
@@ -125,6 +126,13 @@ class TrainingSchedule:
         return epoch * (self._epoch_steps + self._validation_batches + self._decisions) + place
 
     @property
+    def passes(self) -> Sequence[tuple[int, int]]:
+        """First position and number of batches of every pass over training rows."""
+        whole = self._epoch_steps + self._validation_batches + self._decisions
+        steps = [min(self._epoch_steps, self.steps - epoch * self._epoch_steps) for epoch in range(self.epochs)]
+        return [(epoch * whole, count) for epoch, count in enumerate(steps)]
+
+    @property
     def decisions(self) -> Sequence[int]:
         """Positions at which the label party decides whether to go on: after the held-out rows of each epoch."""
         if not self._decisions:
@@ -162,7 +170,9 @@ class InferenceSchedule:
         self.exchanges = _batches(rows, batch_size)
         self.steps = 0
         self.decisions: Sequence[int] = ()
+        self.passes: Sequence[tuple[int, int]] = ()
         self.early_stopping = None
+        self.depth = 1
         self.largest_batch = min(rows, batch_size)
 
     def exchange(self, position: int) -> Exchange:
@@ -180,6 +190,46 @@ class InferenceSchedule:
 
 
 Schedule = TrainingSchedule | InferenceSchedule
+
+
+def exchange_to_send(schedule: Schedule, position: int, under_way: int) -> Exchange | None:
+    """The exchange whose hiddens come next, before the gradients of those under way.
+
+    Args:
+        schedule: of the session.
+        position: of the oldest exchange that is not done.
+        under_way: how many, that one included, were sent already.
+
+    Returns:
+        The exchange; None where as many are under way as the schedule allows, or its pass has no more.
+    """
+    if under_way >= schedule.depth or position + under_way >= schedule.exchanges:
+        return None
+    following = schedule.exchange(position + under_way)
+    return following if under_way == 0 or _in_one_pass(schedule.exchange(position), following) else None
+
+
+def exchange_after_update(schedule: Schedule, position: int, under_way: int) -> Exchange | None:
+    """The exchange whose hiddens are computed right after an update.
+
+    Args:
+        schedule: of the session.
+        position: of the exchange that the update is of.
+        under_way: how many, that one included, were sent.
+
+    Returns:
+        The exchange; None where its pass has no more. With one batch under way the next pass may follow at once.
+    """
+    if schedule.depth == 1:
+        return following_training_exchange(schedule, position)
+    if position + under_way >= schedule.exchanges:
+        return None
+    following = schedule.exchange(position + under_way)
+    return following if _in_one_pass(schedule.exchange(position), following) else None
+
+
+def _in_one_pass(one: Exchange, other: Exchange) -> bool:
+    return one.activity is other.activity is Activity.TRAIN and one.epoch == other.epoch
 
 
 def following_training_exchange(schedule: Schedule, position: int) -> Exchange | None:

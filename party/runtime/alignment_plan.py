@@ -72,6 +72,8 @@ class AlignmentPlan:
     steps = 0
     step = 0
     decisions = ()
+    passes = ()
+    depth = 1
 
     def agreed(self, hellos: Mapping[str, Hello]) -> None:
         """Notes what every party brings."""

@@ -95,6 +95,16 @@ class BatchPlan(ABC):
         return self.schedule.steps
 
     @property
+    def passes(self) -> Sequence[tuple[int, int]]:
+        """First position and number of batches of every pass over training rows."""
+        return self.schedule.passes
+
+    @property
+    def depth(self) -> int:
+        """Most batches under way at a time."""
+        return self.schedule.depth
+
+    @property
     def decisions(self) -> Sequence[int]:
         """Exchanges at which the label party decides whether to go on."""
         return self.schedule.decisions
@@ -179,7 +189,9 @@ class BatchPlan(ABC):
         return party_optimizer(self._context.configuration, self._run.training.optimizer) if self._trains else None
 
     def _base(self) -> BaseModel:
-        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, self._optimizer())
+        # The label party's own hiddens are never old: only what crosses the network is sent ahead.
+        depth = 1 if self._context.configuration.holds_labels else self.schedule.depth
+        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, self._optimizer(), depth)
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
         return FeatureExchanges(

@@ -53,6 +53,14 @@ class Plan(Protocol):
         """Training steps done so far."""
 
     @property
+    def passes(self) -> Sequence[tuple[int, int]]:
+        """First position and number of batches of every pass over training rows."""
+
+    @property
+    def depth(self) -> int:
+        """Most batches under way at a time."""
+
+    @property
     def decisions(self) -> Sequence[int]:
         """Exchanges at which the label party decides whether to go on."""
 
@@ -98,7 +106,7 @@ class Session:
         self.purpose = purpose
         self.plan = plan
         self._stages = Stages(party)
-        self.calls = RepeatableCalls(party)
+        self.calls = RepeatableCalls(party, plan.depth + 1)
         # Apart from the batches: writing a checkpoint must not hold them up.
         self.checkpoint_calls = RepeatableCalls(party)
 

@@ -151,6 +151,7 @@ class PartyService:
             datasets=plan.pending,
             decisions=plan.decisions,
             position=plan.position,
+            passes=[pb.TrainingPass(position=position, batches=batches) for position, batches in plan.passes],
         )
 
     def produce(self, request: pb.ProduceRequest, raw: bytes, caller: str) -> bytes:

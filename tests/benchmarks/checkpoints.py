@@ -18,10 +18,11 @@ from pathlib import Path
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.configuration import CheckpointsSection, load_coordinator_configuration
-from coordinator.exchanges import Traffic, run_exchanges
+from coordinator.exchanges import run_exchanges
 from coordinator.federation import Federation
 from coordinator.progress import SilentDisplay
 from coordinator.session import Proposal, Session, new_run_id
+from coordinator.traffic import Traffic
 from deploy.demo.configurations import (
     PARTIES,
     write_certificates,
@@ -52,9 +53,11 @@ class Blocks:
         self.with_checkpoints: list[float] = []
         self.without: list[float] = []
 
-    def between_steps(self, traffic: Traffic) -> None:
-        if self._active:
-            self._checkpointer.visit(traffic)
+    def wants(self, traffic: Traffic) -> bool:
+        return self._active and self._checkpointer.wants(traffic)
+
+    def visit(self, traffic: Traffic) -> None:
+        self._checkpointer.visit(traffic)
 
     def progress(self, traffic: Traffic) -> None:
         if traffic.steps % self._steps == 0:
@@ -79,7 +82,7 @@ def measure_cost(
         with Session(federation._connections, run, proposal) as session:
             checkpointer = Checkpointer(session, cadence, lambda mark, traffic: committed.append(mark.step))
             watch = Blocks(checkpointer, session.steps // blocks)
-            run_exchanges(session, watch.progress, watch.between_steps)
+            run_exchanges(session, watch.progress, watch)
             checkpointer.close()
             samples = session.steps // blocks * BATCH_SIZE
     pairs_of_blocks = list(zip(watch.without[1:], watch.with_checkpoints[1:], strict=True))

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
-from coordinator.exchanges import Traffic, run_exchanges
+from coordinator.exchanges import run_exchanges
 from coordinator.federation import Federation
 from coordinator.session import Proposal, Session, new_run_id
+from coordinator.traffic import Traffic
 from deploy.demo.configurations import write_certificates, write_party_configurations, write_run_configuration
 from deploy.demo.processes import PartyProcesses
 from deploy.movielens import prepare

@@ -50,6 +50,7 @@ TRAINING = {
     "evaluation_batch_size": 100,
     "maximum_steps": 7,
     "optimizer": OPTIMIZER,
+    "schedule": {"kind": "pipelined", "depth": 3},
     "early_stopping": {
         "metric": "val_auc",
         "mode": "max",

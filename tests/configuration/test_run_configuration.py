@@ -40,6 +40,7 @@ def contents(draw):
             "arguments": draw(arguments),
         },
         "early_stopping": None,
+        "schedule": {"kind": "synchronous", "depth": None},
     }
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
@@ -111,6 +112,12 @@ WRONG = {
     "training.maximum_steps": [-1, 1.5],
     "training.optimizer.name": ["", "a b", "../x", 3],
     "training.optimizer.arguments": [{"a": {"b": 1}}, {"A": 1}, {"a": float("nan")}, [1]],
+    "training.schedule": [
+        {"kind": "synchronous", "depth": 2},
+        {"kind": "pipelined", "depth": 0},
+        {"kind": "pipelined", "depth": 65},
+        {"kind": "asynchronous"},
+    ],
     "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}],
     "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
 }

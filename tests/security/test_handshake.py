@@ -310,6 +310,8 @@ def test_a_statement_that_is_none_is_refused(data):
 class NoPlan:
     """A session about nothing: what Session needs of a plan."""
 
+    depth = 1
+
     def __init__(self):
         self.started = 0
 

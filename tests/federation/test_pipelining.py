@@ -1,0 +1,118 @@
+"""Several batches under way: gradients belong to older weights, as the schedule says, and to no others."""
+
+import numpy as np
+import pytest
+from fitting import expect_same_bits, fit
+from network.proxy import TcpProxy
+from organisations import FEATURES
+from test_lossless import LEARNING_RATES, LOSS_TOLERANCE, OPTIMIZERS, WEIGHT_TOLERANCE, make_oracle
+from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
+
+from coordinator import connect
+
+TRAINING = {"epochs": 2, "batch_size": 32, "validation_fraction": 0.1}
+NAMES = ("alice", "bob", "charlie")
+
+
+def pipelined(depth):
+    return {"schedule": {"kind": "pipelined", "depth": depth}}
+
+
+class PipelinedOracle:
+    """The joined model in one process, the weights of feature parties taken from `depth - 1` updates before.
+
+    Args:
+        oracle: a JoinedOracle.
+        depth: of the schedule.
+    """
+
+    def __init__(self, oracle, depth):
+        self.oracle, self.depth = oracle, depth
+
+    def train(self, steps):
+        oracle, losses, since_drain = self.oracle, [], []
+        per_epoch = -(-oracle.training_row_count // oracle.batch_size)
+        features = [name for name in oracle._variables if name != oracle.label_party]
+        for step in range(steps):
+            if step % per_epoch == 0:
+                since_drain = []
+            now = {name: self.values(name) for name in features}
+            since_drain.append(now)
+            stale = since_drain[max(0, len(since_drain) - self.depth)]
+            for name in features:
+                self.assign(name, stale[name])
+            loss, gradients = oracle.raw_gradients(oracle.batch_rows(step))
+            losses.append(loss)
+            for name in features:
+                self.assign(name, now[name])
+            for name, by_key in gradients.items():
+                pairs = [pair for key in by_key for pair in zip(by_key[key], oracle._variables[name][key], strict=True)]
+                oracle._optimizers[name].apply_gradients(pairs)
+        return losses
+
+    def values(self, name):
+        return {key: [one.numpy().copy() for one in parts] for key, parts in self.oracle._variables[name].items()}
+
+    def assign(self, name, values):
+        for key, parts in self.oracle._variables[name].items():
+            for variable, value in zip(parts, values[key], strict=True):
+                variable.assign(value)
+
+
+@pytest.mark.parametrize(("depth", "optimizer"), [(2, "sgd"), (3, "adam"), (16, "sgd")])
+def test_every_update_uses_the_weights_that_the_schedule_says(make_organisations, depth, optimizer):
+    learning = {"optimizer": {"name": optimizer, "learning_rate": LEARNING_RATES[optimizer]}}
+    training = {**TRAINING, **learning, **pipelined(depth)}
+    organisations = make_organisations(names=NAMES, features=FEATURES, training=training).start_servers()
+    with connect(organisations.write_run({"maximum_steps": 0})) as parties:
+        parties.align()
+        initial = {name: organisations.weights(name, parties.fit().run_id) for name in NAMES}
+    with connect(organisations.write_run()) as parties:
+        history = parties.fit()
+    oracle = make_oracle(organisations, training, OPTIMIZERS[optimizer], initial)
+    expected = PipelinedOracle(oracle, depth).train(history.params["steps"])
+    received = [loss for _, _, loss in history.step_loss]
+    np.testing.assert_allclose(received, expected, rtol=0, atol=LOSS_TOLERANCE)
+    for name, weights in oracle.weights().items():
+        saved = organisations.weights(name, history.run_id)
+        for key, array in weights.items():
+            difference = np.linalg.norm(saved[key] - array) / max(np.linalg.norm(array), 1e-12)
+            assert difference < WEIGHT_TOLERANCE, (name, key, difference)
+
+
+def test_one_batch_under_way_is_the_synchronous_schedule_and_more_are_not(make_organisations):
+    organisations = make_organisations(training=TRAINING).start_servers()
+    synchronous = fit(organisations)
+    expect_same_bits(fit(organisations, pipelined(1)), synchronous)
+    ahead = fit(organisations, pipelined(2))
+    assert ahead[0][0] == synchronous[0][0], "nothing is old in the first step"
+    assert ahead[0] != synchronous[0]
+
+
+def test_the_network_decides_nothing(make_organisations):
+    organisations = make_organisations(names=NAMES, features=FEATURES, training={**TRAINING, **pipelined(3)})
+    organisations.start_servers()
+    near = fit(organisations)
+    far = TcpProxy(organisations.ports["alice"], delay_seconds=0.01)
+    less_far = TcpProxy(organisations.ports["bob"], delay_seconds=0.004)
+    with far, less_far:
+        ports = {**organisations.ports, "alice": far.port, "bob": less_far.port}
+        with connect(organisations.write_run(ports=ports)) as parties:
+            history = parties.fit()
+    weights = {name: organisations.weights(name, history.run_id) for name in NAMES}
+    expect_same_bits((history.step_loss, weights), near)
+
+
+@pytest.mark.parametrize("depth", [2, 5])
+def test_a_run_that_stops_goes_on_with_its_batches_under_way(make_organisations, depth):
+    overrides = {"alice": {"model": {"kind": "dnn", "units": [5], "dropout": 0.3}}, "bob": {"fuse": {"kind": "dnn"}}}
+    overrides["bob"]["model"] = {"kind": "dnn", "units": [5], "embedding_l2": 0.001}
+    training = {**TRAINING, "epochs": 3, **pipelined(depth)}
+    organisations = make_organisations(training=training, overrides=overrides).start_servers()
+    undisturbed = outcome(organisations, train(organisations))
+    often = train(organisations, checkpoints={"every_steps": 1})
+    expect_equal(outcome(organisations, often), undisturbed)
+    run_id = stop_at(organisations, 3, checkpoints={"every_steps": 2})
+    restart(organisations, *organisations.names)
+    stop_at(organisations, 14, resume=run_id)
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), undisturbed)
