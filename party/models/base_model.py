@@ -112,6 +112,36 @@ class BaseModel:
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
+    def follow(self, tape: tf.GradientTape, rows: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, list[tf.Tensor]]:
+        """A forward pass in training as part of another compiled call, whose tape follows it.
+
+        Args:
+            tape: of that call.
+            rows: row numbers of the dataset, int32 (batch,).
+
+        Returns:
+            The weights that it used, the hiddens side by side, and regularisation losses.
+        """
+        weights = [weight.value for weight in self._trainable]
+        tape.watch(weights)
+        before = [tf.identity(state.value) for state in self._states]
+        outputs, after, losses = self._model.stateless_call(
+            weights, before, self._gather(rows), training=True, return_losses=True
+        )
+        for state, value in zip(self._states, after, strict=True):
+            state.assign(value)
+        return weights, self._columns.join_graph(outputs), list(losses)
+
+    def update(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
+        """Updates the weights as part of another compiled call.
+
+        Args:
+            weight_gradients: of the loss by every weight that `follow` returned.
+        """
+        if self._weight_update is None:
+            raise RuntimeError("a model without an optimizer cannot be updated")
+        self._weight_update.apply(weight_gradients)
+
     def keep(self) -> None:
         """Remembers the weights as they are."""
         self._kept.keep()

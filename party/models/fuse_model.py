@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from party.configuration.labels import Labels
 from party.data.labels import LabelArrays
+from party.models.base_model import BaseModel
 from party.models.columns import HiddenColumns
 from party.models.kept_weights import KeptWeights
 from party.models.losses import TaskLosses
@@ -19,6 +21,17 @@ from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
 from party.protocol.state import State, join_states, part_of
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A forward pass inside a compiled call: aggregated hiddens, outputs, losses, and what the loss is the sum of."""
+
+    aggregated: Mapping[str, tf.Tensor]
+    outputs: Mapping[str, tf.Tensor]
+    losses: Sequence[tf.Tensor]
+    terms: Sequence[tf.Tensor]
+    summands: Sequence[tf.Tensor]
 
 
 class FuseModel:
@@ -36,6 +49,7 @@ class FuseModel:
         losses: of the labels.
         scores: computes metrics.
         optimizer: of this model's weights; None where nothing is trained.
+        own: the label party's own name and base model, where `step` is to train it too.
     """
 
     def __init__(
@@ -47,6 +61,7 @@ class FuseModel:
         losses: TaskLosses,
         scores: Scores,
         optimizer: keras.Optimizer | None = None,
+        own: tuple[str, BaseModel] | None = None,
     ) -> None:
         self._model = model
         self._names = tuple(labels)
@@ -68,6 +83,14 @@ class FuseModel:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
             self._gradients_call = tf.function(self._gradients).get_concrete_function(rows, *hiddens)
             self._apply_call = tf.function(self._apply)
+            self._own = own
+            received = [columns.matrix_spec for party, columns in self._columns.items() if party != self._own_party]
+            # Traced when it is called first: a synchronous schedule never does.
+            self._step_call = tf.function(self._step, input_signature=[rows, *received])
+
+    @property
+    def _own_party(self) -> str:
+        return "" if self._own is None else self._own[0]
 
     def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
         """Outputs and losses outside of training.
@@ -94,13 +117,26 @@ class FuseModel:
         Returns:
             The loss, the outputs and the gradients for every party.
         """
-        terms, outputs, losses, shares, gates, gradients, self._weight_gradients = self._gradients_call(
-            tf.constant(rows), *self._matrices(hiddens)
-        )
-        named = {
-            party: columns.named(matrix.numpy())
-            for (party, columns), matrix in zip(self._columns.items(), gradients, strict=True)
-        }
+        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *self._matrices(hiddens))
+        return self._result(results, self._named(self._columns, gradients))
+
+    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+        """A training batch whole, in one compiled call: own base model, loss, gradients, and the own updates.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: of the feature parties by party and name, float32 (batch, units).
+
+        Returns:
+            The loss, the outputs and the gradients for every feature party.
+        """
+        received = {party: columns for party, columns in self._columns.items() if party != self._own_party}
+        matrices = [tf.constant(columns.join(hiddens[party])) for party, columns in received.items()]
+        *results, gradients = self._step_call(tf.constant(rows), *matrices)
+        return self._result(results, self._named(received, gradients))
+
+    def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
+        terms, outputs, losses, shares, gates = results
         measures: dict[str, float] = {}
         if len(self._names) > 1:
             measures |= self._by_task("loss", losses.numpy()) | self._by_task("gradient_share", shares.numpy())
@@ -108,7 +144,7 @@ class FuseModel:
                 measures |= self._by_task("weight", self._losses.weights().numpy())
         # Added up here: TensorFlow's sum of three and more starts with whichever buffer is free first.
         loss = float(terms.numpy().sum(dtype=np.float64))
-        return LossAndGradients(loss, outputs.numpy(), {**measures, **self._gates(gates)}, named)
+        return LossAndGradients(loss, outputs.numpy(), {**measures, **self._gates(gates)}, gradients)
 
     def apply(self) -> None:
         """Updates the weights by the batch that `gradients` saw last."""
@@ -146,6 +182,12 @@ class FuseModel:
             self._weight_update.set_state(part_of(state, "optimizer"))
         self._kept.set_state(part_of(state, "kept"))
         self._weight_gradients = None
+
+    @staticmethod
+    def _named(columns: Mapping[str, HiddenColumns], gradients: Sequence[tf.Tensor]) -> dict[str, Tensors]:
+        return {
+            party: one.named(matrix.numpy()) for (party, one), matrix in zip(columns.items(), gradients, strict=True)
+        }
 
     def _by_task(self, what: str, values: Sequence[float]) -> dict[str, float]:
         if len(self._names) == 1:
@@ -187,28 +229,56 @@ class FuseModel:
 
     def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
         weights = [weight.value for weight in self._trainable]
-        several = len(self._names) > 1
-        with tf.GradientTape(watch_accessed_variables=False, persistent=several) as tape:
+        with self._tape() as tape:
             tape.watch([weights, list(hiddens)])
-            aggregated = self._aggregated(hiddens)
-            outputs = self._model(aggregated, training=True)
-            losses = self._task_losses(rows, outputs, weighted=True)
-            terms = self._losses.weighted(losses)
-            summands = [*terms, *self._losses.penalties(), *self._model.losses]
-            loss = tf.add_n(summands)
+            passed = self._pass_through(rows, hiddens)
+            loss = tf.add_n(passed.summands)
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
+        return (*self._told(tape, passed), gradients, weight_gradients)
+
+    def _step(self, rows: tf.Tensor, *received: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
+        weights = [weight.value for weight in self._trainable]
+        base_weights: list[tf.Tensor] = []
+        penalties: list[tf.Tensor] = []
+        with self._tape() as tape:
+            tape.watch([weights, list(received)])
+            by_party = dict(zip([party for party in self._columns if party != self._own_party], received, strict=True))
+            if self._own is not None:
+                base_weights, by_party[self._own_party], penalties = self._own[1].follow(tape, rows)
+            passed = self._pass_through(rows, [by_party[party] for party in self._columns])
+            loss = tf.add_n([*passed.summands, *penalties])
+        gradients, *updates = tape.gradient(loss, [list(received), weights, base_weights])
+        told = self._told(tape, passed)
+        # As in the base model: no weight may be read for a gradient after it was updated.
+        with tf.control_dependencies(tf.nest.flatten([told, gradients, updates], expand_composites=True)):
+            self._apply(updates[0])
+            if self._own is not None:
+                self._own[1].update(updates[1])
+        return (*told, gradients)
+
+    def _tape(self) -> tf.GradientTape:
+        return tf.GradientTape(watch_accessed_variables=False, persistent=len(self._names) > 1)
+
+    def _pass_through(self, rows: tf.Tensor, hiddens: Sequence[tf.Tensor]) -> _Pass:
+        aggregated = self._aggregated(hiddens)
+        outputs = self._model(aggregated, training=True)
+        losses = self._task_losses(rows, outputs, weighted=True)
+        terms = self._losses.weighted(losses)
+        summands = [*terms, *self._losses.penalties(), *self._model.losses]
+        return _Pass(aggregated, outputs, losses, terms, summands)
+
+    def _told(self, tape: tf.GradientTape, passed: _Pass) -> tuple[tf.Tensor, ...]:
+        """What a batch says of itself: summands of the loss, outputs, losses, shares of the gradient, gates."""
         shares = tf.zeros((0,))
-        if several:
-            shared = [outputs[EXPERTS]] if EXPERTS in outputs else list(aggregated.values())
-            shares = _shares([tape.gradient(term, shared) for term in terms])
+        if len(self._names) > 1:
+            shared = [passed.outputs[EXPERTS]] if EXPERTS in passed.outputs else list(passed.aggregated.values())
+            shares = _shares([tape.gradient(term, shared) for term in passed.terms])
         return (
-            tf.stack(summands),
-            self._side_by_side(outputs),
-            tf.stack(losses),
+            tf.stack(passed.summands),
+            self._side_by_side(passed.outputs),
+            tf.stack(passed.losses),
             shares,
-            self._mean_gates(outputs),
-            gradients,
-            weight_gradients,
+            self._mean_gates(passed.outputs),
         )
 
     def _side_by_side(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -57,6 +57,9 @@ class Fuse(Protocol):
     def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
         """Loss and gradients of a training batch."""
 
+    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+        """A training batch whole, the own base model and all own updates included; gradients of the others' hiddens."""
+
     def apply(self) -> None:
         """Update by the batch that `gradients` saw last."""
 

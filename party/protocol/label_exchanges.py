@@ -127,6 +127,8 @@ class LabelExchanges:
         if self._pass is None:
             self._pass = self._new_pass(exchange)
         rows = self._schedule.rows(exchange)
+        if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
+            return self._train_whole(exchange, rows, hiddens)
         if self._base is not None:
             hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
         if exchange.activity is Activity.TRAIN:
@@ -263,23 +265,38 @@ class LabelExchanges:
     def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
         with self._timings.measure("fuse"):
             result = self._fuse.gradients(rows, hiddens)
+        envelopes = self._seal_gradients(exchange, result)
+        self.position += 1
+        self._update = self._background.submit(self._finish_step, exchange, rows, result)
+        return envelopes
+
+    def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
+        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three."""
+        with self._timings.measure("fuse"):
+            result = self._fuse.step(rows, hiddens)
+        envelopes = self._seal_gradients(exchange, result)
+        self.position += 1
+        self._update = self._background.submit(self._note_step, exchange, rows, result)
+        return envelopes
+
+    def _seal_gradients(self, exchange: Exchange, result: LossAndGradients) -> list[Envelope]:
         with self._timings.measure("seal"):
-            envelopes = [
+            return [
                 self._keys.seal(
                     self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
                     encode_tensors(result.gradients[name], specs),
                 )
                 for name, specs in self._specs.items()
             ]
-        self.position += 1
-        self._update = self._background.submit(self._finish_step, exchange, rows, result)
-        return envelopes
 
     def _finish_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         with self._timings.measure("own update"):
             self._fuse.apply()
             if self._base is not None:
                 self._update_base(self._base, exchange, result.gradients[self._party])
+        self._note_step(exchange, rows, result)
+
+    def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:
             raise RuntimeError("a training step ended outside of an epoch")
         self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)

@@ -211,6 +211,7 @@ class BatchPlan(ABC):
             party_losses(configuration),
             party_scores(configuration),
             self._optimizer(),
+            None if base is None else (self._context.party, base),
         )
         return LabelExchanges(
             self._context.party,

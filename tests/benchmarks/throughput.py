@@ -75,14 +75,15 @@ class EpochPairs:
             self._started_seconds = time.perf_counter()
 
 
-def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int) -> dict[str, object]:
-    """Runs one batch size."""
+def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int, depth: int) -> dict[str, object]:
+    """Runs one batch size with so many batches under way."""
     training = {
         "seed": SEED,
         "epochs": pairs + 1,
         "batch_size": batch_size,
         "validation_fraction": 0.0,
         "remainder": "drop",
+        "schedule": {"kind": "pipelined", "depth": depth},
     }
     path = write_run_configuration(folder, addresses, training)
     configuration = load_coordinator_configuration(path)
@@ -105,6 +106,7 @@ def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int
     ratios = [split / fit for split, fit in counted]
     return {
         "batch_size": batch_size,
+        "depth": depth,
         "pairs": len(counted),
         "rows": sum(one.rows_in_common or 0 for one in aligned),
         "split_samples_per_second": statistics.median(split for split, _ in counted),
@@ -130,7 +132,7 @@ def _timings(session: Session, name: str) -> dict[str, tuple[float, int]]:
 def print_result(result: dict[str, object]) -> None:
     low, high = result["ratio_range"]
     print(
-        f"batch {result['batch_size']:>5}: split {result['split_samples_per_second']:>9,.0f} samples/s,"
+        f"batch {result['batch_size']:>5}, depth {result['depth']}: split {result['split_samples_per_second']:>9,.0f} samples/s,"
         f" keras fit {result['fit_samples_per_second']:>9,.0f} samples/s,"
         f" ratio {result['ratio_median']:.2f} [{low:.2f} to {high:.2f}] over {result['pairs']} pairs,"
         f" {result['bytes_per_sample']:.0f} bytes per sample"
@@ -139,6 +141,12 @@ def print_result(result: dict[str, object]) -> None:
     alice, bob = result["milliseconds_per_step"]["alice"], result["milliseconds_per_step"]["bob"]
     sealing = alice["seal"] + alice["open"] + bob["seal"] + bob["open"]
     wait = bob.get("wait for own update", 0.0)
+    if result["depth"] > 1:
+        print(
+            f"   a step of {step:.2f} ms: base {alice['base']:.2f} beside fuse and own update {bob['fuse']:.2f},"
+            f" seal and open {sealing:.2f}, wait for the own books {wait:.2f}"
+        )
+        return
     transport = step - alice["base"] - bob["fuse"] - sealing - wait
     print(
         f"   a step of {step:.2f} ms: base {alice['base']:.2f}, fuse {bob['fuse']:.2f}, seal and open {sealing:.2f},"
@@ -152,6 +160,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128, 1024, 4096])
+    parser.add_argument("--depths", type=int, nargs="+", default=[1, 2], help="Batches under way; 1 is synchronous.")
     arguments = parser.parse_args()
     folder = private_folder(arguments.folder.resolve())
     prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
@@ -159,9 +168,10 @@ def main() -> None:
     write_party_configurations(folder)
     results = []
     for batch_size in arguments.batch_sizes:
-        with PartyProcesses(folder) as parties:
-            results.append(measure(folder, parties.addresses, batch_size, arguments.pairs))
-        print_result(results[-1])
+        for depth in arguments.depths:
+            with PartyProcesses(folder) as parties:
+                results.append(measure(folder, parties.addresses, batch_size, arguments.pairs, depth))
+            print_result(results[-1])
     write_atomically(folder / "throughput.json", json.dumps(results, indent=2).encode())
     print(f"wrote {folder / 'throughput.json'}")
 
