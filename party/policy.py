@@ -43,6 +43,10 @@ class Policy:
         if training.epochs > self._section.maximum_epochs:
             limit = f"at most {self._section.maximum_epochs}"
             raise self._refusal("maximum_epochs", "training.epochs", limit, str(training.epochs))
+        for direction, codec in (("hidden", training.codecs.hidden), ("gradient", training.codecs.gradient)):
+            if codec.kind not in self._section.allowed_codecs:
+                expected = " or ".join(self._section.allowed_codecs)
+                raise self._refusal("allowed_codecs", f"training.codecs.{direction}", expected, codec.kind)
         if schedule.smallest_batch < self._section.minimum_batch:
             raise self._refusal(
                 "minimum_batch",

@@ -29,6 +29,8 @@ from party.configuration.keras_objects import KerasObject
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
     AlignmentSection,
+    CodecSection,
+    CodecsSection,
     EarlyStoppingSection,
     OptimizerSection,
     RunConfiguration,
@@ -75,6 +77,8 @@ SECTIONS = {
     "`optimizer`": OptimizerSection,
     "`training.early_stopping`": EarlyStoppingSection,
     "`training.schedule`": ScheduleSection,
+    "`training.codecs`": CodecsSection,
+    "A codec": CodecSection,
     "What the parties agree on": RunConfiguration,
 }
 REPOSITORY_PATH = re.compile(r"(?:party|coordinator|deploy|tests|proto|docs)/[\w./-]*")
@@ -212,7 +216,7 @@ def test_made_up_keys_are_noticed():
     assert mistakes(MoreKeys, rows) == ["warm_up_steps"]
     assert mistakes(OtherDefault, rows) == mistakes(OtherBound, rows) == ["batch_size"]
     assert mistakes(OtherChoices, rows) == ["remainder"]
-    assert mistakes(TrainingSection, rows[:-1]) == ["schedule"]
+    assert mistakes(TrainingSection, rows[:-1]) == ["codecs"]
 
 
 def test_every_kind_of_feature_states_its_treatment_of_cells():

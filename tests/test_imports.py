@@ -16,6 +16,7 @@ LAYERS = (
     ("party.errors", "party.pb"),
     ("party.configuration",),
     ("party.security", "party.data"),
+    ("party.codecs",),
     ("party.protocol", "party.alignment"),
     ("party.models",),
     ("party.policy",),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
-from party.configuration.run import OptimizerSection
+from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 
@@ -25,6 +25,7 @@ class PolicySection(StrictModel):
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may bring to an alignment.
         allowed_aggregations: how hiddens may meet those of other parties.
+        allowed_codecs: how the tensors of a training batch may be encoded.
         inference_datasets: datasets that may be evaluated and predicted; all where absent.
         allow_predict: whether predictions may be written at the label party.
         peer_sets: sets of peers that a run may have; only all of `peers` where absent.
@@ -39,6 +40,7 @@ class PolicySection(StrictModel):
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
         default=("concat", "sum"), min_length=1, strict=False
     )
+    allowed_codecs: tuple[CodecKind, ...] = Field(default=get_args(CodecKind), min_length=1, strict=False)
     inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
     allow_predict: bool = True
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)

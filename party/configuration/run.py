@@ -15,6 +15,7 @@ from party.errors import ConfigurationError
 MAXIMUM_CONFIGURATION_BYTES = 256 * 1024
 MAXIMUM_BATCH = 1 << 20
 
+CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
 
 
@@ -81,6 +82,47 @@ class ScheduleSection(StrictModel):
         return 2 if self.depth is None else self.depth
 
 
+class CodecSection(StrictModel):
+    """How the tensors of a training batch are encoded; all but float32 lose something.
+
+    Attributes:
+        kind: `float32` as they are; `float16`, `bfloat16`; `int8`, `int4` with a range for each row; `topk`, the
+            largest values of a row; `randomk`, columns drawn for each batch.
+        fraction: of the columns that topk and randomk keep.
+        values: how topk and randomk send what they keep.
+    """
+
+    kind: CodecKind = "float32"
+    fraction: float | None = Field(default=None, gt=0.0, lt=1.0, strict=False)
+    values: Literal["float32", "int8"] = "float32"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        keeps_some = self.kind in ("topk", "randomk")
+        if keeps_some and self.fraction is None:
+            raise ValueError(f"kind {self.kind} needs a fraction")
+        if not keeps_some and (self.fraction is not None or self.values != "float32"):
+            raise ValueError("fraction and values belong to topk and randomk")
+        return self
+
+    @property
+    def kept_fraction(self) -> float:
+        """The fraction, all where there is none."""
+        return 1.0 if self.fraction is None else self.fraction
+
+
+class CodecsSection(StrictModel):
+    """How the tensors of a training batch are encoded in each direction.
+
+    Attributes:
+        hidden: from a feature party to the label party.
+        gradient: back.
+    """
+
+    hidden: CodecSection = CodecSection()
+    gradient: CodecSection = CodecSection()
+
+
 class TrainingSection(StrictModel):
     """The training parameters that a coordinator chooses.
 
@@ -96,6 +138,7 @@ class TrainingSection(StrictModel):
         optimizer: of every party whose own file names none.
         early_stopping: when to stop before the last epoch; never where absent.
         schedule: how many batches are under way at a time.
+        codecs: how the tensors of a training batch are encoded.
     """
 
     dataset: DatasetName = "train"
@@ -109,6 +152,7 @@ class TrainingSection(StrictModel):
     optimizer: OptimizerSection = OptimizerSection()
     early_stopping: EarlyStoppingSection | None = None
     schedule: ScheduleSection = ScheduleSection()
+    codecs: CodecsSection = CodecsSection()
 
     @model_validator(mode="after")
     def _has_rows_to_stop_by(self) -> Self:

@@ -19,6 +19,12 @@ class Codec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CODEC_UNSPECIFIED: _ClassVar[Codec]
     CODEC_RAW: _ClassVar[Codec]
+    CODEC_FLOAT16: _ClassVar[Codec]
+    CODEC_BFLOAT16: _ClassVar[Codec]
+    CODEC_INT8: _ClassVar[Codec]
+    CODEC_INT4: _ClassVar[Codec]
+    CODEC_TOPK: _ClassVar[Codec]
+    CODEC_RANDOMK: _ClassVar[Codec]
 
 class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -32,6 +38,12 @@ DATA_TYPE_INT32: DataType
 DATA_TYPE_INT64: DataType
 CODEC_UNSPECIFIED: Codec
 CODEC_RAW: Codec
+CODEC_FLOAT16: Codec
+CODEC_BFLOAT16: Codec
+CODEC_INT8: Codec
+CODEC_INT4: Codec
+CODEC_TOPK: Codec
+CODEC_RANDOMK: Codec
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_CONCAT: Aggregation
 AGGREGATION_SUM: Aggregation

@@ -12,7 +12,7 @@ from party.protocol.halves import Base
 from party.protocol.hidden import Tensors
 from party.protocol.schedule import Activity, Exchange, Schedule, exchange_after_update, exchange_to_send
 from party.protocol.state import State, join_states, part_of
-from party.protocol.tensors import decode_tensors, encode_tensors
+from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
 
@@ -28,6 +28,8 @@ class FeatureExchanges:
         base: the base model.
         keys: of the session.
         timings: where the time of a step is noted.
+        hidden_codec: of the hiddens of training; as they are where None.
+        gradient_codec: of the gradients.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class FeatureExchanges:
         base: Base,
         keys: SealingKeys,
         timings: Timings,
+        hidden_codec: BatchCodec | None = None,
+        gradient_codec: BatchCodec | None = None,
     ) -> None:
         self._party = party
         self._label_party = label_party
@@ -47,6 +51,9 @@ class FeatureExchanges:
         self._base = base
         self._keys = keys
         self._timings = timings
+        self._plain = BatchCodec(tuple(base.specs))
+        self._hidden_codec = hidden_codec or self._plain
+        self._gradient_codec = gradient_codec or self._plain
         self.position = 0
         self._under_way: deque[Tensors] = deque()
         self._to_repeat = 0
@@ -128,7 +135,7 @@ class FeatureExchanges:
         )
         with self._timings.measure("open"):
             message = self._keys.open(slot, gradient)
-            gradients = decode_tensors(message, self._base.specs, exchange.rows, slot.describe())
+            gradients = self._gradient_codec.decode(message, exchange.rows, position, slot.describe())
         following = exchange_after_update(self._schedule, position, len(self._under_way))
         with self._timings.measure("base"):
             if following is None:
@@ -199,7 +206,8 @@ class FeatureExchanges:
                 exchange.position,
                 exchange.rows,
             )
-            return self._keys.seal(slot, encode_tensors(hiddens, self._base.specs))
+            codec = self._hidden_codec if exchange.activity is Activity.TRAIN else self._plain
+            return self._keys.seal(slot, codec.encode(hiddens, exchange.position))
 
     def _out_of_order(self, call: str, position: int) -> SessionError:
         sent = 0 if self._awaits_backward else len(self._under_way) - self._to_repeat

@@ -14,7 +14,7 @@ from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
 from party.protocol.state import State, join_states, part_of
-from party.protocol.tensors import decode_tensors, encode_tensors
+from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
 
@@ -47,6 +47,8 @@ class LabelExchanges:
         background: runs the own update after the gradients are on their way.
         timings: where the time of a step is noted.
         base: the own base model; None without features.
+        hidden_codecs: of the hiddens of training, by feature party; as they are where absent.
+        gradient_codecs: of the gradients, likewise.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class LabelExchanges:
         background: Executor,
         timings: Timings,
         base: Base | None = None,
+        hidden_codecs: Mapping[str, BatchCodec] | None = None,
+        gradient_codecs: Mapping[str, BatchCodec] | None = None,
     ) -> None:
         self._party = party
         self._dataset = dataset
@@ -69,6 +73,9 @@ class LabelExchanges:
         self._labels = labels
         self._fuse = fuse
         self._specs = {name: specs[name] for name in sorted(specs)}
+        self._plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
+        self._hidden_codecs = {**self._plain, **(hidden_codecs or {})}
+        self._gradient_codecs = {**self._plain, **(gradient_codecs or {})}
         self._keys = keys
         self._minimum_metric_rows = minimum_metric_rows
         self._background = background
@@ -284,9 +291,9 @@ class LabelExchanges:
             return [
                 self._keys.seal(
                     self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
-                    encode_tensors(result.gradients[name], specs),
+                    self._gradient_codecs[name].encode(result.gradients[name], exchange.position),
                 )
-                for name, specs in self._specs.items()
+                for name in self._specs
             ]
 
     def _finish_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
@@ -338,10 +345,11 @@ class LabelExchanges:
                 received=f"{len(envelopes)} messages",
             )
         hiddens = {}
-        for name, specs in self._specs.items():
+        codecs = self._hidden_codecs if exchange.activity is Activity.TRAIN else self._plain
+        for name in self._specs:
             slot = self._slot(exchange, name, self._party, MessageKind.MESSAGE_KIND_HIDDEN)
             message = self._keys.open(slot, by_sender[name])
-            hiddens[name] = decode_tensors(message, specs, exchange.rows, slot.describe())
+            hiddens[name] = codecs[name].decode(message, exchange.rows, exchange.position, slot.describe())
         return hiddens
 
     def _slot(self, exchange: Exchange, sender: str, receiver: str, kind: MessageKind) -> Slot:

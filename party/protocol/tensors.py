@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
+from party.codecs.codec import Codec
+from party.configuration.run import CodecKind
 from party.errors import ConfigurationError, TensorError
-from party.pb.tensor_pb2 import Codec, DataType, Tensor, TensorBundle
+from party.pb.tensor_pb2 import Codec as CodecCode
+from party.pb.tensor_pb2 import DataType, Tensor, TensorBundle
 from party.protocol.hidden import HiddenSpec, Tensors
 from party.protocol.specs import MAXIMUM_HIDDENS
 from party.security.fields import has_at_most_fields
@@ -23,6 +27,15 @@ DTYPES: Mapping[DataType, np.dtype[Any]] = {
     DataType.DATA_TYPE_INT64: np.dtype("<i8"),
 }
 TYPE_CODES = {dtype: code for code, dtype in DTYPES.items()}
+CODECS: Mapping[CodecKind, CodecCode] = {
+    "float32": CodecCode.CODEC_RAW,
+    "float16": CodecCode.CODEC_FLOAT16,
+    "bfloat16": CodecCode.CODEC_BFLOAT16,
+    "int8": CodecCode.CODEC_INT8,
+    "int4": CodecCode.CODEC_INT4,
+    "topk": CodecCode.CODEC_TOPK,
+    "randomk": CodecCode.CODEC_RANDOMK,
+}
 MAXIMUM_BATCH_BYTES = 60 << 20  # leaves room for envelopes in the 64 MiB that gRPC takes
 FIELD_OVERHEAD_BYTES = 64  # of names, shapes and tags, besides the name's own length
 
@@ -39,7 +52,7 @@ def encode_tensor(name: str, array: npt.NDArray[np.generic]) -> Tensor:
     """
     dtype = array.dtype.newbyteorder("<")
     data = np.ascontiguousarray(array, dtype=dtype).tobytes()
-    return Tensor(name=name, dtype=TYPE_CODES[dtype], shape=array.shape, codec=Codec.CODEC_RAW, data=data)
+    return Tensor(name=name, dtype=TYPE_CODES[dtype], shape=array.shape, codec=CodecCode.CODEC_RAW, data=data)
 
 
 def encode_tensors(tensors: Tensors, specs: Sequence[HiddenSpec]) -> bytes:
@@ -76,17 +89,13 @@ def decode_tensor(message: Tensor, expected: npt.DTypeLike, shape: tuple[int, ..
     if tuple(message.shape) != shape:
         received = str(tuple(message.shape)[: len(shape) + 1])
         raise TensorError("shape differs", where=where, expected=str(shape), received=received)
-    if message.codec != Codec.CODEC_RAW:
+    if message.codec != CodecCode.CODEC_RAW:
         raise TensorError("codec differs", where=where, expected="raw")
     # math.prod: numpy's product overflows to 0 and would let a huge shape pass.
     if len(message.data) != math.prod(shape) * dtype.itemsize:
         raise TensorError("the number of bytes does not fit the shape", where=where)
     array = np.frombuffer(message.data, dtype=dtype).reshape(shape)
-    if dtype.kind == "f" and not np.isfinite(array).all():
-        raise TensorError(
-            "holds values that are not finite", where=where, fix="training diverged: lower the learning rate"
-        )
-    return array
+    return _finite(array, where) if dtype.kind == "f" else array
 
 
 def decode_tensors(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: str) -> Tensors:
@@ -104,14 +113,7 @@ def decode_tensors(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: s
     Raises:
         TensorError: anything differs from what was agreed.
     """
-    if len(data) > maximum_bytes(specs, rows):
-        raise TensorError("message is too long", where=where)
-    try:
-        if not has_at_most_fields(data, MAXIMUM_HIDDENS):
-            raise DecodeError
-        bundle = TensorBundle.FromString(data)
-    except DecodeError:
-        raise TensorError("message cannot be parsed", where=where) from None
+    bundle = _parse_bundle(data, specs, rows, where)
     names = [tensor.name for tensor in bundle.tensors]
     if names != [spec.name for spec in specs]:
         expected = ", ".join(spec.name for spec in specs)
@@ -120,6 +122,69 @@ def decode_tensors(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: s
         spec.name: decode_tensor(tensor, np.float32, (rows, spec.units), f"{where}, tensor {spec.name}")
         for spec, tensor in zip(specs, bundle.tensors, strict=True)
     }
+
+
+@dataclass(frozen=True)
+class BatchCodec:
+    """Encodes the tensors of a party's training batches, all of them side by side.
+
+    Attributes:
+        specs: the tensors, in order.
+        codec: of their matrix; None where they travel one by one and as they are.
+        kind: of the codec, as the run configuration names it.
+    """
+
+    specs: tuple[HiddenSpec, ...]
+    codec: Codec | None = None
+    kind: CodecKind = "float32"
+
+    def encode(self, tensors: Tensors, place: int) -> bytes:
+        """The tensors of a batch as one message.
+
+        Args:
+            tensors: by name, float32 (rows, units).
+            place: of the batch in its schedule.
+        """
+        if self.codec is None:
+            return encode_tensors(tensors, self.specs)
+        matrix = np.concatenate([tensors[spec.name] for spec in self.specs], axis=1)
+        message = Tensor(
+            dtype=DataType.DATA_TYPE_FLOAT32,
+            shape=matrix.shape,
+            codec=CODECS[self.kind],
+            data=self.codec.encode(matrix, place),
+        )
+        return TensorBundle(tensors=[message]).SerializeToString()
+
+    def decode(self, data: bytes, rows: int, place: int, where: str) -> Tensors:
+        """The tensors of a batch, checked against what was agreed.
+
+        Args:
+            data: a serialized TensorBundle, as opened from its seal.
+            rows: of the batch.
+            place: of the batch in its schedule.
+            where: what the message is, for errors.
+
+        Returns:
+            Tensors by name, float32 (rows, units).
+
+        Raises:
+            TensorError: anything differs from what was agreed, or a value is not finite.
+        """
+        if self.codec is None:
+            return decode_tensors(data, self.specs, rows, where)
+        bundle = _parse_bundle(data, self.specs, rows, where)
+        shape = (rows, sum(spec.units for spec in self.specs))
+        if len(bundle.tensors) != 1 or bundle.tensors[0].codec != CODECS[self.kind]:
+            raise TensorError("codec differs", where=where, expected=self.kind)
+        (message,) = bundle.tensors
+        if message.dtype != DataType.DATA_TYPE_FLOAT32 or tuple(message.shape) != shape:
+            raise TensorError("dtype or shape differs", where=where, expected=f"float32 {shape}")
+        if len(message.data) != self.codec.encoded_bytes(rows):
+            raise TensorError("the number of bytes does not fit the shape", where=where)
+        matrix = _finite(self.codec.decode(message.data, rows, place), where)
+        ends = np.cumsum([spec.units for spec in self.specs])
+        return {spec.name: matrix[:, end - spec.units : end] for spec, end in zip(self.specs, ends, strict=True)}
 
 
 def check_batch_bytes(specs: Mapping[str, Sequence[HiddenSpec]], rows: int, where: str) -> None:
@@ -147,3 +212,22 @@ def check_batch_bytes(specs: Mapping[str, Sequence[HiddenSpec]], rows: int, wher
 def maximum_bytes(specs: Iterable[HiddenSpec], rows: int) -> int:
     """The longest message that a batch of these tensors can take."""
     return sum(4 * rows * spec.units + len(spec.name) + FIELD_OVERHEAD_BYTES for spec in specs)
+
+
+def _parse_bundle(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: str) -> TensorBundle:
+    if len(data) > maximum_bytes(specs, rows):
+        raise TensorError("message is too long", where=where)
+    try:
+        if not has_at_most_fields(data, MAXIMUM_HIDDENS):
+            raise DecodeError
+        return TensorBundle.FromString(data)
+    except DecodeError:
+        raise TensorError("message cannot be parsed", where=where) from None
+
+
+def _finite(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+    if not np.isfinite(array).all():
+        raise TensorError(
+            "holds values that are not finite", where=where, fix="training diverged: lower the learning rate"
+        )
+    return array

@@ -7,12 +7,14 @@ import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from party.configuration.run import RunConfiguration
+from party.codecs.make import make_codec
+from party.configuration.run import CodecSection, RunConfiguration
 from party.data.encoders import EncodedFeature
 from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
@@ -28,7 +30,7 @@ from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
-from party.protocol.tensors import check_batch_bytes
+from party.protocol.tensors import BatchCodec, check_batch_bytes
 from party.protocol.timings import Timings
 from party.runtime.context import PartyContext
 from party.runtime.model_objects import party_losses, party_optimizer, party_scores
@@ -195,8 +197,26 @@ class BatchPlan(ABC):
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
         return FeatureExchanges(
-            self._context.party, self._run.label_party, self._dataset, self.schedule, self._base(), keys, self.timings
+            self._context.party,
+            self._run.label_party,
+            self._dataset,
+            self.schedule,
+            self._base(),
+            keys,
+            self.timings,
+            self._codec("hidden", self._context.party, self.models.specs),
+            self._codec("gradient", self._context.party, self.models.specs),
         )
+
+    def _codec(self, direction: Literal["hidden", "gradient"], party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
+        """How a feature party's tensors of training are encoded."""
+        training = self._run.training
+        section: CodecSection = getattr(training.codecs, direction)
+        where = f"{self._context.party}: training.codecs.{direction} for {party}"
+        codec = make_codec(section, [spec.units for spec in specs], training.seed, self.schedule.largest_batch, where)
+        if codec is None:
+            return BatchCodec(tuple(specs))
+        return BatchCodec(tuple(specs), codec, section.kind)
 
     def _label_exchanges(self, keys: SealingKeys) -> LabelExchanges:
         configuration = self._context.configuration
@@ -225,6 +245,8 @@ class BatchPlan(ABC):
             self._context.background,
             self.timings,
             base,
+            {name: self._codec("hidden", name, specs) for name, specs in self._peer_specs.items()},
+            {name: self._codec("gradient", name, specs) for name, specs in self._peer_specs.items()},
         )
 
     def _labels(self) -> LabelArrays:

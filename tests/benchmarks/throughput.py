@@ -132,7 +132,8 @@ def _timings(session: Session, name: str) -> dict[str, tuple[float, int]]:
 def print_result(result: dict[str, object]) -> None:
     low, high = result["ratio_range"]
     print(
-        f"batch {result['batch_size']:>5}, depth {result['depth']}: split {result['split_samples_per_second']:>9,.0f} samples/s,"
+        f"batch {result['batch_size']:>5}, depth {result['depth']}:"
+        f" split {result['split_samples_per_second']:>9,.0f} samples/s,"
         f" keras fit {result['fit_samples_per_second']:>9,.0f} samples/s,"
         f" ratio {result['ratio_median']:.2f} [{low:.2f} to {high:.2f}] over {result['pairs']} pairs,"
         f" {result['bytes_per_sample']:.0f} bytes per sample"

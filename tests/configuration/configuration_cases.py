@@ -51,6 +51,10 @@ TRAINING = {
     "maximum_steps": 7,
     "optimizer": OPTIMIZER,
     "schedule": {"kind": "pipelined", "depth": 3},
+    "codecs": {
+        "hidden": {"kind": "topk", "fraction": 0.1, "values": "int8"},
+        "gradient": {"kind": "bfloat16", "fraction": None, "values": "float32"},
+    },
     "early_stopping": {
         "metric": "val_auc",
         "mode": "max",

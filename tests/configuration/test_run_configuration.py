@@ -41,6 +41,10 @@ def contents(draw):
         },
         "early_stopping": None,
         "schedule": {"kind": "synchronous", "depth": None},
+        "codecs": {
+            "hidden": {"kind": "float32", "fraction": None, "values": "float32"},
+            "gradient": {"kind": "float32", "fraction": None, "values": "float32"},
+        },
     }
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
@@ -117,6 +121,13 @@ WRONG = {
         {"kind": "pipelined", "depth": 0},
         {"kind": "pipelined", "depth": 65},
         {"kind": "asynchronous"},
+    ],
+    "training.codecs.hidden": [
+        {"kind": "int2"},
+        {"kind": "topk"},
+        {"kind": "topk", "fraction": 1.0},
+        {"kind": "int8", "fraction": 0.5},
+        {"kind": "int8", "values": "int8"},
     ],
     "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}],
     "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],

@@ -1,14 +1,20 @@
+import typing
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from party.codecs.make import make_codec
+from party.configuration.run import CodecKind, CodecSection
 from party.errors import TensorError
 from party.pb.tensor_pb2 import Codec, DataType, Tensor, TensorBundle
 from party.protocol.hidden import Aggregation, HiddenSpec
 from party.protocol.tensors import (
+    CODECS,
     DTYPES,
+    BatchCodec,
     decode_tensor,
     decode_tensors,
     encode_tensor,
@@ -184,5 +190,46 @@ def test_batch_of_another_size_is_refused():
         decode_tensors(encode_tensors(hiddens(40), SPECS), SPECS, 2, "here")
 
 
-def test_raw_is_the_only_codec():
-    assert set(Codec.values()) == {Codec.CODEC_UNSPECIFIED, Codec.CODEC_RAW}
+def test_every_codec_of_a_run_has_its_own_code():
+    assert set(CODECS) == set(typing.get_args(CodecKind))
+    assert set(CODECS.values()) == set(Codec.values()) - {Codec.CODEC_UNSPECIFIED}
+
+
+SPECS = (HiddenSpec("deep", 6, Aggregation.CONCAT), HiddenSpec("linear", 1, Aggregation.SUM))
+INT8 = BatchCodec(SPECS, make_codec(CodecSection(kind="int8"), (6, 1), 1, 50, "alice"), "int8")
+BATCH = {"deep": np.arange(300, dtype=np.float32).reshape(50, 6), "linear": np.ones((50, 1), np.float32)}
+
+
+def test_an_encoded_batch_comes_back_by_name_and_near():
+    decoded = INT8.decode(INT8.encode(BATCH, 3), 50, 3, "x")
+    assert list(decoded) == ["deep", "linear"]
+    np.testing.assert_array_equal(decoded["linear"], BATCH["linear"])
+    np.testing.assert_allclose(decoded["deep"], BATCH["deep"], atol=5 / 255)
+
+
+def altered(**fields):
+    bundle = TensorBundle.FromString(INT8.encode(BATCH, 3))
+    for name, value in fields.items():
+        if name == "shape":
+            bundle.tensors[0].shape[:] = value
+        else:
+            setattr(bundle.tensors[0], name, value)
+    return bundle.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (encode_tensors(BATCH, SPECS), "codec differs; expected int8"),
+        (altered(codec=Codec.CODEC_INT4), "codec differs; expected int8"),
+        (altered(shape=[49, 7]), r"dtype or shape differs; expected float32 \(50, 7\)"),
+        (altered(dtype=DataType.DATA_TYPE_INT32), "dtype or shape differs"),
+        (altered(data=b"\0" * 10), "the number of bytes does not fit the shape"),
+        (altered(data=b"\xff" * INT8.codec.encoded_bytes(50)), "holds values that are not finite"),
+        (b"\xff", "message cannot be parsed"),
+        (bytes(100_000), "message is too long"),
+    ],
+)
+def test_an_encoded_batch_that_is_not_what_was_agreed_is_refused(data, text):
+    with pytest.raises(TensorError, match=f"^x: {text}"):
+        INT8.decode(data, 50, 3, "x")

@@ -1,0 +1,69 @@
+"""Training with shorter messages: the bytes that the history counts, what owners allow, bits that stay reproducible."""
+
+import pytest
+from fitting import expect_same_bits, fit
+from organisations import SMALL_MODEL
+from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
+
+from coordinator import connect
+from party.errors import ConfigurationError, PolicyError
+
+TRAINING = {"epochs": 2, "batch_size": 64}
+WIDE = {"alice": {"model": {**SMALL_MODEL, "units": [8, 24], "embedding_dimension": 16}}}
+WIDE["bob"] = {"model": WIDE["alice"]["model"], "fuse": {"kind": "deepfm", "units": [8]}}
+INT8 = {"hidden": {"kind": "int8"}, "gradient": {"kind": "int8"}}
+TOPK = {"kind": "topk", "fraction": 0.15, "values": "int8"}
+CODECS = {
+    "int8": (INT8, 3.2),
+    "bfloat16, float16": ({"hidden": {"kind": "bfloat16"}, "gradient": {"kind": "float16"}}, 1.8),
+    "topk, randomk": ({"hidden": TOPK, "gradient": {"kind": "randomk", "fraction": 0.2}}, 4.0),
+}
+
+
+@pytest.fixture(scope="module")
+def organisations(tmp_path_factory):
+    from organisations import Organisations  # noqa: PLC0415
+
+    with Organisations(tmp_path_factory.mktemp("codecs"), training=TRAINING, overrides=WIDE) as made:
+        made.start_servers().write_run()
+        made.plain = train(made)
+        yield made
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_messages_are_shorter_and_runs_are_repeated_to_the_bit(organisations, name):
+    codecs, least = CODECS[name]
+    first = fit(organisations, {"codecs": codecs})
+    expect_same_bits(first, fit(organisations, {"codecs": codecs}))
+    with connect(organisations.write_run({"codecs": codecs})) as parties:
+        history = parties.fit()
+    assert organisations.plain.message_bytes / history.message_bytes > least
+    assert history.step_loss != organisations.plain.step_loss
+    assert abs(history.history["loss"][-1] - organisations.plain.history["loss"][-1]) < 0.1
+
+
+def test_a_run_with_codecs_and_batches_under_way_goes_on_to_the_same_bits(make_organisations):
+    training = {**TRAINING, "epochs": 3, "codecs": INT8, "schedule": {"kind": "pipelined", "depth": 2}}
+    organisations = make_organisations(training=training, overrides=WIDE).start_servers()
+    undisturbed = outcome(organisations, train(organisations))
+    run_id = stop_at(organisations, 3)
+    restart(organisations, *organisations.names)
+    expect_equal(outcome(organisations, train(organisations, resume=run_id)), undisturbed)
+
+
+def test_an_owner_allows_codecs_by_name(make_organisations):
+    overrides = {**WIDE, "alice": {**WIDE["alice"], "policy": {"allowed_codecs": ["float32", "float16"]}}}
+    organisations = make_organisations(training=TRAINING, overrides=overrides).start_servers()
+    train(organisations)
+    text = (
+        r"alice: refused by policy.allowed_codecs: training.codecs.gradient; expected float32 or float16; received int8"
+    )
+    with pytest.raises(PolicyError, match=text):
+        fit(organisations, {"codecs": {"gradient": {"kind": "int8"}}})
+
+
+def test_a_codec_that_would_not_shrink_is_refused_before_the_first_batch(organisations):
+    with pytest.raises(
+        ConfigurationError, match=r"training.codecs.hidden .*: codec topk would not make 42 columns sho"
+    ):
+        fit(organisations, {"codecs": {"hidden": {"kind": "topk", "fraction": 0.97}}})
