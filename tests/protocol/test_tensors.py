@@ -195,20 +195,20 @@ def test_every_codec_of_a_run_has_its_own_code():
     assert set(CODECS.values()) == set(Codec.values()) - {Codec.CODEC_UNSPECIFIED}
 
 
-SPECS = (HiddenSpec("deep", 6, Aggregation.CONCAT), HiddenSpec("linear", 1, Aggregation.SUM))
-INT8 = BatchCodec(SPECS, make_codec(CodecSection(kind="int8"), (6, 1), 1, 50, "alice"), "int8")
-BATCH = {"deep": np.arange(300, dtype=np.float32).reshape(50, 6), "linear": np.ones((50, 1), np.float32)}
+LOSSY_SPECS = (HiddenSpec("deep", 6, Aggregation.CONCAT), HiddenSpec("linear", 1, Aggregation.SUM))
+INT8 = BatchCodec(LOSSY_SPECS, make_codec(CodecSection(kind="int8"), (6, 1), 1, 50, "alice"), "int8")
+ENCODED = {"deep": np.arange(300, dtype=np.float32).reshape(50, 6), "linear": np.ones((50, 1), np.float32)}
 
 
 def test_an_encoded_batch_comes_back_by_name_and_near():
-    decoded = INT8.decode(INT8.encode(BATCH, 3), 50, 3, "x")
+    decoded = INT8.decode(INT8.encode(ENCODED, 3), 50, 3, "x")
     assert list(decoded) == ["deep", "linear"]
-    np.testing.assert_array_equal(decoded["linear"], BATCH["linear"])
-    np.testing.assert_allclose(decoded["deep"], BATCH["deep"], atol=5 / 255)
+    np.testing.assert_array_equal(decoded["linear"], ENCODED["linear"])
+    np.testing.assert_allclose(decoded["deep"], ENCODED["deep"], atol=5 / 255)
 
 
 def altered(**fields):
-    bundle = TensorBundle.FromString(INT8.encode(BATCH, 3))
+    bundle = TensorBundle.FromString(INT8.encode(ENCODED, 3))
     for name, value in fields.items():
         if name == "shape":
             bundle.tensors[0].shape[:] = value
@@ -220,7 +220,7 @@ def altered(**fields):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (encode_tensors(BATCH, SPECS), "codec differs; expected int8"),
+        (encode_tensors(ENCODED, LOSSY_SPECS), "codec differs; expected int8"),
         (altered(codec=Codec.CODEC_INT4), "codec differs; expected int8"),
         (altered(shape=[49, 7]), r"dtype or shape differs; expected float32 \(50, 7\)"),
         (altered(dtype=DataType.DATA_TYPE_INT32), "dtype or shape differs"),
