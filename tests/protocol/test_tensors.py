@@ -207,7 +207,7 @@ def test_an_encoded_batch_comes_back_by_name_and_near():
     np.testing.assert_allclose(decoded["deep"], ENCODED["deep"], atol=5 / 255)
 
 
-def altered(**fields):
+def recoded(**fields):
     bundle = TensorBundle.FromString(INT8.encode(ENCODED, 3))
     for name, value in fields.items():
         if name == "shape":
@@ -221,11 +221,11 @@ def altered(**fields):
     ("data", "text"),
     [
         (encode_tensors(ENCODED, LOSSY_SPECS), "codec differs; expected int8"),
-        (altered(codec=Codec.CODEC_INT4), "codec differs; expected int8"),
-        (altered(shape=[49, 7]), r"dtype or shape differs; expected float32 \(50, 7\)"),
-        (altered(dtype=DataType.DATA_TYPE_INT32), "dtype or shape differs"),
-        (altered(data=b"\0" * 10), "the number of bytes does not fit the shape"),
-        (altered(data=b"\xff" * INT8.codec.encoded_bytes(50)), "holds values that are not finite"),
+        (recoded(codec=Codec.CODEC_INT4), "codec differs; expected int8"),
+        (recoded(shape=[49, 7]), r"dtype or shape differs; expected float32 \(50, 7\)"),
+        (recoded(dtype=DataType.DATA_TYPE_INT32), "dtype or shape differs"),
+        (recoded(data=b"\0" * 10), "the number of bytes does not fit the shape"),
+        (recoded(data=b"\xff" * INT8.codec.encoded_bytes(50)), "holds values that are not finite"),
         (b"\xff", "message cannot be parsed"),
         (bytes(100_000), "message is too long"),
     ],
