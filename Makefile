@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm test chaos lint bench bench-checkpoints bench-alignment lean quality proto clean
+.PHONY: demo adult bank bst deepfm test chaos lint bench bench-networks bench-checkpoints bench-alignment lean quality proto clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -25,6 +25,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.throughput
+
+bench-networks: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.networks
 
 bench-checkpoints: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.checkpoints
