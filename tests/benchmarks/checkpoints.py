@@ -1,6 +1,6 @@
 """What checkpoints cost, and how long a run takes to go on after a party was killed.
 
-Cost: one session, blocks of epochs with and without checkpoints in turn. Once a
+Cost: one session, epochs with and without checkpoints in turn. Once a
 second first, which shows what one costs; then at the default cadence. Recovery:
 `kill -9` of a party, started again at once.
 """
@@ -156,7 +156,7 @@ def main() -> None:
     with PartyProcesses(folder) as parties:
         results = {
             "often": measure_cost(folder, parties.addresses, OFTEN, epochs_per_block=1, pairs=9),
-            "default": measure_cost(folder, parties.addresses, DEFAULT, epochs_per_block=15, pairs=3),
+            "default": measure_cost(folder, parties.addresses, DEFAULT, epochs_per_block=1, pairs=40),
             "recovery": measure_recovery(folder, parties),
         }
     content = json.dumps(results, indent=2)
