@@ -65,8 +65,12 @@ class Checkpointer:
         self._await_running()
 
     def close(self) -> None:
-        """Waits for what is under way, whatever it comes to."""
+        """Waits for what is under way, whatever it comes to: it must not reach into the session that follows."""
         self._thread.shutdown(wait=True)
+
+    def abandon(self) -> None:
+        """Waits for nothing: no session follows."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _is_due(self, steps: int) -> bool:
         if self._cadence.every_steps is not None:

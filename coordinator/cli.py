@@ -211,7 +211,10 @@ def _run_command(command: Callable[[], None], debug: bool) -> None:
         command()
     except KeyboardInterrupt:
         click.echo("interrupted: the parties were told and are free for the next run", err=True)
-        sys.exit(INTERRUPTED_EXIT_CODE)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not sys.exit: it would wait for threads whose calls nobody waits for any more.
+        os._exit(INTERRUPTED_EXIT_CODE)
     except SplitError as error:
         _fail(error, debug)
     except Exception as error:

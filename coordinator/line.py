@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from coordinator.patience import Patience
-from party.errors import SplitError
+from party.errors import SessionError, SplitError
 from party.pb import party_pb2 as pb
 
 DEADLINE_CHECK_SECONDS = 0.25
@@ -63,6 +63,7 @@ class Line:
         self._monotonic = monotonic
         self._unanswered: deque[pb.ConverseRequest] = deque()
         self._stream: Stream | None = None
+        self._closed = False
         # A call is sent once on every stream: by whoever makes it, or by whoever opens the stream after it was made.
         self._lock = threading.Lock()
 
@@ -88,21 +89,25 @@ class Line:
         """
         answer = self._patience.insist(lambda: self._answer(timeout_seconds))
         with self._lock:
-            self._unanswered.popleft()
+            if self._unanswered:
+                self._unanswered.popleft()
         if answer.status:
             refused = LineError(STATUSES.get(answer.status, grpc.StatusCode.UNKNOWN), answer.details)
             raise self._as_error(refused) from refused
         return answer.reply
 
     def close(self) -> None:
-        """Ends the stream, and forgets what was not answered."""
+        """Ends the stream for good, and forgets what was not answered."""
         with self._lock:
+            self._closed = True
             self._unanswered.clear()
         self._hang_up()
 
     def _answer(self, timeout_seconds: float) -> pb.ConverseReply:
         """The next answer of the present stream, or of a new one."""
         with self._lock:
+            if self._closed:
+                raise SessionError("the session has ended", where="line")
             stream = self._stream
             if stream is None:
                 stream = self._stream = Stream(self._converse, self._monotonic)

@@ -23,6 +23,7 @@ from party.security.certificates import PARSE_ERRORS, Usage
 from party.security.clock import utc_now
 
 RUN_ID_BYTES = 16
+INCARNATION_BYTES = 16
 CLOSE_TIMEOUT_SECONDS = 5.0
 
 Result = TypeVar("Result")
@@ -65,7 +66,9 @@ class Session:
     def __init__(self, connections: Mapping[str, PartyConnection], run: RunConfiguration, proposal: Proposal) -> None:
         self.connections = connections
         self.run = run
-        self.reference = pb.SessionReference(run_id=proposal.run_id, lease=proposal.lease)
+        self.reference = pb.SessionReference(
+            run_id=proposal.run_id, lease=proposal.lease, incarnation=secrets.token_bytes(INCARNATION_BYTES)
+        )
         self.start = proposal.start
         self.position = 0
         self.exchanges = 0

@@ -123,8 +123,13 @@ class TrainingRun:
             checkpointer = Checkpointer(session, self._configuration.checkpoints, note)
             try:
                 history = train(session, self._display, checkpointer, self._stop_requested)
-            finally:
+            except (KeyboardInterrupt, SystemExit):
+                checkpointer.abandon()
+                raise
+            except BaseException:
                 checkpointer.close()
+                raise
+            checkpointer.close()
         history.seconds += start.seconds
         history.message_bytes += start.message_bytes
         return history

@@ -52,12 +52,14 @@ class Envelope(_message.Message):
     def __init__(self, sender: _Optional[str] = ..., receiver: _Optional[str] = ..., kind: _Optional[_Union[MessageKind, str]] = ..., dataset: _Optional[str] = ..., index: _Optional[int] = ..., nonce: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ...) -> None: ...
 
 class SessionReference(_message.Message):
-    __slots__ = ("run_id", "lease")
+    __slots__ = ("run_id", "lease", "incarnation")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     lease: bytes
-    def __init__(self, run_id: _Optional[bytes] = ..., lease: _Optional[bytes] = ...) -> None: ...
+    incarnation: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., lease: _Optional[bytes] = ..., incarnation: _Optional[bytes] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
     __slots__ = ()

@@ -43,6 +43,7 @@ class SessionDesk:
         self._lock = threading.RLock()
         self._owner: Owner | None = None
         self._run_id = b""
+        self._incarnation = b""
         self._session: Session | None = None
         self._heard_seconds = 0.0
 
@@ -52,13 +53,14 @@ class SessionDesk:
         session = self._session
         return None if session is None else (self._run_id, session)
 
-    def open(self, owner: Owner, run_id: bytes, make: Callable[[], Session]) -> Session:
+    def open(self, owner: Owner, run_id: bytes, make: Callable[[], Session], incarnation: bytes = b"") -> Session:
         """Opens a session, ending the owner's former one.
 
         Args:
             owner: who calls.
             run_id: of the run, 16 bytes.
             make: builds the session; an error leaves none open.
+            incarnation: tells this session from an earlier one of the same run.
 
         Returns:
             The session.
@@ -77,18 +79,19 @@ class SessionDesk:
                     fix=f"try again once that run ended or was silent for {SILENCE_SECONDS:.0f} s",
                 )
             self._end()
-            self._owner, self._run_id = owner, run_id
+            self._owner, self._run_id, self._incarnation = owner, run_id, incarnation
             self._heard_seconds = self._monotonic()
             self._session = make()
             self._heard_seconds = self._monotonic()
             return self._session
 
-    def session(self, owner: Owner, run_id: bytes) -> Session:
+    def session(self, owner: Owner, run_id: bytes, incarnation: bytes = b"") -> Session:
         """The session that a call belongs to.
 
         Args:
             owner: who calls.
             run_id: that the call names.
+            incarnation: that the call names.
 
         Returns:
             The session.
@@ -98,7 +101,8 @@ class SessionDesk:
             SealError: too many messages failed; the session is ended.
         """
         with self._lock:
-            if self._session is None or owner != self._owner or run_id != self._run_id:
+            known = (self._owner, self._run_id, self._incarnation)
+            if self._session is None or known != (owner, run_id, incarnation):
                 raise SessionLostError("no such session is open here", where=self._party, fix="start the command again")
             self._heard_seconds = self._monotonic()
             if self._session.broken:
@@ -106,10 +110,10 @@ class SessionDesk:
                 raise SealError("too many messages failed to open: the session has ended", where=self._party)
             return self._session
 
-    def close(self, owner: Owner, run_id: bytes) -> None:
-        """Ends the owner's session; does nothing where there is none."""
+    def close(self, owner: Owner, run_id: bytes, incarnation: bytes = b"") -> None:
+        """Ends the owner's session; does nothing where there is none, or another one by now."""
         with self._lock:
-            if owner == self._owner and run_id == self._run_id:
+            if (owner, run_id, incarnation) == (self._owner, self._run_id, self._incarnation):
                 self._end()
 
     def shut(self) -> None:

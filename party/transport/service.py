@@ -124,7 +124,12 @@ class PartyService:
             realign=request.realign,
         )
         owner = Owner(caller, request.session.lease)
-        session = self._desk.open(owner, proposal.run_id, lambda: open_session(self._context, proposal))
+        session = self._desk.open(
+            owner,
+            proposal.run_id,
+            lambda: open_session(self._context, proposal),
+            request.session.incarnation,
+        )
         logger.info("run %s: opened by %s", proposal.run_id.hex()[:8], caller)
         return pb.OpenReply(hello=session.hello)
 
@@ -318,12 +323,13 @@ class PartyService:
 
     def close(self, request: pb.CloseRequest, raw: bytes, caller: str) -> pb.CloseReply:
         """Ends a session, wherever it stands."""
-        self._desk.close(Owner(caller, request.session.lease), request.session.run_id)
+        reference = request.session
+        self._desk.close(Owner(caller, reference.lease), reference.run_id, reference.incarnation)
         logger.info("run %s: closed", request.session.run_id.hex()[:8])
         return pb.CloseReply()
 
     def _session(self, reference: pb.SessionReference, caller: str) -> Session:
-        return self._desk.session(Owner(caller, reference.lease), reference.run_id)
+        return self._desk.session(Owner(caller, reference.lease), reference.run_id, reference.incarnation)
 
     def _behaviour(
         self,

@@ -59,7 +59,7 @@ def call(relay, party, method, request):
 
 
 def reference(session, **changes):
-    fields = {"run_id": session.run_id, "lease": session.lease, **changes}
+    fields = {"run_id": session.run_id, "lease": session.lease, "incarnation": session.incarnation, **changes}
     return pb.SessionReference(**fields)
 
 
@@ -70,6 +70,8 @@ FOREIGN = {
     "no lease": lambda session: reference(session, lease=b""),
     "another run": lambda session: reference(session, run_id=bytes(16)),
     "no run": lambda session: reference(session, run_id=b""),
+    "an earlier session of the run": lambda session: reference(session, incarnation=bytes(16)),
+    "no incarnation": lambda session: reference(session, incarnation=b""),
 }
 SESSION_CALLS = {
     "Agree": pb.AgreeRequest,
@@ -260,7 +262,7 @@ def test_another_coordinator_must_wait_until_the_owner_is_silent(make_organisati
 def steal_while_it_runs(first, second, clock):
     proposal = first._proposal(Purpose.PURPOSE_TRAIN, bytes(16), first.configuration.run.to_bytes())
     session = Session(first._connections, first.configuration.run, proposal).__enter__()
-    stolen = pb.SessionReference(run_id=session.reference.run_id, lease=session.reference.lease)
+    stolen = reference(session.reference)
     for _ in range(3):  # a call of the owner's starts the wait anew
         call(first, "alice", "Report", pb.ReportRequest(session=session.reference))
         call(first, "bob", "Report", pb.ReportRequest(session=session.reference))
