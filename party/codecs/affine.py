@@ -36,12 +36,12 @@ class AffineCodec:
         self._columns = columns
         self._bits = bits
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """Wide columns row by row, then narrow ones column by column."""
         wide = encode_rows(matrix[:, self._columns.wide], self._bits)
         return wide + encode_rows(np.ascontiguousarray(matrix[:, self._columns.narrow].T), self._bits)
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """Both parts, in their places."""
         wide, narrow = len(self._columns.wide), len(self._columns.narrow)
         split = rows_bytes(rows, wide, self._bits)

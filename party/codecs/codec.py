@@ -44,21 +44,21 @@ class Codec(Protocol):
     The number of bytes follows from the number of rows alone: a length that depended on values would tell of them.
     """
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """The bytes of a matrix of finite values.
 
         Args:
             matrix: float32 (rows, columns).
-            place: of the batch in its schedule, the same at sender and receiver.
+            position: of the batch in its schedule, the same at sender and receiver.
         """
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """What the receiver takes the bytes for.
 
         Args:
             data: exactly `encoded_bytes(rows)`.
             rows: of the matrix.
-            place: as for `encode`.
+            position: as for `encode`.
 
         Returns:
             float32 (rows, columns); not finite where the bytes were made up.

@@ -25,11 +25,11 @@ class Float16Codec:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns.total
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """Two bytes a value."""
         return np.clip(matrix, -LARGEST_FLOAT16, LARGEST_FLOAT16).astype("<f2").tobytes()
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """The numbers in single precision."""
         return np.frombuffer(data, "<f2").reshape(rows, self._columns).astype(np.float32)
 
@@ -54,11 +54,11 @@ class BFloat16Codec:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns.total
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """Two bytes a value."""
         return to_bfloat16(matrix).tobytes()
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """The numbers in single precision."""
         return from_bfloat16(np.frombuffer(data, "<u2")).reshape(rows, self._columns)
 

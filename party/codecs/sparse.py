@@ -10,7 +10,6 @@ import numpy.typing as npt
 from party.codecs.affine import decode_rows, encode_rows, rows_bytes, rows_error_bound
 from party.codecs.codec import Columns, FloatArray
 from party.data.order import permutation
-from party.errors import ConfigurationError
 
 BYTE_BITS = 8
 STREAM = "randomk"
@@ -34,7 +33,7 @@ class TopKCodec:
         self._place_bits = max(1, math.ceil(math.log2(max(2, columns.total))))
         self._as_bits = self._columns <= self._kept * self._place_bits
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """Places, then values by ascending place."""
         rows = len(matrix)
         chosen = np.argpartition(-np.abs(matrix), self._kept - 1, axis=1)[:, : self._kept]
@@ -48,7 +47,7 @@ class TopKCodec:
             places = np.packbits(bits.reshape(rows, -1).astype(np.bool_), axis=1).tobytes()
         return places + _encode_values(np.take_along_axis(matrix, chosen, axis=1), self._bits)
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """The values in their places; not a number where places were made up."""
         split = rows * self._place_bytes
         packed = np.frombuffer(data, np.uint8, split).reshape(rows, self._place_bytes)
@@ -106,14 +105,14 @@ class RandomKCodec:
         self._bits = bits
         self._seed = seed
 
-    def encode(self, matrix: FloatArray, place: int) -> bytes:
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
         """The values of the drawn columns."""
-        return _encode_values(np.ascontiguousarray(matrix[:, self._chosen(place)]), self._bits)
+        return _encode_values(np.ascontiguousarray(matrix[:, self._chosen(position)]), self._bits)
 
-    def decode(self, data: bytes, rows: int, place: int) -> FloatArray:
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """The values in their columns."""
         matrix = np.zeros((rows, self._columns), np.float32)
-        matrix[:, self._chosen(place)] = _decode_values(data, rows, self._kept, self._bits)
+        matrix[:, self._chosen(position)] = _decode_values(data, rows, self._kept, self._bits)
         return matrix
 
     def encoded_bytes(self, rows: int) -> int:
@@ -127,16 +126,13 @@ class RandomKCodec:
             bound = np.maximum(bound, rows_error_bound(matrix, self._bits))
         return bound
 
-    def _chosen(self, place: int) -> npt.NDArray[np.int64]:
-        return np.sort(permutation(self._seed, STREAM, place, self._columns)[: self._kept])
+    def _chosen(self, position: int) -> npt.NDArray[np.int64]:
+        return np.sort(permutation(self._seed, STREAM, position, self._columns)[: self._kept])
 
 
 def kept_columns(columns: int, fraction: float) -> int:
-    """How many columns a fraction keeps, at least one."""
-    kept = math.ceil(columns * fraction)
-    if not 1 <= kept <= columns:
-        raise ConfigurationError("keeps no column, or more than there are", where="codec", received=f"{fraction}")
-    return kept
+    """How many columns a fraction above 0 and at most 1 keeps, at least one."""
+    return math.ceil(columns * fraction)
 
 
 def _encode_values(values: FloatArray, bits: int) -> bytes:

@@ -85,10 +85,14 @@ class TrainingSchedule:
         self._order = _CachedOrder(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
 
     @property
+    def largest_training_batch(self) -> int:
+        """Rows of the largest batch of training."""
+        return min(self._training.batch_size, len(self.training_rows))
+
+    @property
     def largest_batch(self) -> int:
         """Rows of the largest batch, of training or not."""
-        training = min(self._training.batch_size, len(self.training_rows))
-        return max(training, min(self._training.evaluation_batch_size, len(self.held_out_rows)))
+        return max(self.largest_training_batch, min(self._training.evaluation_batch_size, len(self.held_out_rows)))
 
     @property
     def smallest_batch(self) -> int:

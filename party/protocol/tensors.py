@@ -138,12 +138,12 @@ class BatchCodec:
     codec: Codec | None = None
     kind: CodecKind = "float32"
 
-    def encode(self, tensors: Tensors, place: int) -> bytes:
+    def encode(self, tensors: Tensors, position: int) -> bytes:
         """The tensors of a batch as one message.
 
         Args:
             tensors: by name, float32 (rows, units).
-            place: of the batch in its schedule.
+            position: of the batch in its schedule.
         """
         if self.codec is None:
             return encode_tensors(tensors, self.specs)
@@ -152,17 +152,17 @@ class BatchCodec:
             dtype=DataType.DATA_TYPE_FLOAT32,
             shape=matrix.shape,
             codec=CODECS[self.kind],
-            data=self.codec.encode(matrix, place),
+            data=self.codec.encode(matrix, position),
         )
         return TensorBundle(tensors=[message]).SerializeToString()
 
-    def decode(self, data: bytes, rows: int, place: int, where: str) -> Tensors:
+    def decode(self, data: bytes, rows: int, position: int, where: str) -> Tensors:
         """The tensors of a batch, checked against what was agreed.
 
         Args:
             data: a serialized TensorBundle, as opened from its seal.
             rows: of the batch.
-            place: of the batch in its schedule.
+            position: of the batch in its schedule.
             where: what the message is, for errors.
 
         Returns:
@@ -182,7 +182,7 @@ class BatchCodec:
             raise TensorError("dtype or shape differs", where=where, expected=f"float32 {shape}")
         if len(message.data) != self.codec.encoded_bytes(rows):
             raise TensorError("the number of bytes does not fit the shape", where=where)
-        matrix = _finite(self.codec.decode(message.data, rows, place), where)
+        matrix = _finite(self.codec.decode(message.data, rows, position), where)
         ends = np.cumsum([spec.units for spec in self.specs])
         return {spec.name: matrix[:, end - spec.units : end] for spec, end in zip(self.specs, ends, strict=True)}
 

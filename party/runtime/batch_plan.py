@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from party.codecs.make import make_codec
-from party.configuration.run import CodecSection, RunConfiguration
+from party.configuration.run import RunConfiguration
 from party.data.encoders import EncodedFeature
 from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
@@ -38,6 +37,7 @@ from party.security.framing import length_prefixed
 from party.security.sealing import SealingKeys
 
 IDS_LABEL = b"vsl/1 ids\0"
+Direction = Literal["hidden", "gradient"]
 
 
 class BatchPlan(ABC):
@@ -208,15 +208,9 @@ class BatchPlan(ABC):
             self._codec("gradient", self._context.party, self.models.specs),
         )
 
-    def _codec(self, direction: Literal["hidden", "gradient"], party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
-        """How a feature party's tensors of training are encoded."""
-        training = self._run.training
-        section: CodecSection = getattr(training.codecs, direction)
-        where = f"{self._context.party}: training.codecs.{direction} for {party}"
-        codec = make_codec(section, [spec.units for spec in specs], training.seed, self.schedule.largest_batch, where)
-        if codec is None:
-            return BatchCodec(tuple(specs))
-        return BatchCodec(tuple(specs), codec, section.kind)
+    def _codec(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
+        """How a feature party's tensors travel: as they are, unless a plan has batches of training."""
+        return BatchCodec(tuple(specs))
 
     def _label_exchanges(self, keys: SealingKeys) -> LabelExchanges:
         configuration = self._context.configuration

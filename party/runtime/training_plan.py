@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from party.configuration.run import RunConfiguration
+from party.codecs.make import make_codec
+from party.configuration.run import CodecSection, RunConfiguration
 from party.data.encoders import EncodedFeature, fit_encoders
 from party.errors import CheckpointError, DataError, SessionError
 from party.models.assembly import PartyModels, base_layout
@@ -16,7 +17,8 @@ from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.schedule import TrainingSchedule
-from party.runtime.batch_plan import BatchPlan
+from party.protocol.tensors import BatchCodec
+from party.runtime.batch_plan import BatchPlan, Direction
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.context import PartyContext
 from party.runtime.fingerprint import check_fingerprint, run_fingerprint
@@ -150,6 +152,18 @@ class TrainingPlan(BatchPlan):
         self._context.policy.check_training(self._run, schedule)
         self._training_schedule = schedule
         return schedule
+
+    def _codec(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
+        """As the run configuration says; refuses a codec that would not make batches of training shorter."""
+        section: CodecSection = getattr(self._run.training.codecs, direction)
+        codec = make_codec(
+            section,
+            [spec.units for spec in specs],
+            self._run.training.seed,
+            self._training_schedule.largest_training_batch,
+            f"{self._context.party}: training.codecs.{direction} for {party}",
+        )
+        return BatchCodec(tuple(specs)) if codec is None else BatchCodec(tuple(specs), codec, section.kind)
 
     def _encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes all rows by what the training rows alone hold."""

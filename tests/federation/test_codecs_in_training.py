@@ -2,7 +2,7 @@
 
 import pytest
 from fitting import expect_same_bits, fit
-from organisations import SMALL_MODEL
+from organisations import SMALL_MODEL, Organisations, make_frames
 from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
 
 from coordinator import connect
@@ -22,8 +22,6 @@ CODECS = {
 
 @pytest.fixture(scope="module")
 def organisations(tmp_path_factory):
-    from organisations import Organisations  # noqa: PLC0415
-
     with Organisations(tmp_path_factory.mktemp("codecs"), training=TRAINING, overrides=WIDE) as made:
         made.start_servers().write_run()
         made.plain = train(made)
@@ -67,3 +65,20 @@ def test_a_codec_that_would_not_shrink_is_refused_before_the_first_batch(organis
         ConfigurationError, match=r"training.codecs.hidden .*: codec topk would not make 42 columns sho"
     ):
         fit(organisations, {"codecs": {"hidden": {"kind": "topk", "fraction": 0.97}}})
+
+
+def test_a_dataset_of_few_rows_is_evaluated_whatever_the_codec_of_training(make_organisations):
+    """One row of narrow tensors would not become shorter; but only batches of training are encoded."""
+    frames = make_frames(("alice", "bob"))
+    common = set(frames["alice"]["train"]["ID"]) & set(frames["bob"]["train"]["ID"])
+    rated = frames["bob"]["train"].set_index("ID").loc[sorted(common)]["rating"]
+    few = [rated.index[rated == rating][0] for rating in ("2", "5")]
+    for datasets in frames.values():
+        datasets["few"] = datasets["train"][datasets["train"]["ID"].isin(few)]
+    narrow = {"kind": "dnn", "units": [2]}
+    overrides = {"alice": {"model": narrow}, "bob": {"model": narrow, "fuse": {"kind": "dnn", "units": []}}}
+    organisations = make_organisations(frames=frames, training=TRAINING, overrides=overrides).start_servers()
+    with connect(organisations.write_run({"codecs": INT8})) as parties:
+        parties.align()
+        run_id = parties.fit().run_id
+        assert parties.evaluate("few", run_id=run_id)["loss"] > 0

@@ -17,6 +17,7 @@ from keras_models import (
 )
 
 from party.models.base_model import BaseModel
+from party.models.stash import StashedWeights
 
 INPUTS = make_inputs()
 MODELS = {
@@ -73,6 +74,90 @@ def test_split_steps_equal_steps_on_a_tape(section, optimizer):
         for spec in SPECS:
             np.testing.assert_allclose(split[spec.name], tape[spec.name], rtol=1e-4, atol=1e-5)
     assert_near(split_variables, tape_variables)
+
+
+def pipelined_training(section, make_optimizer, depth):
+    """As `split_training`, with so many batches under way."""
+    model, optimizer = make_base(**section), make_optimizer()
+    base = BaseModel(model, INPUTS, SPECS, optimizer, depth)
+    order = batches()
+    hiddens = [base.forward(rows) for rows in order[:depth]]
+    for number, rows in enumerate(order):
+        if number + depth < len(order):
+            hiddens.append(base.backward_and_forward(gradients_of(number, rows), order[number + depth]))
+        else:
+            base.backward(gradients_of(number, rows))
+    return hiddens, arrays_of(model)
+
+
+def open_tapes_training(section, make_optimizer, depth):
+    """As `tape_training`: every tape stays open, with the weights that its forward pass read, until its turn comes."""
+    model, optimizer = make_base(**section), make_optimizer()
+    optimizer.build(model.trainable_variables)
+    order, hiddens, tapes = batches(), [], []
+
+    def forward(number):
+        upstream = gradients_of(number, order[number])
+        with tf.GradientTape() as tape:
+            outputs = model(gather(INPUTS, order[number]), training=True)
+            objective = tf.add_n([tf.reduce_sum(outputs[name] * upstream[name]) for name in upstream] + model.losses)
+        hiddens.append({name: output.numpy() for name, output in outputs.items()})
+        tapes.append((tape, objective))
+
+    for number in range(depth):
+        forward(number)
+    for number in range(len(order)):
+        tape, objective = tapes[number]
+        weights = [weight.value for weight in model.trainable_variables]
+        optimizer.apply(tape.gradient(objective, weights), model.trainable_variables)
+        if number + depth < len(order):
+            forward(number + depth)
+    return hiddens, arrays_of(model)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("section", MODELS)
+@pytest.mark.parametrize("depth", [2, 4])
+def test_gradients_are_taken_at_the_weights_that_a_batch_was_sent_with(section, optimizer, depth):
+    split_hiddens, split_variables = pipelined_training(MODELS[section], OPTIMIZERS[optimizer], depth)
+    tape_hiddens, tape_variables = open_tapes_training(MODELS[section], OPTIMIZERS[optimizer], depth)
+    for split, tape in zip(split_hiddens, tape_hiddens, strict=True):
+        for spec in SPECS:
+            np.testing.assert_allclose(split[spec.name], tape[spec.name], rtol=1e-4, atol=1e-5)
+    assert_near(split_variables, tape_variables)
+
+
+def looked_up_twice():
+    """A table for two inputs, another one for a constant, and one that a regulariser looks at as a whole."""
+    inputs = {name: keras.Input((2,), dtype="int32", name=name) for name in ("seen", "bought", "page")}
+    shared = keras.layers.Embedding(20, 3, name="shared")
+    positions = keras.layers.Embedding(2, 3, name="positions")
+    whole = keras.layers.Embedding(20, 3, embeddings_regularizer="l2", name="whole")
+    vectors = shared(inputs["seen"]) * 2.0 + shared(inputs["bought"]) + positions(inputs["seen"] * 0 + np.arange(2))
+    summed = keras.ops.sum(vectors + whole(inputs["page"]), axis=1)
+    return keras.Model(inputs, {"deep": keras.layers.Dense(4, name="dense")(summed)})
+
+
+def test_a_stash_holds_of_a_table_the_rows_that_inputs_look_up_and_no_more():
+    model, rows = looked_up_twice(), 5
+    stash = StashedWeights(model)
+    weights = [tf.random.stateless_uniform(weight.shape, (1, place)) for place, weight in enumerate(model.weights)]
+    generator = np.random.default_rng(3)
+    gathered = {
+        name: tf.constant(generator.integers(0, 20, (rows, 2)), tf.int32) for name in ("seen", "bought", "page")
+    }
+    kept = stash.take(weights, gathered)
+    names = [weight.path.split("/")[0] for weight in model.trainable_variables]
+    shapes = dict(zip(names, [tuple(tensor.shape) for tensor in kept], strict=False))
+    assert shapes["shared"] == (2 * 2 * rows, 3)
+    assert (shapes["positions"], shapes["whole"]) == ((2, 3), (20, 3))
+    later = [tensor + 1.0 for tensor in weights]
+    for weight, now, back in zip(weights, later, stash.put_back(later, gathered, kept), strict=True):
+        changed = np.flatnonzero((back.numpy() != now.numpy()).reshape(len(now), -1).any(axis=1))
+        np.testing.assert_array_equal(back.numpy()[changed], weight.numpy()[changed])
+    looked_up = np.unique(np.concatenate([gathered["seen"], gathered["bought"]]))
+    shared = stash.put_back(later, gathered, kept)[names.index("shared")].numpy()
+    np.testing.assert_array_equal(np.flatnonzero((shared == weights[names.index("shared")]).all(axis=1)), looked_up)
 
 
 def test_one_call_for_update_and_forward_equals_two():
