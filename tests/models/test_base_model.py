@@ -157,7 +157,9 @@ def test_a_stash_holds_of_a_table_the_rows_that_inputs_look_up_and_no_more():
         np.testing.assert_array_equal(back.numpy()[changed], weight.numpy()[changed])
     looked_up = np.unique(np.concatenate([gathered["seen"], gathered["bought"]]))
     shared = stash.put_back(later, gathered, kept)[names.index("shared")].numpy()
-    np.testing.assert_array_equal(np.flatnonzero((shared == weights[names.index("shared")]).all(axis=1)), looked_up)
+    np.testing.assert_array_equal(
+        np.flatnonzero((shared == weights[names.index("shared")].numpy()).all(axis=1)), looked_up
+    )
 
 
 def test_one_call_for_update_and_forward_equals_two():
