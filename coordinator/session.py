@@ -129,6 +129,11 @@ class Session:
             return None
         return self._passes[place][1]
 
+    @property
+    def epochs_before(self) -> int:
+        """Epochs that were complete before the batch that the session begins with."""
+        return sum(end <= self.position for _, end in self._passes)
+
     def finish(self) -> dict[str, pb.FinishReply]:
         """Has every party write what the session came to."""
         return self.at_all(lambda party: party.call(party.stub.Finish, pb.FinishRequest(session=self.reference)))

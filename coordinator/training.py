@@ -34,7 +34,7 @@ class TrainingWatch:
         self._history = history
         self._started_seconds = time.monotonic()
         self._last = (self._started_seconds, session.start.step, 0)
-        self._shown_epochs = 0
+        self._shown_epochs = session.epochs_before  # a person was told of these before the run stopped
         self._due_seconds = self._started_seconds + REPORT_SECONDS
 
     def __call__(self, traffic: Traffic) -> None:

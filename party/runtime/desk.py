@@ -103,7 +103,7 @@ class SessionDesk:
         with self._lock:
             known = (self._owner, self._run_id, self._incarnation)
             if self._session is None or known != (owner, run_id, incarnation):
-                raise SessionLostError("no such session is open here", where=self._party, fix="start the command again")
+                raise SessionLostError("no such session is open here, or no longer", where=self._party)
             self._heard_seconds = self._monotonic()
             if self._session.broken:
                 self._end()

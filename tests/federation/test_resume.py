@@ -384,3 +384,14 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stop
         history = parties.fit(resume=run_id)
     assert "going on from step 5 of" in "\n".join(lines)
     expect_equal(outcome(organisations, history), organisations.reference)
+
+
+def test_epochs_that_were_told_before_are_not_told_again(stopped):
+    """Of two epochs of six steps, the first is complete in a run that stops at step 8."""
+    organisations, run_id = stopped
+    stop_at(organisations, 7, resume=run_id)
+    lines = []
+    with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
+        parties.fit(resume=run_id)
+    told = [line.partition(":")[0] for line in lines if line.startswith("epoch ")]
+    assert told == ["epoch 2"], lines
