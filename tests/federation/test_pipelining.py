@@ -5,7 +5,8 @@ import pytest
 from fitting import expect_same_bits, fit
 from network.proxy import TcpProxy
 from organisations import FEATURES
-from test_lossless import LEARNING_RATES, LOSS_TOLERANCE, OPTIMIZERS, WEIGHT_TOLERANCE, make_oracle
+from test_lossless import FEDERATIONS, LEARNING_RATES, LOSS_TOLERANCE, OPTIMIZERS, WEIGHT_TOLERANCE, make_oracle
+from test_model_family import CITY, FILM, PARTIES, SEQUENCE, frames, overrides
 from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
 
 from coordinator import connect
@@ -59,14 +60,24 @@ class PipelinedOracle:
                 variable.assign(value)
 
 
-@pytest.mark.parametrize(("depth", "optimizer"), [(2, "sgd"), (3, "adam"), (16, "sgd")])
-def test_every_update_uses_the_weights_that_the_schedule_says(make_organisations, depth, optimizer):
+CASES = [
+    ("three parties", 2, "sgd"),
+    ("three parties", 3, "adam"),
+    ("three parties", 16, "sgd"),
+    ("label party without features", 2, "adam"),
+]
+
+
+@pytest.mark.parametrize(("federation", "depth", "optimizer"), CASES)
+def test_every_update_uses_the_weights_that_the_schedule_says(make_organisations, federation, depth, optimizer):
+    features = FEDERATIONS[federation]
+    names = sorted(features)
     learning = {"optimizer": {"name": optimizer, "learning_rate": LEARNING_RATES[optimizer]}}
     training = {**TRAINING, **learning, **pipelined(depth)}
-    organisations = make_organisations(names=NAMES, features=FEATURES, training=training).start_servers()
+    organisations = make_organisations(names=names, features=features, training=training).start_servers()
     with connect(organisations.write_run({"maximum_steps": 0})) as parties:
         parties.align()
-        initial = {name: organisations.weights(name, parties.fit().run_id) for name in NAMES}
+        initial = {name: organisations.weights(name, parties.fit().run_id) for name in names}
     with connect(organisations.write_run()) as parties:
         history = parties.fit()
     oracle = make_oracle(organisations, training, OPTIMIZERS[optimizer], initial)
@@ -101,6 +112,32 @@ def test_the_network_decides_nothing(make_organisations):
             history = parties.fit()
     weights = {name: organisations.weights(name, history.run_id) for name in NAMES}
     expect_same_bits((history.step_loss, weights), near)
+
+
+def test_several_labels_are_trained_with_batches_under_way(make_organisations):
+    """Nothing is old in the first step of an epoch: there both schedules say the same of every label."""
+    organisations = make_organisations(
+        names=PARTIES,
+        features={"alice": [CITY], "bob": [FILM, SEQUENCE]},
+        frames=frames(),
+        training={"epochs": 2, "batch_size": 64, "maximum_steps": 1},
+        overrides=overrides(),
+    ).start_servers()
+    changes = {"alignment": {"datasets": ["train"]}}
+    outcomes = []
+    for schedule in ({}, pipelined(2)):
+        with connect(organisations.write_run(schedule, **changes)) as parties:
+            parties.align()
+            outcomes.append(parties.fit())
+    synchronous, ahead = (history.history for history in outcomes)
+    assert list(synchronous) == list(ahead)
+    assert any(name.endswith("_gradient_share") for name in ahead)
+    for name, values in synchronous.items():
+        np.testing.assert_allclose(ahead[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    for party in PARTIES:
+        trained, expected = (organisations.weights(party, history.run_id) for history in outcomes[::-1])
+        for key, array in expected.items():
+            np.testing.assert_allclose(trained[key], array, rtol=1e-3, atol=1e-5, err_msg=f"{party}: {key}")
 
 
 @pytest.mark.parametrize("depth", [2, 5])
