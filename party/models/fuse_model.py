@@ -13,7 +13,9 @@ from party.configuration.labels import Labels
 from party.data.labels import LabelArrays
 from party.models.base_model import BaseModel
 from party.models.columns import HiddenColumns
+from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
+from party.models.local_states import local_states
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
 from party.models.scores import Scores
@@ -49,7 +51,8 @@ class FuseModel:
         losses: of the labels.
         scores: computes metrics.
         optimizer: of this model's weights; None where nothing is trained.
-        own: the label party's own name and base model, where `step` is to train it too.
+        own: the label party's own name and base model, for the calls that train it too.
+        instance_weights: of the rows of a local step.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class FuseModel:
         scores: Scores,
         optimizer: keras.Optimizer | None = None,
         own: tuple[str, BaseModel] | None = None,
+        instance_weights: InstanceWeights | None = None,
     ) -> None:
         self._model = model
         self._names = tuple(labels)
@@ -84,13 +88,20 @@ class FuseModel:
             self._gradients_call = tf.function(self._gradients).get_concrete_function(rows, *hiddens)
             self._apply_call = tf.function(self._apply)
             self._own = own
-            received = [columns.matrix_spec for party, columns in self._columns.items() if party != self._own_party]
-            # Traced when it is called first: a synchronous schedule never does.
+            self._instance_weights = instance_weights or InstanceWeights()
+            received = [columns.matrix_spec for columns in self._received_columns.values()]
+            # Traced when they are called first: most runs need one of them or none.
             self._step_call = tf.function(self._step, input_signature=[rows, *received])
+            number = tf.TensorSpec((), tf.int64)
+            self._local_call = tf.function(self._local, input_signature=[rows, number, *received, *received])
 
     @property
     def _own_party(self) -> str:
         return "" if self._own is None else self._own[0]
+
+    @property
+    def _received_columns(self) -> dict[str, HiddenColumns]:
+        return {party: columns for party, columns in self._columns.items() if party != self._own_party}
 
     def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
         """Outputs and losses outside of training.
@@ -102,7 +113,7 @@ class FuseModel:
         Returns:
             Outputs per row, and means over the batch.
         """
-        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(hiddens))
+        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(self._columns, hiddens))
         by_task = losses.numpy().astype(np.float64)
         loss = float(by_task @ self._losses.fixed_weights)
         return Inferred(loss, outputs.numpy(), {**self._by_task("loss", by_task), **self._gates(gates)})
@@ -117,7 +128,8 @@ class FuseModel:
         Returns:
             The loss, the outputs and the gradients for every party.
         """
-        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *self._matrices(hiddens))
+        matrices = self._matrices(self._columns, hiddens)
+        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *matrices)
         return self._result(results, self._named(self._columns, gradients))
 
     def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
@@ -130,10 +142,23 @@ class FuseModel:
         Returns:
             The loss, the outputs and the gradients for every feature party.
         """
-        received = {party: columns for party, columns in self._columns.items() if party != self._own_party}
-        matrices = [tf.constant(columns.join(hiddens[party])) for party, columns in received.items()]
-        *results, gradients = self._step_call(tf.constant(rows), *matrices)
-        return self._result(results, self._named(received, gradients))
+        *results, gradients = self._step_call(tf.constant(rows), *self._matrices(self._received_columns, hiddens))
+        return self._result(results, self._named(self._received_columns, gradients))
+
+    def local_step(
+        self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
+    ) -> None:
+        """Updates all own weights by a batch that was exchanged before, as far as its rows still count.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: of the feature parties by party and name, as the exchange brought them.
+            gradients: of the loss by each of them, as the exchange yielded them.
+            number: of the local step in its run; seeds its masks.
+        """
+        columns = self._received_columns
+        matrices = [*self._matrices(columns, hiddens), *self._matrices(columns, gradients)]
+        self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
         terms, outputs, losses, shares, gates = results
@@ -202,8 +227,9 @@ class FuseModel:
             for number, weight in enumerate(row)
         }
 
-    def _matrices(self, hiddens: Mapping[str, Tensors]) -> list[tf.Tensor]:
-        return [tf.constant(columns.join(hiddens[party])) for party, columns in self._columns.items()]
+    @staticmethod
+    def _matrices(columns: Mapping[str, HiddenColumns], tensors: Mapping[str, Tensors]) -> list[tf.Tensor]:
+        return [tf.constant(one.join(tensors[party])) for party, one in columns.items()]
 
     def _aggregated(self, hiddens: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
         tensors: dict[str, list[tf.Tensor]] = {}
@@ -214,9 +240,18 @@ class FuseModel:
                 aggregations[spec.name] = spec.aggregation
         return {name: _aggregate(aggregations[name], arrays) for name, arrays in tensors.items()}
 
-    def _task_losses(self, rows: tf.Tensor, outputs: Mapping[str, tf.Tensor], weighted: bool) -> list[tf.Tensor]:
+    def _task_losses(
+        self,
+        rows: tf.Tensor,
+        outputs: Mapping[str, tf.Tensor],
+        weighted: bool,
+        instance_weights: tf.Tensor | None = None,
+    ) -> list[tf.Tensor]:
         labels = tf.gather(self._labels, rows)
         weights = tf.gather(self._weights, rows) if weighted and self._weights is not None else None
+        if instance_weights is not None:
+            by_label = tf.ones_like(labels) if weights is None else weights
+            weights = by_label * instance_weights[:, None]
         return self._losses.means(labels, outputs, weights)
 
     def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -255,6 +290,39 @@ class FuseModel:
             if self._own is not None:
                 self._own[1].update(updates[1])
         return (*told, gradients)
+
+    def _local(self, rows: tf.Tensor, number: tf.Tensor, *matrices: tf.Tensor) -> None:
+        received, exchanged = matrices[: len(matrices) // 2], matrices[len(matrices) // 2 :]
+        by_party = dict(zip(self._received_columns, received, strict=True))
+        weights = [weight.value for weight in self._trainable]
+        base_weights: list[tf.Tensor] = []
+        penalties: list[tf.Tensor] = []
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            if self._own is not None:
+                base_weights, by_party[self._own_party], penalties = self._own[1].follow(tape, rows, number)
+            with tf.GradientTape(watch_accessed_variables=False) as received_tape:
+                received_tape.watch(received)
+                states = local_states(self._model.non_trainable_variables, number)
+                aggregated = self._aggregated([by_party[party] for party in self._columns])
+                outputs, _, model_losses = self._model.stateless_call(
+                    weights[: len(self._model.trainable_variables)],
+                    states,
+                    aggregated,
+                    training=True,
+                    return_losses=True,
+                )
+                terms = self._losses.weighted(self._task_losses(rows, outputs, weighted=True))
+                loss = tf.add_n([*terms, *model_losses])
+            present = received_tape.gradient(loss, received)
+            counting = self._instance_weights(tf.concat(present, axis=1), tf.concat(exchanged, axis=1))
+            terms = self._losses.weighted(self._task_losses(rows, outputs, weighted=True, instance_weights=counting))
+            total = tf.add_n([*terms, *self._losses.penalties(), *model_losses, *penalties])
+        updates = tape.gradient(total, [weights, base_weights])
+        with tf.control_dependencies(tf.nest.flatten(updates, expand_composites=True)):
+            self._apply(updates[0])
+            if self._own is not None:
+                self._own[1].update(updates[1])
 
     def _tape(self) -> tf.GradientTape:
         return tf.GradientTape(watch_accessed_variables=False, persistent=len(self._names) > 1)

@@ -28,6 +28,9 @@ class Base(Protocol):
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Update, then the hiddens of the next batch."""
 
+    def local_step(self, rows: Rows, hiddens: Tensors, gradients: Tensors, number: int) -> None:
+        """Update by a batch that was exchanged before; batches under way are left as they are."""
+
     def keep(self) -> None:
         """Remember the weights as they are."""
 
@@ -62,6 +65,11 @@ class Fuse(Protocol):
 
     def apply(self) -> None:
         """Update by the batch that `gradients` saw last."""
+
+    def local_step(
+        self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
+    ) -> None:
+        """Update, the own base model included, by a batch that was exchanged before."""
 
     def keep(self) -> None:
         """Remember the weights as they are."""

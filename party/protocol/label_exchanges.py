@@ -8,15 +8,19 @@ from typing import cast
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.early_stopping import EarlyStopping
 from party.protocol.halves import Base, Fuse
 from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
+from party.protocol.local_updates import LocalUpdates
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
 from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
+
+HIDDEN, GRADIENT = "hidden", "gradient"
 
 
 class EpochMetrics:
@@ -47,8 +51,9 @@ class LabelExchanges:
         background: runs the own update after the gradients are on their way.
         timings: where the time of a step is noted.
         base: the own base model; None without features.
-        hidden_codecs: of the hiddens of training, by feature party; as they are where absent.
-        gradient_codecs: of the gradients, likewise.
+        hidden_receivers: decode the hiddens of training, by feature party; as they are where absent.
+        gradient_senders: encode the gradients, likewise.
+        local_updates: decides on local steps; there are none where None.
     """
 
     def __init__(
@@ -64,8 +69,9 @@ class LabelExchanges:
         background: Executor,
         timings: Timings,
         base: Base | None = None,
-        hidden_codecs: Mapping[str, BatchCodec] | None = None,
-        gradient_codecs: Mapping[str, BatchCodec] | None = None,
+        hidden_receivers: Mapping[str, TensorReceiver] | None = None,
+        gradient_senders: Mapping[str, TensorSender] | None = None,
+        local_updates: LocalUpdates | None = None,
     ) -> None:
         self._party = party
         self._dataset = dataset
@@ -73,9 +79,12 @@ class LabelExchanges:
         self._labels = labels
         self._fuse = fuse
         self._specs = {name: specs[name] for name in sorted(specs)}
-        self._plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
-        self._hidden_codecs = {**self._plain, **(hidden_codecs or {})}
-        self._gradient_codecs = {**self._plain, **(gradient_codecs or {})}
+        plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
+        self._plain_receivers = {name: TensorReceiver(codec) for name, codec in plain.items()}
+        self._hidden_receivers = {**self._plain_receivers, **(hidden_receivers or {})}
+        plain_senders = {name: TensorSender(codec) for name, codec in plain.items()}
+        self._gradient_senders = {**plain_senders, **(gradient_senders or {})}
+        self._local_updates = local_updates
         self._keys = keys
         self._minimum_metric_rows = minimum_metric_rows
         self._background = background
@@ -128,20 +137,18 @@ class LabelExchanges:
             SealError, TensorError: a message is not what it should be; nothing has changed.
         """
         exchange = self._due("Fuse", position)
+        rows = self._schedule.rows(exchange)
         with self._timings.measure("open"):
-            hiddens = self._open(exchange, envelopes)
+            hiddens = self._open(exchange, rows, envelopes)
         self.wait_for_update()
         if self._pass is None:
             self._pass = self._new_pass(exchange)
-        rows = self._schedule.rows(exchange)
         if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
             return self._train_whole(exchange, rows, hiddens)
-        if self._base is not None:
-            hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
         if exchange.activity is Activity.TRAIN:
             return self._train(exchange, rows, hiddens)
         with self._timings.measure("fuse"):
-            result = self._fuse.infer(rows, hiddens)
+            result = self._fuse.infer(rows, self._with_own(exchange, rows, hiddens))
         self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
         self._end_pass(exchange)
         self.position += 1
@@ -210,6 +217,11 @@ class LabelExchanges:
             parts["base"] = self._base.state()
         if self._own_hiddens is not None:
             parts["own_hiddens"] = State(arrays=dict(self._own_hiddens))
+        for name in self._specs:
+            parts[f"hidden_receiver {name}"] = self._hidden_receivers[name].state()
+            parts[f"gradient_sender {name}"] = self._gradient_senders[name].state()
+        if self._local_updates is not None:
+            parts["local_updates"] = self._local_updates.state()
         if self._pass is not None:
             parts["pass"] = self._pass.state()
         if self._stopping is not None:
@@ -234,6 +246,11 @@ class LabelExchanges:
             EpochMetrics(epoch, *(None if one is None else PassMetrics(**one) for one in passes))
             for epoch, *passes in own["epochs"]
         ]
+        for name in self._specs:
+            self._hidden_receivers[name].set_state(part_of(state, f"hidden_receiver {name}"))
+            self._gradient_senders[name].set_state(part_of(state, f"gradient_sender {name}"))
+        if self._local_updates is not None:
+            self._local_updates.set_state(part_of(state, "local_updates"))
         own_hiddens = part_of(state, "own_hiddens").arrays
         self._own_hiddens = cast("Tensors", own_hiddens) if own_hiddens else None
         under_way = part_of(state, "pass")
@@ -261,47 +278,85 @@ class LabelExchanges:
             raise SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")
         return exchange
 
-    def _take_own_hiddens(self, base: Base, exchange: Exchange, rows: Rows) -> Tensors:
+    def _with_own(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
         """Those of a training batch were computed beside the last update; the first of an epoch is computed here."""
+        if self._base is None:
+            return hiddens
         own, self._own_hiddens = self._own_hiddens, None
-        if own is not None:
-            return own
-        with self._timings.measure("own base"):
-            return base.forward(rows) if exchange.activity is Activity.TRAIN else base.infer(rows)
+        if own is None:
+            with self._timings.measure("own base"):
+                own = self._base.forward(rows) if exchange.activity is Activity.TRAIN else self._base.infer(rows)
+        return {**hiddens, self._party: own}
 
     def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
+        with_own = self._with_own(exchange, rows, hiddens)
         with self._timings.measure("fuse"):
-            result = self._fuse.gradients(rows, hiddens)
-        envelopes = self._seal_gradients(exchange, result)
+            result = self._fuse.gradients(rows, with_own)
+        envelopes = self._seal_gradients(exchange, rows, result)
         self.position += 1
-        self._update = self._background.submit(self._finish_step, exchange, rows, result)
+        self._update = self._background.submit(self._finish_step, exchange, rows, hiddens, result)
         return envelopes
 
     def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
         """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three."""
         with self._timings.measure("fuse"):
             result = self._fuse.step(rows, hiddens)
-        envelopes = self._seal_gradients(exchange, result)
+        envelopes = self._seal_gradients(exchange, rows, result)
         self.position += 1
-        self._update = self._background.submit(self._note_step, exchange, rows, result)
+        self._update = self._background.submit(self._go_on, exchange, rows, hiddens, result)
         return envelopes
 
-    def _seal_gradients(self, exchange: Exchange, result: LossAndGradients) -> list[Envelope]:
+    def _seal_gradients(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> list[Envelope]:
         with self._timings.measure("seal"):
             return [
                 self._keys.seal(
                     self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
-                    self._gradient_codecs[name].encode(result.gradients[name], exchange.position),
+                    self._gradient_senders[name].encode(result.gradients[name], rows, exchange.position),
                 )
                 for name in self._specs
             ]
 
-    def _finish_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
+    def _finish_step(
+        self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients
+    ) -> None:
+        """All that follows a batch whose gradients are on their way."""
+        following = following_training_exchange(self._schedule, exchange.position)
+        at_once = following if self._local_updates is None else None
         with self._timings.measure("own update"):
             self._fuse.apply()
             if self._base is not None:
-                self._update_base(self._base, exchange, result.gradients[self._party])
+                self._update_base(self._base, result.gradients[self._party], at_once)
+        self._go_on(exchange, rows, hiddens, result)
+        if self._base is not None and following is not None and at_once is None:
+            with self._timings.measure("own base"):
+                self._own_hiddens = self._base.forward(self._schedule.rows(following))
+
+    def _go_on(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients) -> None:
+        """The books of a batch, and the local steps after it."""
         self._note_step(exchange, rows, result)
+        if self._local_updates is None:
+            return
+        self._local_updates.add(exchange.position, self._kept(hiddens, result.gradients))
+        for one in self._local_updates.draws(exchange.step):
+            again = self._schedule.rows(self._schedule.exchange(one.position))
+            with self._timings.measure("local step"):
+                self._fuse.local_step(
+                    again, self._of_kept(HIDDEN, one.kept), self._of_kept(GRADIENT, one.kept), one.number
+                )
+
+    def _kept(self, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors]) -> dict[str, FloatArray]:
+        return {
+            f"{what} {name} {spec.name}": by_party[name][spec.name]
+            for what, by_party in ((HIDDEN, hiddens), (GRADIENT, gradients))
+            for name, specs in self._specs.items()
+            for spec in specs
+        }
+
+    def _of_kept(self, what: str, kept: Mapping[str, FloatArray]) -> dict[str, Tensors]:
+        return {
+            name: {spec.name: kept[f"{what} {name} {spec.name}"] for spec in specs}
+            for name, specs in self._specs.items()
+        }
 
     def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:
@@ -313,8 +368,7 @@ class LabelExchanges:
             self._pass.release()
         self._end_pass(exchange)
 
-    def _update_base(self, base: Base, exchange: Exchange, gradients: Tensors) -> None:
-        following = following_training_exchange(self._schedule, exchange.position)
+    def _update_base(self, base: Base, gradients: Tensors, following: Exchange | None) -> None:
         if following is None:
             base.backward(gradients)
         else:
@@ -335,7 +389,7 @@ class LabelExchanges:
         else:
             self.epochs[-1].validation = metrics
 
-    def _open(self, exchange: Exchange, envelopes: Sequence[Envelope]) -> dict[str, Tensors]:
+    def _open(self, exchange: Exchange, rows: Rows, envelopes: Sequence[Envelope]) -> dict[str, Tensors]:
         by_sender = {envelope.sender: envelope for envelope in envelopes}
         if len(envelopes) != len(self._specs) or set(by_sender) != set(self._specs):
             raise SessionError(
@@ -345,11 +399,13 @@ class LabelExchanges:
                 received=f"{len(envelopes)} messages",
             )
         hiddens = {}
-        codecs = self._hidden_codecs if exchange.activity is Activity.TRAIN else self._plain
+        receivers = self._hidden_receivers if exchange.activity is Activity.TRAIN else self._plain_receivers
         for name in self._specs:
             slot = self._slot(exchange, name, self._party, MessageKind.MESSAGE_KIND_HIDDEN)
             message = self._keys.open(slot, by_sender[name])
-            hiddens[name] = codecs[name].decode(message, exchange.rows, exchange.position, slot.describe())
+            hiddens[name] = receivers[name].decode(message, rows, exchange.position, slot.describe())
+        for name, tensors in hiddens.items():
+            receivers[name].accept(tensors, rows)
         return hiddens
 
     def _slot(self, exchange: Exchange, sender: str, receiver: str, kind: MessageKind) -> Slot:

@@ -20,13 +20,16 @@ from party.errors import SessionError
 from party.models.assembly import BASE, FUSE, PartyModels
 from party.models.base_model import BaseModel
 from party.models.fuse_model import FuseModel
+from party.models.instance_weights import InstanceWeights
 from party.models.keras_objects import Optimizer
 from party.models.packing import PackedFeatures, pack
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
 from party.pb.tensor_pb2 import TensorSpec
+from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
 from party.protocol.tensors import BatchCodec, check_batch_bytes
@@ -193,7 +196,14 @@ class BatchPlan(ABC):
     def _base(self) -> BaseModel:
         # The label party's own hiddens are never old: only what crosses the network is sent ahead.
         depth = 1 if self._context.configuration.holds_labels else self.schedule.depth
-        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, self._optimizer(), depth)
+        return BaseModel(
+            self.models.models[BASE],
+            self._inputs(),
+            self.models.specs,
+            self._optimizer(),
+            depth,
+            self._instance_weights(),
+        )
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
         return FeatureExchanges(
@@ -204,13 +214,26 @@ class BatchPlan(ABC):
             self._base(),
             keys,
             self.timings,
-            self._codec("hidden", self._context.party, self.models.specs),
-            self._codec("gradient", self._context.party, self.models.specs),
+            self._sender("hidden", self._context.party, self.models.specs),
+            self._receiver("gradient", self._context.party, self.models.specs),
+            self._local_updates(),
         )
 
-    def _codec(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
-        """How a feature party's tensors travel: as they are, unless a plan has batches of training."""
-        return BatchCodec(tuple(specs))
+    def _sender(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorSender:
+        """How a feature party's tensors are sent: as they are, unless a plan has batches of training."""
+        return TensorSender(BatchCodec(tuple(specs)))
+
+    def _receiver(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorReceiver:
+        """The other end of `_sender`."""
+        return TensorReceiver(BatchCodec(tuple(specs)))
+
+    def _local_updates(self) -> LocalUpdates | None:
+        """Decides on local steps; there are none unless a plan has batches of training."""
+        return None
+
+    def _instance_weights(self) -> InstanceWeights:
+        section = self._run.training.local_updates
+        return InstanceWeights(None if section is None else section.minimum_cosine)
 
     def _label_exchanges(self, keys: SealingKeys) -> LabelExchanges:
         configuration = self._context.configuration
@@ -226,6 +249,7 @@ class BatchPlan(ABC):
             party_scores(configuration),
             self._optimizer(),
             None if base is None else (self._context.party, base),
+            self._instance_weights(),
         )
         return LabelExchanges(
             self._context.party,
@@ -239,8 +263,9 @@ class BatchPlan(ABC):
             self._context.background,
             self.timings,
             base,
-            {name: self._codec("hidden", name, specs) for name, specs in self._peer_specs.items()},
-            {name: self._codec("gradient", name, specs) for name, specs in self._peer_specs.items()},
+            {name: self._receiver("hidden", name, specs) for name, specs in self._peer_specs.items()},
+            {name: self._sender("gradient", name, specs) for name, specs in self._peer_specs.items()},
+            self._local_updates(),
         )
 
     def _labels(self) -> LabelArrays:
