@@ -14,17 +14,40 @@ from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 PARTIES = ("alice", "bob")
 DATASETS = ("train", "test")
 TRAINING = {"epochs": 2, "batch_size": 96, "validation_fraction": 0.25, "evaluation_batch_size": 8}
-STOPPING = {"early_stopping": {"metric": "val_loss", "patience": 2}}
 SCHEDULES = {
-    "synchronous": {},
-    "a decision after every epoch": STOPPING,
-    "pipelined": {"schedule": {"kind": "pipelined", "depth": 2}},
+    "the next epoch begins beside the last held-out batch": {},
+    "pipelined, a decision after every epoch": {
+        "schedule": {"kind": "pipelined", "depth": 2},
+        "early_stopping": {"metric": "val_loss", "patience": 2},
+    },
 }
 LAST = INFERENCE_BATCHES_UNDER_WAY - 1  # of the batches that are under way with the first one
 
 
+class Run:
+    """Trains, one batch outside of training at a time or several, and evaluates."""
+
+    def __init__(self, network, training, under_way=INFERENCE_BATCHES_UNDER_WAY):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("coordinator.inference.INFERENCE_BATCHES_UNDER_WAY", under_way)
+            with network.coordinator(training={**TRAINING, **training}) as (parties, self.watch):
+                history = parties.fit()
+                self.positions = self._held_out()
+                self.evaluation = parties.evaluate("test")
+        self.outcome = Outcome(network.organisations, history)
+
+    def _held_out(self):
+        """Positions of the batches that were fused and gave no gradients."""
+        fused, trained = (
+            {visit.numbers[0] for visit in self.watch.visits if visit.method == method}
+            for method in ("Fuse", "Backward")
+        )
+        return sorted(fused - trained)
+
+
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
+    """Two aligned parties; `reference` is a run that has one batch outside of training under way at a time."""
     frames = make_frames(PARTIES, rows=300, datasets=DATASETS)
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
@@ -34,56 +57,19 @@ def network(tmp_path_factory):
         made.start_servers()
         with made_network.coordinator() as (parties, _):
             parties.align()
+        made_network.reference = Run(made_network, {}, under_way=1)
         yield made_network
 
 
-def run(network, training, actions=()):
-    """Trains and evaluates; returns what they come to, and the watch."""
-    with network.coordinator(actions, {**TRAINING, **training}) as (parties, watch):
-        history = parties.fit()
-        evaluation = parties.evaluate("test")
-    return Outcome(network.organisations, history), evaluation, watch
-
-
-def held_out(watch):
-    """Positions of the batches that were fused and gave no gradients."""
-    fused, trained = (
-        {visit.numbers[0] for visit in watch.visits if visit.method == method} for method in ("Fuse", "Backward")
-    )
-    return sorted(fused - trained)
-
-
-@pytest.fixture(scope="module")
-def first(network):
-    """Position of the first held-out batch of a run, which has more of them than are under way at a time."""
-    _, watch = network.fit(training=TRAINING)
-    positions = held_out(watch)
-    assert positions[: LAST + 2] == list(range(positions[0], positions[0] + LAST + 2))
-    return positions[0]
-
-
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_batches_under_way_change_no_bit_whatever_the_network_does(network, monkeypatch, name):
-    with monkeypatch.context() as patch:
-        patch.setattr("coordinator.inference.INFERENCE_BATCHES_UNDER_WAY", 1)
-        one_at_a_time, expected, _ = run(network, SCHEDULES[name])
+def test_batches_under_way_change_no_bit_whatever_the_network_does(network, name):
+    training = SCHEDULES[name]
+    one_at_a_time = Run(network, training, under_way=1) if training else network.reference
     with network.linked(delay_seconds=0.004, bytes_per_second=4e6):
         network.links["bob"].delay_seconds = 0.001
-        several, evaluation, _ = run(network, SCHEDULES[name])
-    several.expect_equal(one_at_a_time)
-    assert evaluation == expected
-
-
-@pytest.mark.parametrize(("party", "method"), [("alice", "Forward"), ("bob", "Fuse")])
-def test_a_party_that_answers_nothing_yet_gets_further_batches(network, first, party, method):
-    """Each party keeps its first answer back until the coordinator has sent it the calls that come after."""
-    sent = threading.Event()
-    actions = {
-        Visit(Place.ARRIVED, party, method, (first,)): partial(await_event, sent),
-        Visit(Place.SENT, party, method, (first + LAST,)): sent.set,
-    }
-    _, watch = network.fit(actions, training=TRAINING)
-    assert not watch.actions
+        several = Run(network, training)
+    several.outcome.expect_equal(one_at_a_time.outcome)
+    assert several.evaluation == one_at_a_time.evaluation
 
 
 class Loss:
@@ -118,15 +104,26 @@ class Loss:
 
 
 @pytest.mark.parametrize(("party", "method"), [("alice", "Forward"), ("bob", "Fuse")])
-def test_all_lost_replies_are_answered_again(network, first, monkeypatch, party, method):
-    undisturbed, _ = network.fit(training=TRAINING)
-    answered = threading.Event()
+def test_a_party_gets_further_batches_before_it_answers_and_may_lose_all_answers(network, monkeypatch, party, method):
+    """Its first answer waits until the coordinator has sent the calls that come after; then all of them are lost."""
+    first = network.reference.positions[0]
+    positions = range(first, first + LAST + 1)
+    assert network.reference.positions[: LAST + 2] == [*positions, first + LAST + 1]
+    sent, answered = threading.Event(), threading.Event()
     with network.coordinator(training=TRAINING) as (parties, watch):
         loss = Loss(parties._connections[party], answered, monkeypatch)
-        watch.actions[Visit(Place.SENT, party, method, (first + LAST,))] = loss.arm
-        watch.actions[Visit(Place.ANSWERED, party, method, (first + LAST,))] = answered.set
+
+        def send():
+            loss.arm()
+            sent.set()
+
+        watch.actions = {
+            Visit(Place.ARRIVED, party, method, (first,)): partial(await_event, sent),
+            Visit(Place.SENT, party, method, (positions[-1],)): send,
+            Visit(Place.ANSWERED, party, method, (positions[-1],)): answered.set,
+        }
         outcome = Outcome(network.organisations, parties.fit())
-    outcome.expect_equal(undisturbed)
-    positions = range(first, first + LAST + 1)
-    assert [watch.visits[Visit(Place.ARRIVED, party, method, (one,))] for one in positions] == [2] * (LAST + 1)
+    assert not watch.actions
+    outcome.expect_equal(network.reference.outcome)
+    assert [watch.visits[Visit(Place.ARRIVED, party, method, (one,))] for one in positions] == [2] * len(positions)
     assert watch.sessions == dict.fromkeys(PARTIES, 1)
