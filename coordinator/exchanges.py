@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
-from coordinator.inference import InferencePass, begin_forward
+from coordinator.inference import Hiddens, InferencePass, begin_forward
 from coordinator.pipeline import PipelinedPass
 from coordinator.session import Session
 from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
@@ -23,6 +24,7 @@ def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSt
         What went through.
     """
     traffic = Traffic(session.position, session.start.step)
+    asked: deque[Hiddens] = deque()  # of batches of training that have begun beside what came before
     hiddens: Sequence[pb.Envelope] = ()
     depth = session.run.training.schedule.batches_under_way
     while traffic.exchanges < session.exchanges:
@@ -36,12 +38,13 @@ def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSt
                 break
         elif pass_end is None:
             end = session.inference_end(position)
-            goes_on = depth == 1 and session.pass_end(end) is not None
-            hiddens = InferencePass(session, traffic, end, goes_on).run(progress)
+            training = min(depth, (session.pass_end(end) or end) - end)
+            asked = InferencePass(session, traffic, end, training).run(progress)
         elif depth > 1:
-            PipelinedPass(session, traffic, pass_end, depth).run(progress, between_steps)
+            PipelinedPass(session, traffic, pass_end, depth, asked).run(progress, between_steps)
         else:
-            hiddens = hiddens or begin_forward(session, position)()
+            if not hiddens:
+                hiddens = (asked.popleft() if asked else begin_forward(session, position))()
             if between_steps is not None and between_steps.wants(traffic):
                 between_steps.visit(traffic)
             gradients = _fuse(session, position, hiddens)

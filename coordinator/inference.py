@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from coordinator.session import Session
 from coordinator.traffic import Progress, Traffic, envelope_bytes
@@ -23,42 +24,41 @@ class InferencePass:
         session: at the first batch of the pass.
         traffic: counts what goes through.
         end: position after the last batch of the pass.
-        goes_on: whether the batch at `end` is one of training whose hiddens may be asked for beside the last batches.
+        training: batches of training from `end` on whose hiddens may be asked for beside the last ones of the pass.
     """
 
-    def __init__(self, session: Session, traffic: Traffic, end: int, goes_on: bool) -> None:
+    def __init__(self, session: Session, traffic: Traffic, end: int, training: int) -> None:
         self._session = session
         self._traffic = traffic
         self._end = end
-        self._positions = iter(range(traffic.exchanges, end + goes_on))
+        self._positions = iter(range(traffic.exchanges, end + training))
         self._asked: deque[Hiddens] = deque()
         self._fusing: deque[Callable[[], pb.FuseReply]] = deque()
 
-    def run(self, progress: Progress) -> Sequence[pb.Envelope]:
+    def run(self, progress: Progress) -> deque[Hiddens]:
         """Sends the batches of the pass through all parties.
 
         Args:
             progress: told after every batch.
 
         Returns:
-            Hiddens of the batch at `end`, where it was asked for.
+            Hiddens of the batches of training, in their order; they may still be on their way.
         """
-        for _ in range(INFERENCE_BATCHES_UNDER_WAY):
-            self._ask()
+        self._ask(INFERENCE_BATCHES_UNDER_WAY)
         for position in range(self._traffic.exchanges, self._end):
             hiddens = self._asked.popleft()()
-            self._ask()
+            self._ask(1)
             if len(self._fusing) == INFERENCE_BATCHES_UNDER_WAY:
                 self._await_fused(progress)
             self._fuse(position, hiddens)
+        self._ask(None)
         while self._fusing:
             self._await_fused(progress)
-        return self._asked.popleft()() if self._asked else ()
+        return self._asked
 
-    def _ask(self) -> None:
-        """Asks for the hiddens of one batch more, if there is one."""
-        position = next(self._positions, None)
-        if position is not None:
+    def _ask(self, most: int | None) -> None:
+        """Asks for the hiddens of so many batches more, of all that are left where None, as far as there are any."""
+        for position in islice(self._positions, most):
             self._asked.append(begin_forward(self._session, position))
 
     def _fuse(self, position: int, hiddens: Sequence[pb.Envelope]) -> None:

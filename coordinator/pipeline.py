@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -24,13 +25,15 @@ class PipelinedPass:
         traffic: counts what goes through.
         end: position after the last batch of the pass.
         depth: batches under way at a time.
+        asked: hiddens of the first batches, as far as they were asked for before; taken over.
     """
 
-    def __init__(self, session: Session, traffic: Traffic, end: int, depth: int) -> None:
+    def __init__(self, session: Session, traffic: Traffic, end: int, depth: int, asked: deque[Hiddens]) -> None:
         self._session = session
         self._traffic = traffic
         self._end = end
         self._depth = depth
+        self._asked = asked
         self._hiddens: queue.SimpleQueue[Hiddens] = queue.SimpleQueue()
         self._fused: queue.SimpleQueue[tuple[int, Callable[[], pb.FuseReply]] | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
@@ -46,7 +49,7 @@ class PipelinedPass:
         """
         first = self._traffic.exchanges
         for position in range(first, min(first + self._depth, self._end)):
-            self._hiddens.put(begin_forward(self._session, position))
+            self._hiddens.put(self._asked.popleft() if self._asked else begin_forward(self._session, position))
         relay = threading.Thread(target=self._relay_gradients, name="gradients", daemon=True)
         relay.start()
         try:

@@ -97,7 +97,8 @@ def print_outcome(seed: int, name: str, plain: Outcome, outcome: Outcome) -> Non
     print(
         f"seed {seed}  {name:<24} {outcome.samples_per_second:>8,.0f} samples/s"
         f" {outcome.training_bytes:>5.0f} + {outcome.held_out_bytes:.0f} B/sample"
-        f"  test AUC {outcome.test_auc:.4f}  all epochs {outcome.seconds[-1]:6.1f} s  to the plain AUC {told}",
+        f"  test AUC {outcome.test_auc:.4f}  {len(outcome.seconds)} epochs {outcome.seconds[-1]:6.1f} s"
+        f"  to the plain AUC {told}",
         flush=True,
     )
 
@@ -107,7 +108,7 @@ def print_means(outcomes: dict[str, dict[int, Outcome]]) -> None:
     plain = outcomes[PLAIN]
     print(
         f"\nmeans of seeds {', '.join(map(str, plain))}\n"
-        f"{'':<24} {'to the AUC':>11} {'sooner by':>22} {'test AUC':>9} {'- plain':>8}"
+        f"{'':<24} {'to the AUC':>11} {'sooner by':>22} {'epochs':>6} {'test AUC':>9} {'- plain':>8}"
         f" {'B/sample':>9} {'fewer by':>9} {'samples/s':>10}"
     )
     plain_auc = statistics.mean(one.test_auc for one in plain.values())
@@ -124,9 +125,10 @@ def print_means(outcomes: dict[str, dict[int, Outcome]]) -> None:
             times = f"{len(reached)} of {len(seconds)} seeds"
         auc = statistics.mean(one.test_auc for one in by_seed.values())
         training_bytes = statistics.mean(one.training_bytes for one in by_seed.values())
+        epochs = len(next(iter(by_seed.values())).seconds)
         rate = statistics.mean(one.samples_per_second for one in by_seed.values())
         print(
-            f"{name:<24} {told:>11} {times:>22} {auc:>9.4f} {auc - plain_auc:>+8.4f}"
+            f"{name:<24} {told:>11} {times:>22} {epochs:>6} {auc:>9.4f} {auc - plain_auc:>+8.4f}"
             f" {training_bytes:>9.1f} {plain_bytes / training_bytes:>8.1f}x {rate:>10,.0f}"
         )
 
@@ -175,9 +177,10 @@ def main() -> None:
                 for name, address in parties.addresses.items()
             }
             addresses = {name: f"127.0.0.1:{proxy.port}" for name, proxy in proxies.items()}
-            base = {"seed": seed, "epochs": arguments.epochs, "batch_size": arguments.batch_size}
+            base = {"seed": seed, "batch_size": arguments.batch_size}
             for name in names:
-                with federation_of(folder, addresses, {**base, **VARIANTS[name]}) as federation:
+                training = {**base, **VARIANTS[name].training_for(arguments.epochs)}
+                with federation_of(folder, addresses, training) as federation:
                     outcomes[name][seed] = measure(federation)
                 print_outcome(seed, name, outcomes[PLAIN][seed], outcomes[name][seed])
             if milliseconds and seed == arguments.seeds[-1]:
@@ -199,7 +202,7 @@ def main() -> None:
         "round_trip_milliseconds": milliseconds,
         "megabits_per_second": megabits or None,
         "batch_size": arguments.batch_size,
-        "variants": {name: VARIANTS[name] for name in names},
+        "variants": {name: VARIANTS[name].training_for(arguments.epochs) for name in names},
         "outcomes": {
             name: {str(seed): asdict(one) for seed, one in by_seed.items()} for name, by_seed in outcomes.items()
         },

@@ -49,30 +49,32 @@ def hiddens_of(position):
     return [("alice", bytes([position])), ("charlie", bytes([position]))]
 
 
-@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("training", [0, 1, 16])
 @pytest.mark.parametrize("batches", [1, INFERENCE_BATCHES_UNDER_WAY, INFERENCE_BATCHES_UNDER_WAY + 1, 13])
-def test_every_batch_is_fused_with_its_own_hiddens_and_a_bounded_number_is_under_way(batches, goes_on):
+def test_every_batch_is_fused_with_its_own_hiddens_and_a_bounded_number_is_under_way(batches, training):
     calls, traffic, told = Calls(), Traffic(exchanges=FIRST, steps=3), []
-    positions = list(range(FIRST, FIRST + batches))
+    end = FIRST + batches
+    positions = list(range(FIRST, end))
 
     def progress(traffic):
         told.append(traffic.exchanges)
         assert calls.answered["bob"][-1] == traffic.exchanges - 1
 
-    following = InferencePass(calls, traffic, FIRST + batches, goes_on).run(progress)
+    asked = InferencePass(calls, traffic, end, training).run(progress)
     assert list(calls.fused) == calls.answered["bob"] == positions
     assert calls.fused == {position: hiddens_of(position) for position in positions}
-    asked = [*positions, FIRST + batches] if goes_on else positions
-    assert calls.answered["alice"] == calls.answered["charlie"] == asked
-    assert [(one.sender, one.ciphertext) for one in following] == (hiddens_of(FIRST + batches) if goes_on else [])
+    assert calls.answered["alice"] == calls.answered["charlie"] == positions
+    following = [[(one.sender, one.ciphertext) for one in hiddens()] for hiddens in asked]
+    assert following == [hiddens_of(position) for position in range(end, end + training)]
     assert told == [position + 1 for position in positions]
-    most = {name: min(INFERENCE_BATCHES_UNDER_WAY, len(calls.answered[name])) for name in calls.answered}
-    assert calls.most == most
-    envelope_bytes = (
-        pb.Envelope(sender="alice", ciphertext=b"1").ByteSize()
-        + pb.Envelope(sender="charlie", ciphertext=b"1").ByteSize()
-    )
-    assert traffic == Traffic(FIRST + batches, 3, batches * envelope_bytes, 0)
+    features = max(training, min(INFERENCE_BATCHES_UNDER_WAY, batches + training))
+    assert calls.most == {
+        "alice": features,
+        "bob": min(INFERENCE_BATCHES_UNDER_WAY, batches),
+        "charlie": features,
+    }
+    envelopes = [pb.Envelope(sender=name, ciphertext=b"1") for name in ("alice", "charlie")]
+    assert traffic == Traffic(end, 3, batches * sum(envelope.ByteSize() for envelope in envelopes), 0)
 
 
 def test_the_error_of_the_first_refused_batch_is_told():
@@ -84,5 +86,5 @@ def test_the_error_of_the_first_refused_batch_is_told():
     calls.label.stub.Fuse = refuse
     traffic = Traffic(exchanges=FIRST)
     with pytest.raises(ValueError, match=f"^Fuse {FIRST}$"):
-        InferencePass(calls, traffic, FIRST + 9, False).run(lambda traffic: None)
+        InferencePass(calls, traffic, FIRST + 9, 0).run(lambda traffic: None)
     assert traffic.exchanges == FIRST
