@@ -12,7 +12,7 @@ from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.deferred import Deferred
 from party.protocol.early_stopping import EarlyStopping
 from party.protocol.halves import Base, Fuse
-from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Step, Tensors
 from party.protocol.local_steps import LabelLocalSteps
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
@@ -90,8 +90,8 @@ class LabelExchanges:
         self._timings = timings
         self._base = base
         self._own_hiddens: Tensors | None = None
-        self._update: Future[LossAndGradients] | None = None
-        self._sealed: Deferred[list[Envelope]] = Deferred.of([])
+        self._update: Future[Deferred[LossAndGradients]] | None = None
+        self._told: Deferred[list[Envelope]] = Deferred.of([])
         self._pass: MetricAccumulator | None = None
         self._stopping = (
             None if schedule.early_stopping is None else EarlyStopping(schedule.early_stopping, schedule.epochs)
@@ -196,7 +196,7 @@ class LabelExchanges:
             with self._timings.measure("wait for own update"):
                 update.result()
             self._update = None
-        self._sealed.result()
+        self._told.result()
 
     def state(self) -> State:
         """Everything that decides how training goes on, between two training batches or at the end.
@@ -301,36 +301,44 @@ class LabelExchanges:
         return envelopes
 
     def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Deferred[list[Envelope]]:
-        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three."""
+        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three.
+
+        One thread computes step after step. What comes before and after runs beside it: this method, which makes the
+        inputs of the next step ready, and whoever asks for the gradients.
+        """
         if self._pass is None or exchange.start == 0:
             self.wait_for_update()
             self._pass = self._pass or self._new_pass(exchange)
-        before, sealed_before = self._update, self._sealed
-        step = self._update = self._background.submit(self._step_whole, before, exchange, rows, hiddens)
+        train = self._fuse.begin_step(rows, hiddens)
+        before, told_before = self._update, self._told
+        step = self._update = self._background.submit(self._train_next, before, exchange, hiddens, train)
         self.position += 1
 
-        def seal() -> list[Envelope]:
-            result = step.result()
-            sealed_before.result()
-            return self._seal_gradients(exchange, rows, result)
+        def tell() -> list[Envelope]:
+            result = step.result().result()
+            told_before.result()
+            envelopes = self._seal_gradients(exchange, rows, result)
+            self._note_step(exchange, rows, result)
+            return envelopes
 
-        self._sealed = Deferred(seal)
+        self._told = Deferred(tell)
         if before is not None:
             wait([before])  # one step ahead is enough; what it raised is raised where its gradients are asked for
-        return self._sealed
+        return self._told
 
-    def _step_whole(
+    def _train_next(
         self,
-        before: Future[LossAndGradients] | None,
+        before: Future[Deferred[LossAndGradients]] | None,
         exchange: Exchange,
-        rows: Rows,
         hiddens: Mapping[str, Tensors],
-    ) -> LossAndGradients:
+        train: Step,
+    ) -> Deferred[LossAndGradients]:
         if before is not None:
             before.result()
         with self._timings.measure("fuse"):
-            result = self._fuse.step(rows, hiddens)
-        self._go_on(exchange, rows, hiddens, result)
+            result = Deferred(train())
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, hiddens, result.result().gradients)
         return result
 
     def _seal_gradients(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> list[Envelope]:
@@ -345,7 +353,7 @@ class LabelExchanges:
 
     def _finish_step(
         self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients
-    ) -> LossAndGradients:
+    ) -> Deferred[LossAndGradients]:
         """All that follows a batch whose gradients are on their way."""
         following = following_training_exchange(self._schedule, exchange.position)
         at_once = following if self._local_steps is None else None
@@ -353,17 +361,13 @@ class LabelExchanges:
             self._fuse.apply()
             if self._base is not None:
                 self._update_base(self._base, result.gradients[self._party], at_once)
-        self._go_on(exchange, rows, hiddens, result)
-        if self._base is not None and following is not None and at_once is None:
-            with self._timings.measure("own base"):
-                self._own_hiddens = self._base.forward(self._schedule.rows(following))
-        return result
-
-    def _go_on(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients) -> None:
-        """The books of a batch, and the local steps after it."""
         self._note_step(exchange, rows, result)
         if self._local_steps is not None:
             self._local_steps.after(exchange, hiddens, result.gradients)
+        if self._base is not None and following is not None and at_once is None:
+            with self._timings.measure("own base"):
+                self._own_hiddens = self._base.forward(self._schedule.rows(following))
+        return Deferred.of(result)
 
     def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:
