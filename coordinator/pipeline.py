@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from coordinator.inference import Hiddens, begin_forward
 from coordinator.session import Session
 from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
 from party.pb import party_pb2 as pb
-
-Hiddens = Callable[[], Sequence[pb.Envelope]]
 
 
 class PipelinedPass:
@@ -47,7 +46,7 @@ class PipelinedPass:
         """
         first = self._traffic.exchanges
         for position in range(first, min(first + self._depth, self._end)):
-            self._hiddens.put(self._forward(position))
+            self._hiddens.put(begin_forward(self._session, position))
         relay = threading.Thread(target=self._relay_gradients, name="gradients", daemon=True)
         relay.start()
         try:
@@ -109,11 +108,6 @@ class PipelinedPass:
         arrived = [self._hiddens.get()() for _ in range(self._hiddens.qsize())]
         for hiddens in arrived:
             self._hiddens.put(partial(_as_it_is, hiddens))
-
-    def _forward(self, position: int) -> Hiddens:
-        request = pb.ForwardRequest(session=self._session.reference, position=position)
-        pending = [party.begin(party.stub.Forward, request) for party in self._session.features]
-        return lambda: [result().hidden for result in pending]
 
     def _backward(self, position: int, gradients: Sequence[pb.Envelope]) -> Hiddens:
         by_party = {envelope.receiver: envelope for envelope in gradients}

@@ -14,6 +14,7 @@ from party.errors import ConfigurationError
 
 MAXIMUM_CONFIGURATION_BYTES = 256 * 1024
 MAXIMUM_BATCH = 1 << 20
+INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from party.configuration.run import RunConfiguration
+from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY, RunConfiguration
 from party.data.encoders import EncodedFeature
 from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
@@ -108,7 +108,7 @@ class BatchPlan(ABC):
     @property
     def depth(self) -> int:
         """Most batches under way at a time."""
-        return self.schedule.depth
+        return max(self.schedule.depth, INFERENCE_BATCHES_UNDER_WAY)
 
     @property
     def decisions(self) -> Sequence[int]:
