@@ -1,0 +1,179 @@
+"""What a schedule and codecs would bring: a pure function of what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordinator.planning.measurements import Measurements, PassTimes
+from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
+
+WAITING = "waiting for round trips"
+COMPUTING = "computing"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run would come to.
+
+    Attributes:
+        schedule: of the run.
+        codecs: of the run.
+        bytes_per_sample: of the messages between parties, held-out rows included, per training row.
+        samples_per_second: training rows over all seconds of the run.
+        limit: what bounds the speed.
+    """
+
+    schedule: ScheduleSection
+    codecs: CodecsSection
+    bytes_per_sample: float
+    samples_per_second: float
+    limit: str
+
+
+def predict(measured: Measurements, schedule: ScheduleSection, codecs: CodecsSection) -> Prediction:
+    """Predicts a run.
+
+    Args:
+        measured: everything that was measured.
+        schedule: to predict, a decided one.
+        codecs: to predict, usable ones.
+
+    Returns:
+        The prediction.
+    """
+    size, depth = measured.size, schedule.batches_under_way
+    first_seconds = (measured.synchronous if depth == 1 else measured.pipelined).first_seconds
+    steps = [min(size.epoch_steps, size.steps - epoch * size.epoch_steps) for epoch in range(size.epochs)]
+    training_seconds = sum(pass_seconds(measured, depth, codecs, count) for count in steps)
+    seconds = first_seconds + training_seconds + size.epochs * held_out_seconds(measured)
+    step_bytes = sum(message_bytes(measured, measured.label_party, one) for one in (codecs.hidden, codecs.gradient))
+    all_bytes = size.steps * (step_bytes + measured.overhead_bytes)
+    all_bytes += size.epochs * size.held_out_rows * measured.held_out_row_bytes
+    samples = max(size.samples, 1)
+    return Prediction(schedule, codecs, all_bytes / samples, samples / seconds, _limit(measured, depth, codecs))
+
+
+def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, steps: int) -> float:
+    """Time of a pass over training rows.
+
+    Synchronous steps follow one another. Pipelined, the first one goes all the way, and the others come out behind it
+    at the pace of the slowest: a party, a link, or as many round trips at a time as are under way.
+
+    Args:
+        measured: everything that was measured.
+        depth: batches under way.
+        codecs: of the batches.
+        steps: of the pass.
+    """
+    if depth == 1:
+        return steps * loop_seconds(measured, codecs)
+    first_seconds = pipelined_loop_seconds(measured, codecs)
+    return first_seconds + max(0, steps - 1) * interval_seconds(measured, depth, codecs)
+
+
+def interval_seconds(measured: Measurements, depth: int, codecs: CodecsSection) -> float:
+    """From one step to the next with several under way."""
+    return max(
+        stage_seconds(measured, codecs),
+        slowest_link(measured, codecs)[1],
+        pipelined_loop_seconds(measured, codecs) / depth,
+    )
+
+
+def loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """Time of a synchronous step: as it was measured, with shorter or longer messages."""
+    known = measured.synchronous
+    waiting = wire_seconds(measured, codecs) + codec_loop_seconds(measured, codecs)
+    waiting -= wire_seconds(measured, known.codecs) + codec_loop_seconds(measured, known.codecs)
+    return max(known.step_seconds + waiting, least_loop_seconds(measured, codecs))
+
+
+def least_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """What the network alone takes of a step: two calls one after the other, and their messages."""
+    round_trips = max(measured.links[name].round_trip_seconds for name in measured.feature_parties)
+    return round_trips + measured.links[measured.label_party].round_trip_seconds + wire_seconds(measured, codecs)
+
+
+def pipelined_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """Time of a batch from its hidden to its update: the label party replies once its own update is done, too."""
+    whole = measured.pipelined.activity_seconds[measured.label_party].get("fuse", 0.0)
+    gradients = measured.synchronous.activity_seconds[measured.label_party].get("fuse", 0.0)
+    return loop_seconds(measured, codecs) + max(0.0, whole - gradients)
+
+
+def stage_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """Shortest time from step to step that the parties, as they share their machines, were seen to keep up."""
+    known = measured.pipelined
+    more = busiest_codec_seconds(measured, codecs) - busiest_codec_seconds(measured, known.codecs)
+    return max(known.step_seconds + more, busiest_codec_seconds(measured, codecs))
+
+
+def slowest_link(measured: Measurements, codecs: CodecsSection) -> tuple[str, float]:
+    """The party, and the seconds, of the link that takes longest for the messages of a step in one direction."""
+    seconds = {}
+    for name, link in measured.links.items():
+        hidden, gradient = (message_bytes(measured, name, one) for one in (codecs.hidden, codecs.gradient))
+        towards, back = (hidden, gradient) if name == measured.label_party else (gradient, hidden)
+        seconds[name] = max(towards / link.to_party_bytes_per_second, back / link.from_party_bytes_per_second)
+    slowest = max(seconds, key=lambda name: seconds[name])
+    return slowest, seconds[slowest]
+
+
+def wire_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """What a batch's messages take of the bandwidths, one after the other: to the coordinator, from it, and back."""
+    links, label = measured.links, measured.links[measured.label_party]
+    up = max(
+        message_bytes(measured, name, codecs.hidden) / links[name].from_party_bytes_per_second
+        for name in measured.feature_parties
+    )
+    down = max(
+        message_bytes(measured, name, codecs.gradient) / links[name].to_party_bytes_per_second
+        for name in measured.feature_parties
+    )
+    to_label = message_bytes(measured, measured.label_party, codecs.hidden) / label.to_party_bytes_per_second
+    from_label = message_bytes(measured, measured.label_party, codecs.gradient) / label.from_party_bytes_per_second
+    return up + to_label + from_label + down
+
+
+def codec_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """What encoding and decoding add to a synchronous step."""
+    features = max(_codec_seconds(measured, name, codecs) for name in measured.feature_parties)
+    return features + _codec_seconds(measured, measured.label_party, codecs)
+
+
+def busiest_codec_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """What encoding and decoding take of a step at the party that they take longest at."""
+    return max(_codec_seconds(measured, name, codecs) for name in measured.links)
+
+
+def message_bytes(measured: Measurements, party: str, codec: CodecSection) -> float:
+    """Of a batch's messages in one direction; at the label party, of all feature parties."""
+    return measured.costs[party][codec].message_bytes
+
+
+def held_out_seconds(measured: Measurements) -> float:
+    """Time of the held-out batches after an epoch: as they were measured, and as many more as there are."""
+    known: PassTimes = measured.synchronous
+    more = max(0, measured.size.held_out_batches - known.held_out_batches)
+    return known.held_out_seconds + more * known.held_out_batch_seconds
+
+
+def _codec_seconds(measured: Measurements, party: str, codecs: CodecsSection) -> float:
+    costs = measured.costs[party]
+    sent, received = (
+        (codecs.gradient, codecs.hidden) if party == measured.label_party else (codecs.hidden, codecs.gradient)
+    )
+    return costs[sent].encode_seconds + costs[received].decode_seconds
+
+
+def _limit(measured: Measurements, depth: int, codecs: CodecsSection) -> str:
+    slowest, link_seconds = slowest_link(measured, codecs)
+    if depth == 1:
+        network_seconds = least_loop_seconds(measured, codecs)
+        return WAITING if network_seconds > loop_seconds(measured, codecs) / 2 else COMPUTING
+    limits = {
+        COMPUTING: stage_seconds(measured, codecs),
+        f"bandwidth of {slowest}": link_seconds,
+        WAITING: pipelined_loop_seconds(measured, codecs) / depth,
+    }
+    return max(limits, key=lambda name: limits[name])
