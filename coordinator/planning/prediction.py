@@ -56,28 +56,29 @@ def predict(measured: Measurements, schedule: ScheduleSection, codecs: CodecsSec
 def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, steps: int) -> float:
     """Time of a pass over training rows.
 
-    Synchronous steps follow one another. Pipelined, the first one goes all the way, and the others come out behind it
-    at the pace of the slowest: a party, a link, or as many round trips at a time as are under way.
+    Synchronous steps follow one another. Pipelined, the first one goes all the way, and each of the others comes out
+    behind the one before it at the pace of the slowest party or link, but no sooner than a whole way after the one
+    that made room for it.
 
     Args:
         measured: everything that was measured.
         depth: batches under way.
         codecs: of the batches.
-        steps: of the pass.
+        steps: of the pass, at least one.
     """
     if depth == 1:
         return steps * loop_seconds(measured, codecs)
-    first_seconds = pipelined_loop_seconds(measured, codecs)
-    return first_seconds + max(0, steps - 1) * interval_seconds(measured, depth, codecs)
+    way, pace = pipelined_loop_seconds(measured, codecs), pace_seconds(measured, codecs)
+    followers = steps - 1
+    if way <= depth * pace:
+        return way + followers * pace
+    whole_ways, rest = divmod(followers, depth)
+    return way + whole_ways * way + rest * pace
 
 
-def interval_seconds(measured: Measurements, depth: int, codecs: CodecsSection) -> float:
-    """From one step to the next with several under way."""
-    return max(
-        stage_seconds(measured, codecs),
-        slowest_link(measured, codecs)[1],
-        pipelined_loop_seconds(measured, codecs) / depth,
-    )
+def pace_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """From one step to the next where enough are under way: that of the slowest party or link."""
+    return max(stage_seconds(measured, codecs), slowest_link(measured, codecs)[1])
 
 
 def loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
