@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from coordinator.planning.measurements import Measurements, PassTimes
 from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
 
-WAITING = "waiting for round trips"
+WAITING = "round trips"
+SENDING = "sending"
 COMPUTING = "computing"
 
 
@@ -91,8 +92,13 @@ def loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
 
 def least_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
     """What the network alone takes of a step: two calls one after the other, and their messages."""
-    round_trips = max(measured.links[name].round_trip_seconds for name in measured.feature_parties)
-    return round_trips + measured.links[measured.label_party].round_trip_seconds + wire_seconds(measured, codecs)
+    return round_trip_seconds(measured) + wire_seconds(measured, codecs)
+
+
+def round_trip_seconds(measured: Measurements) -> float:
+    """Of a call to the feature party farthest away, and of one to the label party."""
+    farthest = max(measured.links[name].round_trip_seconds for name in measured.feature_parties)
+    return farthest + measured.links[measured.label_party].round_trip_seconds
 
 
 def pipelined_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
@@ -168,13 +174,14 @@ def _codec_seconds(measured: Measurements, party: str, codecs: CodecsSection) ->
 
 
 def _limit(measured: Measurements, depth: int, codecs: CodecsSection) -> str:
+    """What takes longest of what decides."""
+    way, pace = pipelined_loop_seconds(measured, codecs), pace_seconds(measured, codecs)
+    if depth == 1 or way > depth * pace:
+        parts = {
+            WAITING: round_trip_seconds(measured),
+            SENDING: wire_seconds(measured, codecs),
+            COMPUTING: loop_seconds(measured, codecs) - least_loop_seconds(measured, codecs),
+        }
+        return max(parts, key=lambda name: parts[name])
     slowest, link_seconds = slowest_link(measured, codecs)
-    if depth == 1:
-        network_seconds = least_loop_seconds(measured, codecs)
-        return WAITING if network_seconds > loop_seconds(measured, codecs) / 2 else COMPUTING
-    limits = {
-        COMPUTING: stage_seconds(measured, codecs),
-        f"bandwidth of {slowest}": link_seconds,
-        WAITING: pipelined_loop_seconds(measured, codecs) / depth,
-    }
-    return max(limits, key=lambda name: limits[name])
+    return f"bandwidth of {slowest}" if link_seconds == pace else COMPUTING

@@ -37,7 +37,7 @@ def recommend(predictions: Sequence[Prediction]) -> Recommendation:
     nearly = [one for one in predictions if one.samples_per_second >= NEARLY * fastest.samples_per_second]
     order = list(dict.fromkeys(one.codecs for one in predictions))
     taken = min(nearly, key=lambda one: (order.index(one.codecs), one.schedule.batches_under_way))
-    return Recommendation(taken, (*_reasons(taken, fastest, predictions),))
+    return Recommendation(taken, tuple(_reasons(taken, fastest, predictions)))
 
 
 def schedule_text(schedule: ScheduleSection) -> str:
@@ -85,5 +85,5 @@ def _reasons(taken: Prediction, fastest: Prediction, predictions: Sequence[Predi
         reasons.append(
             f"codecs that lose less give at most {best.samples_per_second:,.0f} samples/s, limited by {best.limit}"
         )
-    reasons.append(f"what limits it is {taken.limit}")
+    reasons.append(f"it is limited by {taken.limit}")
     return reasons
