@@ -12,7 +12,7 @@ from party.pb import party_pb2 as pb
 
 ROUND_TRIPS = 9
 FIRST_PROBE_BYTES = 64 << 10
-LONGEST_PROBE_BYTES = 4 << 20  # what a party takes
+LONGEST_PROBE_BYTES = 2 << 20  # a party takes up to 4 MiB, and sends as much
 REPETITIONS = 3
 CLEAR_ROUND_TRIPS = 2.0  # a transfer that takes so many of them shows the bandwidth
 CLEAR_SECONDS = 0.05

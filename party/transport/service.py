@@ -33,8 +33,6 @@ Request = TypeVar("Request", bound=Message)
 CallerName = Callable[[grpc.ServicerContext], str]
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls that carry no tensors
 MAXIMUM_FIELDS = 1024  # of any request: some for each party
-MAXIMUM_PROBE_BYTES = 4 << 20  # either way
-PROBE_FIELDS_BYTES = 64  # of a request, besides its payload
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ class PartyService:
         """The handler to add to a server."""
         calls = {
             "Describe": self._behaviour(pb.DescribeRequest, self.describe, MAXIMUM_CONTROL_BYTES),
-            "Probe": self._behaviour(pb.ProbeRequest, self.probe, MAXIMUM_PROBE_BYTES + PROBE_FIELDS_BYTES),
+            "Probe": self._behaviour(pb.ProbeRequest, self.probe, MAXIMUM_CONTROL_BYTES),
             "Open": self._behaviour(pb.OpenRequest, self.open, MAXIMUM_CONTROL_BYTES),
             "Agree": self._behaviour(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
             "Authenticate": self._behaviour(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
@@ -117,14 +115,13 @@ class PartyService:
 
     def probe(self, request: pb.ProbeRequest, raw: bytes, caller: str) -> pb.ProbeReply:
         """As many zeros as are asked for: shows how long messages take."""
-        for what, size in (("payload", len(request.payload)), ("reply_bytes", request.reply_bytes)):
-            if size > MAXIMUM_PROBE_BYTES:
-                raise SessionError(
-                    f"{what} of a probe is too long",
-                    where=self._context.party,
-                    expected=f"at most {MAXIMUM_PROBE_BYTES}",
-                    received=str(size),
-                )
+        if request.reply_bytes > MAXIMUM_CONTROL_BYTES:
+            raise SessionError(
+                "a probe asks for too long a reply",
+                where=self._context.party,
+                expected=f"at most {MAXIMUM_CONTROL_BYTES}",
+                received=str(request.reply_bytes),
+            )
         return pb.ProbeReply(payload=bytes(request.reply_bytes))
 
     def open(self, request: pb.OpenRequest, raw: bytes, caller: str) -> pb.OpenReply:
