@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordinator.planning.measurements import Measurements, PassTimes
+from coordinator.training import REPORT_SECONDS
 from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
 
 WAITING = "round trips"
@@ -46,12 +47,17 @@ def predict(measured: Measurements, schedule: ScheduleSection, codecs: CodecsSec
     first_seconds = (measured.synchronous if depth == 1 else measured.pipelined).first_seconds
     steps = [min(size.epoch_steps, size.steps - epoch * size.epoch_steps) for epoch in range(size.epochs)]
     training_seconds = sum(pass_seconds(measured, depth, codecs, count) for count in steps)
-    seconds = first_seconds + training_seconds + size.epochs * held_out_seconds(measured)
+    seconds = first_seconds + (training_seconds + size.epochs * held_out_seconds(measured)) * watching_factor(measured)
     step_bytes = sum(message_bytes(measured, measured.label_party, one) for one in (codecs.hidden, codecs.gradient))
     all_bytes = size.steps * (step_bytes + measured.overhead_bytes)
     all_bytes += size.epochs * size.held_out_rows * measured.held_out_row_bytes
     samples = max(size.samples, 1)
     return Prediction(schedule, codecs, all_bytes / samples, samples / seconds, _limit(measured, depth, codecs))
+
+
+def watching_factor(measured: Measurements) -> float:
+    """How much longer training takes as the label party is asked for metrics now and then: batches wait meanwhile."""
+    return 1 + measured.links[measured.label_party].round_trip_seconds / REPORT_SECONDS
 
 
 def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, steps: int) -> float:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from planning_cases import FLOAT16, FLOAT32, INT8, SIZE, SYNCHRONOUS, TOPK, measurements, networks, pipelined
 
 from coordinator.planning.prediction import COMPUTING, WAITING, pace_seconds, pass_seconds, predict
+from coordinator.training import REPORT_SECONDS
 
 SCHEDULES = (SYNCHRONOUS, *(pipelined(depth) for depth in (2, 4, 8, 16, 32)))
 CODECS = (FLOAT32, FLOAT16, INT8, TOPK)
@@ -98,8 +99,8 @@ def test_few_batches_under_way_wait_for_round_trips():
 
 
 def test_the_first_epoch_and_the_held_out_rows_count():
-    plain = measurements(size=SIZE)
-    with_all = measurements(size=SIZE, first_seconds=5.0, held_out_seconds=2.0)
+    plain = measurements(round_trip_seconds=0.0)
+    with_all = measurements(round_trip_seconds=0.0, first_seconds=5.0, held_out_seconds=2.0)
     for schedule in SCHEDULES:
         seconds = [SIZE.samples / speed(measured, schedule, FLOAT32) for measured in (plain, with_all)]
         assert seconds[1] - seconds[0] == pytest.approx(5.0 + 3 * 2.0)
@@ -108,7 +109,8 @@ def test_the_first_epoch_and_the_held_out_rows_count():
 def test_held_out_batches_that_were_not_measured_are_added():
     many = dataclasses.replace(SIZE, held_out_rows=250 * 12)
     few_seconds, many_seconds = (
-        size.samples / speed(measurements(size=size), SYNCHRONOUS, FLOAT32) for size in (SIZE, many)
+        size.samples / speed(measurements(round_trip_seconds=0.0, size=size), SYNCHRONOUS, FLOAT32)
+        for size in (SIZE, many)
     )
     assert many_seconds - few_seconds == pytest.approx(3 * 10 * 0.01)
 
@@ -135,3 +137,9 @@ def test_a_link_is_slower_only_where_its_own_bandwidth_is():
     assert pace_seconds(uneven, FLOAT32) == pytest.approx(1e4 / 1e5)
     assert predict(uneven, pipelined(32), FLOAT32).limit == "bandwidth of bob"
     assert pace_seconds(with_links(measured, to_party_bytes_per_second=1e5), TOPK) == pytest.approx(0.015)
+
+
+def test_batches_wait_while_the_label_party_is_asked_for_metrics():
+    seconds = [SIZE.samples / speed(measurements(round_trip_seconds=one), pipelined(32), FLOAT32) for one in (0.0, 0.1)]
+    way = 2 * 0.1
+    assert seconds[1] == pytest.approx((seconds[0] + 3 * way) * (1 + 0.1 / REPORT_SECONDS))
