@@ -22,7 +22,7 @@ from party.pb.handshake_pb2 import Purpose
 DEPTHS = (2, 4, 8, 16, 32)
 SCHEDULES = (ScheduleSection(), *(ScheduleSection(kind="pipelined", depth=depth) for depth in DEPTHS))
 SYNCHRONOUS_STEPS = 16  # of an epoch in miniature
-STEPS_BEYOND_DEPTH = 24  # with the pipe full
+STEPS_BEYOND_DEPTH = 40  # with the pipe full
 SPARE_DEPTH = 2
 MINIATURE_EPOCHS = 2
 LINK_SHARE = 0.5  # of the busiest party's step, that a link may take unnoticed
