@@ -169,7 +169,7 @@ class Federation:
     def plan(self) -> Plan:
         """Measures the network and the parties, and predicts what schedules and codecs would bring.
 
-        The parties train two short runs in miniature, and keep nothing of them.
+        The parties train three short runs in miniature, and keep nothing of them.
 
         Returns:
             The measurements, the predictions and the recommendation.

@@ -97,7 +97,8 @@ class Measurements:
         links: by party.
         costs: by party and codec; a party leaves out what its owner does not allow and what saves no bytes.
         synchronous: a run in miniature with one batch under way.
-        pipelined: one with enough batches under way that the slowest party, or a link, never waits.
+        two_under_way: one with two batches under way.
+        full_pipe: one with enough batches under way that the slowest party, or a link, never waits.
         overhead_bytes: of the messages of a step, besides what is encoded.
         held_out_row_bytes: of the messages of a held-out row.
         size: of the run.
@@ -107,7 +108,8 @@ class Measurements:
     links: Mapping[str, Link]
     costs: Mapping[str, Mapping[CodecSection, CodecCost]]
     synchronous: PassTimes
-    pipelined: PassTimes
+    two_under_way: PassTimes
+    full_pipe: PassTimes
     overhead_bytes: float
     held_out_row_bytes: float
     size: RunSize

@@ -131,13 +131,17 @@ def run_miniature(session: Session) -> Miniature:
 def _step_seconds(times: list[float], depth: int) -> float:
     """From one step to the next; the first ones fill the pipe, and the last one may be smaller.
 
+    Batches that wait for one another come in bursts of `depth`: only whole bursts are counted.
+
     Args:
         times: when the epoch began and when each of its steps was done.
         depth: batches under way.
     """
     whole = times[:-1] if len(times) > 2 else times  # noqa: PLR2004
     first = min(depth, (len(whole) - 1) // 2)
-    return (whole[-1] - whole[first]) / (len(whole) - 1 - first)
+    steps = len(whole) - 1 - first
+    steps -= steps % depth if steps > depth else 0
+    return (whole[first + steps] - whole[first]) / steps
 
 
 def _held_out_batch_seconds(times: list[float]) -> float:

@@ -21,13 +21,13 @@ from party.pb.handshake_pb2 import Purpose
 
 DEPTHS = (2, 4, 8, 16, 32)
 SCHEDULES = (ScheduleSection(), *(ScheduleSection(kind="pipelined", depth=depth) for depth in DEPTHS))
-SYNCHRONOUS_STEPS = 16  # of an epoch in miniature
+FEW_STEPS = 16  # of an epoch in miniature
 STEPS_BEYOND_DEPTH = 40  # with the pipe full
 SPARE_DEPTH = 2
 MINIATURE_EPOCHS = 2
 LINK_SHARE = 0.5  # of the busiest party's step, that a link may take unnoticed
 SHORTEST_STEP_SECONDS = 1e-6
-STAGES = 3  # what is measured one after the other
+STAGES = 4  # what is measured one after the other
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,16 @@ def _measure(
     links = {name: measure_link(connection) for name, connection in connections.items()}
     display.update("measuring synchronous steps", 1, STAGES)
     given = configuration.training.codecs
-    synchronous, rows = miniature(ScheduleSection(), given, SYNCHRONOUS_STEPS)
-    display.update("measuring pipelined steps", 2, STAGES)
+    synchronous, rows = miniature(ScheduleSection(), given, FEW_STEPS)
+    display.update("measuring two batches under way", 2, STAGES)
+    two_under_way, _ = miniature(ScheduleSection(kind="pipelined", depth=2), given, FEW_STEPS)
+    display.update("measuring a full pipe", 3, STAGES)
     codecs = given
     if configuration.given_codecs is None:
         codecs = _pipelined_codecs(synchronous, links, configuration.label_party, given)
     steps_at_a_time = synchronous.times.step_seconds / max(_busiest_seconds(synchronous), SHORTEST_STEP_SECONDS)
     depth = min(math.ceil(steps_at_a_time) + SPARE_DEPTH, DEPTHS[-1])
-    pipelined, _ = miniature(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
+    full_pipe, _ = miniature(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
     display.update("measured", STAGES, STAGES)
     size = run_size(configuration.training, rows)
     return Measurements(
@@ -99,7 +101,8 @@ def _measure(
         links=links,
         costs=synchronous.costs,
         synchronous=synchronous.times,
-        pipelined=pipelined.times,
+        two_under_way=two_under_way.times,
+        full_pipe=full_pipe.times,
         overhead_bytes=_overhead_bytes(synchronous, configuration.label_party),
         held_out_row_bytes=_held_out_row_bytes(synchronous, size),
         size=size,

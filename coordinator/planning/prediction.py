@@ -44,7 +44,7 @@ def predict(measured: Measurements, schedule: ScheduleSection, codecs: CodecsSec
         The prediction.
     """
     size, depth = measured.size, schedule.batches_under_way
-    first_seconds = (measured.synchronous if depth == 1 else measured.pipelined).first_seconds
+    first_seconds = (measured.synchronous if depth == 1 else measured.full_pipe).first_seconds
     steps = [min(size.epoch_steps, size.steps - epoch * size.epoch_steps) for epoch in range(size.epochs)]
     training_seconds = sum(pass_seconds(measured, depth, codecs, count) for count in steps)
     seconds = first_seconds + (training_seconds + size.epochs * held_out_seconds(measured)) * watching_factor(measured)
@@ -74,8 +74,8 @@ def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, step
         steps: of the pass, at least one.
     """
     if depth == 1:
-        return steps * loop_seconds(measured, codecs)
-    way, pace = pipelined_loop_seconds(measured, codecs), pace_seconds(measured, codecs)
+        return steps * synchronous_seconds(measured, codecs)
+    way, pace = way_seconds(measured, codecs), pace_seconds(measured, codecs)
     followers = steps - 1
     if way <= depth * pace:
         return way + followers * pace
@@ -88,12 +88,27 @@ def pace_seconds(measured: Measurements, codecs: CodecsSection) -> float:
     return max(stage_seconds(measured, codecs), slowest_link(measured, codecs)[1])
 
 
-def loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
-    """Time of a synchronous step: as it was measured, with shorter or longer messages."""
-    known = measured.synchronous
-    waiting = wire_seconds(measured, codecs) + codec_loop_seconds(measured, codecs)
-    waiting -= wire_seconds(measured, known.codecs) + codec_loop_seconds(measured, known.codecs)
-    return max(known.step_seconds + waiting, least_loop_seconds(measured, codecs))
+def loop_seconds(measured: Measurements, known: PassTimes, codecs: CodecsSection) -> float:
+    """Time of a batch from its hidden to its update: as it was measured, with shorter or longer messages.
+
+    Args:
+        measured: everything that was measured.
+        known: steps that wait for one another, with one batch under way or with a few.
+        codecs: to predict.
+    """
+    more = wire_seconds(measured, codecs) + codec_loop_seconds(measured, codecs)
+    more -= wire_seconds(measured, known.codecs) + codec_loop_seconds(measured, known.codecs)
+    return max(known.depth * known.step_seconds + more, least_loop_seconds(measured, codecs))
+
+
+def synchronous_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """Time of a synchronous step."""
+    return loop_seconds(measured, measured.synchronous, codecs)
+
+
+def way_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """Time of a batch's whole way with others under way: there the label party replies after its own update."""
+    return loop_seconds(measured, measured.two_under_way, codecs)
 
 
 def least_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
@@ -107,16 +122,9 @@ def round_trip_seconds(measured: Measurements) -> float:
     return farthest + measured.links[measured.label_party].round_trip_seconds
 
 
-def pipelined_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
-    """Time of a batch from its hidden to its update: the label party replies once its own update is done, too."""
-    whole = measured.pipelined.activity_seconds[measured.label_party].get("fuse", 0.0)
-    gradients = measured.synchronous.activity_seconds[measured.label_party].get("fuse", 0.0)
-    return loop_seconds(measured, codecs) + max(0.0, whole - gradients)
-
-
 def stage_seconds(measured: Measurements, codecs: CodecsSection) -> float:
     """Shortest time from step to step that the parties, as they share their machines, were seen to keep up."""
-    known = measured.pipelined
+    known = measured.full_pipe
     more = busiest_codec_seconds(measured, codecs) - busiest_codec_seconds(measured, known.codecs)
     return max(known.step_seconds + more, busiest_codec_seconds(measured, codecs))
 
@@ -181,12 +189,13 @@ def _codec_seconds(measured: Measurements, party: str, codecs: CodecsSection) ->
 
 def _limit(measured: Measurements, depth: int, codecs: CodecsSection) -> str:
     """What takes longest of what decides."""
-    way, pace = pipelined_loop_seconds(measured, codecs), pace_seconds(measured, codecs)
+    way, pace = way_seconds(measured, codecs), pace_seconds(measured, codecs)
     if depth == 1 or way > depth * pace:
+        known = measured.synchronous if depth == 1 else measured.two_under_way
         parts = {
             WAITING: round_trip_seconds(measured),
             SENDING: wire_seconds(measured, codecs),
-            COMPUTING: loop_seconds(measured, codecs) - least_loop_seconds(measured, codecs),
+            COMPUTING: loop_seconds(measured, known, codecs) - least_loop_seconds(measured, codecs),
         }
         return max(parts, key=lambda name: parts[name])
     slowest, link_seconds = slowest_link(measured, codecs)

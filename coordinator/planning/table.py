@@ -46,11 +46,11 @@ def _measured_lines(measured: Measurements) -> list[str]:
             f" from it {_bandwidth(link.from_party_bytes_per_second)}"
         )
         lines.append(f"  computes per batch {_activities(measured.synchronous.activity_seconds[name])}")
-    lines.append(
-        f"a synchronous step takes {measured.synchronous.step_seconds * 1000:.1f} ms,"
-        f" a pipelined one {measured.pipelined.step_seconds * 1000:.1f} ms"
-        f" with {measured.pipelined.depth} under way and codecs {codecs_text(measured.pipelined.codecs)}"
-    )
+    for times in (measured.synchronous, measured.two_under_way, measured.full_pipe):
+        lines.append(
+            f"a step takes {times.step_seconds * 1000:.1f} ms with {times.depth} under way"
+            f" and codecs {codecs_text(times.codecs)}"
+        )
     return lines
 
 

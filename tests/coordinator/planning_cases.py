@@ -69,12 +69,14 @@ def measurements(
     def times(depth, step_seconds):
         return PassTimes(depth, FLOAT32, step_seconds, held_out_seconds, 2, 0.01, first_seconds, activities)
 
+    loop_seconds = 2 * round_trip_seconds + hops_seconds + computing_seconds
     return Measurements(
         label_party="bob",
         links={name: Link(round_trip_seconds, bandwidth, bandwidth) for name in names},
         costs=costs,
-        synchronous=times(1, 2 * round_trip_seconds + hops_seconds + computing_seconds),
-        pipelined=times(16, pace_seconds),
+        synchronous=times(1, loop_seconds),
+        two_under_way=times(2, loop_seconds / 2),
+        full_pipe=times(16, pace_seconds),
         overhead_bytes=200.0,
         held_out_row_bytes=40.0,
         size=size,
