@@ -35,6 +35,7 @@ from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
 from party.protocol.tensors import BatchCodec, check_batch_bytes
 from party.protocol.timings import Timings
+from party.runtime.codec_costs import CodecCost
 from party.runtime.context import PartyContext
 from party.runtime.model_objects import party_losses, party_optimizer, party_scores
 from party.security.framing import length_prefixed
@@ -73,6 +74,7 @@ class BatchPlan(ABC):
 
     pending: tuple[str, ...] = ()
     lineage = b""
+    codec_costs: Sequence[CodecCost] = ()
 
     @property
     def datasets(self) -> list[DatasetRows]:

@@ -69,6 +69,7 @@ class PartyService:
         """The handler to add to a server."""
         calls = {
             "Describe": self._behaviour(pb.DescribeRequest, self.describe, MAXIMUM_CONTROL_BYTES),
+            "Probe": self._behaviour(pb.ProbeRequest, self.probe, MAXIMUM_CONTROL_BYTES),
             "Open": self._behaviour(pb.OpenRequest, self.open, MAXIMUM_CONTROL_BYTES),
             "Agree": self._behaviour(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
             "Authenticate": self._behaviour(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
@@ -113,6 +114,17 @@ class PartyService:
             run_id, session = current
             reply.run_id, reply.state, reply.step = run_id, session.stage.value, session.plan.step
         return reply
+
+    def probe(self, request: pb.ProbeRequest, raw: bytes, caller: str) -> pb.ProbeReply:
+        """As many zeros as are asked for: shows how long messages take."""
+        if request.reply_bytes > MAXIMUM_CONTROL_BYTES:
+            raise SessionError(
+                "a probe asks for too long a reply",
+                where=self._context.party,
+                expected=f"at most {MAXIMUM_CONTROL_BYTES}",
+                received=str(request.reply_bytes),
+            )
+        return pb.ProbeReply(payload=bytes(request.reply_bytes))
 
     def open(self, request: pb.OpenRequest, raw: bytes, caller: str) -> pb.OpenReply:
         """Opens a session and states what this party would run."""
@@ -293,7 +305,16 @@ class PartyService:
             pb.Timing(activity=activity, seconds=seconds, count=count)
             for activity, (seconds, count) in plan.timings.totals().items()
         ]
-        reply = pb.ReportReply(timings=timings)
+        codecs = [
+            pb.CodecCost(
+                codec=cost.codec.model_dump_json(),
+                bytes=cost.message_bytes,
+                encode_seconds=cost.encode_seconds,
+                decode_seconds=cost.decode_seconds,
+            )
+            for cost in plan.codec_costs
+        ]
+        reply = pb.ReportReply(timings=timings, codecs=codecs)
         label = plan.label
         if label is None:
             return reply
