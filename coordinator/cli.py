@@ -95,6 +95,22 @@ def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
 
 @main.command()
 @configuration_option
+@debug_option
+def plan(path: Path, debug: bool) -> None:
+    """Measures network and parties, and recommends a schedule and codecs; nothing is trained that is kept."""
+
+    def run() -> None:
+        from coordinator.planning.table import plan_lines  # noqa: PLC0415
+
+        with _connect(path) as federation:
+            for line in plan_lines(federation.plan()):
+                click.echo(line)
+
+    _run_command(run, debug)
+
+
+@main.command()
+@configuration_option
 @run_option
 @dataset_option
 @debug_option

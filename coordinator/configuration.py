@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from party.configuration.run import AlignmentSection, RunConfiguration, TrainingSection
+from party.configuration.run import AlignmentSection, CodecsSection, RunConfiguration, ScheduleSection, TrainingSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 
@@ -82,13 +82,34 @@ class CoordinatorConfiguration(StrictModel):
 
     @property
     def run(self) -> RunConfiguration:
-        """What all parties agree on, made from this file."""
+        """What all parties agree on, made from this file; one batch under way where the planner is still to decide."""
+        schedule = ScheduleSection() if self.is_planned else self.training.schedule
+        return self.run_with(schedule, self.training.codecs)
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the planner chooses the schedule."""
+        return self.training.schedule.kind == "auto"
+
+    @property
+    def given_codecs(self) -> CodecsSection | None:
+        """The codecs of the file; None where it names none, and the planner may choose."""
+        return self.training.codecs if "codecs" in self.training.model_fields_set else None
+
+    def run_with(self, schedule: ScheduleSection, codecs: CodecsSection) -> RunConfiguration:
+        """What all parties agree on, with a schedule and codecs in place of those of the file."""
         return RunConfiguration(
             parties=tuple(sorted(party.name for party in self.parties)),
             label_party=self.label_party,
             alignment=self.alignment,
-            training=self.training,
+            training=self.training.model_copy(update={"schedule": schedule, "codecs": codecs}),
         )
+
+    def run_like(self, former: RunConfiguration) -> RunConfiguration:
+        """What all parties agree on, with what the planner chose for a former run where this file leaves it open."""
+        if not self.is_planned:
+            return self.run
+        return self.run_with(former.training.schedule, self.given_codecs or former.training.codecs)
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -16,6 +16,8 @@ from coordinator.connection import PartyConnection, await_parties, close_connect
 from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.journal import Journal, RunEntry
+from coordinator.planning.planner import Plan, make_plan
+from coordinator.planning.table import recommendation_lines
 from coordinator.progress import Display, SilentDisplay
 from coordinator.session import Proposal, Session, new_run_id
 from coordinator.training_run import TrainingRun
@@ -117,7 +119,8 @@ class Federation:
             StoppedError: `stop` was called; the run can go on.
         """
         if resume is None:
-            entry = self._journal.begin(new_run_id(), self.configuration.run.to_bytes(), utc_now())
+            run = self._planned_run() if self.configuration.is_planned else self.configuration.run
+            entry = self._journal.begin(new_run_id(), run.to_bytes(), utc_now())
         else:
             entry = self._journal.resumable(resume or None)
             self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
@@ -133,8 +136,7 @@ class Federation:
 
     def stopped_run(self) -> RunEntry | None:
         """The latest run with this very configuration that stopped before its end, if there is one."""
-        content = self.configuration.run.to_bytes()
-        found = [one for one in self._journal.runs() if one.configuration == content]
+        found = [one for one in self._journal.runs() if one.configuration == self._run_like(one).to_bytes()]
         return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
     def evaluate(self, dataset: str | None = None, *, run_id: str | None = None) -> dict[str, float]:
@@ -163,6 +165,35 @@ class Federation:
         _, finished = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id)
         reply = finished[self.configuration.label_party]
         return Predictions(self.configuration.label_party, tuple(reply.files), reply.rows)
+
+    def plan(self) -> Plan:
+        """Measures the network and the parties, and predicts what schedules and codecs would bring.
+
+        The parties train three short runs in miniature, and keep nothing of them.
+
+        Returns:
+            The measurements, the predictions and the recommendation.
+        """
+
+        def attempt() -> Plan:
+            with self._displayed() as display:
+                return make_plan(self._connections, self.configuration, self._journal.lease, display)
+
+        return self._through_losses(attempt)
+
+    def _planned_run(self) -> RunConfiguration:
+        """The run with what the planner recommends; says what that is."""
+        taken = self.plan().recommendation
+        with self._displayed() as display:
+            for line in recommendation_lines(taken):
+                display.line(line)
+        return self.configuration.run_with(taken.prediction.schedule, taken.prediction.codecs)
+
+    def _run_like(self, entry: RunEntry) -> RunConfiguration:
+        """What this file describes; where the planner decides, as it decided for an earlier run."""
+        if not self.configuration.is_planned:
+            return self.configuration.run
+        return self.configuration.run_like(run_configuration_from_bytes(entry.configuration))
 
     def _infer(
         self, purpose: Purpose, dataset: str | None, run_id: str | None
@@ -213,7 +244,9 @@ class Federation:
     def _check_same(self, run: RunConfiguration, run_id: str) -> None:
         """Refuses to go on with a run that the configuration file does not describe any more."""
         self._check_parties(run, run_id)
-        differing = differing_keys(run.model_dump(mode="json"), self.configuration.run.model_dump(mode="json"))
+        differing = differing_keys(
+            run.model_dump(mode="json"), self.configuration.run_like(run).model_dump(mode="json")
+        )
         if differing:
             raise ConfigurationError(
                 f"the configuration differs from that of the run: {', '.join(differing)}",

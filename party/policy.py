@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from party.configuration.party import PartyConfiguration
-from party.configuration.run import RunConfiguration
+from party.configuration.run import CodecKind, RunConfiguration
 from party.errors import PolicyError
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.hidden import HiddenSpec
@@ -44,7 +44,7 @@ class Policy:
             limit = f"at most {self._section.maximum_epochs}"
             raise self._refusal("maximum_epochs", "training.epochs", limit, str(training.epochs))
         for direction, codec in (("hidden", training.codecs.hidden), ("gradient", training.codecs.gradient)):
-            if codec.kind not in self._section.allowed_codecs:
+            if not self.allows_codec(codec.kind):
                 expected = " or ".join(self._section.allowed_codecs)
                 raise self._refusal("allowed_codecs", f"training.codecs.{direction}", expected, codec.kind)
         if schedule.smallest_batch < self._section.minimum_batch:
@@ -58,6 +58,10 @@ class Policy:
             self.check_metric_rows(len(schedule.held_out_rows), "held-out rows")
         if self._holds_labels and schedule.steps:
             self.check_metric_rows(schedule.smallest_epoch, "training rows of the shortest epoch")
+
+    def allows_codec(self, kind: CodecKind) -> bool:
+        """Whether the tensors of a training batch may be encoded like this."""
+        return kind in self._section.allowed_codecs
 
     def check_restores(self, restores: int) -> None:
         """Refuses to go back to a checkpoint once more than the owner allows."""

@@ -34,6 +34,7 @@ DATA_FREE = (
     "party.configuration.strict",
     "party.configuration.sections",
     "party.configuration.run",
+    "party.configuration.candidates",
     "party.configuration.keras_objects",
     "party.protocol.checkpoints",
     "party.security.certificates",

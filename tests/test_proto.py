@@ -115,7 +115,7 @@ def test_service_handles_exactly_the_declared_methods():
 def test_method_takes_a_request_and_gives_a_reply_of_its_name(method):
     assert method.input_type.name == f"{method.name}Request"
     assert method.output_type.name == f"{method.name}Reply"
-    # Every method but Describe names the session that it belongs to; Converse carries requests that do.
+    # Every method but Describe and Probe names the session that it belongs to; Converse carries requests that do.
     session = method.input_type.fields_by_name.get("session")
-    assert (session is None) == (method.name in ("Describe", "Converse"))
+    assert (session is None) == (method.name in ("Describe", "Probe", "Converse"))
     assert session is None or session.message_type.name == "SessionReference"

@@ -62,22 +62,26 @@ class ScheduleSection(StrictModel):
     Attributes:
         kind: `synchronous`, which equals training the joined model in one process; or `pipelined`, whose feature
             parties send further batches before the gradients of the first come, computed on weights that are up to
-            depth - 1 updates old.
+            depth - 1 updates old. In a coordinator's file also `auto`: what its planner recommends.
         depth: batches under way; 2 where a pipelined schedule does not say.
     """
 
-    kind: Literal["synchronous", "pipelined"] = "synchronous"
+    kind: Literal["synchronous", "pipelined", "auto"] = "synchronous"
     depth: int | None = Field(default=None, ge=1, le=64)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.kind == "synchronous" and self.depth not in (None, 1):
             raise ValueError("depth belongs to kind pipelined: a synchronous schedule has one batch under way")
+        if self.kind == "auto" and self.depth is not None:
+            raise ValueError("depth belongs to kind pipelined: with kind auto the planner chooses it")
         return self
 
     @property
     def batches_under_way(self) -> int:
         """Most batches whose gradients are still to come."""
+        if self.kind == "auto":
+            raise RuntimeError("a schedule of kind auto is not decided yet")
         if self.kind == "synchronous":
             return 1
         return 2 if self.depth is None else self.depth
@@ -224,6 +228,14 @@ class RunConfiguration(StrictModel):
     def _label_party_takes_part(self) -> Self:
         if self.label_party not in self.parties:
             raise ValueError("label_party must be one of the parties")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_is_decided(self) -> Self:
+        if self.training.schedule.kind == "auto":
+            raise ValueError(
+                "training.schedule.kind auto belongs to a coordinator's file: parties agree on a decided one"
+            )
         return self
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from party.configuration.labels import Labels
 from party.data.labels import LabelArrays
+from party.models.aggregation import aggregated
 from party.models.base_model import BaseModel
 from party.models.columns import HiddenColumns
 from party.models.instance_weights import InstanceWeights
@@ -18,18 +19,19 @@ from party.models.kept_weights import KeptWeights
 from party.models.local_states import local_states
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
+from party.models.row_losses import RowLosses
 from party.models.scores import Scores
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
-from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State, join_states, part_of
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """A forward pass inside a compiled call: aggregated hiddens, outputs, losses, and what the loss is the sum of."""
+    """A forward pass inside a compiled call: its inputs, outputs, losses, and what the loss is the sum of."""
 
-    aggregated: Mapping[str, tf.Tensor]
+    inputs: Mapping[str, tf.Tensor]
     outputs: Mapping[str, tf.Tensor]
     losses: Sequence[tf.Tensor]
     terms: Sequence[tf.Tensor]
@@ -70,8 +72,7 @@ class FuseModel:
         self._model = model
         self._names = tuple(labels)
         self._columns = {party: HiddenColumns(specs[party]) for party in sorted(specs)}
-        self._labels = tf.constant(arrays.values)
-        self._weights = None if arrays.weights is None else tf.constant(arrays.weights)
+        self._row_losses = RowLosses(losses, arrays)
         self._losses = losses
         self._weight_update: WeightUpdate | None = None
         self._trainable = [*model.trainable_variables, *losses.variables]
@@ -132,7 +133,7 @@ class FuseModel:
         *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *matrices)
         return self._result(results, self._named(self._columns, gradients))
 
-    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+    def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, in one compiled call: own base model, loss, gradients, and the own updates.
 
         Args:
@@ -140,10 +141,16 @@ class FuseModel:
             hiddens: of the feature parties by party and name, float32 (batch, units).
 
         Returns:
-            The loss, the outputs and the gradients for every feature party.
+            What trains when it is called, its inputs made ready; that returns what tells the loss, the outputs and the
+            gradients for every feature party.
         """
-        *results, gradients = self._step_call(tf.constant(rows), *self._matrices(self._received_columns, hiddens))
-        return self._result(results, self._named(self._received_columns, gradients))
+        inputs = [tf.constant(rows), *self._matrices(self._received_columns, hiddens)]
+
+        def train() -> Callable[[], LossAndGradients]:
+            *results, gradients = self._step_call(*inputs)
+            return lambda: self._result(results, self._named(self._received_columns, gradients))
+
+        return train
 
     def local_step(
         self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
@@ -161,12 +168,12 @@ class FuseModel:
         self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
-        terms, outputs, losses, shares, gates = results
+        terms, outputs, losses, shares, weights, gates = results
         measures: dict[str, float] = {}
         if len(self._names) > 1:
             measures |= self._by_task("loss", losses.numpy()) | self._by_task("gradient_share", shares.numpy())
             if self._losses.variables:
-                measures |= self._by_task("weight", self._losses.weights().numpy())
+                measures |= self._by_task("weight", weights.numpy())
         # Added up here: TensorFlow's sum of three and more starts with whichever buffer is free first.
         loss = float(terms.numpy().sum(dtype=np.float64))
         return LossAndGradients(loss, outputs.numpy(), {**measures, **self._gates(gates)}, gradients)
@@ -231,35 +238,12 @@ class FuseModel:
     def _matrices(columns: Mapping[str, HiddenColumns], tensors: Mapping[str, Tensors]) -> list[tf.Tensor]:
         return [tf.constant(one.join(tensors[party])) for party, one in columns.items()]
 
-    def _aggregated(self, hiddens: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        tensors: dict[str, list[tf.Tensor]] = {}
-        aggregations: dict[str, Aggregation] = {}
-        for columns, matrix in zip(self._columns.values(), hiddens, strict=True):
-            for spec, tensor in zip(columns.specs, columns.split_graph(matrix), strict=True):
-                tensors.setdefault(spec.name, []).append(tensor)
-                aggregations[spec.name] = spec.aggregation
-        return {name: _aggregate(aggregations[name], arrays) for name, arrays in tensors.items()}
-
-    def _task_losses(
-        self,
-        rows: tf.Tensor,
-        outputs: Mapping[str, tf.Tensor],
-        weighted: bool,
-        instance_weights: tf.Tensor | None = None,
-    ) -> list[tf.Tensor]:
-        labels = tf.gather(self._labels, rows)
-        weights = tf.gather(self._weights, rows) if weighted and self._weights is not None else None
-        if instance_weights is not None:
-            by_label = tf.ones_like(labels) if weights is None else weights
-            weights = by_label * instance_weights[:, None]
-        return self._losses.means(labels, outputs, weights)
-
     def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.reduce_mean(outputs[GATES], axis=0) if GATES in outputs else tf.zeros((0, 0))
 
     def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        outputs = self._model(self._aggregated(hiddens), training=False)
-        losses = self._task_losses(rows, outputs, weighted=False)
+        outputs = self._model(aggregated(self._columns, hiddens), training=False)
+        losses = self._row_losses.plain(rows, outputs)
         return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
 
     def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
@@ -304,19 +288,19 @@ class FuseModel:
             with tf.GradientTape(watch_accessed_variables=False) as received_tape:
                 received_tape.watch(received)
                 states = local_states(self._model.non_trainable_variables, number)
-                aggregated = self._aggregated([by_party[party] for party in self._columns])
+                inputs = aggregated(self._columns, [by_party[party] for party in self._columns])
                 outputs, _, model_losses = self._model.stateless_call(
                     weights[: len(self._model.trainable_variables)],
                     states,
-                    aggregated,
+                    inputs,
                     training=True,
                     return_losses=True,
                 )
-                terms = self._losses.weighted(self._task_losses(rows, outputs, weighted=True))
+                terms = self._losses.weighted(self._row_losses.weighted(rows, outputs))
                 loss = tf.add_n([*terms, *model_losses])
             present = received_tape.gradient(loss, received)
             counting = self._instance_weights(tf.concat(present, axis=1), tf.concat(exchanged, axis=1))
-            terms = self._losses.weighted(self._task_losses(rows, outputs, weighted=True, instance_weights=counting))
+            terms = self._losses.weighted(self._row_losses.weighted(rows, outputs, counting))
             total = tf.add_n([*terms, *self._losses.penalties(), *model_losses, *penalties])
         updates = tape.gradient(total, [weights, base_weights])
         with tf.control_dependencies(tf.nest.flatten(updates, expand_composites=True)):
@@ -328,24 +312,25 @@ class FuseModel:
         return tf.GradientTape(watch_accessed_variables=False, persistent=len(self._names) > 1)
 
     def _pass_through(self, rows: tf.Tensor, hiddens: Sequence[tf.Tensor]) -> _Pass:
-        aggregated = self._aggregated(hiddens)
-        outputs = self._model(aggregated, training=True)
-        losses = self._task_losses(rows, outputs, weighted=True)
+        inputs = aggregated(self._columns, hiddens)
+        outputs = self._model(inputs, training=True)
+        losses = self._row_losses.weighted(rows, outputs)
         terms = self._losses.weighted(losses)
         summands = [*terms, *self._losses.penalties(), *self._model.losses]
-        return _Pass(aggregated, outputs, losses, terms, summands)
+        return _Pass(inputs, outputs, losses, terms, summands)
 
     def _told(self, tape: tf.GradientTape, passed: _Pass) -> tuple[tf.Tensor, ...]:
-        """What a batch says of itself: summands of the loss, outputs, losses, shares of the gradient, gates."""
+        """What a batch tells: summands of the loss, outputs, losses, shares of the gradient, task weights, gates."""
         shares = tf.zeros((0,))
         if len(self._names) > 1:
-            shared = [passed.outputs[EXPERTS]] if EXPERTS in passed.outputs else list(passed.aggregated.values())
+            shared = [passed.outputs[EXPERTS]] if EXPERTS in passed.outputs else list(passed.inputs.values())
             shares = _shares([tape.gradient(term, shared) for term in passed.terms])
         return (
             tf.stack(passed.summands),
             self._side_by_side(passed.outputs),
             tf.stack(passed.losses),
             shares,
+            self._losses.weights(),
             self._mean_gates(passed.outputs),
         )
 
@@ -362,12 +347,3 @@ def _shares(gradients: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
     """Norm of each task's gradient at what the tasks share, over the sum of all norms."""
     norms = tf.stack([tf.linalg.global_norm(by_tensor) for by_tensor in gradients])
     return tf.math.divide_no_nan(norms, tf.reduce_sum(norms))
-
-
-def _aggregate(aggregation: Aggregation, hiddens: Sequence[tf.Tensor]) -> tf.Tensor:
-    if aggregation is Aggregation.CONCAT:
-        return tf.concat(hiddens, axis=1)
-    total = hiddens[0]
-    for hidden in hiddens[1:]:
-        total = total + hidden
-    return total

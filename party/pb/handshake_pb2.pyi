@@ -15,6 +15,7 @@ class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PURPOSE_TRAIN: _ClassVar[Purpose]
     PURPOSE_EVALUATE: _ClassVar[Purpose]
     PURPOSE_PREDICT: _ClassVar[Purpose]
+    PURPOSE_MEASURE: _ClassVar[Purpose]
 
 class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -26,6 +27,7 @@ PURPOSE_ALIGN: Purpose
 PURPOSE_TRAIN: Purpose
 PURPOSE_EVALUATE: Purpose
 PURPOSE_PREDICT: Purpose
+PURPOSE_MEASURE: Purpose
 ROLE_UNSPECIFIED: Role
 ROLE_FEATURE: Role
 ROLE_LABEL: Role

@@ -87,6 +87,20 @@ class DescribeReply(_message.Message):
     features: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ProbeRequest(_message.Message):
+    __slots__ = ("payload", "reply_bytes")
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    REPLY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    payload: bytes
+    reply_bytes: int
+    def __init__(self, payload: _Optional[bytes] = ..., reply_bytes: _Optional[int] = ...) -> None: ...
+
+class ProbeReply(_message.Message):
+    __slots__ = ("payload",)
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    payload: bytes
+    def __init__(self, payload: _Optional[bytes] = ...) -> None: ...
+
 class OpenRequest(_message.Message):
     __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume")
     SESSION_FIELD_NUMBER: _ClassVar[int]
@@ -401,6 +415,18 @@ class Timing(_message.Message):
     count: int
     def __init__(self, activity: _Optional[str] = ..., seconds: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
 
+class CodecCost(_message.Message):
+    __slots__ = ("codec", "bytes", "encode_seconds", "decode_seconds")
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    ENCODE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    DECODE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    codec: str
+    bytes: int
+    encode_seconds: float
+    decode_seconds: float
+    def __init__(self, codec: _Optional[str] = ..., bytes: _Optional[int] = ..., encode_seconds: _Optional[float] = ..., decode_seconds: _Optional[float] = ...) -> None: ...
+
 class ReportRequest(_message.Message):
     __slots__ = ("session", "steps_seen")
     SESSION_FIELD_NUMBER: _ClassVar[int]
@@ -410,20 +436,22 @@ class ReportRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., steps_seen: _Optional[int] = ...) -> None: ...
 
 class ReportReply(_message.Message):
-    __slots__ = ("steps", "running", "epochs", "evaluation", "timings", "best_epoch")
+    __slots__ = ("steps", "running", "epochs", "evaluation", "timings", "best_epoch", "codecs")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EVALUATION_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    CODECS_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[StepReport]
     running: Metrics
     epochs: _containers.RepeatedCompositeFieldContainer[EpochReport]
     evaluation: Metrics
     timings: _containers.RepeatedCompositeFieldContainer[Timing]
     best_epoch: int
-    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., best_epoch: _Optional[int] = ...) -> None: ...
+    codecs: _containers.RepeatedCompositeFieldContainer[CodecCost]
+    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., best_epoch: _Optional[int] = ..., codecs: _Optional[_Iterable[_Union[CodecCost, _Mapping]]] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
     __slots__ = ("session",)

@@ -32,7 +32,9 @@ class PartyStub:
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
     Report at any time, Finish at the end, Close whenever it is over.
+    Describe and Probe need no session.
     Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
@@ -46,6 +48,11 @@ class PartyStub:
                 '/split.v1.Party/Describe',
                 request_serializer=party_dot_pb_dot_party__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=party_dot_pb_dot_party__pb2.DescribeReply.FromString,
+                _registered_method=True)
+        self.Probe = channel.unary_unary(
+                '/split.v1.Party/Probe',
+                request_serializer=party_dot_pb_dot_party__pb2.ProbeRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.ProbeReply.FromString,
                 _registered_method=True)
         self.Open = channel.unary_unary(
                 '/split.v1.Party/Open',
@@ -146,11 +153,19 @@ class PartyServicer:
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
     Report at any time, Finish at the end, Close whenever it is over.
+    Describe and Probe need no session.
     Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
     def Describe(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Probe(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -272,6 +287,11 @@ def add_PartyServicer_to_server(servicer, server):
                     request_deserializer=party_dot_pb_dot_party__pb2.DescribeRequest.FromString,
                     response_serializer=party_dot_pb_dot_party__pb2.DescribeReply.SerializeToString,
             ),
+            'Probe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Probe,
+                    request_deserializer=party_dot_pb_dot_party__pb2.ProbeRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.ProbeReply.SerializeToString,
+            ),
             'Open': grpc.unary_unary_rpc_method_handler(
                     servicer.Open,
                     request_deserializer=party_dot_pb_dot_party__pb2.OpenRequest.FromString,
@@ -377,7 +397,9 @@ class Party:
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
     Report at any time, Finish at the end, Close whenever it is over.
+    Describe and Probe need no session.
     Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
     """
 
@@ -398,6 +420,33 @@ class Party:
             '/split.v1.Party/Describe',
             party_dot_pb_dot_party__pb2.DescribeRequest.SerializeToString,
             party_dot_pb_dot_party__pb2.DescribeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Probe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/split.v1.Party/Probe',
+            party_dot_pb_dot_party__pb2.ProbeRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.ProbeReply.FromString,
             options,
             channel_credentials,
             insecure,

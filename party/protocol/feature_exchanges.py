@@ -13,15 +13,15 @@ from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
-from party.protocol.hidden import FloatArray, Rows, Tensors
-from party.protocol.local_updates import LocalUpdates
+from party.protocol.hidden import Rows, Tensors
+from party.protocol.local_steps import FeatureLocalSteps
 from party.protocol.schedule import Activity, Exchange, Schedule, exchange_after_update, exchange_to_send
 from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
 
-HIDDEN, GRADIENT, MESSAGE = "hidden ", "gradient ", "message"
+HIDDEN, MESSAGE = "hidden ", "message"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class _Sent:
     hiddens: Tensors
 
     def state(self) -> State:
-        return State(arrays={MESSAGE: np.frombuffer(self.message, np.uint8), **_prefixed(HIDDEN, self.hiddens)})
+        hiddens = {HIDDEN + name: hidden for name, hidden in self.hiddens.items()}
+        return State(arrays={MESSAGE: np.frombuffer(self.message, np.uint8), **hiddens})
 
 
 class FeatureExchanges:
@@ -48,7 +49,7 @@ class FeatureExchanges:
         timings: where the time of a step is noted.
         hidden_sender: encodes the hiddens of training; as they are where None.
         gradient_receiver: decodes the gradients.
-        local_updates: decides on local steps; there are none where None.
+        local_steps: further updates after each exchange; none where None.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class FeatureExchanges:
         timings: Timings,
         hidden_sender: TensorSender | None = None,
         gradient_receiver: TensorReceiver | None = None,
-        local_updates: LocalUpdates | None = None,
+        local_steps: FeatureLocalSteps | None = None,
     ) -> None:
         self._party = party
         self._label_party = label_party
@@ -74,7 +75,7 @@ class FeatureExchanges:
         self._plain = BatchCodec(tuple(base.specs))
         self._hidden_sender = hidden_sender or TensorSender(self._plain)
         self._gradient_receiver = gradient_receiver or TensorReceiver(self._plain)
-        self._local_updates = local_updates
+        self._local_steps = local_steps
         self.position = 0
         self._under_way: deque[_Sent] = deque()
         self._to_repeat = 0
@@ -205,8 +206,8 @@ class FeatureExchanges:
             "gradient_receiver": self._gradient_receiver.state(),
             **{str(place): sent.state() for place, sent in enumerate(self._under_way)},
         }
-        if self._local_updates is not None:
-            parts["local_updates"] = self._local_updates.state()
+        if self._local_steps is not None:
+            parts["local_steps"] = self._local_steps.state()
         return join_states(parts)
 
     def set_state(self, state: State) -> None:
@@ -222,8 +223,8 @@ class FeatureExchanges:
         self._under_way = deque(_sent_from(part_of(state, str(place))) for place in range(self._to_repeat))
         self._hidden_sender.set_state(part_of(state, "hidden_sender"))
         self._gradient_receiver.set_state(part_of(state, "gradient_receiver"))
-        if self._local_updates is not None:
-            self._local_updates.set_state(part_of(state, "local_updates"))
+        if self._local_steps is not None:
+            self._local_steps.set_state(part_of(state, "local_steps"))
 
     def _update(self, exchange: Exchange, gradients: Tensors) -> None:
         """Updates by the gradients of the oldest batch under way, then locally."""
@@ -231,14 +232,12 @@ class FeatureExchanges:
             self._base.backward(gradients)
         sent = self._under_way.popleft()
         self.position += 1
-        if self._local_updates is not None:
-            kept = {**_prefixed(HIDDEN, sent.hiddens), **_prefixed(GRADIENT, gradients)}
-            self._local_updates.add(exchange.position, kept)
-            self._update_locally(self._local_updates, exchange.step)
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, sent.hiddens, gradients)
 
     def _update_and_go_on(self, exchange: Exchange, gradients: Tensors, following_rows: Rows) -> Tensors:
         """The same, then the hiddens of a later batch; in one call where nothing is to be done in between."""
-        if self._local_updates is not None:
+        if self._local_steps is not None:
             self._update(exchange, gradients)
             with self._timings.measure("base"):
                 return self._base.forward(following_rows)
@@ -248,19 +247,10 @@ class FeatureExchanges:
         self.position += 1
         return hiddens
 
-    def _update_locally(self, local_updates: LocalUpdates, step: int) -> None:
-        for one in local_updates.draws(step):
-            rows = self._schedule.rows(self._schedule.exchange(one.position))
-            names = [spec.name for spec in self._base.specs]
-            hiddens = {name: one.kept[HIDDEN + name] for name in names}
-            gradients = {name: one.kept[GRADIENT + name] for name in names}
-            with self._timings.measure("local step"):
-                self._base.local_step(rows, hiddens, gradients, one.number)
-
     def _send(self, exchange: Exchange, rows: Rows, hiddens: Tensors) -> Envelope:
         with self._timings.measure("seal"):
             message = self._hidden_sender.encode(hiddens, rows, exchange.position)
-        self._under_way.append(_Sent(message, {} if self._local_updates is None else hiddens))
+        self._under_way.append(_Sent(message, {} if self._local_steps is None else hiddens))
         return self._seal(exchange, message)
 
     def _seal(self, exchange: Exchange, message: bytes) -> Envelope:
@@ -293,10 +283,6 @@ class FeatureExchanges:
             return "Backward"
         deciding = self._schedule.exchange(self.position).activity is Activity.DECIDE
         return "Follow" if deciding else "Forward"
-
-
-def _prefixed(prefix: str, tensors: Tensors) -> dict[str, FloatArray]:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def _sent_from(state: State) -> _Sent:

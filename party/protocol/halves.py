@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State
 
 
@@ -60,7 +60,7 @@ class Fuse(Protocol):
     def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
         """Loss and gradients of a training batch."""
 
-    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+    def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, the own base model and all own updates included; gradients of the others' hiddens."""
 
     def apply(self) -> None:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import cast
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.channels import TensorReceiver, TensorSender
+from party.protocol.deferred import Deferred
 from party.protocol.early_stopping import EarlyStopping
 from party.protocol.halves import Base, Fuse
-from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
-from party.protocol.local_updates import LocalUpdates
+from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Step, Tensors
+from party.protocol.local_steps import LabelLocalSteps
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
 from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
-
-HIDDEN, GRADIENT = "hidden", "gradient"
 
 
 class EpochMetrics:
@@ -53,7 +52,7 @@ class LabelExchanges:
         base: the own base model; None without features.
         hidden_receivers: decode the hiddens of training, by feature party; as they are where absent.
         gradient_senders: encode the gradients, likewise.
-        local_updates: decides on local steps; there are none where None.
+        local_steps: further updates after each exchange; none where None.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class LabelExchanges:
         base: Base | None = None,
         hidden_receivers: Mapping[str, TensorReceiver] | None = None,
         gradient_senders: Mapping[str, TensorSender] | None = None,
-        local_updates: LocalUpdates | None = None,
+        local_steps: LabelLocalSteps | None = None,
     ) -> None:
         self._party = party
         self._dataset = dataset
@@ -84,14 +83,15 @@ class LabelExchanges:
         self._hidden_receivers = {**self._plain_receivers, **(hidden_receivers or {})}
         plain_senders = {name: TensorSender(codec) for name, codec in plain.items()}
         self._gradient_senders = {**plain_senders, **(gradient_senders or {})}
-        self._local_updates = local_updates
+        self._local_steps = local_steps
         self._keys = keys
         self._minimum_metric_rows = minimum_metric_rows
         self._background = background
         self._timings = timings
         self._base = base
         self._own_hiddens: Tensors | None = None
-        self._update: Future[None] | None = None
+        self._update: Future[Deferred[LossAndGradients]] | None = None
+        self._told: Deferred[list[Envelope]] = Deferred.of([])
         self._pass: MetricAccumulator | None = None
         self._stopping = (
             None if schedule.early_stopping is None else EarlyStopping(schedule.early_stopping, schedule.epochs)
@@ -119,18 +119,20 @@ class LabelExchanges:
         """The epoch whose weights were kept last, where early stopping watches."""
         return None if self._stopping is None else self._stopping.best_epoch
 
-    def fuse(self, position: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    def fuse(self, position: int, envelopes: Sequence[Envelope]) -> Deferred[list[Envelope]]:
         """Takes the hiddens of a batch; in training, yields the gradients.
 
         The own update runs after this returns, in the background: nothing that
-        can wait stands between a hidden and its gradient.
+        can wait stands between a hidden and its gradient. With several batches
+        under way the whole step does, so that the next one's hiddens are opened
+        beside it.
 
         Args:
             position: of the exchange; must be the next one.
             envelopes: one of every feature party, in any order.
 
         Returns:
-            Sealed gradients for every feature party; none outside of training.
+            Sealed gradients for every feature party, once they are there; none outside of training.
 
         Raises:
             SessionError: another exchange is due, or a party's message is missing.
@@ -140,19 +142,19 @@ class LabelExchanges:
         rows = self._schedule.rows(exchange)
         with self._timings.measure("open"):
             hiddens = self._open(exchange, rows, envelopes)
+        if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
+            return self._train_whole(exchange, rows, hiddens)
         self.wait_for_update()
         if self._pass is None:
             self._pass = self._new_pass(exchange)
-        if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
-            return self._train_whole(exchange, rows, hiddens)
         if exchange.activity is Activity.TRAIN:
-            return self._train(exchange, rows, hiddens)
+            return Deferred.of(self._train(exchange, rows, hiddens))
         with self._timings.measure("fuse"):
             result = self._fuse.infer(rows, self._with_own(exchange, rows, hiddens))
         self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
         self._end_pass(exchange)
         self.position += 1
-        return []
+        return Deferred.of([])
 
     def decide(self, position: int) -> tuple[list[Envelope], bool]:
         """Decides after an epoch whether to go on.
@@ -194,6 +196,7 @@ class LabelExchanges:
             with self._timings.measure("wait for own update"):
                 update.result()
             self._update = None
+        self._told.result()
 
     def state(self) -> State:
         """Everything that decides how training goes on, between two training batches or at the end.
@@ -220,8 +223,8 @@ class LabelExchanges:
         for name in self._specs:
             parts[f"hidden_receiver {name}"] = self._hidden_receivers[name].state()
             parts[f"gradient_sender {name}"] = self._gradient_senders[name].state()
-        if self._local_updates is not None:
-            parts["local_updates"] = self._local_updates.state()
+        if self._local_steps is not None:
+            parts["local_steps"] = self._local_steps.state()
         if self._pass is not None:
             parts["pass"] = self._pass.state()
         if self._stopping is not None:
@@ -249,8 +252,8 @@ class LabelExchanges:
         for name in self._specs:
             self._hidden_receivers[name].set_state(part_of(state, f"hidden_receiver {name}"))
             self._gradient_senders[name].set_state(part_of(state, f"gradient_sender {name}"))
-        if self._local_updates is not None:
-            self._local_updates.set_state(part_of(state, "local_updates"))
+        if self._local_steps is not None:
+            self._local_steps.set_state(part_of(state, "local_steps"))
         own_hiddens = part_of(state, "own_hiddens").arrays
         self._own_hiddens = cast("Tensors", own_hiddens) if own_hiddens else None
         under_way = part_of(state, "pass")
@@ -297,14 +300,46 @@ class LabelExchanges:
         self._update = self._background.submit(self._finish_step, exchange, rows, hiddens, result)
         return envelopes
 
-    def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
-        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three."""
-        with self._timings.measure("fuse"):
-            result = self._fuse.step(rows, hiddens)
-        envelopes = self._seal_gradients(exchange, rows, result)
+    def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Deferred[list[Envelope]]:
+        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three.
+
+        One thread computes step after step. What comes before and after runs beside it: this method, which makes the
+        inputs of the next step ready, and whoever asks for the gradients.
+        """
+        if self._pass is None or exchange.start == 0:
+            self.wait_for_update()
+            self._pass = self._pass or self._new_pass(exchange)
+        train = self._fuse.begin_step(rows, hiddens)
+        before, told_before = self._update, self._told
+        step = self._update = self._background.submit(self._train_next, before, exchange, hiddens, train)
         self.position += 1
-        self._update = self._background.submit(self._go_on, exchange, rows, hiddens, result)
-        return envelopes
+
+        def tell() -> list[Envelope]:
+            result = step.result().result()
+            told_before.result()
+            envelopes = self._seal_gradients(exchange, rows, result)
+            self._note_step(exchange, rows, result)
+            return envelopes
+
+        self._told = Deferred(tell)
+        if before is not None:
+            wait([before])  # one step ahead is enough; what it raised is raised where its gradients are asked for
+        return self._told
+
+    def _train_next(
+        self,
+        before: Future[Deferred[LossAndGradients]] | None,
+        exchange: Exchange,
+        hiddens: Mapping[str, Tensors],
+        train: Step,
+    ) -> Deferred[LossAndGradients]:
+        if before is not None:
+            before.result()
+        with self._timings.measure("fuse"):
+            result = Deferred(train())
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, hiddens, result.result().gradients)
+        return result
 
     def _seal_gradients(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> list[Envelope]:
         with self._timings.measure("seal"):
@@ -318,45 +353,21 @@ class LabelExchanges:
 
     def _finish_step(
         self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients
-    ) -> None:
+    ) -> Deferred[LossAndGradients]:
         """All that follows a batch whose gradients are on their way."""
         following = following_training_exchange(self._schedule, exchange.position)
-        at_once = following if self._local_updates is None else None
+        at_once = following if self._local_steps is None else None
         with self._timings.measure("own update"):
             self._fuse.apply()
             if self._base is not None:
                 self._update_base(self._base, result.gradients[self._party], at_once)
-        self._go_on(exchange, rows, hiddens, result)
+        self._note_step(exchange, rows, result)
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, hiddens, result.gradients)
         if self._base is not None and following is not None and at_once is None:
             with self._timings.measure("own base"):
                 self._own_hiddens = self._base.forward(self._schedule.rows(following))
-
-    def _go_on(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients) -> None:
-        """The books of a batch, and the local steps after it."""
-        self._note_step(exchange, rows, result)
-        if self._local_updates is None:
-            return
-        self._local_updates.add(exchange.position, self._kept(hiddens, result.gradients))
-        for one in self._local_updates.draws(exchange.step):
-            again = self._schedule.rows(self._schedule.exchange(one.position))
-            with self._timings.measure("local step"):
-                self._fuse.local_step(
-                    again, self._of_kept(HIDDEN, one.kept), self._of_kept(GRADIENT, one.kept), one.number
-                )
-
-    def _kept(self, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors]) -> dict[str, FloatArray]:
-        return {
-            f"{what} {name} {spec.name}": by_party[name][spec.name]
-            for what, by_party in ((HIDDEN, hiddens), (GRADIENT, gradients))
-            for name, specs in self._specs.items()
-            for spec in specs
-        }
-
-    def _of_kept(self, what: str, kept: Mapping[str, FloatArray]) -> dict[str, Tensors]:
-        return {
-            name: {spec.name: kept[f"{what} {name} {spec.name}"] for spec in specs}
-            for name, specs in self._specs.items()
-        }
+        return Deferred.of(result)
 
     def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:

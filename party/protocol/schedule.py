@@ -60,7 +60,7 @@ class TrainingSchedule:
 
     def __init__(self, training: TrainingSection, rows: int) -> None:
         self._training = training
-        self.training_rows, self.held_out_rows = hold_out(training.seed, rows, training.validation_fraction)
+        self.training_rows, self.held_out_rows = self._split(rows)
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
             batches = len(self.training_rows) // training.batch_size
@@ -154,6 +154,10 @@ class TrainingSchedule:
         if exchange.activity is Activity.VALIDATE:
             return len(self.held_out_rows)
         return self._epoch_training_rows(exchange.epoch)
+
+    def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows to train on and rows held out, each ascending."""
+        return hold_out(self._training.seed, rows, self._training.validation_fraction)
 
     def _epoch_training_rows(self, epoch: int) -> int:
         steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)

@@ -29,11 +29,13 @@ from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
 from party.protocol.tensors import BatchCodec, check_batch_bytes
 from party.protocol.timings import Timings
+from party.runtime.codec_costs import CodecCost
 from party.runtime.context import PartyContext
 from party.runtime.model_objects import party_losses, party_optimizer, party_scores
 from party.security.framing import length_prefixed
@@ -72,6 +74,7 @@ class BatchPlan(ABC):
 
     pending: tuple[str, ...] = ()
     lineage = b""
+    codec_costs: Sequence[CodecCost] = ()
 
     @property
     def datasets(self) -> list[DatasetRows]:
@@ -206,17 +209,18 @@ class BatchPlan(ABC):
         )
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
+        base, local_updates = self._base(), self._local_updates()
         return FeatureExchanges(
             self._context.party,
             self._run.label_party,
             self._dataset,
             self.schedule,
-            self._base(),
+            base,
             keys,
             self.timings,
             self._sender("hidden", self._context.party, self.models.specs),
             self._receiver("gradient", self._context.party, self.models.specs),
-            self._local_updates(),
+            None if local_updates is None else FeatureLocalSteps(local_updates, base, self.schedule, self.timings),
         )
 
     def _sender(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorSender:
@@ -237,7 +241,7 @@ class BatchPlan(ABC):
 
     def _label_exchanges(self, keys: SealingKeys) -> LabelExchanges:
         configuration = self._context.configuration
-        labels = self._labels()
+        labels, local_updates = self._labels(), self._local_updates()
         base = self._base() if BASE in self.models.models else None
         specs = self._peer_specs if base is None else {**self._peer_specs, self._context.party: base.specs}
         fuse = FuseModel(
@@ -265,7 +269,9 @@ class BatchPlan(ABC):
             base,
             {name: self._receiver("hidden", name, specs) for name, specs in self._peer_specs.items()},
             {name: self._sender("gradient", name, specs) for name, specs in self._peer_specs.items()},
-            self._local_updates(),
+            None
+            if local_updates is None
+            else LabelLocalSteps(local_updates, fuse, self._peer_specs, self.schedule, self.timings),
         )
 
     def _labels(self) -> LabelArrays:

@@ -13,6 +13,7 @@ from party.protocol.checkpoints import ORIGIN, Mark
 from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.context import PartyContext, party_roles
 from party.runtime.inference_plan import InferencePlan
+from party.runtime.measuring_plan import MeasuringPlan
 from party.runtime.session import Session
 from party.runtime.training_plan import TrainingPlan
 from party.security.handshake import PROTOCOL, Handshake
@@ -89,6 +90,8 @@ def _make_plan(
             return AlignmentPlan(context, run, proposal.realign)
         case Purpose.PURPOSE_TRAIN:
             return TrainingPlan(context, run, proposal.run_id, sha256, proposal.start, proposal.resume)
+        case Purpose.PURPOSE_MEASURE:
+            return MeasuringPlan(context, run, proposal.run_id, sha256)
         case Purpose.PURPOSE_EVALUATE | Purpose.PURPOSE_PREDICT:
             return InferencePlan(context, run, proposal.run_id, sha256, proposal.purpose, proposal.dataset)
     raise SessionError("purpose is not known", where=context.party)

@@ -95,10 +95,7 @@ class TrainingPlan(BatchPlan):
 
     def start(self, keys: SealingKeys, pair_key: object) -> None:
         """Binds the run_id to this agreement, then makes ready for the first message."""
-        party, keep = self._context.party, self._context.configuration.checkpoints.keep
-        peers = [name for name in self._run.parties if name != party]
-        self._checkpoints = TrainingCheckpoints(party, peers, self._dataset, self._start, keys, self._files, keep)
-        self._context.records.save(self._record)
+        self._begin_to_keep(keys)
         super().start(keys, pair_key)
         restored, self._restored = self._restored, None
         if restored is not None:
@@ -149,6 +146,13 @@ class TrainingPlan(BatchPlan):
         )
         self._context.records.save(trained)
         return tuple(files), len(self._alignment.rows)
+
+    def _begin_to_keep(self, keys: SealingKeys) -> None:
+        """Writes the run's record, and takes up its checkpoints."""
+        party, keep = self._context.party, self._context.configuration.checkpoints.keep
+        peers = [name for name in self._run.parties if name != party]
+        self._checkpoints = TrainingCheckpoints(party, peers, self._dataset, self._start, keys, self._files, keep)
+        self._context.records.save(self._record)
 
     def _make_schedule(self, rows: int) -> TrainingSchedule:
         schedule = TrainingSchedule(self._run.training, rows)

@@ -93,7 +93,7 @@ SESSION_CALLS = {
 
 
 def test_every_call_needs_run_and_lease(organisations):
-    described = {"Describe", "Open", "Close", "Converse"}  # Converse carries calls that name their session
+    described = {"Describe", "Probe", "Open", "Close", "Converse"}  # Converse carries calls that name their session
     assert {one.name for one in pb.DESCRIPTOR.services_by_name["Party"].methods} == set(SESSION_CALLS) | described
 
     def intrude(relay, session):

@@ -1,0 +1,175 @@
+"""Drives a run in miniature and takes its times."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from coordinator.exchanges import run_exchanges
+from coordinator.planning.measurements import CodecCost, PassTimes
+from coordinator.session import Session
+from coordinator.traffic import Traffic
+from party.configuration.run import CodecSection
+from party.configuration.strict import validate
+from party.errors import SessionError
+from party.pb import party_pb2 as pb
+
+WAITING_ACTIVITY = "wait for own update"  # computes nothing
+STEP_ACTIVITY = "open"
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """What a run in miniature showed.
+
+    Attributes:
+        times: of its second epoch, and what the first took longer.
+        costs: of codecs, by party.
+        step_bytes: of the messages of one step.
+        held_out_bytes: of the messages of the held-out batches after an epoch.
+    """
+
+    times: PassTimes
+    costs: Mapping[str, Mapping[CodecSection, CodecCost]]
+    step_bytes: float
+    held_out_bytes: float
+
+
+class Stopwatch:
+    """Notes when every batch was done, and what the parties spent their time on in the second epoch's steps.
+
+    Args:
+        session: of the miniature, before its first batch.
+        monotonic: seconds of a monotonic clock.
+    """
+
+    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._session = session
+        self._monotonic = monotonic
+        self._epoch_exchanges = session.exchanges // 2
+        self._epoch_steps = session.steps // 2
+        self._done: list[tuple[float, Traffic]] = []
+        self._before: dict[str, pb.ReportReply] = {}
+        self._after: dict[str, pb.ReportReply] = {}
+        self._started = self._second_started = self._trained = monotonic()
+
+    def __call__(self, traffic: Traffic) -> None:
+        """Notes that a batch is done."""
+        self._done.append((self._monotonic(), replace(traffic)))
+        if len(self._done) == self._epoch_exchanges:
+            self._before = self._reports()
+            self._second_started = self._monotonic()
+        if len(self._done) == self._epoch_exchanges + self._epoch_steps:
+            self._after = self._reports()
+            self._trained = self._monotonic()
+
+    def result(self) -> Miniature:
+        """What the miniature showed, once it has come to its end.
+
+        Raises:
+            SessionError: the parties made no miniature of two epochs.
+        """
+        session = self._session
+        if not self._epoch_steps or len(self._done) != 2 * self._epoch_exchanges:
+            raise SessionError("the parties did not train two short epochs", where="measuring session")
+        first, second = self._done[: self._epoch_exchanges], self._done[self._epoch_exchanges :]
+        steps, rest = second[: self._epoch_steps], [seconds for seconds, _ in second[self._epoch_steps :]]
+        held_out_batches = len(rest) - len(session.decisions) // 2
+        second_seconds = steps[-1][0] - self._second_started
+        held_out_seconds = rest[-1] - self._trained if rest else 0.0
+        first_seconds = first[-1][0] - self._started - second_seconds - held_out_seconds
+        depth = session.run.training.schedule.batches_under_way
+        times = PassTimes(
+            depth=depth,
+            codecs=session.run.training.codecs,
+            step_seconds=_step_seconds([self._second_started, *(seconds for seconds, _ in steps)], depth),
+            held_out_seconds=held_out_seconds,
+            held_out_batches=held_out_batches,
+            held_out_batch_seconds=_held_out_batch_seconds([self._trained, *rest[:held_out_batches]]),
+            first_seconds=max(0.0, first_seconds),
+            activity_seconds={name: self._activities(name) for name in session.connections},
+        )
+        return Miniature(
+            times,
+            {name: _codec_costs(reply, name) for name, reply in self._after.items()},
+            float(steps[0][1].message_bytes - first[-1][1].message_bytes),
+            float(second[-1][1].hidden_bytes - steps[-1][1].hidden_bytes),
+        )
+
+    def _reports(self) -> dict[str, pb.ReportReply]:
+        request = pb.ReportRequest(session=self._session.reference, steps_seen=2**63)
+        return self._session.at_all(lambda party: party.call(party.stub.Report, request))
+
+    def _activities(self, name: str) -> dict[str, float]:
+        """Seconds of a step by activity: every step opens messages once, at every party."""
+        before = {one.activity: one for one in self._before[name].timings}
+        after = {one.activity: one for one in self._after[name].timings}
+        steps = max(1, _count(after) - _count(before))
+        return {
+            activity: (one.seconds - (before[activity].seconds if activity in before else 0.0)) / steps
+            for activity, one in after.items()
+            if activity != WAITING_ACTIVITY
+        }
+
+
+def run_miniature(session: Session) -> Miniature:
+    """Runs a miniature to its end.
+
+    Args:
+        session: opened to measure.
+
+    Returns:
+        What it showed.
+    """
+    watch = Stopwatch(session)
+    run_exchanges(session, watch)
+    return watch.result()
+
+
+def _step_seconds(times: list[float], depth: int) -> float:
+    """From one step to the next; the first ones fill the pipe, and the last one may be smaller.
+
+    Batches that wait for one another come in bursts of `depth`: only whole bursts are counted.
+
+    Args:
+        times: when the epoch began and when each of its steps was done.
+        depth: batches under way.
+    """
+    whole = times[:-1] if len(times) > 2 else times  # noqa: PLR2004
+    first = min(depth, (len(whole) - 1) // 2)
+    steps = len(whole) - 1 - first
+    steps -= steps % depth if steps > depth else 0
+    return (whole[first + steps] - whole[first]) / steps
+
+
+def _held_out_batch_seconds(times: list[float]) -> float:
+    """Of a batch behind another one: the second, as the last one may be smaller.
+
+    Args:
+        times: when the last step and each held-out batch were done.
+    """
+    if len(times) == 1:
+        return 0.0
+    return times[2] - times[1] if len(times) > 2 else times[1] - times[0]  # noqa: PLR2004
+
+
+def _count(timings: Mapping[str, pb.Timing]) -> int:
+    return timings[STEP_ACTIVITY].count if STEP_ACTIVITY in timings else 0
+
+
+def _codec_costs(reply: pb.ReportReply, party: str) -> dict[CodecSection, CodecCost]:
+    return {
+        _codec(one.codec, party): CodecCost(float(one.bytes), one.encode_seconds, one.decode_seconds)
+        for one in reply.codecs
+    }
+
+
+def _codec(text: str, party: str) -> CodecSection:
+    where = f"{party}: measured codec"
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise SessionError("is no JSON", where=where) from None
+    return validate(CodecSection, content, where)

@@ -1,0 +1,89 @@
+"""Which schedule and codecs to take: the least that is given up for nearly all of the speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coordinator.planning.prediction import Prediction
+from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
+
+NEARLY = 0.9  # of the fastest: what a smaller step towards it is worth giving up for
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take.
+
+    Attributes:
+        prediction: of what is recommended.
+        reasons: sentences for a person.
+    """
+
+    prediction: Prediction
+    reasons: tuple[str, ...]
+
+
+def recommend(predictions: Sequence[Prediction]) -> Recommendation:
+    """The codecs that lose least, and with them the schedule whose weights are least old, that are nearly the fastest.
+
+    Args:
+        predictions: at least one; codecs that lose less come first.
+
+    Returns:
+        The recommendation.
+    """
+    fastest = max(predictions, key=lambda one: one.samples_per_second)
+    nearly = [one for one in predictions if one.samples_per_second >= NEARLY * fastest.samples_per_second]
+    order = list(dict.fromkeys(one.codecs for one in predictions))
+    taken = min(nearly, key=lambda one: (order.index(one.codecs), one.schedule.batches_under_way))
+    return Recommendation(taken, tuple(_reasons(taken, fastest, predictions)))
+
+
+def schedule_text(schedule: ScheduleSection) -> str:
+    """A schedule for a person."""
+    depth = schedule.batches_under_way
+    return "synchronous" if schedule.kind == "synchronous" else f"pipelined, depth {depth}"
+
+
+def codecs_text(codecs: CodecsSection) -> str:
+    """Codecs for a person."""
+    hidden, gradient = codec_text(codecs.hidden), codec_text(codecs.gradient)
+    return hidden if hidden == gradient else f"{hidden} / {gradient}"
+
+
+def codec_text(codec: CodecSection) -> str:
+    """A codec for a person."""
+    if codec.fraction is None:
+        return codec.kind
+    return f"{codec.kind} {codec.fraction:g} {codec.values}"
+
+
+def _reasons(taken: Prediction, fastest: Prediction, predictions: Sequence[Prediction]) -> list[str]:
+    reasons = []
+    if taken is fastest:
+        reasons.append("nothing in the table is faster")
+    else:
+        reasons.append(
+            f"within {1 - NEARLY:.0%} of the fastest, {schedule_text(fastest.schedule)} with"
+            f" {codecs_text(fastest.codecs)} at {fastest.samples_per_second:,.0f} samples/s"
+        )
+    less_old = [
+        one
+        for one in predictions
+        if one.codecs == taken.codecs and one.schedule.batches_under_way < taken.schedule.batches_under_way
+    ]
+    if less_old:
+        best = max(less_old, key=lambda one: one.samples_per_second)
+        reasons.append(
+            f"fewer batches under way give at most {best.samples_per_second:,.0f} samples/s, limited by {best.limit}"
+        )
+    order = list(dict.fromkeys(one.codecs for one in predictions))
+    less_lossy = [one for one in predictions if order.index(one.codecs) < order.index(taken.codecs)]
+    if less_lossy:
+        best = max(less_lossy, key=lambda one: one.samples_per_second)
+        reasons.append(
+            f"codecs that lose less give at most {best.samples_per_second:,.0f} samples/s, limited by {best.limit}"
+        )
+    reasons.append(f"it is limited by {taken.limit}")
+    return reasons

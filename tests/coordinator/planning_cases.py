@@ -1,0 +1,96 @@
+"""Made-up measurements for the laws of a prediction."""
+
+from hypothesis import strategies as st
+
+from coordinator.planning.link import Link
+from coordinator.planning.measurements import CodecCost, Measurements, PassTimes, RunSize
+from party.configuration.candidates import CANDIDATE_CODECS
+from party.configuration.run import CodecsSection, ScheduleSection
+
+FLOAT32, FLOAT16, INT8, TOPK = (CodecsSection(hidden=one, gradient=one) for one in CANDIDATE_CODECS)
+SYNCHRONOUS = ScheduleSection()
+SHARES = (1.0, 0.5, 0.3, 0.1)  # of the bytes, by candidate
+SIZE = RunSize(
+    training_rows=8000,
+    held_out_rows=500,
+    batch_size=100,
+    evaluation_batch_size=250,
+    epoch_steps=80,
+    steps=200,
+    epochs=3,
+)
+
+
+def pipelined(depth):
+    return ScheduleSection(kind="pipelined", depth=depth)
+
+
+def measurements(
+    round_trip_seconds=0.05,
+    bandwidth=1e6,
+    computing_seconds=0.02,
+    pace_seconds=0.015,
+    message_bytes=1e4,
+    codec_seconds=0.0,
+    features=("alice",),
+    size=SIZE,
+    first_seconds=0.0,
+    held_out_seconds=0.0,
+):
+    """A run whose synchronous step takes exactly what its parts do.
+
+    Args:
+        round_trip_seconds: of every link.
+        bandwidth: of every link and direction, bytes per second.
+        computing_seconds: of all parties in a synchronous step.
+        pace_seconds: of the slowest party in a pipelined one.
+        message_bytes: of a feature party's hiddens, or gradients, as they are.
+        codec_seconds: of encoding, and of decoding, by any codec but float32.
+        features: names of feature parties.
+        size: of the run.
+        first_seconds: what the first epoch takes longer.
+        held_out_seconds: after an epoch.
+    """
+    names = (*features, "bob")
+    costs = {
+        name: {
+            codec: CodecCost(
+                message_bytes * share * (len(features) if name == "bob" else 1),
+                codec_seconds if share < 1 else 0.0,
+                codec_seconds if share < 1 else 0.0,
+            )
+            for codec, share in zip(CANDIDATE_CODECS, SHARES, strict=True)
+        }
+        for name in names
+    }
+    hops_seconds = 2 * (1 + len(features)) * message_bytes / bandwidth
+    activities = {name: {"fuse" if name == "bob" else "base": computing_seconds / 2} for name in names}
+
+    def times(depth, step_seconds):
+        return PassTimes(depth, FLOAT32, step_seconds, held_out_seconds, 2, 0.01, first_seconds, activities)
+
+    loop_seconds = 2 * round_trip_seconds + hops_seconds + computing_seconds
+    return Measurements(
+        label_party="bob",
+        links={name: Link(round_trip_seconds, bandwidth, bandwidth) for name in names},
+        costs=costs,
+        synchronous=times(1, loop_seconds),
+        two_under_way=times(2, loop_seconds / 2),
+        full_pipe=times(16, pace_seconds),
+        overhead_bytes=200.0,
+        held_out_row_bytes=40.0,
+        size=size,
+    )
+
+
+networks = st.fixed_dictionaries(
+    {
+        "round_trip_seconds": st.floats(0, 0.5),
+        "bandwidth": st.floats(1e4, 1e9),
+        "computing_seconds": st.floats(1e-3, 0.2),
+        "pace_seconds": st.floats(1e-3, 0.1),
+        "message_bytes": st.floats(1e2, 1e6),
+        "codec_seconds": st.floats(0, 0.01),
+        "features": st.sampled_from([("alice",), ("alice", "charlie")]),
+    }
+)
