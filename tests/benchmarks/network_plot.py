@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from party.security.files import write_atomically
 
@@ -38,6 +39,8 @@ def write_plot(path: Path, title: str, curves: Curves, target: float) -> None:
         axes.plot(seconds, values, style, color=f"C{number % COLOURS}", marker="o", markersize=4, label=name)
     axes.axhline(target, color="black", linewidth=0.8, label="to be reached")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("seconds since the first batch (logarithmic)")
     axes.set_ylabel("validation AUC")
     axes.set_title(title)

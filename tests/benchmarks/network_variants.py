@@ -69,5 +69,14 @@ VARIANTS = {
     "pipelined-8-int8-local": pipelined(8, {**both(INT8), **LOCAL}),
 }
 # Left out unless they are named: others show as much, and each takes minutes.
-RARE = ("bfloat16", "int4", "topk-gradient", "randomk", "int8-local", "pipelined-2", "pipelined-4-local")
+RARE = (
+    "bfloat16",
+    "int4",
+    "topk-gradient",
+    "randomk",
+    "int8-local",
+    "pipelined-2",
+    "pipelined-4-local",
+    "pipelined-8-int8-local",
+)
 DEFAULT = [name for name in VARIANTS if name not in RARE]
