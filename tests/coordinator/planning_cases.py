@@ -70,12 +70,14 @@ def measurements(
         return PassTimes(depth, FLOAT32, step_seconds, held_out_seconds, 2, 0.01, first_seconds, activities)
 
     loop_seconds = 2 * round_trip_seconds + hops_seconds + computing_seconds
+    slowest_seconds = max(pace_seconds, len(features) * message_bytes / bandwidth)
+    way_seconds = max(loop_seconds, slowest_seconds)
     return Measurements(
         label_party="bob",
         links={name: Link(round_trip_seconds, bandwidth, bandwidth) for name in names},
         costs=costs,
         synchronous=times(1, loop_seconds),
-        two_under_way=times(2, loop_seconds / 2),
+        two_under_way=times(2, (way_seconds + slowest_seconds**2 / way_seconds) / 2),
         full_pipe=times(16, pace_seconds),
         overhead_bytes=200.0,
         held_out_row_bytes=40.0,
