@@ -33,19 +33,19 @@ def with_links(measured, **changes):
     return dataclasses.replace(measured, links=links)
 
 
-@given(networks, st.floats(1, 100), st.sampled_from(SCHEDULES), st.sampled_from(CODECS))
+@given(networks(), st.floats(1, 100), st.sampled_from(SCHEDULES), st.sampled_from(CODECS))
 def test_more_bandwidth_is_never_slower(network, factor, schedule, codecs):
     faster = measurements(**{**network, "bandwidth": network["bandwidth"] * factor})
     assert speed(faster, schedule, codecs) * SLIGHTLY >= speed(measurements(**network), schedule, codecs)
 
 
-@given(networks, st.floats(1, 100), st.sampled_from(SCHEDULES), st.sampled_from(CODECS))
+@given(networks(), st.floats(1, 100), st.sampled_from(SCHEDULES), st.sampled_from(CODECS))
 def test_a_longer_round_trip_is_never_faster(network, factor, schedule, codecs):
     farther = measurements(**{**network, "round_trip_seconds": network["round_trip_seconds"] * factor})
     assert speed(measurements(**network), schedule, codecs) * SLIGHTLY >= speed(farther, schedule, codecs)
 
 
-@given(networks, st.integers(2, 60), st.integers(2, 60), st.integers(1, 300), st.sampled_from(CODECS))
+@given(networks(), st.integers(2, 60), st.integers(2, 60), st.integers(1, 300), st.sampled_from(CODECS))
 def test_more_batches_under_way_are_never_slower(network, one, other, steps, codecs):
     measured = measurements(**network)
     less, more = sorted((one, other))
@@ -53,7 +53,7 @@ def test_more_batches_under_way_are_never_slower(network, one, other, steps, cod
     assert slower * SLIGHTLY >= pass_seconds(measured, more, codecs, steps)
 
 
-@given(networks, st.sampled_from(SCHEDULES))
+@given(networks(), st.sampled_from(SCHEDULES))
 def test_codecs_that_cost_no_time_are_never_slower(network, schedule):
     measured = measurements(**{**network, "codec_seconds": 0.0})
     speeds = [speed(measured, schedule, codecs) for codecs in CODECS]
@@ -72,7 +72,7 @@ def test_batches_that_queue_are_in_balance(pace, elsewhere, depth):
     assert interval_seconds(pace + elsewhere, pace, depth) == pytest.approx(expected, rel=1e-6)
 
 
-@given(networks, st.sampled_from(CODECS), st.integers(2, 64))
+@given(networks(), st.sampled_from(CODECS), st.integers(2, 64))
 def test_two_under_way_are_as_they_were_measured_and_more_are_bounded(network, codecs, depth):
     measured = measurements(**network)
     way, pace = way_seconds(measured, FLOAT32), pace_seconds(measured, FLOAT32)
