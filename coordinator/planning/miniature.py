@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from party.pb import party_pb2 as pb
 
 WAITING_ACTIVITY = "wait for own update"  # computes nothing
 STEP_ACTIVITY = "open"
+STRETCH_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Stopwatch:
         times = PassTimes(
             depth=depth,
             codecs=session.run.training.codecs,
-            step_seconds=_step_seconds([self._second_started, *(seconds for seconds, _ in steps)], depth),
+            step_seconds=_step_seconds(
+                [self._started, *(seconds for seconds, _ in first[: self._epoch_steps])],
+                [self._second_started, *(seconds for seconds, _ in steps)],
+                depth,
+            ),
             held_out_seconds=held_out_seconds,
             held_out_batches=held_out_batches,
             held_out_batch_seconds=_held_out_batch_seconds([self._trained, *rest[:held_out_batches]]),
@@ -128,20 +134,28 @@ def run_miniature(session: Session) -> Miniature:
     return watch.result()
 
 
-def _step_seconds(times: list[float], depth: int) -> float:
-    """From one step to the next; the first ones fill the pipe, and the last one may be smaller.
+def _step_seconds(first: list[float], second: list[float], depth: int) -> float:
+    """From one step to the next: the median of stretches, as a machine that others share is slow now and then.
 
-    Batches that wait for one another come in bursts of `depth`: only whole bursts are counted.
+    The first steps fill the pipe, and in the first epoch they compile; the last one may be smaller.
 
     Args:
-        times: when the epoch began and when each of its steps was done.
+        first: when the first epoch began and when each of its steps was done.
+        second: the same of the second epoch.
         depth: batches under way.
     """
-    whole = times[:-1] if len(times) > 2 else times  # noqa: PLR2004
-    first = min(depth, (len(whole) - 1) // 2)
-    steps = len(whole) - 1 - first
-    steps -= steps % depth if steps > depth else 0
-    return (whole[first + steps] - whole[first]) / steps
+    filled = min(depth, (len(second) - 1) // 2)
+    stretches = _stretches(first[len(first) // 2 : -1], depth) + _stretches(second[filled:-1], depth)
+    return statistics.median(stretches or [(second[-1] - second[0]) / (len(second) - 1)])
+
+
+def _stretches(times: list[float], depth: int) -> list[float]:
+    """Seconds of a step in each stretch of some; batches that wait for one another come in bursts, counted whole."""
+    bursts = -(-STRETCH_STEPS // depth)
+    steps = min(bursts * depth, (len(times) - 1) // depth * depth) or len(times) - 1
+    if steps < 1:
+        return []
+    return [(times[end] - times[end - steps]) / steps for end in range(steps, len(times), steps)]
 
 
 def _held_out_batch_seconds(times: list[float]) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from coordinator.planning.measurements import Measurements, PassTimes
+from coordinator.planning.measurements import Measurements
 from coordinator.training import REPORT_SECONDS
 from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
 
@@ -63,9 +64,7 @@ def watching_factor(measured: Measurements) -> float:
 def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, steps: int) -> float:
     """Time of a pass over training rows.
 
-    Synchronous steps follow one another. Pipelined, the first one goes all the way, and each of the others comes out
-    behind the one before it at the pace of the slowest party or link, but no sooner than a whole way after the one
-    that made room for it.
+    Synchronous steps follow one another. Pipelined, the first one goes all the way, and the others come out behind it.
 
     Args:
         measured: everything that was measured.
@@ -76,11 +75,30 @@ def pass_seconds(measured: Measurements, depth: int, codecs: CodecsSection, step
     if depth == 1:
         return steps * synchronous_seconds(measured, codecs)
     way, pace = way_seconds(measured, codecs), pace_seconds(measured, codecs)
-    followers = steps - 1
-    if way <= depth * pace:
-        return way + followers * pace
-    whole_ways, rest = divmod(followers, depth)
-    return way + whole_ways * way + rest * pace
+    return way + (steps - 1) * (pace if steps <= depth else interval_seconds(way, pace, depth))
+
+
+def interval_seconds(way: float, pace: float, depth: int) -> float:
+    """From one step to the next with some under way, which queue at the slowest party or link.
+
+    Never less than the pace, and never less than a whole way divided by the batches under way. Where both are about
+    the same it is more than either: times vary, and what comes late leaves the slowest idle. Mean value analysis of a
+    closed network with one queue says how much, for exponential times.
+
+    Args:
+        way: seconds of a batch that meets no other, at least the pace.
+        pace: seconds of the slowest.
+        depth: batches under way.
+
+    References:
+        Reiser and Lavenberg, Mean-value analysis of closed multichain queuing networks (Journal of the ACM, 1980).
+    """
+    queued, cycle = 0.0, way
+    for under_way in range(1, depth + 1):
+        response = pace * (1 + queued)
+        cycle = way - pace + response
+        queued = under_way * response / cycle
+    return cycle / depth
 
 
 def pace_seconds(measured: Measurements, codecs: CodecsSection) -> float:
@@ -88,27 +106,23 @@ def pace_seconds(measured: Measurements, codecs: CodecsSection) -> float:
     return max(stage_seconds(measured, codecs), slowest_link(measured, codecs)[1])
 
 
-def loop_seconds(measured: Measurements, known: PassTimes, codecs: CodecsSection) -> float:
-    """Time of a batch from its hidden to its update: as it was measured, with shorter or longer messages.
-
-    Args:
-        measured: everything that was measured.
-        known: steps that wait for one another, with one batch under way or with a few.
-        codecs: to predict.
-    """
-    more = wire_seconds(measured, codecs) + codec_loop_seconds(measured, codecs)
-    more -= wire_seconds(measured, known.codecs) + codec_loop_seconds(measured, known.codecs)
-    return max(known.depth * known.step_seconds + more, least_loop_seconds(measured, codecs))
-
-
 def synchronous_seconds(measured: Measurements, codecs: CodecsSection) -> float:
-    """Time of a synchronous step."""
-    return loop_seconds(measured, measured.synchronous, codecs)
+    """Time of a synchronous step: as it was measured, with shorter or longer messages."""
+    known = measured.synchronous
+    more = _loop_seconds(measured, codecs) - _loop_seconds(measured, known.codecs)
+    return max(known.step_seconds + more, least_loop_seconds(measured, codecs))
 
 
 def way_seconds(measured: Measurements, codecs: CodecsSection) -> float:
-    """Time of a batch's whole way with others under way: there the label party replies after its own update."""
-    return loop_seconds(measured, measured.two_under_way, codecs)
+    """Time of a batch's whole way, from its hidden to its update, where it meets no other batch.
+
+    It is what two under way tell of it: `interval_seconds` of it with a depth of 2 is what was measured.
+    """
+    known = measured.two_under_way
+    interval, pace = known.step_seconds, pace_seconds(measured, known.codecs)
+    way = interval + math.sqrt(max(0.0, interval**2 - pace**2))
+    more = _loop_seconds(measured, codecs) - _loop_seconds(measured, known.codecs)
+    return max(way + more, least_loop_seconds(measured, codecs), pace_seconds(measured, codecs))
 
 
 def least_loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
@@ -174,9 +188,14 @@ def message_bytes(measured: Measurements, party: str, codec: CodecSection) -> fl
 
 def held_out_seconds(measured: Measurements) -> float:
     """Time of the held-out batches after an epoch: as they were measured, and as many more as there are."""
-    known: PassTimes = measured.synchronous
+    known = measured.synchronous
     more = max(0, measured.size.held_out_batches - known.held_out_batches)
     return known.held_out_seconds + more * known.held_out_batch_seconds
+
+
+def _loop_seconds(measured: Measurements, codecs: CodecsSection) -> float:
+    """What messages take of a batch's whole way."""
+    return wire_seconds(measured, codecs) + codec_loop_seconds(measured, codecs)
 
 
 def _codec_seconds(measured: Measurements, party: str, codecs: CodecsSection) -> float:
@@ -191,11 +210,11 @@ def _limit(measured: Measurements, depth: int, codecs: CodecsSection) -> str:
     """What takes longest of what decides."""
     way, pace = way_seconds(measured, codecs), pace_seconds(measured, codecs)
     if depth == 1 or way > depth * pace:
-        known = measured.synchronous if depth == 1 else measured.two_under_way
+        loop = synchronous_seconds(measured, codecs) if depth == 1 else way
         parts = {
             WAITING: round_trip_seconds(measured),
             SENDING: wire_seconds(measured, codecs),
-            COMPUTING: loop_seconds(measured, known, codecs) - least_loop_seconds(measured, codecs),
+            COMPUTING: loop - least_loop_seconds(measured, codecs),
         }
         return max(parts, key=lambda name: parts[name])
     slowest, link_seconds = slowest_link(measured, codecs)

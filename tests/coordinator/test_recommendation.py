@@ -33,7 +33,7 @@ def test_nothing_is_given_up_for_little():
     assert taken(100, 100, 100, 100) == 0
 
 
-@given(networks)
+@given(networks())
 def test_what_is_taken_is_nearly_the_fastest_and_no_less_would_be(network):
     measured = measurements(**network)
     predictions = [predict(measured, schedule, codecs) for codecs in CODECS for schedule in SCHEDULES]

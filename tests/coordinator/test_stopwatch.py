@@ -41,10 +41,10 @@ class Clock:
 
 
 class Session:
-    def __init__(self, clock, depth, codec):
+    def __init__(self, clock, depth, codec, steps):
         training = SimpleNamespace(schedule=ScheduleSection(kind="pipelined", depth=depth), codecs=FLOAT32)
         self.run, self.reference = SimpleNamespace(training=training), pb.SessionReference()
-        self.exchanges, self.steps, self.decisions = 2 * (STEPS + HELD_OUT), 2 * STEPS, frozenset()
+        self.exchanges, self.steps, self.decisions = 2 * (steps + HELD_OUT), 2 * steps, frozenset()
         self.connections = {name: Party(clock, codec) for name in ("alice", "bob")}
         self._clock = clock
 
@@ -53,17 +53,17 @@ class Session:
         return {name: call(party) for name, party in self.connections.items()}
 
 
-def drive(depth=1, gaps=None, codec=None, exchanges=None):
+def drive(depth=1, gaps=None, codec=None, exchanges=None, steps=STEPS):
     """Runs a miniature whose steps take what `gaps` says, in each of two epochs."""
     clock = Clock()
-    session = Session(clock, depth, codec or INT8.hidden.model_dump_json())
+    session = Session(clock, depth, codec or INT8.hidden.model_dump_json(), steps)
     watch, traffic = Stopwatch(session, clock), Traffic()
     clock.seconds += COMPILING
     gaps = gaps or [STEP] * (STEPS - 1) + [LAST_STEP]
     for place in range(session.exchanges if exchanges is None else exchanges):
-        within = place % (STEPS + HELD_OUT)
-        training = within < STEPS
-        clock.seconds += gaps[within] if training else (FIRST_HELD_OUT, LAST_HELD_OUT)[within - STEPS]
+        within = place % (steps + HELD_OUT)
+        training = within < steps
+        clock.seconds += gaps[within] if training else (FIRST_HELD_OUT, LAST_HELD_OUT)[within - steps]
         clock.steps += training
         traffic.exchanges += 1
         traffic.steps += training
@@ -98,6 +98,19 @@ def test_bursts_are_counted_whole():
     """Two under way that wait for one another: the second follows at once, the next pair after a whole way."""
     shown = drive(depth=2, gaps=[1.0, 0.01] * (STEPS // 2))
     assert shown.times.step_seconds == pytest.approx(1.01 / 2)
+
+
+@pytest.mark.parametrize("slow", range(20))
+def test_a_machine_that_is_slow_for_a_moment_is_not_slow(slow):
+    usual = [STEP] * 40
+    slow_at = [*usual[:slow], 50 * STEP, *usual[slow + 1 :]]
+    assert drive(gaps=slow_at, steps=40).times.step_seconds == pytest.approx(STEP)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_few_steps_will_do(steps, depth):
+    assert drive(depth, [STEP] * steps, steps=steps).times.step_seconds == pytest.approx(STEP)
 
 
 def test_a_run_that_ends_early_is_no_measurement():
