@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm test chaos lint bench bench-networks bench-checkpoints bench-alignment lean quality proto clean
+.PHONY: demo adult bank bst deepfm test chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -28,6 +28,15 @@ bench: $(INSTALLED)
 
 bench-networks: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.networks
+
+bench-codecs: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.codecs
+
+bench-planner: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.planner
+
+bench-memory: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.memory
 
 bench-checkpoints: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.checkpoints

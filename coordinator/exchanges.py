@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
+from coordinator.inference import Hiddens, InferencePass, begin_forward
 from coordinator.pipeline import PipelinedPass
 from coordinator.session import Session
 from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
@@ -22,27 +24,27 @@ def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSt
         What went through.
     """
     traffic = Traffic(session.position, session.start.step)
+    asked: deque[Hiddens] = deque()  # of batches of training that have begun beside what came before
     hiddens: Sequence[pb.Envelope] = ()
-    training = False
     depth = session.run.training.schedule.batches_under_way
     while traffic.exchanges < session.exchanges:
         position = traffic.exchanges
         pass_end = session.pass_end(position)
-        if depth > 1 and pass_end is not None:
-            PipelinedPass(session, traffic, pass_end, depth).run(progress, between_steps)
-            hiddens = ()
-            continue
         if position in session.decisions:
             stop = _decide(session, position, traffic)
-            hiddens = ()
             traffic.exchanges += 1
             progress(traffic)
             if stop:
                 break
-            continue
-        if not hiddens:
-            hiddens, training = _forward(session, position)
-        if training:
+        elif pass_end is None:
+            end = session.inference_end(position)
+            training = min(depth, (session.pass_end(end) or end) - end)
+            asked = InferencePass(session, traffic, end, training).run(progress)
+        elif depth > 1:
+            PipelinedPass(session, traffic, pass_end, depth, asked).run(progress, between_steps)
+        else:
+            if not hiddens:
+                hiddens = (asked.popleft() if asked else begin_forward(session, position))()
             if between_steps is not None and between_steps.wants(traffic):
                 between_steps.visit(traffic)
             gradients = _fuse(session, position, hiddens)
@@ -50,20 +52,9 @@ def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSt
             traffic.gradient_bytes += envelope_bytes(gradients)
             hiddens = _backward(session, position, gradients)
             traffic.steps += 1
-        else:
-            traffic.hidden_bytes += envelope_bytes(hiddens)
-            hiddens, training = _infer(session, position, hiddens)
-        traffic.exchanges += 1
-        progress(traffic)
+            traffic.exchanges += 1
+            progress(traffic)
     return traffic
-
-
-def _forward(session: Session, position: int) -> tuple[list[pb.Envelope], bool]:
-    """Hiddens of a batch from every feature party, and whether gradients are to follow."""
-    request = pb.ForwardRequest(session=session.reference, position=position)
-    pending = [party.begin(party.stub.Forward, request) for party in session.features]
-    replies = [result() for result in pending]
-    return [reply.hidden for reply in replies], any(reply.training for reply in replies)
 
 
 def _fuse(session: Session, position: int, hiddens: Sequence[pb.Envelope]) -> Sequence[pb.Envelope]:
@@ -86,18 +77,6 @@ def _backward(session: Session, position: int, gradients: Sequence[pb.Envelope])
         pending = [party.begin(party.stub.Backward, request) for party, request in requests]
         replies = [result() for result in pending]
     return [reply.next_hidden for reply in replies if reply.HasField("next_hidden")]
-
-
-def _infer(session: Session, position: int, hiddens: Sequence[pb.Envelope]) -> tuple[Sequence[pb.Envelope], bool]:
-    """Fuses a batch outside of training while the feature parties already compute the next one."""
-    request = pb.FuseRequest(session=session.reference, position=position, hiddens=hiddens)
-    fused = session.label.begin(session.label.stub.Fuse, request)
-    following: tuple[Sequence[pb.Envelope], bool] = ((), False)
-    pipelined = session.run.training.schedule.batches_under_way > 1 and session.pass_end(position + 1) is not None
-    if position + 1 < session.exchanges and position + 1 not in session.decisions and not pipelined:
-        following = _forward(session, position + 1)
-    fused()
-    return following
 
 
 def _decide(session: Session, position: int, traffic: Traffic) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from coordinator.inference import Hiddens, begin_forward
 from coordinator.session import Session
 from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
 from party.pb import party_pb2 as pb
-
-Hiddens = Callable[[], Sequence[pb.Envelope]]
 
 
 class PipelinedPass:
@@ -25,13 +25,15 @@ class PipelinedPass:
         traffic: counts what goes through.
         end: position after the last batch of the pass.
         depth: batches under way at a time.
+        asked: hiddens of the first batches, as far as they were asked for before; taken over.
     """
 
-    def __init__(self, session: Session, traffic: Traffic, end: int, depth: int) -> None:
+    def __init__(self, session: Session, traffic: Traffic, end: int, depth: int, asked: deque[Hiddens]) -> None:
         self._session = session
         self._traffic = traffic
         self._end = end
         self._depth = depth
+        self._asked = asked
         self._hiddens: queue.SimpleQueue[Hiddens] = queue.SimpleQueue()
         self._fused: queue.SimpleQueue[tuple[int, Callable[[], pb.FuseReply]] | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
@@ -47,7 +49,7 @@ class PipelinedPass:
         """
         first = self._traffic.exchanges
         for position in range(first, min(first + self._depth, self._end)):
-            self._hiddens.put(self._forward(position))
+            self._hiddens.put(self._asked.popleft() if self._asked else begin_forward(self._session, position))
         relay = threading.Thread(target=self._relay_gradients, name="gradients", daemon=True)
         relay.start()
         try:
@@ -109,11 +111,6 @@ class PipelinedPass:
         arrived = [self._hiddens.get()() for _ in range(self._hiddens.qsize())]
         for hiddens in arrived:
             self._hiddens.put(partial(_as_it_is, hiddens))
-
-    def _forward(self, position: int) -> Hiddens:
-        request = pb.ForwardRequest(session=self._session.reference, position=position)
-        pending = [party.begin(party.stub.Forward, request) for party in self._session.features]
-        return lambda: [result().hidden for result in pending]
 
     def _backward(self, position: int, gradients: Sequence[pb.Envelope]) -> Hiddens:
         by_party = {envelope.receiver: envelope for envelope in gradients}

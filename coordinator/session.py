@@ -129,6 +129,11 @@ class Session:
             return None
         return self._passes[place][1]
 
+    def inference_end(self, position: int) -> int:
+        """Position after the last batch outside of training that follows from one on without another kind between."""
+        others = [*self.decisions, *(start for start, _ in self._passes), self.exchanges]
+        return min(other for other in others if other > position)
+
     @property
     def epochs_before(self) -> int:
         """Epochs that were complete before the batch that the session begins with."""

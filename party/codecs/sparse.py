@@ -13,6 +13,7 @@ from party.data.order import permutation
 
 BYTE_BITS = 8
 STREAM = "randomk"
+BLOCK_ROWS = 1024  # what one of them needs stays in a processor's cache, and the allocator keeps its memory
 
 
 class TopKCodec:
@@ -35,17 +36,10 @@ class TopKCodec:
 
     def encode(self, matrix: FloatArray, position: int) -> bytes:
         """Places, then values by ascending place."""
-        rows = len(matrix)
-        chosen = np.argpartition(-np.abs(matrix), self._kept - 1, axis=1)[:, : self._kept]
-        chosen.sort(axis=1)
-        if self._as_bits:
-            mask = np.zeros((rows, self._columns), np.bool_)
-            np.put_along_axis(mask, chosen, True, axis=1)
-            places = np.packbits(mask, axis=1).tobytes()
-        else:
-            bits = (chosen[:, :, None] >> np.arange(self._place_bits)) & 1
-            places = np.packbits(bits.reshape(rows, -1).astype(np.bool_), axis=1).tobytes()
-        return places + _encode_values(np.take_along_axis(matrix, chosen, axis=1), self._bits)
+        blocks = [matrix[start : start + BLOCK_ROWS] for start in range(0, max(1, len(matrix)), BLOCK_ROWS)]
+        chosen = [np.sort(_largest(block, self._kept), axis=1) for block in blocks]
+        places = b"".join(self._pack(one) for one in chosen)
+        return places + _encode_values(np.take_along_axis(matrix, np.concatenate(chosen), axis=1), self._bits)
 
     def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """The values in their places; not a number where places were made up."""
@@ -78,10 +72,19 @@ class TopKCodec:
         threshold = np.sort(size, axis=1)[:, -self._kept][:, None]
         dropped: npt.NDArray[np.float64] = size * (size <= threshold)
         if self._bits == BYTE_BITS:
-            chosen = np.argpartition(-np.abs(matrix), self._kept - 1, axis=1)[:, : self._kept]
+            chosen = _largest(matrix, self._kept)
             kept = rows_error_bound(np.take_along_axis(matrix, chosen, axis=1), self._bits).max(axis=1, keepdims=True)
             dropped = np.maximum(dropped, kept)
         return dropped
+
+    def _pack(self, chosen: npt.NDArray[np.int64]) -> bytes:
+        rows = len(chosen)
+        if self._as_bits:
+            mask = np.zeros((rows, self._columns), np.bool_)
+            np.put_along_axis(mask, chosen, True, axis=1)
+            return np.packbits(mask, axis=1).tobytes()
+        bits = (chosen[:, :, None] >> np.arange(self._place_bits)) & 1
+        return np.packbits(bits.reshape(rows, -1).astype(np.bool_), axis=1).tobytes()
 
     @property
     def _place_bytes(self) -> int:
@@ -133,6 +136,11 @@ class RandomKCodec:
 def kept_columns(columns: int, fraction: float) -> int:
     """How many columns a fraction above 0 and at most 1 keeps, at least one."""
     return math.ceil(columns * fraction)
+
+
+def _largest(matrix: FloatArray, count: int) -> npt.NDArray[np.int64]:
+    """Columns of so many of the largest values of each row, in no order."""
+    return np.argpartition(-np.abs(matrix), count - 1, axis=1)[:, :count]
 
 
 def _encode_values(values: FloatArray, bits: int) -> bytes:

@@ -14,6 +14,7 @@ from party.errors import ConfigurationError
 
 MAXIMUM_CONFIGURATION_BYTES = 256 * 1024
 MAXIMUM_BATCH = 1 << 20
+INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
@@ -86,6 +87,23 @@ class ScheduleSection(StrictModel):
         return 2 if self.depth is None else self.depth
 
 
+class LocalUpdatesSection(StrictModel):
+    """Further updates between two exchanges, on batches that were exchanged before.
+
+    Attributes:
+        steps: local steps after the update by each exchanged batch.
+        window: of the last exchanged batches, as many are kept; none is drawn again within so many draws.
+        uses: most local steps with one batch; 0 is training without local updates.
+        minimum_cosine: a row counts by the cosine between what was exchanged and what the present weights give, and
+            not at all where it is less than this; null counts every row in full.
+    """
+
+    steps: int = Field(ge=1, le=64)
+    window: int = Field(default=5, ge=1, le=64)
+    uses: int = Field(default=5, ge=0)
+    minimum_cosine: float | None = Field(default=0.5, ge=0.0, le=1.0, strict=False)
+
+
 class CodecSection(StrictModel):
     """How the tensors of a training batch are encoded; all but float32 lose something.
 
@@ -94,11 +112,14 @@ class CodecSection(StrictModel):
             largest values of a row; `randomk`, columns drawn for each batch.
         fraction: of the columns that topk and randomk keep.
         values: how topk and randomk send what they keep.
+        error_feedback: whether the parties remember for every row what the codec lost, and make up for it when the row
+            comes next.
     """
 
     kind: CodecKind = "float32"
     fraction: float | None = Field(default=None, gt=0.0, lt=1.0, strict=False)
     values: Literal["float32", "int8"] = "float32"
+    error_feedback: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -107,6 +128,8 @@ class CodecSection(StrictModel):
             raise ValueError(f"kind {self.kind} needs a fraction")
         if not keeps_some and (self.fraction is not None or self.values != "float32"):
             raise ValueError("fraction and values belong to topk and randomk")
+        if self.error_feedback and self.kind == "float32":
+            raise ValueError("error_feedback belongs to a codec that loses something: float32 does not")
         return self
 
     @property
@@ -142,6 +165,7 @@ class TrainingSection(StrictModel):
         optimizer: of every party whose own file names none.
         early_stopping: when to stop before the last epoch; never where absent.
         schedule: how many batches are under way at a time.
+        local_updates: further updates between two exchanges; none where absent.
         codecs: how the tensors of a training batch are encoded.
     """
 
@@ -156,6 +180,7 @@ class TrainingSection(StrictModel):
     optimizer: OptimizerSection = OptimizerSection()
     early_stopping: EarlyStoppingSection | None = None
     schedule: ScheduleSection = ScheduleSection()
+    local_updates: LocalUpdatesSection | None = None
     codecs: CodecsSection = CodecsSection()
 
     @model_validator(mode="after")

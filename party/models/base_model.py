@@ -11,7 +11,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.columns import HiddenColumns
+from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
+from party.models.local_states import local_states
 from party.models.stash import StashedWeights
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
@@ -35,6 +37,7 @@ class BaseModel:
         optimizer: of this model's weights; None where nothing is trained.
         depth: batches under way at a time: with more than one, gradients belong to weights of up to depth - 1
             updates before.
+        instance_weights: of the rows of a local step.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class BaseModel:
         specs: Sequence[HiddenSpec],
         optimizer: keras.Optimizer | None = None,
         depth: int = 1,
+        instance_weights: InstanceWeights | None = None,
     ) -> None:
         self.specs = tuple(specs)
         self._columns = HiddenColumns(specs)
@@ -55,6 +59,7 @@ class BaseModel:
         self._stashed_weights = StashedWeights(model) if depth > 1 else None
         self._kept = KeptWeights(model.variables)
         self._stashes: deque[list[tf.Tensor]] = deque()
+        self._instance_weights = instance_weights or InstanceWeights()
         rows = tf.TensorSpec((None,), tf.int32)
         self._infer_call = tf.function(self._infer).get_concrete_function(rows)
         if optimizer is not None:
@@ -64,6 +69,9 @@ class BaseModel:
             gradients = self._columns.matrix_spec
             self._update_call = tf.function(self._update).get_concrete_function(gradients, *stash)
             self._step_call = tf.function(self._step).get_concrete_function(gradients, rows, *stash)
+            number = tf.TensorSpec((), tf.int64)
+            # Traced when it is called first: a run without local updates never does.
+            self._local_call = tf.function(self._local, input_signature=[rows, number, gradients, gradients])
 
     def infer(self, rows: Rows) -> Tensors:
         """Hiddens outside of training.
@@ -112,24 +120,43 @@ class BaseModel:
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
-    def follow(self, tape: tf.GradientTape, rows: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, list[tf.Tensor]]:
+    def local_step(self, rows: Rows, hiddens: Tensors, gradients: Tensors, number: int) -> None:
+        """Updates the weights by a batch that was exchanged before, as far as its rows still count.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: as this model computed them for the exchange, float32 (batch, units).
+            gradients: of the loss by each hidden, as the exchange brought them.
+            number: of the local step in its run; seeds its masks.
+        """
+        matrices = [tf.constant(self._columns.join(tensors)) for tensors in (hiddens, gradients)]
+        self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
+
+    def follow(
+        self, tape: tf.GradientTape, rows: tf.Tensor, local_number: tf.Tensor | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor, list[tf.Tensor]]:
         """A forward pass in training as part of another compiled call, whose tape follows it.
 
         Args:
             tape: of that call.
             rows: row numbers of the dataset, int32 (batch,).
+            local_number: of the local step that it is part of, int64; None in an exchange.
 
         Returns:
             The weights that it used, the hiddens side by side, and regularisation losses.
         """
         weights = [weight.value for weight in self._trainable]
         tape.watch(weights)
-        before = [tf.identity(state.value) for state in self._states]
+        if local_number is None:
+            before = [tf.identity(state.value) for state in self._states]
+        else:
+            before = local_states(self._states, local_number)
         outputs, after, losses = self._model.stateless_call(
             weights, before, self._gather(rows), training=True, return_losses=True
         )
-        for state, value in zip(self._states, after, strict=True):
-            state.assign(value)
+        if local_number is None:
+            for state, value in zip(self._states, after, strict=True):
+                state.assign(value)
         return weights, self._columns.join_graph(outputs), list(losses)
 
     def update(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
@@ -218,12 +245,19 @@ class BaseModel:
             )
             targets = [outputs[spec.name] for spec in self.specs] + list(losses)
         upstream = [*self._columns.split_graph(gradients), *(tf.ones_like(loss) for loss in losses)]
-        weight_gradients = tape.gradient(targets, weights, output_gradients=upstream)
-        if self._weight_update is None:
-            raise RuntimeError("a model without an optimizer cannot be updated")
+        self._apply(tape.gradient(targets, weights, output_gradients=upstream))
+
+    def _local(self, rows: tf.Tensor, number: tf.Tensor, exchanged: tf.Tensor, gradients: tf.Tensor) -> None:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            weights, hiddens, losses = self.follow(tape, rows, number)
+        counting = self._instance_weights(hiddens, exchanged)[:, None]
+        upstream = [gradients * counting, *(tf.ones_like(loss) for loss in losses)]
+        self._apply(tape.gradient([hiddens, *losses], weights, output_gradients=upstream))
+
+    def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
         # TensorFlow's graph optimizer may otherwise read a weight for another one's gradient after its update.
         with tf.control_dependencies(tf.nest.flatten(weight_gradients, expand_composites=True)):
-            self._weight_update.apply(weight_gradients)
+            self.update(weight_gradients)
 
     def _step(self, gradients: tf.Tensor, next_rows: tf.Tensor, *stash: tf.Tensor) -> list[tf.Tensor]:
         self._update(gradients, *stash)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,23 +11,27 @@ import tensorflow as tf
 
 from party.configuration.labels import Labels
 from party.data.labels import LabelArrays
+from party.models.aggregation import aggregated
 from party.models.base_model import BaseModel
 from party.models.columns import HiddenColumns
+from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
+from party.models.local_states import local_states
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
+from party.models.row_losses import RowLosses
 from party.models.scores import Scores
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
-from party.protocol.hidden import Aggregation, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State, join_states, part_of
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """A forward pass inside a compiled call: aggregated hiddens, outputs, losses, and what the loss is the sum of."""
+    """A forward pass inside a compiled call: its inputs, outputs, losses, and what the loss is the sum of."""
 
-    aggregated: Mapping[str, tf.Tensor]
+    inputs: Mapping[str, tf.Tensor]
     outputs: Mapping[str, tf.Tensor]
     losses: Sequence[tf.Tensor]
     terms: Sequence[tf.Tensor]
@@ -49,7 +53,8 @@ class FuseModel:
         losses: of the labels.
         scores: computes metrics.
         optimizer: of this model's weights; None where nothing is trained.
-        own: the label party's own name and base model, where `step` is to train it too.
+        own: the label party's own name and base model, for the calls that train it too.
+        instance_weights: of the rows of a local step.
     """
 
     def __init__(
@@ -62,12 +67,12 @@ class FuseModel:
         scores: Scores,
         optimizer: keras.Optimizer | None = None,
         own: tuple[str, BaseModel] | None = None,
+        instance_weights: InstanceWeights | None = None,
     ) -> None:
         self._model = model
         self._names = tuple(labels)
         self._columns = {party: HiddenColumns(specs[party]) for party in sorted(specs)}
-        self._labels = tf.constant(arrays.values)
-        self._weights = None if arrays.weights is None else tf.constant(arrays.weights)
+        self._row_losses = RowLosses(losses, arrays)
         self._losses = losses
         self._weight_update: WeightUpdate | None = None
         self._trainable = [*model.trainable_variables, *losses.variables]
@@ -84,13 +89,20 @@ class FuseModel:
             self._gradients_call = tf.function(self._gradients).get_concrete_function(rows, *hiddens)
             self._apply_call = tf.function(self._apply)
             self._own = own
-            received = [columns.matrix_spec for party, columns in self._columns.items() if party != self._own_party]
-            # Traced when it is called first: a synchronous schedule never does.
+            self._instance_weights = instance_weights or InstanceWeights()
+            received = [columns.matrix_spec for columns in self._received_columns.values()]
+            # Traced when they are called first: most runs need one of them or none.
             self._step_call = tf.function(self._step, input_signature=[rows, *received])
+            number = tf.TensorSpec((), tf.int64)
+            self._local_call = tf.function(self._local, input_signature=[rows, number, *received, *received])
 
     @property
     def _own_party(self) -> str:
         return "" if self._own is None else self._own[0]
+
+    @property
+    def _received_columns(self) -> dict[str, HiddenColumns]:
+        return {party: columns for party, columns in self._columns.items() if party != self._own_party}
 
     def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
         """Outputs and losses outside of training.
@@ -102,7 +114,7 @@ class FuseModel:
         Returns:
             Outputs per row, and means over the batch.
         """
-        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(hiddens))
+        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(self._columns, hiddens))
         by_task = losses.numpy().astype(np.float64)
         loss = float(by_task @ self._losses.fixed_weights)
         return Inferred(loss, outputs.numpy(), {**self._by_task("loss", by_task), **self._gates(gates)})
@@ -117,10 +129,11 @@ class FuseModel:
         Returns:
             The loss, the outputs and the gradients for every party.
         """
-        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *self._matrices(hiddens))
+        matrices = self._matrices(self._columns, hiddens)
+        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *matrices)
         return self._result(results, self._named(self._columns, gradients))
 
-    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+    def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, in one compiled call: own base model, loss, gradients, and the own updates.
 
         Args:
@@ -128,20 +141,39 @@ class FuseModel:
             hiddens: of the feature parties by party and name, float32 (batch, units).
 
         Returns:
-            The loss, the outputs and the gradients for every feature party.
+            What trains when it is called, its inputs made ready; that returns what tells the loss, the outputs and the
+            gradients for every feature party.
         """
-        received = {party: columns for party, columns in self._columns.items() if party != self._own_party}
-        matrices = [tf.constant(columns.join(hiddens[party])) for party, columns in received.items()]
-        *results, gradients = self._step_call(tf.constant(rows), *matrices)
-        return self._result(results, self._named(received, gradients))
+        inputs = [tf.constant(rows), *self._matrices(self._received_columns, hiddens)]
+
+        def train() -> Callable[[], LossAndGradients]:
+            *results, gradients = self._step_call(*inputs)
+            return lambda: self._result(results, self._named(self._received_columns, gradients))
+
+        return train
+
+    def local_step(
+        self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
+    ) -> None:
+        """Updates all own weights by a batch that was exchanged before, as far as its rows still count.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: of the feature parties by party and name, as the exchange brought them.
+            gradients: of the loss by each of them, as the exchange yielded them.
+            number: of the local step in its run; seeds its masks.
+        """
+        columns = self._received_columns
+        matrices = [*self._matrices(columns, hiddens), *self._matrices(columns, gradients)]
+        self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
-        terms, outputs, losses, shares, gates = results
+        terms, outputs, losses, shares, weights, gates = results
         measures: dict[str, float] = {}
         if len(self._names) > 1:
             measures |= self._by_task("loss", losses.numpy()) | self._by_task("gradient_share", shares.numpy())
             if self._losses.variables:
-                measures |= self._by_task("weight", self._losses.weights().numpy())
+                measures |= self._by_task("weight", weights.numpy())
         # Added up here: TensorFlow's sum of three and more starts with whichever buffer is free first.
         loss = float(terms.numpy().sum(dtype=np.float64))
         return LossAndGradients(loss, outputs.numpy(), {**measures, **self._gates(gates)}, gradients)
@@ -202,29 +234,16 @@ class FuseModel:
             for number, weight in enumerate(row)
         }
 
-    def _matrices(self, hiddens: Mapping[str, Tensors]) -> list[tf.Tensor]:
-        return [tf.constant(columns.join(hiddens[party])) for party, columns in self._columns.items()]
-
-    def _aggregated(self, hiddens: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        tensors: dict[str, list[tf.Tensor]] = {}
-        aggregations: dict[str, Aggregation] = {}
-        for columns, matrix in zip(self._columns.values(), hiddens, strict=True):
-            for spec, tensor in zip(columns.specs, columns.split_graph(matrix), strict=True):
-                tensors.setdefault(spec.name, []).append(tensor)
-                aggregations[spec.name] = spec.aggregation
-        return {name: _aggregate(aggregations[name], arrays) for name, arrays in tensors.items()}
-
-    def _task_losses(self, rows: tf.Tensor, outputs: Mapping[str, tf.Tensor], weighted: bool) -> list[tf.Tensor]:
-        labels = tf.gather(self._labels, rows)
-        weights = tf.gather(self._weights, rows) if weighted and self._weights is not None else None
-        return self._losses.means(labels, outputs, weights)
+    @staticmethod
+    def _matrices(columns: Mapping[str, HiddenColumns], tensors: Mapping[str, Tensors]) -> list[tf.Tensor]:
+        return [tf.constant(one.join(tensors[party])) for party, one in columns.items()]
 
     def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.reduce_mean(outputs[GATES], axis=0) if GATES in outputs else tf.zeros((0, 0))
 
     def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        outputs = self._model(self._aggregated(hiddens), training=False)
-        losses = self._task_losses(rows, outputs, weighted=False)
+        outputs = self._model(aggregated(self._columns, hiddens), training=False)
+        losses = self._row_losses.plain(rows, outputs)
         return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
 
     def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
@@ -256,28 +275,62 @@ class FuseModel:
                 self._own[1].update(updates[1])
         return (*told, gradients)
 
+    def _local(self, rows: tf.Tensor, number: tf.Tensor, *matrices: tf.Tensor) -> None:
+        received, exchanged = matrices[: len(matrices) // 2], matrices[len(matrices) // 2 :]
+        by_party = dict(zip(self._received_columns, received, strict=True))
+        weights = [weight.value for weight in self._trainable]
+        base_weights: list[tf.Tensor] = []
+        penalties: list[tf.Tensor] = []
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            if self._own is not None:
+                base_weights, by_party[self._own_party], penalties = self._own[1].follow(tape, rows, number)
+            with tf.GradientTape(watch_accessed_variables=False) as received_tape:
+                received_tape.watch(received)
+                states = local_states(self._model.non_trainable_variables, number)
+                inputs = aggregated(self._columns, [by_party[party] for party in self._columns])
+                outputs, _, model_losses = self._model.stateless_call(
+                    weights[: len(self._model.trainable_variables)],
+                    states,
+                    inputs,
+                    training=True,
+                    return_losses=True,
+                )
+                terms = self._losses.weighted(self._row_losses.weighted(rows, outputs))
+                loss = tf.add_n([*terms, *model_losses])
+            present = received_tape.gradient(loss, received)
+            counting = self._instance_weights(tf.concat(present, axis=1), tf.concat(exchanged, axis=1))
+            terms = self._losses.weighted(self._row_losses.weighted(rows, outputs, counting))
+            total = tf.add_n([*terms, *self._losses.penalties(), *model_losses, *penalties])
+        updates = tape.gradient(total, [weights, base_weights])
+        with tf.control_dependencies(tf.nest.flatten(updates, expand_composites=True)):
+            self._apply(updates[0])
+            if self._own is not None:
+                self._own[1].update(updates[1])
+
     def _tape(self) -> tf.GradientTape:
         return tf.GradientTape(watch_accessed_variables=False, persistent=len(self._names) > 1)
 
     def _pass_through(self, rows: tf.Tensor, hiddens: Sequence[tf.Tensor]) -> _Pass:
-        aggregated = self._aggregated(hiddens)
-        outputs = self._model(aggregated, training=True)
-        losses = self._task_losses(rows, outputs, weighted=True)
+        inputs = aggregated(self._columns, hiddens)
+        outputs = self._model(inputs, training=True)
+        losses = self._row_losses.weighted(rows, outputs)
         terms = self._losses.weighted(losses)
         summands = [*terms, *self._losses.penalties(), *self._model.losses]
-        return _Pass(aggregated, outputs, losses, terms, summands)
+        return _Pass(inputs, outputs, losses, terms, summands)
 
     def _told(self, tape: tf.GradientTape, passed: _Pass) -> tuple[tf.Tensor, ...]:
-        """What a batch says of itself: summands of the loss, outputs, losses, shares of the gradient, gates."""
+        """What a batch tells: summands of the loss, outputs, losses, shares of the gradient, task weights, gates."""
         shares = tf.zeros((0,))
         if len(self._names) > 1:
-            shared = [passed.outputs[EXPERTS]] if EXPERTS in passed.outputs else list(passed.aggregated.values())
+            shared = [passed.outputs[EXPERTS]] if EXPERTS in passed.outputs else list(passed.inputs.values())
             shares = _shares([tape.gradient(term, shared) for term in passed.terms])
         return (
             tf.stack(passed.summands),
             self._side_by_side(passed.outputs),
             tf.stack(passed.losses),
             shares,
+            self._losses.weights(),
             self._mean_gates(passed.outputs),
         )
 
@@ -294,12 +347,3 @@ def _shares(gradients: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
     """Norm of each task's gradient at what the tasks share, over the sum of all norms."""
     norms = tf.stack([tf.linalg.global_norm(by_tensor) for by_tensor in gradients])
     return tf.math.divide_no_nan(norms, tf.reduce_sum(norms))
-
-
-def _aggregate(aggregation: Aggregation, hiddens: Sequence[tf.Tensor]) -> tf.Tensor:
-    if aggregation is Aggregation.CONCAT:
-        return tf.concat(hiddens, axis=1)
-    total = hiddens[0]
-    for hidden in hiddens[1:]:
-        total = total + hidden
-    return total

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 from party.errors import SessionError
+from party.protocol.deferred import Deferred
 
 KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
 
@@ -27,7 +28,7 @@ class RepeatableCalls:
         self._where = where
         self._kept = kept
         self._lock = threading.Lock()
-        self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, bytes]]] = {}
+        self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, Deferred[bytes]]]] = {}
 
     def answer(self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], bytes]) -> bytes:
         """Answers a call, computing only the first time; calls wait for each other.
@@ -39,6 +40,24 @@ class RepeatableCalls:
 
         Returns:
             The reply.
+
+        Raises:
+            SessionError: the call was answered before, for a different request.
+        """
+        return self.begin(call, request, lambda: Deferred.of(compute())).result()
+
+    def begin(
+        self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], Deferred[bytes]]
+    ) -> Deferred[bytes]:
+        """Answers a call whose reply may take longer than the next call has to wait.
+
+        Args:
+            call: as for `answer`.
+            request: the whole request as received.
+            compute: yields the reply to come; an error leaves the call unanswered, one of the reply answers it.
+
+        Returns:
+            The reply to come, the same one to a repeated call.
 
         Raises:
             SessionError: the call was answered before, for a different request.

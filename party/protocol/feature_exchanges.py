@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import cast
+
+import numpy as np
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
-from party.protocol.hidden import Tensors
+from party.protocol.hidden import Rows, Tensors
+from party.protocol.local_steps import FeatureLocalSteps
 from party.protocol.schedule import Activity, Exchange, Schedule, exchange_after_update, exchange_to_send
 from party.protocol.state import State, join_states, part_of
 from party.protocol.tensors import BatchCodec
 from party.protocol.timings import Timings
 from party.security.sealing import SealingKeys, Slot
+
+HIDDEN, MESSAGE = "hidden ", "message"
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A batch under way: what was sent, and the hiddens themselves where local updates will need them."""
+
+    message: bytes
+    hiddens: Tensors
+
+    def state(self) -> State:
+        hiddens = {HIDDEN + name: hidden for name, hidden in self.hiddens.items()}
+        return State(arrays={MESSAGE: np.frombuffer(self.message, np.uint8), **hiddens})
 
 
 class FeatureExchanges:
@@ -28,8 +47,9 @@ class FeatureExchanges:
         base: the base model.
         keys: of the session.
         timings: where the time of a step is noted.
-        hidden_codec: of the hiddens of training; as they are where None.
-        gradient_codec: of the gradients.
+        hidden_sender: encodes the hiddens of training; as they are where None.
+        gradient_receiver: decodes the gradients.
+        local_steps: further updates after each exchange; none where None.
     """
 
     def __init__(
@@ -41,8 +61,9 @@ class FeatureExchanges:
         base: Base,
         keys: SealingKeys,
         timings: Timings,
-        hidden_codec: BatchCodec | None = None,
-        gradient_codec: BatchCodec | None = None,
+        hidden_sender: TensorSender | None = None,
+        gradient_receiver: TensorReceiver | None = None,
+        local_steps: FeatureLocalSteps | None = None,
     ) -> None:
         self._party = party
         self._label_party = label_party
@@ -52,10 +73,11 @@ class FeatureExchanges:
         self._keys = keys
         self._timings = timings
         self._plain = BatchCodec(tuple(base.specs))
-        self._hidden_codec = hidden_codec or self._plain
-        self._gradient_codec = gradient_codec or self._plain
+        self._hidden_sender = hidden_sender or TensorSender(self._plain)
+        self._gradient_receiver = gradient_receiver or TensorReceiver(self._plain)
+        self._local_steps = local_steps
         self.position = 0
-        self._under_way: deque[Tensors] = deque()
+        self._under_way: deque[_Sent] = deque()
         self._to_repeat = 0
         self._stopped = False
 
@@ -96,17 +118,16 @@ class FeatureExchanges:
             raise self._out_of_order("Forward", position)
         if self._to_repeat:
             self._to_repeat -= 1
-            return self._seal(exchange, self._under_way[sent])
-        training = exchange.activity is Activity.TRAIN
+            return self._seal(exchange, self._under_way[sent].message)
+        rows = self._schedule.rows(exchange)
+        if exchange.activity is Activity.TRAIN:
+            with self._timings.measure("base"):
+                hiddens = self._base.forward(rows)
+            return self._send(exchange, rows, hiddens)
         with self._timings.measure("base"):
-            rows = self._schedule.rows(exchange)
-            hiddens = self._base.forward(rows) if training else self._base.infer(rows)
-        envelope = self._seal(exchange, hiddens)
-        if training:
-            self._under_way.append(hiddens)
-        else:
-            self.position += 1
-        return envelope
+            hiddens = self._base.infer(rows)
+        self.position += 1
+        return self._seal(exchange, self._plain.encode(hiddens, exchange.position))
 
     def backward(self, position: int, gradient: Envelope) -> Envelope | None:
         """Updates by the gradients of a batch; computes the batch that takes its place under way, if there is one.
@@ -135,19 +156,16 @@ class FeatureExchanges:
         )
         with self._timings.measure("open"):
             message = self._keys.open(slot, gradient)
-            gradients = self._gradient_codec.decode(message, exchange.rows, position, slot.describe())
+            rows = self._schedule.rows(exchange)
+            gradients = self._gradient_receiver.decode(message, rows, position, slot.describe())
+            self._gradient_receiver.accept(gradients, rows)
         following = exchange_after_update(self._schedule, position, len(self._under_way))
-        with self._timings.measure("base"):
-            if following is None:
-                self._base.backward(gradients)
-            else:
-                hiddens = self._base.backward_and_forward(gradients, self._schedule.rows(following))
-        self.position += 1
-        self._under_way.popleft()
         if following is None:
+            self._update(exchange, gradients)
             return None
-        self._under_way.append(hiddens)
-        return self._seal(following, hiddens)
+        following_rows = self._schedule.rows(following)
+        hiddens = self._update_and_go_on(exchange, gradients, following_rows)
+        return self._send(following, following_rows, hiddens)
 
     def follow(self, position: int, decision: Envelope) -> None:
         """Does what the label party decided after an epoch.
@@ -181,8 +199,16 @@ class FeatureExchanges:
         if not (self._under_way or self.finished):
             raise self._out_of_order("Snapshot", self.position)
         own = State({"position": self.position, "stopped": self._stopped, "under_way": len(self._under_way)})
-        parts = {str(place): State(arrays=dict(hiddens)) for place, hiddens in enumerate(self._under_way)}
-        return join_states({"exchanges": own, "base": self._base.state(), **parts})
+        parts = {
+            "exchanges": own,
+            "base": self._base.state(),
+            "hidden_sender": self._hidden_sender.state(),
+            "gradient_receiver": self._gradient_receiver.state(),
+            **{str(place): sent.state() for place, sent in enumerate(self._under_way)},
+        }
+        if self._local_steps is not None:
+            parts["local_steps"] = self._local_steps.state()
+        return join_states(parts)
 
     def set_state(self, state: State) -> None:
         """Goes on from a state of the same schedule, before the first call; batches under way are sent again.
@@ -194,9 +220,40 @@ class FeatureExchanges:
         self._base.set_state(part_of(state, "base"))
         self.position, self._stopped = int(own["position"]), bool(own["stopped"])
         self._to_repeat = int(own["under_way"])
-        self._under_way = deque(cast("Tensors", part_of(state, str(place)).arrays) for place in range(self._to_repeat))
+        self._under_way = deque(_sent_from(part_of(state, str(place))) for place in range(self._to_repeat))
+        self._hidden_sender.set_state(part_of(state, "hidden_sender"))
+        self._gradient_receiver.set_state(part_of(state, "gradient_receiver"))
+        if self._local_steps is not None:
+            self._local_steps.set_state(part_of(state, "local_steps"))
 
-    def _seal(self, exchange: Exchange, hiddens: Tensors) -> Envelope:
+    def _update(self, exchange: Exchange, gradients: Tensors) -> None:
+        """Updates by the gradients of the oldest batch under way, then locally."""
+        with self._timings.measure("base"):
+            self._base.backward(gradients)
+        sent = self._under_way.popleft()
+        self.position += 1
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, sent.hiddens, gradients)
+
+    def _update_and_go_on(self, exchange: Exchange, gradients: Tensors, following_rows: Rows) -> Tensors:
+        """The same, then the hiddens of a later batch; in one call where nothing is to be done in between."""
+        if self._local_steps is not None:
+            self._update(exchange, gradients)
+            with self._timings.measure("base"):
+                return self._base.forward(following_rows)
+        with self._timings.measure("base"):
+            hiddens = self._base.backward_and_forward(gradients, following_rows)
+        self._under_way.popleft()
+        self.position += 1
+        return hiddens
+
+    def _send(self, exchange: Exchange, rows: Rows, hiddens: Tensors) -> Envelope:
+        with self._timings.measure("seal"):
+            message = self._hidden_sender.encode(hiddens, rows, exchange.position)
+        self._under_way.append(_Sent(message, {} if self._local_steps is None else hiddens))
+        return self._seal(exchange, message)
+
+    def _seal(self, exchange: Exchange, message: bytes) -> Envelope:
         with self._timings.measure("seal"):
             slot = Slot(
                 self._party,
@@ -206,8 +263,7 @@ class FeatureExchanges:
                 exchange.position,
                 exchange.rows,
             )
-            codec = self._hidden_codec if exchange.activity is Activity.TRAIN else self._plain
-            return self._keys.seal(slot, codec.encode(hiddens, exchange.position))
+            return self._keys.seal(slot, message)
 
     def _out_of_order(self, call: str, position: int) -> SessionError:
         sent = 0 if self._awaits_backward else len(self._under_way) - self._to_repeat
@@ -227,3 +283,9 @@ class FeatureExchanges:
             return "Backward"
         deciding = self._schedule.exchange(self.position).activity is Activity.DECIDE
         return "Follow" if deciding else "Forward"
+
+
+def _sent_from(state: State) -> _Sent:
+    arrays = cast("Tensors", state.arrays)
+    hiddens = {name.removeprefix(HIDDEN): array for name, array in arrays.items() if name.startswith(HIDDEN)}
+    return _Sent(state.arrays[MESSAGE].tobytes(), hiddens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State
 
 
@@ -27,6 +27,9 @@ class Base(Protocol):
 
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Update, then the hiddens of the next batch."""
+
+    def local_step(self, rows: Rows, hiddens: Tensors, gradients: Tensors, number: int) -> None:
+        """Update by a batch that was exchanged before; batches under way are left as they are."""
 
     def keep(self) -> None:
         """Remember the weights as they are."""
@@ -57,11 +60,16 @@ class Fuse(Protocol):
     def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
         """Loss and gradients of a training batch."""
 
-    def step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
+    def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, the own base model and all own updates included; gradients of the others' hiddens."""
 
     def apply(self) -> None:
         """Update by the batch that `gradients` saw last."""
+
+    def local_step(
+        self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
+    ) -> None:
+        """Update, the own base model included, by a batch that was exchanged before."""
 
     def keep(self) -> None:
         """Remember the weights as they are."""

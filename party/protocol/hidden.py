@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -66,3 +66,6 @@ class Inferred:
     loss: float
     outputs: FloatArray
     measures: Mapping[str, float]
+
+
+Step = Callable[[], Callable[[], LossAndGradients]]  # trains when called; what that returns tells what it came to

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import cast
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.channels import TensorReceiver, TensorSender
+from party.protocol.deferred import Deferred
 from party.protocol.early_stopping import EarlyStopping
 from party.protocol.halves import Base, Fuse
-from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, LossAndGradients, Rows, Step, Tensors
+from party.protocol.local_steps import LabelLocalSteps
 from party.protocol.metrics import MetricAccumulator, PassMetrics, StepLossRelease
 from party.protocol.schedule import Activity, Exchange, Schedule, following_training_exchange
 from party.protocol.state import State, join_states, part_of
@@ -47,8 +50,9 @@ class LabelExchanges:
         background: runs the own update after the gradients are on their way.
         timings: where the time of a step is noted.
         base: the own base model; None without features.
-        hidden_codecs: of the hiddens of training, by feature party; as they are where absent.
-        gradient_codecs: of the gradients, likewise.
+        hidden_receivers: decode the hiddens of training, by feature party; as they are where absent.
+        gradient_senders: encode the gradients, likewise.
+        local_steps: further updates after each exchange; none where None.
     """
 
     def __init__(
@@ -64,8 +68,9 @@ class LabelExchanges:
         background: Executor,
         timings: Timings,
         base: Base | None = None,
-        hidden_codecs: Mapping[str, BatchCodec] | None = None,
-        gradient_codecs: Mapping[str, BatchCodec] | None = None,
+        hidden_receivers: Mapping[str, TensorReceiver] | None = None,
+        gradient_senders: Mapping[str, TensorSender] | None = None,
+        local_steps: LabelLocalSteps | None = None,
     ) -> None:
         self._party = party
         self._dataset = dataset
@@ -73,16 +78,20 @@ class LabelExchanges:
         self._labels = labels
         self._fuse = fuse
         self._specs = {name: specs[name] for name in sorted(specs)}
-        self._plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
-        self._hidden_codecs = {**self._plain, **(hidden_codecs or {})}
-        self._gradient_codecs = {**self._plain, **(gradient_codecs or {})}
+        plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
+        self._plain_receivers = {name: TensorReceiver(codec) for name, codec in plain.items()}
+        self._hidden_receivers = {**self._plain_receivers, **(hidden_receivers or {})}
+        plain_senders = {name: TensorSender(codec) for name, codec in plain.items()}
+        self._gradient_senders = {**plain_senders, **(gradient_senders or {})}
+        self._local_steps = local_steps
         self._keys = keys
         self._minimum_metric_rows = minimum_metric_rows
         self._background = background
         self._timings = timings
         self._base = base
         self._own_hiddens: Tensors | None = None
-        self._update: Future[None] | None = None
+        self._update: Future[Deferred[LossAndGradients]] | None = None
+        self._told: Deferred[list[Envelope]] = Deferred.of([])
         self._pass: MetricAccumulator | None = None
         self._stopping = (
             None if schedule.early_stopping is None else EarlyStopping(schedule.early_stopping, schedule.epochs)
@@ -110,42 +119,42 @@ class LabelExchanges:
         """The epoch whose weights were kept last, where early stopping watches."""
         return None if self._stopping is None else self._stopping.best_epoch
 
-    def fuse(self, position: int, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    def fuse(self, position: int, envelopes: Sequence[Envelope]) -> Deferred[list[Envelope]]:
         """Takes the hiddens of a batch; in training, yields the gradients.
 
         The own update runs after this returns, in the background: nothing that
-        can wait stands between a hidden and its gradient.
+        can wait stands between a hidden and its gradient. With several batches
+        under way the whole step does, so that the next one's hiddens are opened
+        beside it.
 
         Args:
             position: of the exchange; must be the next one.
             envelopes: one of every feature party, in any order.
 
         Returns:
-            Sealed gradients for every feature party; none outside of training.
+            Sealed gradients for every feature party, once they are there; none outside of training.
 
         Raises:
             SessionError: another exchange is due, or a party's message is missing.
             SealError, TensorError: a message is not what it should be; nothing has changed.
         """
         exchange = self._due("Fuse", position)
+        rows = self._schedule.rows(exchange)
         with self._timings.measure("open"):
-            hiddens = self._open(exchange, envelopes)
+            hiddens = self._open(exchange, rows, envelopes)
+        if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
+            return self._train_whole(exchange, rows, hiddens)
         self.wait_for_update()
         if self._pass is None:
             self._pass = self._new_pass(exchange)
-        rows = self._schedule.rows(exchange)
-        if exchange.activity is Activity.TRAIN and self._schedule.depth > 1:
-            return self._train_whole(exchange, rows, hiddens)
-        if self._base is not None:
-            hiddens[self._party] = self._take_own_hiddens(self._base, exchange, rows)
         if exchange.activity is Activity.TRAIN:
-            return self._train(exchange, rows, hiddens)
+            return Deferred.of(self._train(exchange, rows, hiddens))
         with self._timings.measure("fuse"):
-            result = self._fuse.infer(rows, hiddens)
+            result = self._fuse.infer(rows, self._with_own(exchange, rows, hiddens))
         self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
         self._end_pass(exchange)
         self.position += 1
-        return []
+        return Deferred.of([])
 
     def decide(self, position: int) -> tuple[list[Envelope], bool]:
         """Decides after an epoch whether to go on.
@@ -187,6 +196,7 @@ class LabelExchanges:
             with self._timings.measure("wait for own update"):
                 update.result()
             self._update = None
+        self._told.result()
 
     def state(self) -> State:
         """Everything that decides how training goes on, between two training batches or at the end.
@@ -210,6 +220,11 @@ class LabelExchanges:
             parts["base"] = self._base.state()
         if self._own_hiddens is not None:
             parts["own_hiddens"] = State(arrays=dict(self._own_hiddens))
+        for name in self._specs:
+            parts[f"hidden_receiver {name}"] = self._hidden_receivers[name].state()
+            parts[f"gradient_sender {name}"] = self._gradient_senders[name].state()
+        if self._local_steps is not None:
+            parts["local_steps"] = self._local_steps.state()
         if self._pass is not None:
             parts["pass"] = self._pass.state()
         if self._stopping is not None:
@@ -234,6 +249,11 @@ class LabelExchanges:
             EpochMetrics(epoch, *(None if one is None else PassMetrics(**one) for one in passes))
             for epoch, *passes in own["epochs"]
         ]
+        for name in self._specs:
+            self._hidden_receivers[name].set_state(part_of(state, f"hidden_receiver {name}"))
+            self._gradient_senders[name].set_state(part_of(state, f"gradient_sender {name}"))
+        if self._local_steps is not None:
+            self._local_steps.set_state(part_of(state, "local_steps"))
         own_hiddens = part_of(state, "own_hiddens").arrays
         self._own_hiddens = cast("Tensors", own_hiddens) if own_hiddens else None
         under_way = part_of(state, "pass")
@@ -261,47 +281,93 @@ class LabelExchanges:
             raise SessionError("call out of order", where=self._party, expected=due, received=f"{call} {position}")
         return exchange
 
-    def _take_own_hiddens(self, base: Base, exchange: Exchange, rows: Rows) -> Tensors:
+    def _with_own(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
         """Those of a training batch were computed beside the last update; the first of an epoch is computed here."""
+        if self._base is None:
+            return hiddens
         own, self._own_hiddens = self._own_hiddens, None
-        if own is not None:
-            return own
-        with self._timings.measure("own base"):
-            return base.forward(rows) if exchange.activity is Activity.TRAIN else base.infer(rows)
+        if own is None:
+            with self._timings.measure("own base"):
+                own = self._base.forward(rows) if exchange.activity is Activity.TRAIN else self._base.infer(rows)
+        return {**hiddens, self._party: own}
 
     def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
+        with_own = self._with_own(exchange, rows, hiddens)
         with self._timings.measure("fuse"):
-            result = self._fuse.gradients(rows, hiddens)
-        envelopes = self._seal_gradients(exchange, result)
+            result = self._fuse.gradients(rows, with_own)
+        envelopes = self._seal_gradients(exchange, rows, result)
         self.position += 1
-        self._update = self._background.submit(self._finish_step, exchange, rows, result)
+        self._update = self._background.submit(self._finish_step, exchange, rows, hiddens, result)
         return envelopes
 
-    def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> list[Envelope]:
-        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three."""
-        with self._timings.measure("fuse"):
-            result = self._fuse.step(rows, hiddens)
-        envelopes = self._seal_gradients(exchange, result)
-        self.position += 1
-        self._update = self._background.submit(self._note_step, exchange, rows, result)
-        return envelopes
+    def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Deferred[list[Envelope]]:
+        """Where other batches are under way, nobody waits for this one's gradients: one call costs less than three.
 
-    def _seal_gradients(self, exchange: Exchange, result: LossAndGradients) -> list[Envelope]:
+        One thread computes step after step. What comes before and after runs beside it: this method, which makes the
+        inputs of the next step ready, and whoever asks for the gradients.
+        """
+        if self._pass is None or exchange.start == 0:
+            self.wait_for_update()
+            self._pass = self._pass or self._new_pass(exchange)
+        train = self._fuse.begin_step(rows, hiddens)
+        before, told_before = self._update, self._told
+        step = self._update = self._background.submit(self._train_next, before, exchange, hiddens, train)
+        self.position += 1
+
+        def tell() -> list[Envelope]:
+            result = step.result().result()
+            told_before.result()
+            envelopes = self._seal_gradients(exchange, rows, result)
+            self._note_step(exchange, rows, result)
+            return envelopes
+
+        self._told = Deferred(tell)
+        if before is not None:
+            wait([before])  # one step ahead is enough; what it raised is raised where its gradients are asked for
+        return self._told
+
+    def _train_next(
+        self,
+        before: Future[Deferred[LossAndGradients]] | None,
+        exchange: Exchange,
+        hiddens: Mapping[str, Tensors],
+        train: Step,
+    ) -> Deferred[LossAndGradients]:
+        if before is not None:
+            before.result()
+        with self._timings.measure("fuse"):
+            result = Deferred(train())
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, hiddens, result.result().gradients)
+        return result
+
+    def _seal_gradients(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> list[Envelope]:
         with self._timings.measure("seal"):
             return [
                 self._keys.seal(
                     self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
-                    self._gradient_codecs[name].encode(result.gradients[name], exchange.position),
+                    self._gradient_senders[name].encode(result.gradients[name], rows, exchange.position),
                 )
                 for name in self._specs
             ]
 
-    def _finish_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
+    def _finish_step(
+        self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients
+    ) -> Deferred[LossAndGradients]:
+        """All that follows a batch whose gradients are on their way."""
+        following = following_training_exchange(self._schedule, exchange.position)
+        at_once = following if self._local_steps is None else None
         with self._timings.measure("own update"):
             self._fuse.apply()
             if self._base is not None:
-                self._update_base(self._base, exchange, result.gradients[self._party])
+                self._update_base(self._base, result.gradients[self._party], at_once)
         self._note_step(exchange, rows, result)
+        if self._local_steps is not None:
+            self._local_steps.after(exchange, hiddens, result.gradients)
+        if self._base is not None and following is not None and at_once is None:
+            with self._timings.measure("own base"):
+                self._own_hiddens = self._base.forward(self._schedule.rows(following))
+        return Deferred.of(result)
 
     def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:
@@ -313,8 +379,7 @@ class LabelExchanges:
             self._pass.release()
         self._end_pass(exchange)
 
-    def _update_base(self, base: Base, exchange: Exchange, gradients: Tensors) -> None:
-        following = following_training_exchange(self._schedule, exchange.position)
+    def _update_base(self, base: Base, gradients: Tensors, following: Exchange | None) -> None:
         if following is None:
             base.backward(gradients)
         else:
@@ -335,7 +400,7 @@ class LabelExchanges:
         else:
             self.epochs[-1].validation = metrics
 
-    def _open(self, exchange: Exchange, envelopes: Sequence[Envelope]) -> dict[str, Tensors]:
+    def _open(self, exchange: Exchange, rows: Rows, envelopes: Sequence[Envelope]) -> dict[str, Tensors]:
         by_sender = {envelope.sender: envelope for envelope in envelopes}
         if len(envelopes) != len(self._specs) or set(by_sender) != set(self._specs):
             raise SessionError(
@@ -345,11 +410,13 @@ class LabelExchanges:
                 received=f"{len(envelopes)} messages",
             )
         hiddens = {}
-        codecs = self._hidden_codecs if exchange.activity is Activity.TRAIN else self._plain
+        receivers = self._hidden_receivers if exchange.activity is Activity.TRAIN else self._plain_receivers
         for name in self._specs:
             slot = self._slot(exchange, name, self._party, MessageKind.MESSAGE_KIND_HIDDEN)
             message = self._keys.open(slot, by_sender[name])
-            hiddens[name] = codecs[name].decode(message, exchange.rows, exchange.position, slot.describe())
+            hiddens[name] = receivers[name].decode(message, rows, exchange.position, slot.describe())
+        for name, tensors in hiddens.items():
+            receivers[name].accept(tensors, rows)
         return hiddens
 
     def _slot(self, exchange: Exchange, sender: str, receiver: str, kind: MessageKind) -> Slot:

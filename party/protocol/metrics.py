@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -144,7 +145,8 @@ class StepLossRelease:
         self._minimum_rows = minimum_rows
         self._rows = 0
         self._loss_sum = 0.0
-        self._released: list[StepLoss] = []
+        # Three numbers for every step of a run: as objects they would take ten times the memory.
+        self._steps, self._covered, self._losses = array("q"), array("q"), array("d")
 
     def add(self, step: int, rows: int, mean_loss: float, rows_left: int) -> None:
         """Adds a step.
@@ -158,12 +160,17 @@ class StepLossRelease:
         self._rows += rows
         self._loss_sum += mean_loss * rows
         if self._rows >= self._minimum_rows and (rows_left == 0 or rows_left >= self._minimum_rows):
-            self._released.append(StepLoss(step, self._rows, self._loss_sum / self._rows))
+            self._steps.append(step)
+            self._covered.append(self._rows)
+            self._losses.append(self._loss_sum / self._rows)
             self._rows, self._loss_sum = 0, 0.0
 
     def since(self, count: int) -> Sequence[StepLoss]:
         """Releases after the first `count`."""
-        return self._released[count:]
+        end = len(self._losses)  # the last that is added to: another thread may be at it
+        columns = (column[count:end] for column in (self._steps, self._covered, self._losses))
+        released = zip(*columns, strict=True)
+        return [StepLoss(step, rows, loss) for step, rows, loss in released]
 
     @property
     def held_back_rows(self) -> int:
@@ -175,13 +182,15 @@ class StepLossRelease:
         return State(
             {"rows": self._rows, "loss_sum": self._loss_sum},
             {
-                "places": np.array([(one.step, one.rows) for one in self._released], np.int64).reshape(-1, 2),
-                "losses": np.array([one.loss for one in self._released], np.float64),
+                "steps": np.array(self._steps, np.int64),
+                "covered": np.array(self._covered, np.int64),
+                "losses": np.array(self._losses, np.float64),
             },
         )
 
     def set_state(self, state: State) -> None:
         """Goes on from a state."""
         self._rows, self._loss_sum = int(state.values["rows"]), float(state.values["loss_sum"])
-        places, losses = state.arrays["places"].tolist(), state.arrays["losses"].tolist()
-        self._released = [StepLoss(step, rows, loss) for (step, rows), loss in zip(places, losses, strict=True)]
+        self._steps = array("q", state.arrays["steps"].tolist())
+        self._covered = array("q", state.arrays["covered"].tolist())
+        self._losses = array("d", state.arrays["losses"].tolist())

@@ -16,7 +16,7 @@ from party.configuration.run import CodecKind
 from party.errors import ConfigurationError, TensorError
 from party.pb.tensor_pb2 import Codec as CodecCode
 from party.pb.tensor_pb2 import DataType, Tensor, TensorBundle
-from party.protocol.hidden import HiddenSpec, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, Tensors
 from party.protocol.specs import MAXIMUM_HIDDENS
 from party.security.fields import has_at_most_fields
 
@@ -138,6 +138,20 @@ class BatchCodec:
     codec: Codec | None = None
     kind: CodecKind = "float32"
 
+    @property
+    def columns(self) -> int:
+        """Of the matrix."""
+        return sum(spec.units for spec in self.specs)
+
+    def matrix(self, tensors: Tensors) -> FloatArray:
+        """The tensors side by side, float32 (rows, columns)."""
+        return np.concatenate([tensors[spec.name] for spec in self.specs], axis=1)
+
+    def named(self, matrix: FloatArray) -> Tensors:
+        """Views of a matrix by name, float32 (rows, units)."""
+        ends = np.cumsum([spec.units for spec in self.specs])
+        return {spec.name: matrix[:, end - spec.units : end] for spec, end in zip(self.specs, ends, strict=True)}
+
     def encode(self, tensors: Tensors, position: int) -> bytes:
         """The tensors of a batch as one message.
 
@@ -147,7 +161,7 @@ class BatchCodec:
         """
         if self.codec is None:
             return encode_tensors(tensors, self.specs)
-        matrix = np.concatenate([tensors[spec.name] for spec in self.specs], axis=1)
+        matrix = self.matrix(tensors)
         message = Tensor(
             dtype=DataType.DATA_TYPE_FLOAT32,
             shape=matrix.shape,
@@ -174,7 +188,7 @@ class BatchCodec:
         if self.codec is None:
             return decode_tensors(data, self.specs, rows, where)
         bundle = _parse_bundle(data, self.specs, rows, where)
-        shape = (rows, sum(spec.units for spec in self.specs))
+        shape = (rows, self.columns)
         if len(bundle.tensors) != 1 or bundle.tensors[0].codec != CODECS[self.kind]:
             raise TensorError("codec differs", where=where, expected=self.kind)
         (message,) = bundle.tensors
@@ -182,9 +196,7 @@ class BatchCodec:
             raise TensorError("dtype or shape differs", where=where, expected=f"float32 {shape}")
         if len(message.data) != self.codec.encoded_bytes(rows):
             raise TensorError("the number of bytes does not fit the shape", where=where)
-        matrix = _finite(self.codec.decode(message.data, rows, position), where)
-        ends = np.cumsum([spec.units for spec in self.specs])
-        return {spec.name: matrix[:, end - spec.units : end] for spec, end in zip(self.specs, ends, strict=True)}
+        return self.named(_finite(self.codec.decode(message.data, rows, position), where))
 
 
 def check_batch_bytes(specs: Mapping[str, Sequence[HiddenSpec]], rows: int, where: str) -> None:

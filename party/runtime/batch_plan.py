@@ -13,20 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from party.configuration.run import RunConfiguration
+from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY, RunConfiguration
 from party.data.encoders import EncodedFeature
 from party.data.labels import LabelArrays, read_labels
 from party.errors import SessionError
 from party.models.assembly import BASE, FUSE, PartyModels
 from party.models.base_model import BaseModel
 from party.models.fuse_model import FuseModel
+from party.models.instance_weights import InstanceWeights
 from party.models.keras_objects import Optimizer
 from party.models.packing import PackedFeatures, pack
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
 from party.pb.tensor_pb2 import TensorSpec
+from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
+from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import Schedule
 from party.protocol.specs import specs_from_messages, specs_to_messages
 from party.protocol.tensors import BatchCodec, check_batch_bytes
@@ -106,7 +110,7 @@ class BatchPlan(ABC):
     @property
     def depth(self) -> int:
         """Most batches under way at a time."""
-        return self.schedule.depth
+        return max(self.schedule.depth, INFERENCE_BATCHES_UNDER_WAY)
 
     @property
     def decisions(self) -> Sequence[int]:
@@ -195,28 +199,49 @@ class BatchPlan(ABC):
     def _base(self) -> BaseModel:
         # The label party's own hiddens are never old: only what crosses the network is sent ahead.
         depth = 1 if self._context.configuration.holds_labels else self.schedule.depth
-        return BaseModel(self.models.models[BASE], self._inputs(), self.models.specs, self._optimizer(), depth)
+        return BaseModel(
+            self.models.models[BASE],
+            self._inputs(),
+            self.models.specs,
+            self._optimizer(),
+            depth,
+            self._instance_weights(),
+        )
 
     def _feature_exchanges(self, keys: SealingKeys) -> FeatureExchanges:
+        base, local_updates = self._base(), self._local_updates()
         return FeatureExchanges(
             self._context.party,
             self._run.label_party,
             self._dataset,
             self.schedule,
-            self._base(),
+            base,
             keys,
             self.timings,
-            self._codec("hidden", self._context.party, self.models.specs),
-            self._codec("gradient", self._context.party, self.models.specs),
+            self._sender("hidden", self._context.party, self.models.specs),
+            self._receiver("gradient", self._context.party, self.models.specs),
+            None if local_updates is None else FeatureLocalSteps(local_updates, base, self.schedule, self.timings),
         )
 
-    def _codec(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
-        """How a feature party's tensors travel: as they are, unless a plan has batches of training."""
-        return BatchCodec(tuple(specs))
+    def _sender(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorSender:
+        """How a feature party's tensors are sent: as they are, unless a plan has batches of training."""
+        return TensorSender(BatchCodec(tuple(specs)))
+
+    def _receiver(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorReceiver:
+        """The other end of `_sender`."""
+        return TensorReceiver(BatchCodec(tuple(specs)))
+
+    def _local_updates(self) -> LocalUpdates | None:
+        """Decides on local steps; there are none unless a plan has batches of training."""
+        return None
+
+    def _instance_weights(self) -> InstanceWeights:
+        section = self._run.training.local_updates
+        return InstanceWeights(None if section is None else section.minimum_cosine)
 
     def _label_exchanges(self, keys: SealingKeys) -> LabelExchanges:
         configuration = self._context.configuration
-        labels = self._labels()
+        labels, local_updates = self._labels(), self._local_updates()
         base = self._base() if BASE in self.models.models else None
         specs = self._peer_specs if base is None else {**self._peer_specs, self._context.party: base.specs}
         fuse = FuseModel(
@@ -228,6 +253,7 @@ class BatchPlan(ABC):
             party_scores(configuration),
             self._optimizer(),
             None if base is None else (self._context.party, base),
+            self._instance_weights(),
         )
         return LabelExchanges(
             self._context.party,
@@ -241,8 +267,11 @@ class BatchPlan(ABC):
             self._context.background,
             self.timings,
             base,
-            {name: self._codec("hidden", name, specs) for name, specs in self._peer_specs.items()},
-            {name: self._codec("gradient", name, specs) for name, specs in self._peer_specs.items()},
+            {name: self._receiver("hidden", name, specs) for name, specs in self._peer_specs.items()},
+            {name: self._sender("gradient", name, specs) for name, specs in self._peer_specs.items()},
+            None
+            if local_updates is None
+            else LabelLocalSteps(local_updates, fuse, self._peer_specs, self.schedule, self.timings),
         )
 
     def _labels(self) -> LabelArrays:

@@ -12,10 +12,13 @@ from party.configuration.run import CodecSection, RunConfiguration
 from party.data.encoders import EncodedFeature, fit_encoders
 from party.errors import CheckpointError, DataError, SessionError
 from party.models.assembly import PartyModels, base_layout
+from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.checkpoints import ORIGIN, Mark
+from party.protocol.error_feedback import ResidualSender, SurrogateReceiver, SurrogateSender
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import HiddenSpec
 from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import TrainingSchedule
 from party.protocol.tensors import BatchCodec
 from party.runtime.batch_plan import BatchPlan, Direction
@@ -157,9 +160,31 @@ class TrainingPlan(BatchPlan):
         self._training_schedule = schedule
         return schedule
 
+    def _sender(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorSender:
+        """As the run configuration says: hiddens differ little from visit to visit, gradients are to add up."""
+        codec, rows = self._codec(direction, party, specs), len(self._alignment.rows)
+        if not self._codec_section(direction).error_feedback:
+            return TensorSender(codec)
+        return SurrogateSender(codec, rows) if direction == "hidden" else ResidualSender(codec, rows)
+
+    def _receiver(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorReceiver:
+        """The other end of `_sender`; a residual is known to the sender alone."""
+        codec = self._codec(direction, party, specs)
+        if direction == "hidden" and self._codec_section(direction).error_feedback:
+            return SurrogateReceiver(codec, len(self._alignment.rows))
+        return TensorReceiver(codec)
+
+    def _local_updates(self) -> LocalUpdates | None:
+        section = self._run.training.local_updates
+        return LocalUpdates(section, self._run.training.seed) if section is not None and section.uses else None
+
+    def _codec_section(self, direction: Direction) -> CodecSection:
+        codecs = self._run.training.codecs
+        return codecs.hidden if direction == "hidden" else codecs.gradient
+
     def _codec(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> BatchCodec:
-        """As the run configuration says; refuses a codec that would not make batches of training shorter."""
-        section: CodecSection = getattr(self._run.training.codecs, direction)
+        """Refuses a codec that would not make batches of training shorter."""
+        section = self._codec_section(direction)
         codec = make_codec(
             section,
             [spec.units for spec in specs],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
@@ -10,11 +12,13 @@ from google.protobuf.message import DecodeError
 
 from party.errors import ConnectionLostError, SessionError, SplitError
 from party.pb import party_pb2 as pb
+from party.protocol.deferred import Deferred
 from party.security.fields import has_at_most_fields
 from party.security.printable import printable
 from party.transport.errors import error_to_status
 
-Behaviour = Callable[[bytes, grpc.ServicerContext], bytes | SplitError]
+Answer = bytes | SplitError
+Behaviour = Callable[[bytes, grpc.ServicerContext], Answer | Deferred[Answer]]
 MAXIMUM_FIELDS = 2  # of a ConverseRequest
 MAXIMUM_CONVERSATIONS = 4  # each holds a thread of the server for as long as it is open; a further one ends the oldest
 
@@ -39,11 +43,11 @@ class Conversations:
         self._party = party
         self._lock = threading.Lock()
         self._open: dict[grpc.ServicerContext, None] = {}  # in the order in which they were opened
-        self._idle: set[grpc.ServicerContext] = set()
+        self._under_way: dict[grpc.ServicerContext, int] = {}  # calls that were not answered yet
         self._stopping = False
 
     def converse(self, calls: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Answers the calls of one stream, one after the other.
+        """Answers the calls of one stream, in order; where an answer takes a while, the next call begins meanwhile.
 
         Args:
             calls: serialized `ConverseRequest` messages.
@@ -55,29 +59,60 @@ class Conversations:
         try:
             self._begin(context)
         except SplitError as error:
-            yield _answer(error)
+            yield _message(error)
             return
         try:
             for raw in calls:
-                with self._lock:
-                    self._idle.discard(context)
-                yield _answer(self._reply(raw, context))
-                with self._lock:
-                    if self._stopping:
-                        return
-                    self._idle.add(context)
+                self._busy(context)
+                answer = self._begin_answer(raw, context)
+                if isinstance(answer, Deferred):
+                    yield from self._converse_ahead(calls, context, answer)
+                    return
+                yield _message(answer)
+                if self._answered(context):
+                    return
         finally:
             with self._lock:
                 self._open.pop(context, None)
-                self._idle.discard(context)
+                self._under_way.pop(context, None)
+
+    def _converse_ahead(
+        self, calls: Iterator[bytes], context: grpc.ServicerContext, first: Deferred[Answer]
+    ) -> Iterator[bytes]:
+        """Goes on with a thread that begins calls beside this one, which waits for answers."""
+        answers: queue.SimpleQueue[Answer | Deferred[Answer] | None] = queue.SimpleQueue()
+        answers.put(first)
+
+        def begin() -> None:
+            with contextlib.suppress(grpc.RpcError):  # the stream was cancelled, which the other thread sees too
+                for raw in calls:
+                    self._busy(context)
+                    answers.put(self._begin_answer(raw, context))
+            answers.put(None)
+
+        threading.Thread(target=begin, name="calls", daemon=True).start()
+        while (answer := answers.get()) is not None:
+            yield _message(answer.result() if isinstance(answer, Deferred) else answer)
+            if self._answered(context):
+                return
 
     def hang_up(self) -> None:
         """Ends every stream, those with a call under way after its answer; further ones are refused."""
         with self._lock:
             self._stopping = True
-            idle = list(self._idle)
+            idle = [context for context in self._open if not self._under_way.get(context)]
         for context in idle:
             context.cancel()
+
+    def _busy(self, context: grpc.ServicerContext) -> None:
+        with self._lock:
+            self._under_way[context] = self._under_way.get(context, 0) + 1
+
+    def _answered(self, context: grpc.ServicerContext) -> bool:
+        """Notes that a call was answered; says whether the stream is to end, as no further one is under way."""
+        with self._lock:
+            self._under_way[context] -= 1
+            return self._stopping and not self._under_way[context]
 
     def _begin(self, context: grpc.ServicerContext) -> None:
         self._authorise(context)
@@ -88,13 +123,12 @@ class Conversations:
             if oldest is not None:
                 del self._open[oldest]
             self._open[context] = None
-            self._idle.add(context)
         if oldest is not None:
             # A caller whose connection broke comes back before this side has noticed: its old streams must not
             # keep it out.
             oldest.cancel()
 
-    def _reply(self, raw: bytes, context: grpc.ServicerContext) -> bytes | SplitError:
+    def _begin_answer(self, raw: bytes, context: grpc.ServicerContext) -> Answer | Deferred[Answer]:
         try:
             if not has_at_most_fields(raw, MAXIMUM_FIELDS):
                 raise DecodeError
@@ -107,7 +141,7 @@ class Conversations:
         return behaviour(call.request, context)
 
 
-def _answer(reply: bytes | SplitError) -> bytes:
+def _message(reply: Answer) -> bytes:
     if isinstance(reply, bytes):
         return pb.ConverseReply(reply=reply).SerializeToString()
     status, details = error_to_status(reply)

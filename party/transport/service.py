@@ -14,6 +14,7 @@ from party.errors import InternalError, SessionError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Purpose
 from party.protocol.checkpoints import Mark
+from party.protocol.deferred import Deferred
 from party.protocol.metrics import PassMetrics
 from party.protocol.stages import Stage
 from party.runtime.alignment_plan import AlignmentPlan
@@ -26,10 +27,11 @@ from party.runtime.session import Session
 from party.runtime.training_plan import TrainingPlan
 from party.security.fields import has_at_most_fields
 from party.security.handshake import PROTOCOL
-from party.transport.conversations import Behaviour, Conversations
+from party.transport.conversations import Answer, Behaviour, Conversations
 from party.transport.errors import error_text, error_to_status
 
 Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply")
 CallerName = Callable[[grpc.ServicerContext], str]
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls that carry no tensors
 MAXIMUM_FIELDS = 1024  # of any request: some for each party
@@ -208,17 +210,21 @@ class PartyService:
 
         return session.calls.answer(("Forward", request.position), raw, compute)
 
-    def fuse(self, request: pb.FuseRequest, raw: bytes, caller: str) -> bytes:
+    def fuse(self, request: pb.FuseRequest, raw: bytes, caller: str) -> bytes | Deferred[bytes]:
         """Takes the hiddens of a batch; yields the sealed gradients in training."""
         session = self._session(request.session, caller)
 
-        def compute() -> bytes:
+        def compute() -> Deferred[bytes]:
             label = _batches(session).label
             if label is None:
                 raise SessionError("Fuse is for the label party", where=self._context.party)
-            return pb.FuseReply(gradients=label.fuse(request.position, request.hiddens)).SerializeToString()
+            gradients = label.fuse(request.position, request.hiddens)
+            reply = Deferred(lambda: pb.FuseReply(gradients=gradients.result()).SerializeToString())
+            if gradients.there:
+                reply.result()
+            return reply
 
-        return session.calls.answer(("Fuse", request.position), raw, compute)
+        return session.calls.begin(("Fuse", request.position), raw, compute)
 
     def backward(self, request: pb.BackwardRequest, raw: bytes, caller: str) -> bytes:
         """Takes the gradients of a batch; yields the hiddens of the next one in training."""
@@ -355,24 +361,34 @@ class PartyService:
     def _behaviour(
         self,
         kind: type[Request],
-        call: Callable[[Request, bytes, str], Message | bytes],
+        call: Callable[[Request, bytes, str], Message | bytes | Deferred[bytes]],
         maximum_bytes: int | None = None,
     ) -> Behaviour:
-        """How a call is answered: its reply as bytes, or the error that it met."""
+        """How a call is answered: its reply as bytes, or the error that it met, now or later."""
 
-        def behaviour(raw: bytes, context: grpc.ServicerContext) -> bytes | SplitError:
-            try:
+        def behaviour(raw: bytes, context: grpc.ServicerContext) -> Answer | Deferred[Answer]:
+            def begin() -> bytes | Deferred[bytes]:
                 caller = self._caller_name(context)
                 reply = call(self._parse(kind, raw, maximum_bytes), raw, caller)
-                return reply if isinstance(reply, bytes) else reply.SerializeToString()
-            except SplitError as error:
-                logger.warning("%s refused: %s", kind.DESCRIPTOR.name, error_text(error))
-                return error
-            except Exception as error:  # gRPC would send the text of any exception, data included, to the caller
-                self._log_defect(kind, error)
-                return InternalError(f"failed ({type(error).__name__}), see its log", where=self._context.party)
+                return reply.SerializeToString() if isinstance(reply, Message) else reply
+
+            reply = self._guarded(kind, begin)
+            if not isinstance(reply, Deferred):
+                return reply
+            answer = Deferred(lambda: self._guarded(kind, reply.result))
+            return answer.result() if reply.there else answer
 
         return behaviour
+
+    def _guarded(self, kind: type[Message], compute: Callable[[], Reply]) -> Reply | SplitError:
+        try:
+            return compute()
+        except SplitError as error:
+            logger.warning("%s refused: %s", kind.DESCRIPTOR.name, error_text(error))
+            return error
+        except Exception as error:  # gRPC would send the text of any exception, data included, to the caller
+            self._log_defect(kind, error)
+            return InternalError(f"failed ({type(error).__name__}), see its log", where=self._context.party)
 
     def _parse(self, kind: type[Request], raw: bytes, maximum_bytes: int | None) -> Request:
         if maximum_bytes is not None and len(raw) > maximum_bytes:
@@ -392,7 +408,8 @@ class PartyService:
 
 def _unary(behaviour: Behaviour) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def answer(raw: bytes, context: grpc.ServicerContext) -> bytes:
-        reply = behaviour(raw, context)
+        answer = behaviour(raw, context)
+        reply = answer.result() if isinstance(answer, Deferred) else answer
         if isinstance(reply, bytes):
             return reply
         status, details = error_to_status(reply)

@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128, 1024, 4096])
-    parser.add_argument("--depths", type=int, nargs="+", default=[1, 2], help="Batches under way; 1 is synchronous.")
+    parser.add_argument("--depths", type=int, nargs="+", default=[1, 4], help="Batches under way; 1 is synchronous.")
     arguments = parser.parse_args()
     folder = private_folder(arguments.folder.resolve())
     prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")

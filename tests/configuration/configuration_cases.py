@@ -51,9 +51,10 @@ TRAINING = {
     "maximum_steps": 7,
     "optimizer": OPTIMIZER,
     "schedule": {"kind": "pipelined", "depth": 3},
+    "local_updates": {"steps": 2, "window": 3, "uses": 4, "minimum_cosine": 0.6},
     "codecs": {
-        "hidden": {"kind": "topk", "fraction": 0.1, "values": "int8"},
-        "gradient": {"kind": "bfloat16", "fraction": None, "values": "float32"},
+        "hidden": {"kind": "topk", "fraction": 0.1, "values": "int8", "error_feedback": False},
+        "gradient": {"kind": "bfloat16", "fraction": None, "values": "float32", "error_feedback": True},
     },
     "early_stopping": {
         "metric": "val_auc",

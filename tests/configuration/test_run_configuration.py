@@ -22,6 +22,23 @@ arguments = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True
 schedules = st.fixed_dictionaries({"name": st.just("CosineDecay"), "arguments": arguments})
 
 
+codecs = st.sampled_from(
+    [
+        {"kind": "float32", "fraction": None, "values": "float32", "error_feedback": False},
+        {"kind": "int4", "fraction": None, "values": "float32", "error_feedback": True},
+        {"kind": "topk", "fraction": 0.1, "values": "int8", "error_feedback": False},
+    ]
+)
+local_updates = st.fixed_dictionaries(
+    {
+        "steps": st.integers(1, 64),
+        "window": st.integers(1, 64),
+        "uses": st.integers(0, 100),
+        "minimum_cosine": st.none() | st.floats(0, 1),
+    }
+)
+
+
 @st.composite
 def contents(draw):
     parties = sorted(draw(st.sets(names, min_size=2, max_size=5)))
@@ -41,10 +58,8 @@ def contents(draw):
         },
         "early_stopping": None,
         "schedule": {"kind": "synchronous", "depth": None},
-        "codecs": {
-            "hidden": {"kind": "float32", "fraction": None, "values": "float32"},
-            "gradient": {"kind": "float32", "fraction": None, "values": "float32"},
-        },
+        "local_updates": draw(st.none() | local_updates),
+        "codecs": {"hidden": draw(codecs), "gradient": draw(codecs)},
     }
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
@@ -122,11 +137,21 @@ WRONG = {
         {"kind": "pipelined", "depth": 65},
         {"kind": "asynchronous"},
     ],
+    "training.local_updates": [
+        {},
+        {"steps": 0},
+        {"steps": 65},
+        {"steps": 1, "window": 0},
+        {"steps": 1, "uses": -1},
+        {"steps": 1, "minimum_cosine": 1.1},
+        {"steps": 1, "minimum_cosine": -0.1},
+    ],
     "training.codecs.hidden": [
         {"kind": "int2"},
         {"kind": "topk"},
         {"kind": "topk", "fraction": 1.0},
         {"kind": "int8", "fraction": 0.5},
+        {"kind": "float32", "error_feedback": True},
         {"kind": "int8", "values": "int8"},
     ],
     "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}],

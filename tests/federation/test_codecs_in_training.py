@@ -13,9 +13,11 @@ WIDE = {"alice": {"model": {**SMALL_MODEL, "units": [8, 24], "embedding_dimensio
 WIDE["bob"] = {"model": WIDE["alice"]["model"], "fuse": {"kind": "deepfm", "units": [8]}}
 INT8 = {"hidden": {"kind": "int8"}, "gradient": {"kind": "int8"}}
 TOPK = {"kind": "topk", "fraction": 0.15, "values": "int8"}
+FED_BACK = {"kind": "topk", "fraction": 0.1, "values": "int8", "error_feedback": True}
 CODECS = {
     "int8": (INT8, 3.2),
     "bfloat16, float16": ({"hidden": {"kind": "bfloat16"}, "gradient": {"kind": "float16"}}, 1.8),
+    "topk with error feedback": ({"hidden": FED_BACK, "gradient": FED_BACK}, 4.0),
     "topk, randomk": ({"hidden": TOPK, "gradient": {"kind": "randomk", "fraction": 0.2}}, 4.0),
 }
 
@@ -41,7 +43,8 @@ def test_messages_are_shorter_and_runs_are_repeated_to_the_bit(organisations, na
 
 
 def test_a_run_with_codecs_and_batches_under_way_goes_on_to_the_same_bits(make_organisations):
-    training = {**TRAINING, "epochs": 3, "codecs": INT8, "schedule": {"kind": "pipelined", "depth": 2}}
+    codecs = {"hidden": {**FED_BACK, "kind": "randomk"}, "gradient": FED_BACK}
+    training = {**TRAINING, "epochs": 3, "codecs": codecs, "schedule": {"kind": "pipelined", "depth": 2}}
     organisations = make_organisations(training=training, overrides=WIDE).start_servers()
     undisturbed = outcome(organisations, train(organisations))
     run_id = stop_at(organisations, 3)

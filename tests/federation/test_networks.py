@@ -21,6 +21,7 @@ MANY_STEPS = {
     "epochs": 4,
     "batch_size": 4,
     "validation_fraction": 0.2,
+    "evaluation_batch_size": 16,
     "early_stopping": {"metric": "val_loss", "patience": 4},
 }
 SMALL_CHUNKS = {"alignment": {"datasets": ["train"], "chunk_rows": 64}}

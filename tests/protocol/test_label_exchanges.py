@@ -95,7 +95,7 @@ class Run:
 
     def exchange(self):
         position = self.label.position
-        gradients = self.label.fuse(position, self.hiddens())
+        gradients = self.label.fuse(position, self.hiddens()).result()
         self.waiting = {}
         for gradient in gradients:
             following = self.features[gradient.receiver].backward(position, gradient)
@@ -262,7 +262,7 @@ def test_every_feature_party_must_be_there_once(background, choose):
 def test_messages_may_come_in_any_order(background):
     run, backwards = Run(background), Run(background)
     run.exchange()
-    gradients = backwards.label.fuse(0, backwards.hiddens()[::-1])
+    gradients = backwards.label.fuse(0, backwards.hiddens()[::-1]).result()
     backwards.label.wait_for_update()
     run.label.wait_for_update()
     assert run.fuse.scale == backwards.fuse.scale
