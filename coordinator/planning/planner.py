@@ -23,6 +23,7 @@ DEPTHS = (2, 4, 8, 16, 32)
 SCHEDULES = (ScheduleSection(), *(ScheduleSection(kind="pipelined", depth=depth) for depth in DEPTHS))
 FEW_STEPS = 16  # of an epoch in miniature
 STEPS_BEYOND_DEPTH = 40  # with the pipe full
+FULL_PIPE = 2.0  # with as many under way as fit in the busiest's time, it would still wait for what comes late
 SPARE_DEPTH = 2
 MINIATURE_EPOCHS = 2
 LINK_SHARE = 0.5  # of the busiest party's step, that a link may take unnoticed
@@ -92,7 +93,7 @@ def _measure(
     if configuration.given_codecs is None:
         codecs = _pipelined_codecs(synchronous, links, configuration.label_party, given)
     steps_at_a_time = synchronous.times.step_seconds / max(_busiest_seconds(synchronous), SHORTEST_STEP_SECONDS)
-    depth = min(math.ceil(steps_at_a_time) + SPARE_DEPTH, DEPTHS[-1])
+    depth = min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, DEPTHS[-1])
     full_pipe, _ = miniature(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
     display.update("measured", STAGES, STAGES)
     size = run_size(configuration.training, rows)
