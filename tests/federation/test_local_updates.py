@@ -2,24 +2,33 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 import yaml
 from fitting import expect_same_bits, fit
 from local_oracle import LocalUpdatesOracle
 from organisations import SMALL_MODEL, Organisations
-from test_lossless import FEDERATIONS, LEARNING_RATES, LOSS_TOLERANCE, OPTIMIZERS, WEIGHT_TOLERANCE, make_oracle
+from test_lossless import FEDERATIONS, LOSS_TOLERANCE, WEIGHT_TOLERANCE, make_oracle
 from test_pipelining import pipelined
-from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
+from test_resume import (
+    DROPOUT,
+    NORMALISED,
+    restart,
+    stop_at,
+    stop_is_seen_at_once,  # noqa: F401
+    train,
+)
 
 from coordinator import connect
 from party.codecs.affine import AffineCodec
 from party.codecs.codec import columns_of
 
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.1}
+TRAINING = {"epochs": 2, "batch_size": 96, "validation_fraction": 0.1}
 EMBEDDING_L2 = 0.01
 POSITIVE_WEIGHT = 2.0
 ROUNDING = 1e-6  # a cosine this close to the threshold would be decided by the order of a sum
+NOTHING = 1e-46  # zero in single precision
 COLUMNS = columns_of([SMALL_MODEL["units"][-1], SMALL_MODEL["embedding_dimension"], 1, 1])
 CODECS = {"hidden": {"kind": "int4"}, "gradient": {"kind": "int4"}}
 
@@ -67,51 +76,53 @@ def regularise(organisations):
     organisations.write_party("bob", model=model, data=data)
 
 
-CASES = {
-    "three parties, batches under way": ("three parties", 3, "adam", local(3, 5, 5, 0.9), False),
-    "weighted losses, FedBCD": ("two parties", 1, "adam", local(3, 1, 3, None), False),
-    "weighted losses, messages that lose something": ("two parties", 1, "sgd", local(2, 2, 3, 0.9), True),
-    "label party without features": ("label party without features", 1, "sgd", local(2, 4, 3, 0.5), False),
+CASES = {  # federation, depth, optimizer, learning rate, local updates, whether messages lose something
+    "three parties": ("three parties", 1, "sgd", 0.5, local(2, 3, 2, 0.5), False),
+    "three parties, batches under way": ("three parties", 3, "adam", 0.02, local(2, 5, 5, 0.9), False),
+    "weighted losses, lossy messages": ("two parties", 1, "sgd", 0.2, local(2, 3, 2, 0.9), True),
+    "FedBCD, label party without features": (
+        "label party without features",
+        1,
+        "adam",
+        0.01,
+        local(2, 1, 2, None),
+        False,
+    ),
 }
-
-
-def joined(organisations, initial, optimizer):
-    return make_oracle(organisations, TRAINING, OPTIMIZERS[optimizer], initial)
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_local_steps_equal_those_of_the_joined_model(federations, case):
-    federation, depth, optimizer, updates, lossy = CASES[case]
+    federation, depth, optimizer, rate, updates, lossy = CASES[case]
     organisations, initial = federations(federation)
-    training = {"optimizer": {"name": optimizer, "learning_rate": LEARNING_RATES[optimizer]}, **updates}
+    training = {"optimizer": {"name": optimizer, "learning_rate": rate}, **updates}
     training |= pipelined(depth) if depth > 1 else {}
     training |= {"codecs": CODECS} if lossy else {}
-    with connect(organisations.write_run(training)) as parties:
-        history = parties.fit()
-
-    oracle = joined(organisations, initial, optimizer)
-    weighted = {"embedding_l2": EMBEDDING_L2, "positive_weight": POSITIVE_WEIGHT}
-    expected = LocalUpdatesOracle(
-        oracle,
+    joined = make_oracle(organisations, TRAINING, lambda: OPTIMIZERS[optimizer](rate), initial)
+    losses = {"embedding_l2": EMBEDDING_L2, "positive_weight": POSITIVE_WEIGHT}
+    oracle = LocalUpdatesOracle(
+        joined,
         depth,
         **updates["local_updates"],
         codec=through_int4 if lossy else None,
-        **(weighted if federation == "two parties" else {}),
+        **(losses if federation == "two parties" else {}),
     )
-    expected_losses = expected.train(history.params["steps"])
-    if expected.minimum_cosine is not None:
-        assert expected.closest_to_threshold() > ROUNDING
+    steps = TRAINING["epochs"] * oracle.batches_per_epoch
+    expected = oracle.train(steps)
+    if oracle.minimum_cosine is not None:
+        expect_rows_that_count_and_rows_that_do_not(oracle)
+
+    with connect(organisations.write_run(training)) as parties:
+        history = parties.fit()
 
     received = [loss for _, _, loss in history.step_loss]
-    np.testing.assert_allclose(received, expected_losses, rtol=0, atol=LOSS_TOLERANCE)
-    rows = [len(oracle.batch_rows(step)) for step in range(len(received))]
-    by_epoch = [
-        np.average(losses, weights=weights)
-        for losses, weights in zip(np.split(np.array(received), 2), np.split(np.array(rows), 2), strict=True)
-    ]
-    np.testing.assert_allclose(history.history["loss"], by_epoch, rtol=1e-6, err_msg="local steps count nowhere")
-    np.testing.assert_allclose(history.history["val_loss"], expected.validation_losses, rtol=0, atol=LOSS_TOLERANCE)
-    for name, weights in oracle.weights().items():
+    np.testing.assert_allclose(received, expected, rtol=0, atol=LOSS_TOLERANCE)
+    rows = [len(joined.batch_rows(step)) for step in range(steps)]
+    means = [np.average(received[part], weights=rows[part]) for part in epochs_of(steps)]
+    np.testing.assert_allclose(history.history["loss"], means, rtol=1e-6, err_msg="local steps are in no metric")
+    np.testing.assert_allclose(history.history["val_loss"], oracle.validation_losses, rtol=0, atol=LOSS_TOLERANCE)
+    for name, weights in joined.weights().items():
         saved = organisations.weights(name, history.run_id)
         assert set(saved) == set(weights)
         for key, array in weights.items():
@@ -119,27 +130,52 @@ def test_local_steps_equal_those_of_the_joined_model(federations, case):
             assert difference < WEIGHT_TOLERANCE, (name, key, difference)
 
 
-def test_some_rows_count_nothing_and_others_do(federations):
-    """The cases above would else say nothing of the threshold."""
-    federation, depth, optimizer, updates, _ = CASES["three parties, batches under way"]
-    organisations, initial = federations(federation)
-    oracle = joined(organisations, initial, optimizer)
-    expected = LocalUpdatesOracle(oracle, depth, **updates["local_updates"])
-    expected.train(12)
-    assert any(0 < expected.dropped_share(party) < 1 for party in organisations.names)
+def epochs_of(steps):
+    length = steps // TRAINING["epochs"]
+    return [slice(start, start + length) for start in range(0, steps, length)]
 
 
-def test_no_uses_are_no_local_updates(federations):
-    organisations, _ = federations("three parties")
-    expect_same_bits(fit(organisations, local(3, 5, 0)), fit(organisations))
+def expect_rows_that_count_and_rows_that_do_not(oracle):
+    """What a case sees of the weighting, and that it is not rounding which decides."""
+    shares = {party: oracle.dropped_share(party) for party in oracle.cosines}
+    assert all(shares[party] > 0.01 for party in oracle.feature_parties), shares
+    assert max(shares.values()) < 0.9, shares
+    assert oracle.closest_to_threshold() > ROUNDING, oracle.closest_to_threshold()
 
 
-def test_a_run_that_stops_goes_on_with_its_batches_and_its_draws(make_organisations):
-    training = {**TRAINING, "epochs": 3, **local(2, 3, 4), **pipelined(2)}
-    overrides = {"alice": {"model": {"kind": "dnn", "units": [5], "dropout": 0.3}}, "bob": {"fuse": {"kind": "dnn"}}}
-    overrides["bob"]["model"] = {"kind": "dnn", "units": [5], "dropout": 0.2}
-    organisations = make_organisations(training=training, overrides=overrides).start_servers()
-    undisturbed = outcome(organisations, train(organisations))
-    run_id = stop_at(organisations, 5)
-    restart(organisations, *organisations.names)
-    expect_equal(outcome(organisations, train(organisations, resume=run_id)), undisturbed)
+@pytest.fixture(scope="module")
+def dropping(tmp_path_factory):
+    """A federation whose models drop units at random and keep statistics of their batches."""
+    with Organisations(tmp_path_factory.mktemp("dropping"), training=TRAINING, overrides=DROPOUT) as made:
+        (made.folder / "normalised.py").write_text(NORMALISED)
+        made.start_servers()
+        yield made
+
+
+def bits(organisations, history):
+    weights = {name: organisations.weights(name, history.run_id) for name in organisations.names}
+    return history.step_loss, weights
+
+
+def test_without_uses_it_is_the_plain_schedule_to_the_bit(dropping):
+    expect_same_bits(fit(dropping, local(3, 4, 0)), fit(dropping))
+
+
+def test_local_steps_leave_dropout_and_batch_statistics_alone(dropping):
+    """Where no step moves a weight, a run with local updates is the run without them."""
+    still = {"optimizer": {"name": "sgd", "learning_rate": NOTHING}}
+    plain, again = (train(dropping, training={**still, **updates}) for updates in ({}, local(2, 3, 2)))
+    assert len({loss for _, _, loss in plain.step_loss}) == len(plain.step_loss)
+    assert again.history == plain.history
+    expect_same_bits(bits(dropping, again), bits(dropping, plain))
+
+
+def test_a_run_that_stops_goes_on_with_its_cached_batches(dropping):
+    """Of four steps in an epoch, it stops early in the second, with batches of the first in its cache."""
+    updates = {"training": {**pipelined(2), **local(2, 4, 3)}}
+    undisturbed = train(dropping, **updates)
+    run_id = stop_at(dropping, 6, checkpoints={"every_steps": 2}, **updates)
+    restart(dropping, *dropping.names)
+    resumed = train(dropping, resume=run_id, **updates)
+    assert resumed.history == undisturbed.history
+    expect_same_bits(bits(dropping, resumed), bits(dropping, undisturbed))
