@@ -240,12 +240,10 @@ class ForwardRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ForwardReply(_message.Message):
-    __slots__ = ("hidden", "training")
+    __slots__ = ("hidden",)
     HIDDEN_FIELD_NUMBER: _ClassVar[int]
-    TRAINING_FIELD_NUMBER: _ClassVar[int]
     hidden: Envelope
-    training: bool
-    def __init__(self, hidden: _Optional[_Union[Envelope, _Mapping]] = ..., training: _Optional[bool] = ...) -> None: ...
+    def __init__(self, hidden: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
 
 class FuseRequest(_message.Message):
     __slots__ = ("session", "position", "hiddens")

@@ -206,7 +206,7 @@ class PartyService:
             if feature is None:
                 raise SessionError("Forward is for feature parties", where=self._context.party)
             envelope = feature.forward(request.position)
-            return pb.ForwardReply(hidden=envelope, training=feature.awaits_gradient).SerializeToString()
+            return pb.ForwardReply(hidden=envelope).SerializeToString()
 
         return session.calls.answer(("Forward", request.position), raw, compute)
 
