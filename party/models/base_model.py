@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.columns import HiddenColumns
+from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
 from party.models.local_states import local_states
@@ -60,18 +61,13 @@ class BaseModel:
         self._kept = KeptWeights(model.variables)
         self._stashes: deque[list[tf.Tensor]] = deque()
         self._instance_weights = instance_weights or InstanceWeights()
-        rows = tf.TensorSpec((None,), tf.int32)
-        self._infer_call = tf.function(self._infer).get_concrete_function(rows)
+        self._infer_call = CompiledCall(self._infer)
         if optimizer is not None:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
-            self._forward_call = tf.function(self._forward).get_concrete_function(rows)
-            stash = [tf.TensorSpec(one.shape, one.dtype) for one in self._forward_call.structured_outputs[1:]]
-            gradients = self._columns.matrix_spec
-            self._update_call = tf.function(self._update).get_concrete_function(gradients, *stash)
-            self._step_call = tf.function(self._step).get_concrete_function(gradients, rows, *stash)
-            number = tf.TensorSpec((), tf.int64)
-            # Traced when it is called first: a run without local updates never does.
-            self._local_call = tf.function(self._local, input_signature=[rows, number, gradients, gradients])
+            self._forward_call = CompiledCall(self._forward)
+            self._update_call = CompiledCall(self._update)
+            self._step_call = CompiledCall(self._step)
+            self._local_call = CompiledCall(self._local)
 
     def infer(self, rows: Rows) -> Tensors:
         """Hiddens outside of training.
@@ -82,7 +78,8 @@ class BaseModel:
         Returns:
             Hiddens by name, float32 (batch, units).
         """
-        return self._columns.named(self._infer_call(tf.constant(rows)).numpy())
+        (hiddens,) = self._infer_call((len(rows),), tf.constant(rows))
+        return self._columns.named(hiddens.numpy())
 
     def forward(self, rows: Rows) -> Tensors:
         """Hiddens of a training batch, whose gradients come after those of the batches under way.
@@ -93,7 +90,7 @@ class BaseModel:
         Returns:
             Hiddens by name, float32 (batch, units).
         """
-        hiddens, *stash = self._forward_call(tf.constant(rows))
+        hiddens, *stash = self._forward_call((len(rows),), tf.constant(rows))
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
@@ -103,7 +100,8 @@ class BaseModel:
         Args:
             gradients: of the loss by each hidden, float32 (batch, units).
         """
-        self._update_call(tf.constant(self._columns.join(gradients)), *self._take_stash())
+        matrix = self._columns.join(gradients)
+        self._update_call((len(matrix),), tf.constant(matrix), *self._take_stash())
 
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Updates the weights, then computes the next batch, in one compiled call.
@@ -115,8 +113,10 @@ class BaseModel:
         Returns:
             Hiddens of the next batch by name, float32 (batch, units).
         """
-        matrix = tf.constant(self._columns.join(gradients))
-        hiddens, *stash = self._step_call(matrix, tf.constant(next_rows), *self._take_stash())
+        matrix = self._columns.join(gradients)
+        sizes = (len(matrix), len(next_rows))
+        inputs = (tf.constant(matrix), tf.constant(next_rows))
+        hiddens, *stash = self._step_call(sizes, *inputs, *self._take_stash())
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
@@ -130,7 +130,7 @@ class BaseModel:
             number: of the local step in its run; seeds its masks.
         """
         matrices = [tf.constant(self._columns.join(tensors)) for tensors in (hiddens, gradients)]
-        self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
+        self._local_call((len(rows),), tf.constant(rows), tf.constant(number, tf.int64), *matrices)
 
     def follow(
         self, tape: tf.GradientTape, rows: tf.Tensor, local_number: tf.Tensor | None = None
@@ -218,8 +218,8 @@ class BaseModel:
     def _gather(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tf.gather(array, rows) for name, array in self._inputs.items()}
 
-    def _infer(self, rows: tf.Tensor) -> tf.Tensor:
-        return self._columns.join_graph(self._model(self._gather(rows), training=False))
+    def _infer(self, rows: tf.Tensor) -> list[tf.Tensor]:
+        return [self._columns.join_graph(self._model(self._gather(rows), training=False))]
 
     def _forward(self, rows: tf.Tensor) -> list[tf.Tensor]:
         """The hiddens, and the stash: rows, non-trainable variables as they were before, weights."""

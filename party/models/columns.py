@@ -20,7 +20,6 @@ class HiddenColumns:
     def __init__(self, specs: Sequence[HiddenSpec]) -> None:
         self.specs = tuple(specs)
         self._units = [spec.units for spec in self.specs]
-        self.matrix_spec = tf.TensorSpec((None, sum(self._units)), tf.float32)
         ends = np.cumsum(self._units).tolist()
         self._slices = {spec.name: slice(end - spec.units, end) for spec, end in zip(self.specs, ends, strict=True)}
 

@@ -14,6 +14,7 @@ from party.data.labels import LabelArrays
 from party.models.aggregation import aggregated
 from party.models.base_model import BaseModel
 from party.models.columns import HiddenColumns
+from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
 from party.models.local_states import local_states
@@ -25,6 +26,8 @@ from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State, join_states, part_of
+
+TOLD = 6  # tensors of a training batch that `FuseModel._result` makes numbers of
 
 
 @dataclass(frozen=True)
@@ -78,23 +81,19 @@ class FuseModel:
         self._trainable = [*model.trainable_variables, *losses.variables]
         self._variables = [*model.variables, *losses.variables]
         self._kept = KeptWeights(self._variables)
-        self._weight_gradients: list[tf.Tensor | tf.IndexedSlices] | None = None
+        self._waiting: tuple[int, list[tf.Tensor]] | None = None
+        self._weight_gradient_types: list[tf.TypeSpec] = []
         self.outputs = sum(label.units for label in labels.values())
         self.score = scores
-        rows = tf.TensorSpec((None,), tf.int32)
-        hiddens = [columns.matrix_spec for columns in self._columns.values()]
-        self._infer_call = tf.function(self._infer).get_concrete_function(rows, *hiddens)
+        self._infer_call = CompiledCall(self._infer)
         if optimizer is not None:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
-            self._gradients_call = tf.function(self._gradients).get_concrete_function(rows, *hiddens)
-            self._apply_call = tf.function(self._apply)
+            self._gradients_call = CompiledCall(self._gradients)
+            self._apply_call = CompiledCall(self._apply_parts)
             self._own = own
             self._instance_weights = instance_weights or InstanceWeights()
-            received = [columns.matrix_spec for columns in self._received_columns.values()]
-            # Traced when they are called first: most runs need one of them or none.
-            self._step_call = tf.function(self._step, input_signature=[rows, *received])
-            number = tf.TensorSpec((), tf.int64)
-            self._local_call = tf.function(self._local, input_signature=[rows, number, *received, *received])
+            self._step_call = CompiledCall(self._step)
+            self._local_call = CompiledCall(self._local)
 
     @property
     def _own_party(self) -> str:
@@ -114,7 +113,8 @@ class FuseModel:
         Returns:
             Outputs per row, and means over the batch.
         """
-        outputs, losses, gates = self._infer_call(tf.constant(rows), *self._matrices(self._columns, hiddens))
+        matrices = self._matrices(self._columns, hiddens)
+        outputs, losses, gates = self._infer_call((len(rows),), tf.constant(rows), *matrices)
         by_task = losses.numpy().astype(np.float64)
         loss = float(by_task @ self._losses.fixed_weights)
         return Inferred(loss, outputs.numpy(), {**self._by_task("loss", by_task), **self._gates(gates)})
@@ -130,8 +130,10 @@ class FuseModel:
             The loss, the outputs and the gradients for every party.
         """
         matrices = self._matrices(self._columns, hiddens)
-        *results, gradients, self._weight_gradients = self._gradients_call(tf.constant(rows), *matrices)
-        return self._result(results, self._named(self._columns, gradients))
+        tensors = self._gradients_call((len(rows),), tf.constant(rows), *matrices)
+        told, gradients = tensors[:TOLD], tensors[TOLD : TOLD + len(matrices)]
+        self._waiting = (len(rows), tensors[TOLD + len(matrices) :])
+        return self._result(told, self._named(self._columns, gradients))
 
     def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, in one compiled call: own base model, loss, gradients, and the own updates.
@@ -147,8 +149,8 @@ class FuseModel:
         inputs = [tf.constant(rows), *self._matrices(self._received_columns, hiddens)]
 
         def train() -> Callable[[], LossAndGradients]:
-            *results, gradients = self._step_call(*inputs)
-            return lambda: self._result(results, self._named(self._received_columns, gradients))
+            tensors = self._step_call((len(rows),), *inputs)
+            return lambda: self._result(tensors[:TOLD], self._named(self._received_columns, tensors[TOLD:]))
 
         return train
 
@@ -165,7 +167,7 @@ class FuseModel:
         """
         columns = self._received_columns
         matrices = [*self._matrices(columns, hiddens), *self._matrices(columns, gradients)]
-        self._local_call(tf.constant(rows), tf.constant(number, tf.int64), *matrices)
+        self._local_call((len(rows),), tf.constant(rows), tf.constant(number, tf.int64), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
         terms, outputs, losses, shares, weights, gates = results
@@ -180,10 +182,10 @@ class FuseModel:
 
     def apply(self) -> None:
         """Updates the weights by the batch that `gradients` saw last."""
-        if self._weight_gradients is None:
+        if self._waiting is None:
             raise RuntimeError("no batch is waiting to be applied")
-        weight_gradients, self._weight_gradients = self._weight_gradients, None
-        self._apply_call(weight_gradients)
+        (rows, parts), self._waiting = self._waiting, None
+        self._apply_call((rows,), *parts)
 
     def keep(self) -> None:
         """Remembers the weights as they are."""
@@ -213,7 +215,7 @@ class FuseModel:
         if self._weight_update is not None:
             self._weight_update.set_state(part_of(state, "optimizer"))
         self._kept.set_state(part_of(state, "kept"))
-        self._weight_gradients = None
+        self._waiting = None
 
     @staticmethod
     def _named(columns: Mapping[str, HiddenColumns], gradients: Sequence[tf.Tensor]) -> dict[str, Tensors]:
@@ -241,21 +243,23 @@ class FuseModel:
     def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.reduce_mean(outputs[GATES], axis=0) if GATES in outputs else tf.zeros((0, 0))
 
-    def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _infer(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> Sequence[tf.Tensor]:
         outputs = self._model(aggregated(self._columns, hiddens), training=False)
         losses = self._row_losses.plain(rows, outputs)
         return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
 
-    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
+    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> Sequence[tf.Tensor]:
+        """What the batch tells, gradients by the hiddens, and those by the weights, taken apart into plain tensors."""
         weights = [weight.value for weight in self._trainable]
         with self._tape() as tape:
             tape.watch([weights, list(hiddens)])
             passed = self._pass_through(rows, hiddens)
             loss = tf.add_n(passed.summands)
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
-        return (*self._told(tape, passed), gradients, weight_gradients)
+        self._weight_gradient_types = [tf.type_spec_from_value(gradient) for gradient in weight_gradients]
+        return (*self._told(tape, passed), *gradients, *tf.nest.flatten(weight_gradients, expand_composites=True))
 
-    def _step(self, rows: tf.Tensor, *received: tf.Tensor) -> tuple[tf.Tensor | list[tf.Tensor], ...]:
+    def _step(self, rows: tf.Tensor, *received: tf.Tensor) -> Sequence[tf.Tensor]:
         weights = [weight.value for weight in self._trainable]
         base_weights: list[tf.Tensor] = []
         penalties: list[tf.Tensor] = []
@@ -273,7 +277,7 @@ class FuseModel:
             self._apply(updates[0])
             if self._own is not None:
                 self._own[1].update(updates[1])
-        return (*told, gradients)
+        return (*told, *gradients)
 
     def _local(self, rows: tf.Tensor, number: tf.Tensor, *matrices: tf.Tensor) -> None:
         received, exchanged = matrices[: len(matrices) // 2], matrices[len(matrices) // 2 :]
@@ -336,6 +340,9 @@ class FuseModel:
 
     def _side_by_side(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.concat([outputs[name] for name in self._names], axis=1)
+
+    def _apply_parts(self, *parts: tf.Tensor) -> None:
+        self._apply(tf.nest.pack_sequence_as(self._weight_gradient_types, parts, expand_composites=True))
 
     def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
         if self._weight_update is None:
