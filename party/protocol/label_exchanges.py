@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from typing import cast
 
 from party.errors import SessionError
@@ -323,7 +323,7 @@ class LabelExchanges:
 
         self._told = Deferred(tell)
         if before is not None:
-            wait([before])  # one step ahead is enough; what it raised is raised where its gradients are asked for
+            before.exception()  # one step ahead is enough; what it raised is raised where its gradients are asked for
         return self._told
 
     def _train_next(
