@@ -7,4 +7,4 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from party.configuration.party import ThreadsSection
 from party.models.numerics import configure_tensorflow
 
-configure_tensorflow(ThreadsSection())
+configure_tensorflow(ThreadsSection(intra_operation=1))

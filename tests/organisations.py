@@ -95,6 +95,7 @@ class Organisations:
                 "features": self.features[name],
             },
             "policy": {"minimum_metric_rows": 1},
+            "threads": {"intra_operation": 1},
             "pinned_secret": SECRETS[name],
         }
         if self.features[name]:

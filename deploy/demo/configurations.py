@@ -30,7 +30,8 @@ def write_party_configurations(
 ) -> None:
     """Writes alice/alice.yaml and bob/bob.yaml.
 
-    Secrets are pinned here, and only here, so that a model pooled on one machine can start from the same weights.
+    The parties share one machine, so that each computes with one thread. Secrets are pinned here, and only here,
+    so that a model pooled on one machine can start from the same weights.
 
     Args:
         folder: of the demonstration, with a folder per organisation.
@@ -54,6 +55,7 @@ def write_party_configurations(
             "tls": _tls(party),
             "state": "state",
             "data": data,
+            "threads": {"intra_operation": 1},
             "pinned_secret": random_hex(SECRET_BYTES),
         }
         if company.model is not None:

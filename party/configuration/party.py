@@ -50,11 +50,12 @@ class ThreadsSection(StrictModel):
     """Threads of TensorFlow; part of what decides equality of bits.
 
     Attributes:
-        intra_operation: threads inside one operation; 0 leaves it to TensorFlow.
+        intra_operation: threads inside one operation; `auto` is as many as there are cores for this process, up to
+            MAXIMUM_AUTOMATIC_THREADS; 0 leaves it to TensorFlow.
         inter_operation: operations at the same time; 0 leaves it to TensorFlow.
     """
 
-    intra_operation: int = Field(default=1, ge=0)
+    intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     inter_operation: int = Field(default=1, ge=0)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from party.configuration.party import ThreadsSection
+from party.models.cores import usable_cores
 
 ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS"
+MAXIMUM_AUTOMATIC_THREADS = 4  # cautious: a batch makes small matrices, and more than two cores were not measured
 
 
 def configure_tensorflow(threads: ThreadsSection) -> None:
@@ -19,11 +21,26 @@ def configure_tensorflow(threads: ThreadsSection) -> None:
     Args:
         threads: of the party's configuration.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(threads.intra_operation)
+    tf.config.threading.set_intra_op_parallelism_threads(intra_operation_threads(threads, usable_cores()))
     tf.config.threading.set_inter_op_parallelism_threads(threads.inter_operation)
     tf.config.experimental.enable_op_determinism()
     # Looks for devices now: what the native libraries say of those they miss would else stand before a later error.
     tf.config.list_physical_devices()
+
+
+def intra_operation_threads(threads: ThreadsSection, cores: int) -> int:
+    """Threads inside one operation.
+
+    Args:
+        threads: of the party's configuration.
+        cores: that this process may use.
+
+    Returns:
+        Their number; 0 leaves it to TensorFlow.
+    """
+    if threads.intra_operation == "auto":
+        return min(cores, MAXIMUM_AUTOMATIC_THREADS)
+    return threads.intra_operation
 
 
 def numeric_settings() -> dict[str, str]:

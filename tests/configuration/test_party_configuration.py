@@ -9,6 +9,7 @@ from party.configuration.party import (
     DeepFMModel,
     DNNFuse,
     PartyConfiguration,
+    ThreadsSection,
     load_party_configuration,
 )
 from party.configuration.strict import validate
@@ -51,7 +52,7 @@ def test_defaults(make):
     assert configuration.pinned_secret is None
     assert not configuration.insecure
     assert configuration.policy.minimum_metric_rows == 32
-    assert configuration.threads.intra_operation == 1, "equal bits need a fixed number of threads"
+    assert configuration.threads == ThreadsSection(intra_operation="auto", inter_operation=1)
 
 
 def test_label_party_may_hold_no_features():
@@ -123,7 +124,7 @@ WRONG = {
     "policy.allowed_aggregations": [["mean"], "sum"],
     "policy.allow_predict": ["yes", 1],
     "policy.peer_sets": [[["Shop"]], ["shop"]],
-    "threads.intra_operation": [-1],
+    "threads.intra_operation": [-1, "all"],
     "threads.inter_operation": [-1],
     "pinned_secret": ["ab" * 31, "ab" * 33, "AB" * 32, "secret"],
     "insecure": ["no", 0],

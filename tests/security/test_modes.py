@@ -20,7 +20,7 @@ from party.configuration.party import ThreadsSection, load_party_configuration
 from party.models.numerics import configure_tensorflow
 from party.transport.server import PartyServer
 
-configure_tensorflow(ThreadsSection())
+configure_tensorflow(ThreadsSection(intra_operation=1))
 folder = pathlib.Path(sys.argv[1])
 run = yaml.safe_load((folder / "run.yaml").read_text())
 servers = []
