@@ -1,4 +1,4 @@
-"""Settings of the whole test process: TensorFlow as `party serve` sets it."""
+"""Settings of the whole test process: TensorFlow and the garbage collector as `party serve` sets them."""
 
 import os
 
@@ -6,5 +6,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from party.configuration.party import ThreadsSection
 from party.models.numerics import configure_tensorflow
+from party.runtime.garbage import leave_out_what_stays
 
 configure_tensorflow(ThreadsSection(intra_operation=1))
+
+
+def pytest_collection_finish():
+    """Every module of the tests is loaded by now."""
+    leave_out_what_stays()

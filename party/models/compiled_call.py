@@ -34,12 +34,14 @@ class CompiledCall:
     Which compilation a batch meets depends on its sizes alone, so that a run that goes on computes the bits of one
     that never stopped.
 
+    As in Keras' own training loop, Python statements of a model are not made graph operations: AutoGraph stays off.
+
     Args:
         function: of tensors, to a flat sequence of tensors or to nothing.
     """
 
     def __init__(self, function: Callable[..., Sequence[tf.Tensor] | None]) -> None:
-        self._function = tf.function(function)
+        self._function = tf.function(function, autograph=False)
         self._compiled: dict[tuple[int, ...], _Compiled] = {}
 
     def __call__(self, sizes: tuple[int, ...], *tensors: tf.Tensor) -> list[tf.Tensor]:

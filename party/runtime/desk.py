@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from party.errors import SealError, SessionError, SessionLostError
-from party.runtime.garbage import take_everything_in_again
+from party.runtime.garbage import collect_what_ended
 from party.runtime.session import Session
 
 SILENCE_SECONDS = 60.0
@@ -130,4 +130,4 @@ class SessionDesk:
         except Exception as error:  # the session is given up: nobody is left to act on its last error
             logger.warning("session ended with %s", type(error).__name__)
         del session
-        take_everything_in_again()
+        collect_what_ended()

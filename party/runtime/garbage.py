@@ -1,7 +1,6 @@
 """Python's garbage collector, told what will stay.
 
-The models of a session are hundreds of thousands of Python objects, and the
-collector looks at all of them again and again: about a tenth of a small step.
+TensorFlow and the other libraries are hundreds of thousands of Python objects that no collection can free.
 """
 
 from __future__ import annotations
@@ -10,12 +9,11 @@ import gc
 
 
 def leave_out_what_stays() -> None:
-    """Collects once, then leaves whatever lives out of later collections: when a session is ready."""
+    """Leaves whatever the process has loaded out of later collections: before it answers its first call."""
     gc.collect()
     gc.freeze()
 
 
-def take_everything_in_again() -> None:
-    """Collects everything: when a session ends, so that its models do not stay for ever."""
-    gc.unfreeze()
+def collect_what_ended() -> None:
+    """Frees the models of a session that has ended, whose objects refer to each other."""
     gc.collect()

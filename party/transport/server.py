@@ -22,6 +22,7 @@ from party.errors import ConfigurationError, IdentityError
 from party.policy import Policy
 from party.runtime.context import PartyContext
 from party.runtime.desk import SessionDesk
+from party.runtime.garbage import leave_out_what_stays
 from party.runtime.model_objects import check_objects, check_own_model
 from party.runtime.records import RunRecords
 from party.runtime.tables import Tables
@@ -154,6 +155,7 @@ def serve(configuration: PartyConfiguration, announce: Callable[[str], None]) ->
         stopped.set()
 
     server = PartyServer(configuration)
+    leave_out_what_stays()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.start()

@@ -21,7 +21,6 @@ from party.runtime.alignment_plan import AlignmentPlan
 from party.runtime.batch_plan import BatchPlan
 from party.runtime.context import PartyContext
 from party.runtime.desk import Owner, SessionDesk
-from party.runtime.garbage import leave_out_what_stays
 from party.runtime.openings import Proposal, open_session
 from party.runtime.session import Session
 from party.runtime.training_plan import TrainingPlan
@@ -161,7 +160,6 @@ class PartyService:
         """Verifies that all parties loaded the same rows; the session is ready then."""
         session = self._session(request.session, caller)
         session.confirm(request.confirmations)
-        leave_out_what_stays()
         logger.info("run %s: agreed with every party", request.session.run_id.hex()[:8])
         plan = session.plan
         return pb.ConfirmReply(
