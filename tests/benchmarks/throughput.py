@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from deploy.movielens import prepare
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.files import private_folder, write_atomically
+from tests.benchmarks.processor_time import ProcessorTime
 
 SEED = 7
 
@@ -44,6 +46,7 @@ class FitProcess:
             text=True,
         )
         self._process.stdout.readline()
+        self.number = self._process.pid
 
     def epoch(self) -> float:
         """Samples per second of one epoch."""
@@ -57,10 +60,13 @@ class FitProcess:
 
 
 class EpochPairs:
-    """Measures every epoch of a split run, and a fit epoch after each."""
+    """Measures every epoch of a split run, and a fit epoch after each; processor time from the second epoch on."""
 
-    def __init__(self, fit: FitProcess, steps_per_epoch: int, samples_per_epoch: int) -> None:
+    def __init__(self, fit: FitProcess, parties: PartyProcesses, steps_per_epoch: int, samples_per_epoch: int) -> None:
         self._fit = fit
+        numbers = {name: process.pid for name, process in parties.processes.items()}
+        self.split_time = ProcessorTime({**numbers, "coordinator": os.getpid()})
+        self.fit_time = ProcessorTime({"fit": fit.number})
         self._steps = steps_per_epoch
         self._samples = samples_per_epoch
         self._started_seconds = time.perf_counter()
@@ -70,12 +76,17 @@ class EpochPairs:
     def __call__(self, traffic: Traffic) -> None:
         if traffic.steps % self._steps == 0:
             split = self._samples / (time.perf_counter() - self._started_seconds)
+            if self.pairs:
+                self.split_time.stop()
+            self.fit_time.start()
             self.pairs.append((split, self._fit.epoch()))
+            self.fit_time.stop()
             self.bytes_per_sample = traffic.message_bytes / (traffic.steps / self._steps * self._samples)
+            self.split_time.start()
             self._started_seconds = time.perf_counter()
 
 
-def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int, depth: int) -> dict[str, object]:
+def measure(folder: Path, parties: PartyProcesses, batch_size: int, pairs: int, depth: int) -> dict[str, object]:
     """Runs one batch size with so many batches under way."""
     training = {
         "seed": SEED,
@@ -85,7 +96,7 @@ def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int
         "remainder": "drop",
         "schedule": {"kind": "pipelined", "depth": depth},
     }
-    path = write_run_configuration(folder, addresses, training)
+    path = write_run_configuration(folder, parties.addresses, training)
     configuration = load_coordinator_configuration(path)
     with Federation(configuration) as federation:
         aligned = federation.align()
@@ -96,7 +107,7 @@ def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int
             samples = steps * batch_size
             fit = FitProcess(folder, batch_size)
             fit.epoch()
-            watch = EpochPairs(fit, steps, samples)
+            watch = EpochPairs(fit, parties, steps, samples)
             before = time.perf_counter()
             run_exchanges(session, watch)
             fit.close()
@@ -117,6 +128,10 @@ def measure(folder: Path, addresses: dict[str, str], batch_size: int, pairs: int
         "milliseconds_per_step": {
             name: {activity: 1000 * value / count for activity, (value, count) in sorted(values.items())}
             for name, values in timings.items()
+        },
+        "processor_milliseconds_per_step": {
+            **{name: 1000 * value / (len(counted) * steps) for name, value in watch.split_time.seconds.items()},
+            "fit": 1000 * watch.fit_time.seconds["fit"] / (len(watch.pairs) * steps),
         },
         "split_step_milliseconds": 1000 * batch_size / statistics.median(split for split, _ in counted),
         "seconds": seconds,
@@ -142,6 +157,14 @@ def print_result(result: dict[str, object]) -> None:
     alice, bob = result["milliseconds_per_step"]["alice"], result["milliseconds_per_step"]["bob"]
     sealing = alice["seal"] + alice["open"] + bob["seal"] + bob["open"]
     wait = bob.get("wait for own update", 0.0)
+    processor = dict(result["processor_milliseconds_per_step"])
+    fit = processor.pop("fit")
+    by_process = ", ".join(f"{name} {value:.2f}" for name, value in processor.items())
+    together = sum(processor.values())
+    print(
+        f"   processor time of a step {together:.2f} ms ({by_process}), {together / step / os.cpu_count():.0%} of"
+        f" {os.cpu_count()} cores; keras fit {fit:.2f} ms"
+    )
     if result["depth"] > 1:
         print(
             f"   a step of {step:.2f} ms: base {alice['base']:.2f} beside fuse and own update {bob['fuse']:.2f},"
@@ -171,7 +194,7 @@ def main() -> None:
     for batch_size in arguments.batch_sizes:
         for depth in arguments.depths:
             with PartyProcesses(folder) as parties:
-                results.append(measure(folder, parties.addresses, batch_size, arguments.pairs, depth))
+                results.append(measure(folder, parties, batch_size, arguments.pairs, depth))
             print_result(results[-1])
     write_atomically(folder / "throughput.json", json.dumps(results, indent=2).encode())
     print(f"wrote {folder / 'throughput.json'}")

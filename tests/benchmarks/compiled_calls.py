@@ -1,0 +1,123 @@
+"""What the compiled calls of a training step take by themselves, on an otherwise idle machine, one thread each.
+
+Alice's base model: update by gradients, and the next batch's hiddens, in one
+call. Bob's: the whole step, own base model included, as with several batches
+under way; and the gradients alone, which a synchronous step waits for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from coordinator.configuration import load_coordinator_configuration
+from deploy.demo.configurations import (
+    PARTIES,
+    party_file,
+    run_file,
+    write_certificates,
+    write_party_configurations,
+    write_run_configuration,
+)
+from deploy.demo.pooled import read_pooled
+from deploy.movielens import prepare
+from party.configuration.party import ThreadsSection, load_party_configuration
+from party.models.assembly import BASE, FUSE, PartyModels, base_layout
+from party.models.base_model import BaseModel
+from party.models.fuse_model import FuseModel
+from party.models.numerics import configure_tensorflow
+from party.runtime.model_objects import party_losses, party_optimizer, party_scores
+from party.security.files import private_folder
+
+SEED = 7
+DEPTH = 4
+SECRET = bytes(32)
+CALLS, BLOCKS = 60, 9
+ADDRESSES = dict.fromkeys(PARTIES, "127.0.0.1:1")
+
+
+class Calls:
+    """Both parties' models in this process, with the rows of MovieLens-100K that they would train on.
+
+    Args:
+        folder: of the benchmark, prepared.
+        batch_size: rows of a batch.
+    """
+
+    def __init__(self, folder: Path, batch_size: int) -> None:
+        training = load_coordinator_configuration(run_file(folder)).training
+        alice, bob = parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
+        data = read_pooled(parties, training, training.dataset, [])
+        specs, bases = {}, {}
+        for party in parties:
+            packed = data.packed[party.party]
+            models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
+            models.draw(SECRET, SEED)
+            specs[party.party] = models.specs
+            depth = 1 if party is bob else DEPTH
+            optimizer = party_optimizer(party, training.optimizer)
+            bases[party.party] = BaseModel(models.models[BASE], models.inputs(packed), models.specs, optimizer, depth)
+        models.add_fuse(bob.fuse_model, bob.data.labels, specs)
+        models.draw(SECRET, SEED)
+        self._fuse = FuseModel(
+            models.models[FUSE],
+            bob.data.labels,
+            data.labels,
+            specs,
+            party_losses(bob),
+            party_scores(bob),
+            party_optimizer(bob, training.optimizer),
+            (bob.party, bases[bob.party]),
+        )
+        self._alice = bases[alice.party]
+        self._rows = np.arange(batch_size, dtype=np.int32)
+        self._hiddens = {alice.party: self._alice.forward(self._rows)}
+        self._own = {bob.party: bases[bob.party].infer(self._rows)}
+
+    def base(self) -> None:
+        self._alice.backward_and_forward(next(iter(self._hiddens.values())), self._rows)
+
+    def step(self) -> None:
+        self._fuse.begin_step(self._rows, self._hiddens)()()
+
+    def gradients(self) -> None:
+        self._fuse.gradients(self._rows, {**self._hiddens, **self._own})
+
+
+def milliseconds(call: Callable[[], None]) -> float:
+    """Of processor time, the least of some blocks of calls."""
+    call()
+    blocks = []
+    for _ in range(BLOCKS):
+        started_seconds = time.process_time()
+        for _ in range(CALLS):
+            call()
+        blocks.append(1000 * (time.process_time() - started_seconds) / CALLS)
+    return min(blocks)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128, 1024])
+    arguments = parser.parse_args()
+    configure_tensorflow(ThreadsSection(intra_operation=1))
+    folder = private_folder(arguments.folder.resolve())
+    prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
+    write_certificates(folder, datetime.now(UTC))
+    write_party_configurations(folder)
+    write_run_configuration(folder, ADDRESSES, {"seed": SEED})
+    for batch_size in arguments.batch_sizes:
+        calls = Calls(folder, batch_size)
+        times = {call.__name__: milliseconds(call) for call in (calls.base, calls.step, calls.gradients)}
+        told = ", ".join(f"{name} {value:.2f} ms" for name, value in times.items())
+        print(f"batch {batch_size:>5}: {told} of processor time")
+
+
+if __name__ == "__main__":
+    main()
