@@ -14,7 +14,7 @@ from party.models.columns import HiddenColumns
 from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
-from party.models.local_states import local_states
+from party.models.local_states import local_states, number_tensor
 from party.models.stash import StashedWeights
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
@@ -130,7 +130,7 @@ class BaseModel:
             number: of the local step in its run; seeds its masks.
         """
         matrices = [tf.constant(self._columns.join(tensors)) for tensors in (hiddens, gradients)]
-        self._local_call((len(rows),), tf.constant(rows), tf.constant(number, tf.int64), *matrices)
+        self._local_call((len(rows),), tf.constant(rows), number_tensor(number), *matrices)
 
     def follow(
         self, tape: tf.GradientTape, rows: tf.Tensor, local_number: tf.Tensor | None = None

@@ -17,7 +17,7 @@ from party.models.columns import HiddenColumns
 from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
-from party.models.local_states import local_states
+from party.models.local_states import local_states, number_tensor
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
 from party.models.row_losses import RowLosses
@@ -167,7 +167,7 @@ class FuseModel:
         """
         columns = self._received_columns
         matrices = [*self._matrices(columns, hiddens), *self._matrices(columns, gradients)]
-        self._local_call((len(rows),), tf.constant(rows), tf.constant(number, tf.int64), *matrices)
+        self._local_call((len(rows),), tf.constant(rows), number_tensor(number), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
         terms, outputs, losses, shares, weights, gates = results

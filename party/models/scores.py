@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 
 import keras
@@ -32,9 +33,9 @@ class Scores:
 
     def __init__(self, labels: Labels, party: str) -> None:
         self._labels = labels
-        self._party = party
-        for name, label in labels.items():
-            build_metrics(label, f"{party}: data.labels.{name}")
+        # Built once: TensorFlow never gives back all the memory of a metric of Keras.
+        self._metrics = {name: build_metrics(label, f"{party}: data.labels.{name}") for name, label in labels.items()}
+        self._lock = threading.Lock()  # a call for running metrics may meet the end of a pass
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise ConfigurationError(f"two metrics are named {twice[0]}", where=f"{party}: data.labels")
@@ -62,15 +63,16 @@ class Scores:
         start = 0
         for place, (name, label) in enumerate(self._labels.items()):
             scores, start = outputs[:, start : start + label.units], start + label.units
-            metrics = build_metrics(label, f"{self._party}: data.labels.{name}")
-            for given, metric in zip(label.metrics, metrics, strict=True):
+            for given, metric in zip(label.metrics, self._metrics[name], strict=True):
                 key = self._name(name, _metric_name(given.name))
                 if isinstance(metric, keras.metrics.AUC) and not given.arguments:
                     values[key] = area_under_curve(scores[:, 0], labels[:, place])
                     continue
                 truth = labels[:, place : place + 1] if label.units == 1 else labels[:, place]
-                metric.update_state(truth, predictions(label, scores).astype(np.float32))
-                values[key] = float(metric.result())
+                with self._lock:
+                    metric.reset_state()
+                    metric.update_state(truth, predictions(label, scores).astype(np.float32))
+                    values[key] = float(metric.result())
         return values
 
     def _name(self, label: str, metric: str) -> str:
