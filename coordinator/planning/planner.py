@@ -83,11 +83,12 @@ def _measure(
 
     display.update("measuring the network", 0, STAGES)
     links = {name: measure_link(connection) for name, connection in connections.items()}
-    display.update("measuring synchronous steps", 1, STAGES)
     given = configuration.training.codecs
-    synchronous, rows = miniature(ScheduleSection(), given, FEW_STEPS)
-    display.update("measuring two batches under way", 2, STAGES)
+    # The first one comes upon parties that may have trained nothing since they started: its first epoch predicts nothing.
+    display.update("measuring two batches under way", 1, STAGES)
     two_under_way, _ = miniature(ScheduleSection(kind="pipelined", depth=2), given, FEW_STEPS)
+    display.update("measuring synchronous steps", 2, STAGES)
+    synchronous, rows = miniature(ScheduleSection(), given, FEW_STEPS)
     display.update("measuring a full pipe", 3, STAGES)
     codecs = given
     if configuration.given_codecs is None:
