@@ -84,7 +84,7 @@ def _measure(
     display.update("measuring the network", 0, STAGES)
     links = {name: measure_link(connection) for name, connection in connections.items()}
     given = configuration.training.codecs
-    # The first one comes upon parties that may have trained nothing since they started: its first epoch predicts nothing.
+    # The first may come upon parties that have trained nothing since they started: its first epoch predicts nothing.
     display.update("measuring two batches under way", 1, STAGES)
     two_under_way, _ = miniature(ScheduleSection(kind="pipelined", depth=2), given, FEW_STEPS)
     display.update("measuring synchronous steps", 2, STAGES)
