@@ -46,11 +46,13 @@ def intra_operation_threads(threads: ThreadsSection, cores: int) -> int:
 def numeric_settings() -> dict[str, str]:
     """What decides equality of bits in this process: versions, threads, switches."""
     threading = tf.config.threading
+    counts = threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()
     return {
         "tensorflow": str(tf.__version__),
         "keras": str(keras.__version__),
         "numpy": np.__version__,
-        "intra_operation threads": str(threading.get_intra_op_parallelism_threads()),
-        "inter_operation threads": str(threading.get_inter_op_parallelism_threads()),
+        "intra_operation threads": str(counts[0]),
+        "inter_operation threads": str(counts[1]),
+        "cores": str(usable_cores()) if 0 in counts else "",
         "oneDNN": os.environ.get(ONEDNN_SWITCH, "default"),
     }

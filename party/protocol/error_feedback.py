@@ -6,7 +6,7 @@ from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.hidden import Rows, Tensors
 from party.protocol.row_table import RowTable
 from party.protocol.state import State
-from party.protocol.tensors import BatchCodec
+from party.protocol.tensors import BatchCodec, finite
 
 
 class ResidualSender(TensorSender):
@@ -88,7 +88,7 @@ class SurrogateReceiver(TensorReceiver):
     def decode(self, message: bytes, rows: Rows, position: int, where: str) -> Tensors:
         """The tensors of a batch; leaves everything as it was until `accept` is called."""
         difference = self._codec.decode(message, len(rows), position, where)
-        return self._codec.named(self._table.values[rows] + self._codec.matrix(difference))
+        return self._codec.named(finite(self._table.values[rows] + self._codec.matrix(difference), where))
 
     def accept(self, tensors: Tensors, rows: Rows) -> None:
         """Takes what `decode` returned for what the sender meant."""

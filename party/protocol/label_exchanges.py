@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import cast
+from typing import Any, cast
 
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
@@ -90,7 +90,7 @@ class LabelExchanges:
         self._timings = timings
         self._base = base
         self._own_hiddens: Tensors | None = None
-        self._update: Future[Deferred[LossAndGradients]] | None = None
+        self._update: Future[Any] | None = None
         self._told: Deferred[list[Envelope]] = Deferred.of([])
         self._pass: MetricAccumulator | None = None
         self._stopping = (
@@ -311,7 +311,10 @@ class LabelExchanges:
             self._pass = self._pass or self._new_pass(exchange)
         train = self._fuse.begin_step(rows, hiddens)
         before, told_before = self._update, self._told
-        step = self._update = self._background.submit(self._train_next, before, exchange, hiddens, train)
+        step = self._background.submit(self._train_next, before, train)
+        self._update = step
+        if self._local_steps is not None:
+            self._update = self._background.submit(self._go_on_locally, self._local_steps, step, exchange, hiddens)
         self.position += 1
 
         def tell() -> list[Envelope]:
@@ -326,20 +329,21 @@ class LabelExchanges:
             before.exception()  # one step ahead is enough; what it raised is raised where its gradients are asked for
         return self._told
 
-    def _train_next(
-        self,
-        before: Future[Deferred[LossAndGradients]] | None,
-        exchange: Exchange,
-        hiddens: Mapping[str, Tensors],
-        train: Step,
-    ) -> Deferred[LossAndGradients]:
+    def _train_next(self, before: Future[Any] | None, train: Step) -> Deferred[LossAndGradients]:
         if before is not None:
             before.result()
         with self._timings.measure("fuse"):
-            result = Deferred(train())
-        if self._local_steps is not None:
-            self._local_steps.after(exchange, hiddens, result.result().gradients)
-        return result
+            return Deferred(train())
+
+    @staticmethod
+    def _go_on_locally(
+        local_steps: LabelLocalSteps,
+        step: Future[Deferred[LossAndGradients]],
+        exchange: Exchange,
+        hiddens: Mapping[str, Tensors],
+    ) -> None:
+        """In the same thread as the steps, but with the gradients on their way."""
+        local_steps.after(exchange, hiddens, step.result().result().gradients)
 
     def _seal_gradients(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> list[Envelope]:
         with self._timings.measure("seal"):
@@ -353,7 +357,7 @@ class LabelExchanges:
 
     def _finish_step(
         self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors], result: LossAndGradients
-    ) -> Deferred[LossAndGradients]:
+    ) -> None:
         """All that follows a batch whose gradients are on their way."""
         following = following_training_exchange(self._schedule, exchange.position)
         at_once = following if self._local_steps is None else None
@@ -367,7 +371,6 @@ class LabelExchanges:
         if self._base is not None and following is not None and at_once is None:
             with self._timings.measure("own base"):
                 self._own_hiddens = self._base.forward(self._schedule.rows(following))
-        return Deferred.of(result)
 
     def _note_step(self, exchange: Exchange, rows: Rows, result: LossAndGradients) -> None:
         if self._pass is None:

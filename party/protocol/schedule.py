@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ from party.configuration.run import TrainingSection
 from party.data.order import epoch_order, hold_out
 from party.errors import ConfigurationError
 from party.protocol.hidden import Rows
+
+KEPT_ORDERS = 2  # of epochs
 
 
 class Activity(Enum):
@@ -55,7 +58,7 @@ class TrainingSchedule:
         rows: in common, at least one.
 
     Raises:
-        ConfigurationError: no row is left to train on.
+        ConfigurationError: no row is left to train on, or to decide by.
     """
 
     def __init__(self, training: TrainingSection, rows: int) -> None:
@@ -81,8 +84,16 @@ class TrainingSchedule:
         self.early_stopping = training.early_stopping
         self.depth = training.schedule.batches_under_way
         self._decisions = 0 if training.early_stopping is None else 1
+        if self._decisions and not len(self.held_out_rows):
+            raise ConfigurationError(
+                "early_stopping has no held-out rows to decide by",
+                where="training",
+                received=f"{rows} rows in common, validation_fraction {training.validation_fraction}",
+                fix="raise validation_fraction or leave early_stopping out",
+            )
         self.exchanges = self.steps + self.epochs * (self._validation_batches + self._decisions)
-        self._order = _CachedOrder(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
+        # Every batch needs its epoch's order, and a local step may need that of an epoch before.
+        self._order = lru_cache(KEPT_ORDERS)(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
 
     @property
     def largest_training_batch(self) -> int:
@@ -246,20 +257,6 @@ def following_training_exchange(schedule: Schedule, position: int) -> Exchange |
         return None
     following = schedule.exchange(position + 1)
     return following if following.activity is Activity.TRAIN else None
-
-
-class _CachedOrder:
-    """The order of the epoch asked for last: every batch of an epoch needs it."""
-
-    def __init__(self, order: Callable[[int], npt.NDArray[np.int64]]) -> None:
-        self._compute = order
-        self._epoch = -1
-        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
-
-    def __call__(self, epoch: int) -> npt.NDArray[np.int64]:
-        if epoch != self._epoch:
-            self._epoch, self._rows = epoch, self._compute(epoch)
-        return self._rows
 
 
 def _batches(rows: int, batch_size: int) -> int:

@@ -95,7 +95,7 @@ def decode_tensor(message: Tensor, expected: npt.DTypeLike, shape: tuple[int, ..
     if len(message.data) != math.prod(shape) * dtype.itemsize:
         raise TensorError("the number of bytes does not fit the shape", where=where)
     array = np.frombuffer(message.data, dtype=dtype).reshape(shape)
-    return _finite(array, where) if dtype.kind == "f" else array
+    return finite(array, where) if dtype.kind == "f" else array
 
 
 def decode_tensors(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: str) -> Tensors:
@@ -158,10 +158,13 @@ class BatchCodec:
         Args:
             tensors: by name, float32 (rows, units).
             position: of the batch in its schedule.
+
+        Raises:
+            TensorError: a value is not finite, which a codec might hide from the receiver.
         """
         if self.codec is None:
             return encode_tensors(tensors, self.specs)
-        matrix = self.matrix(tensors)
+        matrix = finite(self.matrix(tensors), f"own tensors of exchange {position}")
         message = Tensor(
             dtype=DataType.DATA_TYPE_FLOAT32,
             shape=matrix.shape,
@@ -196,7 +199,7 @@ class BatchCodec:
             raise TensorError("dtype or shape differs", where=where, expected=f"float32 {shape}")
         if len(message.data) != self.codec.encoded_bytes(rows):
             raise TensorError("the number of bytes does not fit the shape", where=where)
-        return self.named(_finite(self.codec.decode(message.data, rows, position), where))
+        return self.named(finite(self.codec.decode(message.data, rows, position), where))
 
 
 def check_batch_bytes(specs: Mapping[str, Sequence[HiddenSpec]], rows: int, where: str) -> None:
@@ -237,7 +240,12 @@ def _parse_bundle(data: bytes, specs: Sequence[HiddenSpec], rows: int, where: st
         raise TensorError("message cannot be parsed", where=where) from None
 
 
-def _finite(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+def finite(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+    """The array.
+
+    Raises:
+        TensorError: a value of it is not finite.
+    """
     if not np.isfinite(array).all():
         raise TensorError(
             "holds values that are not finite", where=where, fix="training diverged: lower the learning rate"

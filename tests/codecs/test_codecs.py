@@ -84,9 +84,9 @@ def test_constants_and_zeros_are_exact(name):
     for matrix in (ZERO, CONSTANT):
         codec = codec_of(name)
         decoded = codec.decode(codec.encode(matrix, 0), len(matrix), 0)
-        kept = decoded != 0
+        kept = np.full(matrix.shape, True) if name in ("int8", "int4") else decoded != 0
         np.testing.assert_array_equal(decoded[kept], matrix[kept])
-        assert kept.any() == matrix.any()
+        assert kept.any() == (matrix.any() or kept.all())
 
 
 def test_values_far_from_zero_keep_their_differences():
@@ -103,10 +103,9 @@ def test_topk_keeps_the_largest(matrix):
     for row, out in zip(matrix, decoded, strict=True):
         chosen = np.flatnonzero(out)
         np.testing.assert_array_equal(out[chosen], row[chosen])
-        assert len(chosen) <= kept
-        left = np.delete(np.abs(row), chosen)
+        assert len(chosen) == min(kept, np.count_nonzero(row))
         if len(chosen) == kept:
-            assert left.max() <= np.abs(row[chosen]).min()
+            assert np.delete(np.abs(row), chosen).max() <= np.abs(row[chosen]).min()
 
 
 def test_randomk_draws_other_columns_for_each_batch_and_all_in_the_long_run():

@@ -112,3 +112,12 @@ def test_a_sender_goes_on_from_its_state(make):
     assert one.encode(codec.named(values[2]), rows, 2) == other.encode(codec.named(values[2]), rows, 2)
     with pytest.raises(CheckpointError, match="rows that error feedback remembers do not fit"):
         make(codec, ROWS + 1).set_state(state)
+
+
+def test_differences_that_add_up_beyond_all_numbers_are_refused():
+    codec = BatchCodec(SPECS, make_codec(CodecSection(kind="bfloat16"), UNITS, 5, 100, "alice"), "bfloat16")
+    receiver, rows = SurrogateReceiver(codec, ROWS), np.arange(2, dtype=np.int32)
+    message = codec.encode(codec.named(np.full((2, COLUMNS), 3e38, np.float32)), 0)
+    receiver.accept(receiver.decode(message, rows, 0, "x"), rows)
+    with np.errstate(over="ignore"), pytest.raises(TensorError, match="x: holds values that are not finite"):
+        receiver.decode(message, rows, 1, "x")

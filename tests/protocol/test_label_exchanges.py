@@ -1,4 +1,5 @@
 import itertools
+import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy_models import (
     training_schedule,
 )
 
+from party.configuration.run import ScheduleSection
 from party.errors import InternalError, SealError, SessionError, TensorError
 from party.pb.party_pb2 import MessageKind
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -58,12 +60,21 @@ def background(request):
 class Run:
     """A label party and its feature parties, with tiny models and real seals; no network."""
 
-    def __init__(self, background, schedule=None, parties=("alice", "charlie"), minimum_metric_rows=1, own=True):
+    def __init__(
+        self,
+        background,
+        schedule=None,
+        parties=("alice", "charlie"),
+        minimum_metric_rows=1,
+        own=True,
+        make_fuse=NumpyFuse,
+        local_steps=None,
+    ):
         self.schedule = schedule or training_schedule(ROWS)
         # The label party's own base model is one more party, whose tensors cross no wire.
         self.inputs, self.labels = make_data([*parties, *([LABEL_PARTY] if own else [])], ROWS)
         self.keys = make_keys(parties)
-        self.fuse = NumpyFuse(self.labels)
+        self.fuse = make_fuse(self.labels)
         self.bases = {party: NumpyBase(array) for party, array in self.inputs.items()}
         self.label = LabelExchanges(
             LABEL_PARTY,
@@ -77,6 +88,7 @@ class Run:
             background,
             make_timings(),
             self.bases.get(LABEL_PARTY),
+            local_steps=local_steps,
         )
         self.features = {
             party: FeatureExchanges(
@@ -319,3 +331,42 @@ def test_waiting_without_an_update_does_nothing(background):
     run = Run(background)
     run.label.wait_for_update()
     assert run.fuse.calls == []
+
+
+class WholeStepFuse(NumpyFuse):
+    """One that also takes the steps of several batches under way."""
+
+    def begin_step(self, rows, hiddens):
+        def train():
+            result = self.gradients(rows, hiddens)
+            self.apply()
+            return lambda: result
+
+        return train
+
+
+class HeldLocalSteps:
+    """Local steps that take as long as a test wants."""
+
+    def __init__(self):
+        self.may_go_on = threading.Event()
+        self.positions = []
+
+    def after(self, exchange, hiddens, gradients):
+        self.may_go_on.wait()
+        self.positions.append(exchange.position)
+
+
+def test_gradients_do_not_wait_for_local_steps():
+    held = HeldLocalSteps()
+    schedule = training_schedule(ROWS, schedule=ScheduleSection(kind="pipelined", depth=2))
+    with ThreadPoolExecutor(1) as background:
+        try:
+            run = Run(background, schedule, own=False, make_fuse=WholeStepFuse, local_steps=held)
+            gradients = run.label.fuse(0, run.hiddens()).result()
+            assert [one.receiver for one in gradients] == ["alice", "charlie"]
+            assert held.positions == []
+        finally:
+            held.may_go_on.set()
+        run.label.wait_for_update()
+        assert held.positions == [0]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from party.configuration.run import TrainingSection
+from party.configuration.run import EarlyStoppingSection, TrainingSection
 from party.errors import ConfigurationError
 from party.protocol.schedule import Activity, InferenceSchedule, TrainingSchedule
 
@@ -157,6 +157,13 @@ def test_epochs_and_seeds_order_the_rows_anew():
 def test_no_row_to_train_on_is_refused(rows, changes):
     with pytest.raises(ConfigurationError, match=r"no batch can be filled.*lower batch_size or validation_fraction"):
         TrainingSchedule(TrainingSection(**({"batch_size": 8} | changes)), rows)
+
+
+def test_stopping_early_needs_a_held_out_row():
+    section = TrainingSection(validation_fraction=0.001, early_stopping=EarlyStoppingSection())
+    with pytest.raises(ConfigurationError, match=r"no held-out rows to decide by.*900 rows.*raise validation_fraction"):
+        TrainingSchedule(section, 900)
+    assert len(TrainingSchedule(section, 1000).held_out_rows) == 1
 
 
 @given(st.integers(0, 60), st.integers(1, 25))

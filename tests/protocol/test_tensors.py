@@ -233,3 +233,14 @@ def recoded(**fields):
 def test_an_encoded_batch_that_is_not_what_was_agreed_is_refused(data, text):
     with pytest.raises(TensorError, match=f"^x: {text}"):
         INT8.decode(data, 50, 3, "x")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in typing.get_args(CodecKind) if kind != "float32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_codec_hides_a_value_that_is_not_finite(kind, value):
+    section = CodecSection(kind=kind, **({"fraction": 0.3} if kind in ("topk", "randomk") else {}))
+    codec = BatchCodec(LOSSY_SPECS, make_codec(section, (6, 1), 1, 50, "alice"), kind)
+    deep = ENCODED["deep"].copy()
+    deep[7, 2] = value
+    with pytest.raises(TensorError, match="own tensors of exchange 3: holds values that are not finite"):
+        codec.encode({**ENCODED, "deep": deep}, 3)
