@@ -173,11 +173,14 @@ class Federation:
 
         Returns:
             The measurements, the predictions and the recommendation.
+
+        Raises:
+            StoppedError: `stop` was called.
         """
 
         def attempt() -> Plan:
             with self._displayed() as display:
-                return make_plan(self._connections, self.configuration, self._journal.lease, display)
+                return make_plan(self._connections, self.configuration, self._journal.lease, display, self._stop)
 
         return self._through_losses(attempt)
 

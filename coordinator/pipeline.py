@@ -39,6 +39,7 @@ class PipelinedPass:
         self._failure: BaseException | None = None
         self._relayed = self._traffic.exchanges
         self._moved = threading.Condition()
+        self._given_up = False
 
     def run(self, progress: Progress, between_steps: BetweenSteps | None) -> None:
         """Trains on the batches of the pass.
@@ -59,6 +60,9 @@ class PipelinedPass:
                     between_steps.visit(self._traffic)
                 self._fuse(position)
                 progress(self._traffic)
+        except BaseException:
+            self._given_up = True
+            raise
         finally:
             self._fused.put(None)
         relay.join()
@@ -81,6 +85,8 @@ class PipelinedPass:
             while (item := self._fused.get()) is not None:
                 position, reply = item
                 gradients = reply().gradients
+                if self._given_up:  # a call now would be the first one over a later session's line
+                    return
                 self._traffic.gradient_bytes += envelope_bytes(gradients)
                 self._hiddens.put(self._backward(position, gradients))
                 with self._moved:

@@ -52,7 +52,7 @@ class TrainingWatch:
         reply: pb.ReportReply = label.call(label.stub.Report, request)
         self._history.take(reply)
         for epoch in reply.epochs[self._shown_epochs :]:
-            complete = epoch.HasField("validation") or not self._session.run.training.validation_fraction
+            complete = epoch.HasField("validation") or self._session.exchanges == self._session.steps
             if complete:
                 self._display.line(_epoch_line(epoch))
                 self._shown_epochs += 1

@@ -58,7 +58,7 @@ class Stopwatch:
         self._started = self._second_started = self._trained = monotonic()
 
     def __call__(self, traffic: Traffic) -> None:
-        """Notes that a batch is done."""
+        """Notes that a batch is done; with several under way, that its hiddens were handed to the label party."""
         self._done.append((self._monotonic(), replace(traffic)))
         if len(self._done) == self._epoch_exchanges:
             self._before = self._reports()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from coordinator.progress import Display
 from coordinator.session import Proposal, Session, new_run_id
 from party.configuration.candidates import CANDIDATE_CODECS
 from party.configuration.run import CodecsSection, RunConfiguration, ScheduleSection, TrainingSection
+from party.errors import StoppedError
 from party.pb.handshake_pb2 import Purpose
 
 DEPTHS = (2, 4, 8, 16, 32)
@@ -47,7 +49,11 @@ class Plan:
 
 
 def make_plan(
-    connections: Mapping[str, PartyConnection], configuration: CoordinatorConfiguration, lease: bytes, display: Display
+    connections: Mapping[str, PartyConnection],
+    configuration: CoordinatorConfiguration,
+    lease: bytes,
+    display: Display,
+    stopped: threading.Event,
 ) -> Plan:
     """Measures the network and the parties, predicts, and recommends.
 
@@ -56,14 +62,16 @@ def make_plan(
         configuration: of the coordinator.
         lease: of the coordinator's journal.
         display: shows what is being measured.
+        stopped: whoever sets it wants no plan any more.
 
     Returns:
         The plan; where the file names codecs, only they are recommended.
 
     Raises:
+        StoppedError: it was stopped.
         SplitError: what a party answered, a refusal by its policy included.
     """
-    measured = _measure(connections, configuration, lease, display)
+    measured = _measure(connections, configuration, lease, display, stopped)
     given = configuration.given_codecs
     same = [CodecsSection(hidden=one, gradient=one) for one in CANDIDATE_CODECS if measured.usable(one)]
     candidates = list(dict.fromkeys([*same, *([] if given is None else [given])]))
@@ -72,10 +80,16 @@ def make_plan(
 
 
 def _measure(
-    connections: Mapping[str, PartyConnection], configuration: CoordinatorConfiguration, lease: bytes, display: Display
+    connections: Mapping[str, PartyConnection],
+    configuration: CoordinatorConfiguration,
+    lease: bytes,
+    display: Display,
+    stopped: threading.Event,
 ) -> Measurements:
     def miniature(schedule: ScheduleSection, codecs: CodecsSection, steps: int) -> tuple[Miniature, int]:
         """Runs one; yields the rows in common besides."""
+        if stopped.is_set():
+            raise StoppedError("stopped while the run was being planned", fix="start it again: nothing has begun")
         run = _miniature_run(configuration, schedule, codecs, steps)
         proposal = Proposal(Purpose.PURPOSE_MEASURE, new_run_id(), lease, run.to_bytes())
         with Session(connections, run, proposal) as session:
@@ -92,12 +106,14 @@ def _measure(
     display.update("measuring a full pipe", 3, STAGES)
     codecs = given
     if configuration.given_codecs is None:
-        codecs = _pipelined_codecs(synchronous, links, configuration.label_party, given)
+        codecs = _pipelined_codecs(synchronous, links, given)
+    size = run_size(configuration.training, rows)
     steps_at_a_time = synchronous.times.step_seconds / max(_busiest_seconds(synchronous), SHORTEST_STEP_SECONDS)
-    depth = min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, DEPTHS[-1])
+    # The steps that fill the pipe tell nothing of its pace: half of an epoch must be left.
+    most = max(DEPTHS[0], min(DEPTHS[-1], size.epoch_steps // 2))
+    depth = min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, most)
     full_pipe, _ = miniature(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
     display.update("measured", STAGES, STAGES)
-    size = run_size(configuration.training, rows)
     return Measurements(
         label_party=configuration.label_party,
         links=links,
@@ -148,19 +164,20 @@ def _miniature_run(
     return run.model_copy(update={"training": run.training.model_copy(update=changes)})
 
 
-def _pipelined_codecs(
-    synchronous: Miniature, links: Mapping[str, Link], label_party: str, given: CodecsSection
-) -> CodecsSection:
+def _pipelined_codecs(synchronous: Miniature, links: Mapping[str, Link], given: CodecsSection) -> CodecsSection:
     """Codecs to measure the pace of the parties with: others than the file's only where a link would hold them up."""
-    link, costs = links[label_party], synchronous.costs[label_party]
-    bandwidth = min(link.to_party_bytes_per_second, link.from_party_bytes_per_second)
-    link_seconds = max(costs[one].message_bytes for one in (given.hidden, given.gradient)) / bandwidth
+    costs = synchronous.costs
+    link_seconds = max(
+        costs[name][one].message_bytes / min(link.to_party_bytes_per_second, link.from_party_bytes_per_second)
+        for name, link in links.items()
+        for one in (given.hidden, given.gradient)
+    )
     if link_seconds < _busiest_seconds(synchronous) * LINK_SHARE:
         return given
-    usable = [one for one in CANDIDATE_CODECS if all(one in known for known in synchronous.costs.values())]
+    usable = [one for one in CANDIDATE_CODECS if all(one in known for known in costs.values())]
     if not usable:
         return given
-    leanest = min(usable, key=lambda one: costs[one].message_bytes)
+    leanest = min(usable, key=lambda one: sum(known[one].message_bytes for known in costs.values()))
     return CodecsSection(hidden=leanest, gradient=leanest)
 
 

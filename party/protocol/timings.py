@@ -15,17 +15,16 @@ class Timings:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._seconds: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._totals: dict[str, tuple[float, int]] = {}  # pairs, as another thread may read while one is added to
 
     @contextmanager
     def measure(self, activity: str) -> Iterator[None]:
         """Adds the time that the body takes."""
         start = self._clock()
         yield
-        self._seconds[activity] = self._seconds.get(activity, 0.0) + self._clock() - start
-        self._counts[activity] = self._counts.get(activity, 0) + 1
+        seconds, count = self._totals.get(activity, (0.0, 0))
+        self._totals[activity] = (seconds + self._clock() - start, count + 1)
 
     def totals(self) -> Mapping[str, tuple[float, int]]:
         """Seconds and number of measurements by activity."""
-        return {activity: (self._seconds[activity], self._counts[activity]) for activity in sorted(self._seconds)}
+        return dict(sorted(self._totals.copy().items()))

@@ -72,7 +72,9 @@ class MeasuringPlan(TrainingPlan):
 
     def _make_schedule(self, rows: int) -> TrainingSchedule:
         """The whole run has to be allowed, and its miniature as well; encoders learn from the rows of the whole run."""
-        super()._make_schedule(rows)
+        whole = self._run.training.model_copy(update={"maximum_steps": None})  # which the planner cuts short
+        self._training_schedule = TrainingSchedule(whole, rows)
+        self._context.policy.check_training(self._run, self._training_schedule)
         miniature = MiniatureSchedule(self._run.training, rows)
         self._context.policy.check_training(self._run, miniature)
         return miniature

@@ -20,6 +20,7 @@ from party.transport.errors import error_to_status
 Answer = bytes | SplitError
 Behaviour = Callable[[bytes, grpc.ServicerContext], Answer | Deferred[Answer]]
 MAXIMUM_FIELDS = 2  # of a ConverseRequest
+MAXIMUM_CALLS_AHEAD = 128  # begun on one stream and not answered: more than any schedule has under way
 MAXIMUM_CONVERSATIONS = 4  # each holds a thread of the server for as long as it is open; a further one ends the oldest
 
 
@@ -82,19 +83,25 @@ class Conversations:
         """Goes on with a thread that begins calls beside this one, which waits for answers."""
         answers: queue.SimpleQueue[Answer | Deferred[Answer] | None] = queue.SimpleQueue()
         answers.put(first)
+        room = threading.Semaphore(MAXIMUM_CALLS_AHEAD)
 
         def begin() -> None:
             with contextlib.suppress(grpc.RpcError):  # the stream was cancelled, which the other thread sees too
                 for raw in calls:
+                    room.acquire()
                     self._busy(context)
                     answers.put(self._begin_answer(raw, context))
             answers.put(None)
 
         threading.Thread(target=begin, name="calls", daemon=True).start()
-        while (answer := answers.get()) is not None:
-            yield _message(answer.result() if isinstance(answer, Deferred) else answer)
-            if self._answered(context):
-                return
+        try:
+            while (answer := answers.get()) is not None:
+                yield _message(answer.result() if isinstance(answer, Deferred) else answer)
+                room.release()
+                if self._answered(context):
+                    return
+        finally:
+            room.release()  # the other thread may wait for it; it sees then that the stream has ended
 
     def hang_up(self) -> None:
         """Ends every stream, those with a call under way after its answer; further ones are refused."""

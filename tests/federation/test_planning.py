@@ -69,6 +69,8 @@ def test_the_plan_is_that_of_the_network_and_of_codecs_that_every_owner_allows(o
     assert [codecs for _, _, codecs, *_ in table[:: len(SCHEDULES)]] == ALLOWED
     speeds = {(schedule, codecs): int(speed.replace(",", "")) for _, schedule, codecs, _, speed, _ in table}
     assert speeds["pipelined, depth 32", "float32"] >= speeds["pipelined, depth 2", "float32"] > 0
+    # What one far and narrow link of a feature party takes, too, is less with shorter messages.
+    assert speeds["pipelined, depth 32", ALLOWED[-1]] > 1.3 * speeds["pipelined, depth 32", "float32"]
     (taken,) = [(schedule, codecs) for mark, schedule, codecs, *_ in table if mark == "*"]
     assert f"take {taken[0]}, with codecs {taken[1]}: {speeds[taken]:,} samples/s" in done.stdout
     assert "because " in done.stdout
@@ -145,3 +147,11 @@ def test_a_plan_with_a_codec_that_an_owner_does_not_allow_is_refused(organisatio
         pytest.raises(PolicyError, match=r"alice: refused by policy.allowed_codecs: training.codecs.hidden"),
     ):
         parties.fit()
+
+
+def test_who_wants_no_plan_any_more_gets_none(organisations):
+    with connect(organisations.write_run(AUTO)) as parties:
+        parties.stop()
+        with pytest.raises(StoppedError, match="stopped while the run was being planned"):
+            parties.fit()
+        assert parties.stopped_run() is None
