@@ -19,7 +19,7 @@ from party.pb import party_pb2 as pb
 
 WAITING_ACTIVITY = "wait for own update"  # computes nothing
 STEP_ACTIVITY = "open"
-STRETCH_STEPS = 8
+STRETCH_STEPS = 2  # short, so that one pause spoils one of many
 
 
 @dataclass(frozen=True)
