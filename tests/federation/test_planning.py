@@ -69,16 +69,27 @@ def test_the_plan_is_that_of_the_network_and_of_codecs_that_every_owner_allows(o
     assert [codecs for _, _, codecs, *_ in table[:: len(SCHEDULES)]] == ALLOWED
     speeds = {(schedule, codecs): int(speed.replace(",", "")) for _, schedule, codecs, _, speed, _ in table}
     assert speeds["pipelined, depth 32", "float32"] >= speeds["pipelined, depth 2", "float32"] > 0
-    # What one far and narrow link of a feature party takes, too, is less with shorter messages.
-    assert speeds["pipelined, depth 32", ALLOWED[-1]] > 1.3 * speeds["pipelined, depth 32", "float32"]
     (taken,) = [(schedule, codecs) for mark, schedule, codecs, *_ in table if mark == "*"]
     assert f"take {taken[0]}, with codecs {taken[1]}: {speeds[taken]:,} samples/s" in done.stdout
     assert "because " in done.stdout
     assert files(organisations) == before
 
 
+class StopPlannedRun(StopAfter):
+    """Lets the run end, and not its plan."""
+
+    def __init__(self, position, lines):
+        super().__init__(position)
+        self.lines = lines
+
+    def __call__(self, send, party, method, request):
+        planned = any(line.startswith("take ") for line in self.lines)
+        return super().__call__(send, party, method, request) if planned else send(request)
+
+
 def test_auto_trains_with_what_the_planner_takes_and_goes_on_with_it(organisations):
-    lines, around = [], StopAfter(2)
+    lines = []
+    around = StopPlannedRun(2, lines)
     path = organisations.write_run({**AUTO, "codecs": INT8})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
