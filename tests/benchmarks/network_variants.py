@@ -12,7 +12,6 @@ FLOAT16, INT8 = {"kind": "float16"}, {"kind": "int8"}
 TOPK = {"kind": "topk", "fraction": 0.2, "values": "int8"}
 SPARSE = {"kind": "topk", "fraction": 0.1, "values": "int8"}
 LOCAL: Training = {"local_updates": {"steps": 2, "window": 5, "uses": 5, "minimum_cosine": 0.5}}
-ONE_LOCAL: Training = {"local_updates": {"steps": 1, "window": 5, "uses": 5, "minimum_cosine": 0.5}}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,6 @@ VARIANTS = {
     "pipelined-4-local": pipelined(4, LOCAL),
     "pipelined-4-int8-local": pipelined(4, {**both(INT8), **LOCAL}),
     "pipelined-8-int8-local": pipelined(8, {**both(INT8), **LOCAL}),
-    "pipelined-16-int8-one-local": pipelined(16, {**both(INT8), **ONE_LOCAL}),
 }
 # Left out unless they are named: others show as much, and each takes minutes.
 RARE = (
@@ -80,6 +78,5 @@ RARE = (
     "pipelined-2",
     "pipelined-4-local",
     "pipelined-8-int8-local",
-    "pipelined-16-int8-one-local",
 )
 DEFAULT = [name for name in VARIANTS if name not in RARE]
