@@ -13,7 +13,7 @@ adult bank bst deepfm: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.experiment $@
 
 test: $(INSTALLED) lint
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
 
 chaos: $(INSTALLED)
 	$(BIN)/python -m pytest -s tests/chaos/kills.py tests/chaos/disks.py

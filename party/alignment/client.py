@@ -17,7 +17,7 @@ from party.alignment.psi import (
     encrypt_request,
     hidden_order,
     intersect,
-    new_client_key,
+    new_key,
 )
 from party.errors import AlignmentError
 
@@ -45,7 +45,7 @@ class PsiClient:
         self._peer_rows = peer_rows
         self._chunk_rows = chunk_rows
         self._pool = pool
-        self._key = new_client_key()
+        self._key = new_key()
         self._order = hidden_order(self._key, ids, where)
         self._setup_messages = Incoming(chunk_count(peer_rows, chunk_rows), f"PSI setup, {where}")
         self._setup_chunks: list[bytes] = []

@@ -10,25 +10,24 @@ import hashlib
 from collections.abc import Sequence
 
 import private_set_intersection.python as psi
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from party.errors import AlignmentError, DataError, InternalError
 
 ELEMENT_BYTES = 33
+KEY_BYTES = 32
 _REVEAL = True
 _UNUSED_FALSE_POSITIVE_RATE = 0.5
 _ORDER_PERSON = b"psi order"
 
 
-def new_server_key() -> bytes:
-    """Makes the secret of a feature party for one alignment with one peer."""
-    key: bytes = psi.server.CreateWithNewKey(_REVEAL).GetPrivateKeyBytes()
-    return key
+def new_key() -> bytes:
+    """Makes the secret of one side of one alignment with one peer: a private key of P-256, 32 bytes.
 
-
-def new_client_key() -> bytes:
-    """Makes the secret of the label party for one alignment with one peer."""
-    key: bytes = psi.client.CreateWithNewKey(_REVEAL).GetPrivateKeyBytes()
-    return key
+    The library's own way to read a key that it made writes to Python's memory without Python's lock: beside other
+    threads that ends a process now and then.
+    """
+    return ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(KEY_BYTES, "big")
 
 
 def hidden_order(key: bytes, ids: Sequence[str], where: str) -> list[int]:
@@ -77,7 +76,7 @@ def encrypt_setup(key: bytes, ids: list[str]) -> bytes:
     """Encrypts a chunk of a feature party's ids.
 
     Args:
-        key: as `new_server_key` made it.
+        key: as `new_key` made it.
         ids: ids of the chunk.
 
     Returns:
@@ -92,7 +91,7 @@ def encrypt_request(key: bytes, ids: list[str]) -> bytes:
     """Encrypts a chunk of the label party's ids.
 
     Args:
-        key: as `new_client_key` made it.
+        key: as `new_key` made it.
         ids: ids of the chunk.
 
     Returns:
@@ -106,7 +105,7 @@ def answer_request(key: bytes, request: bytes, where: str) -> bytes:
     """Encrypts a chunk of the label party's elements once more, with a feature party's key.
 
     Args:
-        key: as `new_server_key` made it.
+        key: as `new_key` made it.
         request: elements, their number already checked.
         where: kind, peer and dataset, for errors.
 
@@ -129,7 +128,7 @@ def intersect(key: bytes, setup: bytes, response: bytes, where: str) -> list[int
     """Finds which elements of a response are among a feature party's.
 
     Args:
-        key: as `new_client_key` made it.
+        key: as `new_key` made it.
         setup: all elements of the feature party, in ascending order.
         response: elements that answer consecutive requests.
         where: kind, peer and dataset, for errors.

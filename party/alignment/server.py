@@ -7,7 +7,7 @@ from itertools import islice
 
 from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Incoming, Outgoing, chunk_count, rows_of_chunk
 from party.alignment.pool import WorkerPool
-from party.alignment.psi import answer_request, check_elements, encrypt_setup, hidden_order, new_server_key
+from party.alignment.psi import answer_request, check_elements, encrypt_setup, hidden_order, new_key
 
 
 class PsiServer:
@@ -29,7 +29,7 @@ class PsiServer:
         self._peer_rows = peer_rows
         self._chunk_rows = chunk_rows
         self._pool = pool
-        self._key = new_server_key()
+        self._key = new_key()
         order = iter(hidden_order(self._key, ids, where))
         total = chunk_count(len(ids), chunk_rows)
         self.setup = Outgoing(

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+import textwrap
+
 import private_set_intersection.python as library
 import pytest
 from hypothesis import given, settings
@@ -11,8 +16,7 @@ from party.alignment.psi import (
     encrypt_setup,
     hidden_order,
     intersect,
-    new_client_key,
-    new_server_key,
+    new_key,
 )
 from party.errors import AlignmentError
 
@@ -27,7 +31,7 @@ def split(message):
 @settings(max_examples=20, deadline=None)
 @given(client_ids=SAMPLE_IDS, server_ids=SAMPLE_IDS)
 def test_chunks_find_what_the_library_finds_in_one_piece(client_ids, server_ids):
-    client_key, server_key = new_client_key(), new_server_key()
+    client_key, server_key = new_key(), new_key()
     setup = encrypt_setup(server_key, server_ids)
     response = answer_request(server_key, encrypt_request(client_key, client_ids), "here")
     positions = intersect(client_key, setup, response, "here")
@@ -41,7 +45,7 @@ def test_chunks_find_what_the_library_finds_in_one_piece(client_ids, server_ids)
 
 
 def test_encryption_commutes_element_by_element():
-    client_key, server_key = new_client_key(), new_server_key()
+    client_key, server_key = new_key(), new_key()
     ids = ["one", "two", "three"]
     twice = answer_request(server_key, encrypt_request(client_key, ids), "here")
     each = [answer_request(server_key, encrypt_request(client_key, [sample_id]), "here") for sample_id in ids]
@@ -52,19 +56,19 @@ def test_encryption_commutes_element_by_element():
 
 
 def test_setup_is_in_ascending_order():
-    elements = split(encrypt_setup(new_server_key(), [str(number) for number in range(50)]))
+    elements = split(encrypt_setup(new_key(), [str(number) for number in range(50)]))
     assert elements == sorted(elements)
     assert len(set(elements)) == 50
 
 
 def test_hidden_order_depends_on_the_ids_and_the_key_alone():
     ids = [f"id-{number}" for number in range(30)]
-    key = new_server_key()
+    key = new_key()
     order = hidden_order(key, ids, "here")
     backwards = ids[::-1]
     assert sorted(order) == list(range(30))
     assert [ids[row] for row in order] == [backwards[row] for row in hidden_order(key, backwards, "here")]
-    assert [hidden_order(new_server_key(), ids, "here") != order for _ in range(3)] == [True] * 3
+    assert [hidden_order(new_key(), ids, "here") != order for _ in range(3)] == [True] * 3
 
 
 @pytest.mark.parametrize("size", [0, ELEMENT_BYTES, 2 * ELEMENT_BYTES - 1, 2 * ELEMENT_BYTES + 1, 3 * ELEMENT_BYTES])
@@ -75,7 +79,26 @@ def test_wrong_size_names_what_was_expected(size):
 
 def test_element_off_the_curve_is_refused():
     with pytest.raises(AlignmentError, match=r"^here: an element that is no point of the curve$"):
-        answer_request(new_server_key(), OFF_THE_CURVE, "here")
-    key = new_client_key()
+        answer_request(new_key(), OFF_THE_CURVE, "here")
+    key = new_key()
     with pytest.raises(AlignmentError, match=r"^here: an element that is no point of the curve$"):
         intersect(key, encrypt_request(key, ["a"]), OFF_THE_CURVE, "here")
+
+
+def test_every_call_holds_the_lock_of_python_where_it_uses_its_memory():
+    """The library is compiled code: Python's own check of its memory ends a process that breaks this."""
+    program = """
+        from party.alignment import psi
+        client, server = psi.new_key(), psi.new_key()
+        setup = psi.encrypt_setup(server, ["a", "b"])
+        response = psi.answer_request(server, psi.encrypt_request(client, ["b", "c"]), "here")
+        print(psi.intersect(client, setup, response, "here"))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, "PYTHONMALLOC": "malloc_debug"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "[0]\n"), done.stderr
