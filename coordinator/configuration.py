@@ -30,7 +30,7 @@ class CheckpointsSection(StrictModel):
         every_steps: training steps between two checkpoints, in place of time.
     """
 
-    every_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False, strict=False)
+    every_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     every_steps: int | None = Field(default=None, ge=1)
 
 
@@ -58,9 +58,9 @@ class CoordinatorConfiguration(StrictModel):
     parties: tuple[PartyAddress, ...] = Field(min_length=2, strict=False)
     label_party: Name
     output: str = "runs"
-    timeout_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False, strict=False)
-    connect_timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False, strict=False)
-    reconnect_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False, strict=False)
+    timeout_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    connect_timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    reconnect_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False)
     checkpoints: CheckpointsSection = CheckpointsSection()
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()

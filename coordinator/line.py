@@ -63,6 +63,7 @@ class Line:
         self._monotonic = monotonic
         self._unanswered: deque[pb.ConverseRequest] = deque()
         self._stream: Stream | None = None
+        self._began = False
         self._closed = False
         # A call is sent once on every stream: by whoever makes it, or by whoever opens the stream after it was made.
         self._lock = threading.Lock()
@@ -74,6 +75,8 @@ class Line:
             self._unanswered.append(call)
             if self._stream is not None:
                 self._stream.send(call)
+            elif not self._began:  # after a stream that broke, whoever waits for an answer opens one, with patience
+                self._open()
 
     def receive(self, timeout_seconds: float) -> bytes:
         """Waits for the next answer.
@@ -108,16 +111,20 @@ class Line:
         with self._lock:
             if self._closed:
                 raise SessionError("the session has ended", where="line")
-            stream = self._stream
-            if stream is None:
-                stream = self._stream = Stream(self._converse, self._monotonic)
-                for call in self._unanswered:
-                    stream.send(call)
+            stream = self._stream or self._open()
         try:
             return stream.receive(timeout_seconds)
         except grpc.RpcError as error:
             self._hang_up()
             raise self._as_error(error) from error
+
+    def _open(self) -> Stream:
+        """Opens a stream and sends what was not answered; with the lock held."""
+        self._began = True
+        stream = self._stream = Stream(self._converse, self._monotonic)
+        for call in self._unanswered:
+            stream.send(call)
+        return stream
 
     def _hang_up(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from party.configuration.strict import StrictModel, kind_of
 
 LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
 TASK_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=False)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Label(StrictModel):
@@ -24,7 +24,7 @@ class Label(StrictModel):
     """
 
     metrics: tuple[NamedKerasObject, ...] = Field(default=(), strict=False)
-    weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, strict=False)
+    weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
 
     @property
     def units(self) -> int:

@@ -21,7 +21,7 @@ Activation = Literal[
 ]
 Units = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
-Penalty = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=False)]
+Penalty = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class EmbeddedModel(StrictModel):

@@ -31,7 +31,7 @@ class OptimizerSection(StrictModel):
 
     name: str = Field(default="adam", pattern=NAME_PATTERN)
     learning_rate: Annotated[
-        Annotated[float, Field(gt=0.0, allow_inf_nan=False, strict=False), Tag("[number]")]
+        Annotated[float, Field(gt=0.0, allow_inf_nan=False), Tag("[number]")]
         | Annotated[KerasObject, Tag("[schedule]")],
         Discriminator(lambda value: "[schedule]" if isinstance(value, dict | KerasObject) else "[number]"),
     ] = 0.001
@@ -52,7 +52,7 @@ class EarlyStoppingSection(StrictModel):
     metric: str = Field(default="val_loss", pattern=r"^val_[a-z0-9_]{1,128}$")
     mode: Literal["min", "max"] = "min"
     patience: int = Field(default=0, ge=0)
-    minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False, strict=False)
+    minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     restore_best: bool = True
 
 
@@ -101,7 +101,7 @@ class LocalUpdatesSection(StrictModel):
     steps: int = Field(ge=1, le=64)
     window: int = Field(default=5, ge=1, le=64)
     uses: int = Field(default=5, ge=0)
-    minimum_cosine: float | None = Field(default=0.5, ge=0.0, le=1.0, strict=False)
+    minimum_cosine: float | None = Field(default=0.5, ge=0.0, le=1.0)
 
 
 class CodecSection(StrictModel):
@@ -117,7 +117,7 @@ class CodecSection(StrictModel):
     """
 
     kind: CodecKind = "float32"
-    fraction: float | None = Field(default=None, gt=0.0, lt=1.0, strict=False)
+    fraction: float | None = Field(default=None, gt=0.0, lt=1.0)
     values: Literal["float32", "int8"] = "float32"
     error_feedback: bool = False
 
@@ -170,7 +170,7 @@ class TrainingSection(StrictModel):
     """
 
     dataset: DatasetName = "train"
-    validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0, strict=False)
+    validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
     seed: int = Field(default=0, ge=0, lt=2**63)
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=128, ge=1, le=MAXIMUM_BATCH)

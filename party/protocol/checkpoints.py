@@ -38,6 +38,7 @@ class Mark:
 
 
 ORIGIN = Mark(0, b"")
+MAXIMUM_UNCOMMITTED = 8  # durable in one session without a commit between; an honest coordinator leaves one at most
 
 
 class CheckpointBook:
@@ -114,6 +115,7 @@ class Checkpoints:
         book.confirm(start)
         self._taken: Mark | None = None
         self._durable = False
+        self._uncommitted = 0
 
     def mark(self, step: int) -> Mark:
         """The point of this session's history at a step."""
@@ -129,7 +131,8 @@ class Checkpoints:
             The copy's point.
 
         Raises:
-            SessionError: the step lies before that of an earlier copy, or of the session's start.
+            SessionError: the step lies before that of an earlier copy, or of the session's start; or so many copies
+                were made durable, and none committed, that they would fill the disk.
         """
         latest = self._start.step if self._taken is None else self._taken.step
         if step < latest:
@@ -138,6 +141,12 @@ class Checkpoints:
             )
         mark = self.mark(step)
         if mark != self._taken:
+            if self._uncommitted >= MAXIMUM_UNCOMMITTED:
+                raise SessionError(
+                    f"{self._uncommitted} checkpoints were prepared and none was committed",
+                    where=self._party,
+                    expected="Commit after every Prepare",
+                )
             self._taken, self._durable = mark, False
         return mark
 
@@ -149,6 +158,7 @@ class Checkpoints:
         """
         if mark != self._taken:
             raise SessionError("no such snapshot was taken", where=f"{self._party}: step {mark.step}")
+        self._uncommitted += not self._durable
         self._durable = True
         self._book.add(mark)
 
@@ -172,4 +182,5 @@ class Checkpoints:
         for peer in sorted(self._peers):
             if vouchers.get(peer) != mark.lineage:
                 raise SealError(f"{peer} did not vouch for this checkpoint", where=f"{self._party}: step {step}")
+        self._uncommitted = 0
         return self._book.commit(mark)

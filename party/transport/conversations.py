@@ -113,13 +113,15 @@ class Conversations:
 
     def _busy(self, context: grpc.ServicerContext) -> None:
         with self._lock:
-            self._under_way[context] = self._under_way.get(context, 0) + 1
+            if context in self._open:  # a stream that was cancelled leaves nothing behind
+                self._under_way[context] = self._under_way.get(context, 0) + 1
 
     def _answered(self, context: grpc.ServicerContext) -> bool:
         """Notes that a call was answered; says whether the stream is to end, as no further one is under way."""
         with self._lock:
-            self._under_way[context] -= 1
-            return self._stopping and not self._under_way[context]
+            left = self._under_way.get(context, 1) - 1
+            self._under_way[context] = left
+            return self._stopping and not left
 
     def _begin(self, context: grpc.ServicerContext) -> None:
         self._authorise(context)

@@ -99,3 +99,10 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(content)
     assert load_coordinator_configuration(path).connect_timeout_seconds == 0.001
+
+
+@pytest.mark.parametrize("written_as", ["'5.5'", "true", "1e3x"])
+def test_a_number_is_never_made_of_something_else(tmp_path, written_as):
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(coordinator()).replace("timeout_seconds: 5.5", f"timeout_seconds: {written_as}"))
+    assert "timeout_seconds: Input should be a valid number" in refusal(load_coordinator_configuration, path)

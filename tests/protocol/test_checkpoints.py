@@ -3,7 +3,7 @@
 import pytest
 
 from party.errors import CheckpointError, SealError, SessionError
-from party.protocol.checkpoints import ORIGIN, CheckpointBook, Checkpoints, Mark
+from party.protocol.checkpoints import MAXIMUM_UNCOMMITTED, ORIGIN, CheckpointBook, Checkpoints, Mark
 from party.protocol.stages import Stage, Stages
 
 KEEP = 2
@@ -67,6 +67,19 @@ def test_a_copy_is_never_of_an_earlier_step():
     with pytest.raises(SessionError, match="no such snapshot"):
         rules.prepared(FOUR)
     rules.prepared(eight)
+
+
+def test_copies_that_nobody_commits_do_not_fill_the_disk():
+    book = CheckpointBook([], [], KEEP)
+    rules = checkpoints(book)
+    for step in range(MAXIMUM_UNCOMMITTED):
+        prepared(rules, step)
+        prepared(rules, step)  # a repeat is not one more
+    with pytest.raises(SessionError, match="8 checkpoints were prepared and none was committed"):
+        rules.take(MAXIMUM_UNCOMMITTED)
+    rules.commit(MAXIMUM_UNCOMMITTED - 1, vouched(rules.mark(MAXIMUM_UNCOMMITTED - 1)))
+    assert len(book.prepared) == 1
+    prepared(rules, MAXIMUM_UNCOMMITTED)
 
 
 def test_a_session_starts_from_what_is_held_and_keeps_it():
