@@ -69,7 +69,7 @@ def _interest(
     embedded: EmbeddedFeatures, feature: FeatureLayout, target: FeatureLayout | None, section: BSTModel, prefix: str
 ) -> list[keras.KerasTensor]:
     """What a sequence says: its pooled items and, with a target, the target as the blocks see it."""
-    items, mask = embedded.slots(feature), embedded.mask(feature)
+    items, mask = embedded.slots[feature.name], embedded.mask(feature)
     tokens, present = items, mask
     if target is not None:
         item = ops.expand_dims(embedded.field(target), 1)

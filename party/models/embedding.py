@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -23,19 +23,17 @@ class EmbeddedFeatures:
         inputs: {indices: int32 (batch, slots), values: float32 (batch, slots)}.
         vectors: embedding row times value of every slot, float32 (batch, slots, dimension).
         weight: the values, float32 (batch, slots, 1).
+        slots: the vectors of each feature's slots by its name, float32 (batch, width, dimension).
     """
 
     inputs: dict[str, keras.KerasTensor]
     vectors: keras.KerasTensor
     weight: keras.KerasTensor
-
-    def slots(self, feature: FeatureLayout) -> keras.KerasTensor:
-        """The vectors of a feature's slots, float32 (batch, width, dimension)."""
-        return self.vectors[:, feature.start : feature.end]
+    slots: Mapping[str, keras.KerasTensor]
 
     def field(self, feature: FeatureLayout) -> keras.KerasTensor:
         """A feature as one vector, the sum over its slots: float32 (batch, dimension)."""
-        return ops.sum(self.slots(feature), axis=1)
+        return ops.sum(self.slots[feature.name], axis=1)
 
     def mask(self, feature: FeatureLayout) -> keras.KerasTensor:
         """Which slots of a sequence hold a value and are no padding: float32 (batch, width, 1), 0 or 1."""
@@ -59,7 +57,11 @@ def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
     table = keras.layers.Embedding(
         layout.size, section.embedding_dimension, embeddings_regularizer=regularizer, name="factors"
     )
-    return EmbeddedFeatures({INDICES: indices, VALUES: values}, table(indices) * weight, weight)
+    vectors = table(indices) * weight
+    # One split, whose gradient is one concatenation: the gradient of each slice would be as long as all of them.
+    parts = ops.split(vectors, [feature.end for feature in layout.features[:-1]], axis=1)
+    slots = {feature.name: part for feature, part in zip(layout.features, parts, strict=True)}
+    return EmbeddedFeatures({INDICES: indices, VALUES: values}, vectors, weight, slots)
 
 
 def fields_side_by_side(embedded: EmbeddedFeatures, features: Sequence[FeatureLayout]) -> keras.KerasTensor:
