@@ -6,13 +6,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from party.pb import handshake_pb2, party_pb2, tensor_pb2
 from party.protocol.hidden import Aggregation
 from party.protocol.specs import AGGREGATIONS, CODES
-from party.protocol.tensors import DTYPES, TYPE_CODES
 from party.security.sealing import Slot
 from party.transport.service import PartyService
 
@@ -74,14 +72,6 @@ def test_no_field_number_is_used_twice(source):
 
 def known_values(enum):
     return {value for name, value in enum.items() if not name.endswith("_UNSPECIFIED")}
-
-
-def test_every_data_type_has_its_array_type():
-    assert set(DTYPES) == known_values(tensor_pb2.DataType)
-    assert {code: dtype for dtype, code in TYPE_CODES.items()} == dict(DTYPES)
-    for code, dtype in DTYPES.items():
-        name = tensor_pb2.DataType.Name(code).removeprefix("DATA_TYPE_").lower()
-        assert dtype == np.dtype(name).newbyteorder("<")
 
 
 def test_every_aggregation_has_its_code():

@@ -1,4 +1,4 @@
-"""Shorter floating-point numbers."""
+"""Floating-point numbers: as they are, or shorter."""
 
 from __future__ import annotations
 
@@ -13,6 +13,33 @@ FLOAT16_RELATIVE_ERROR = 2.0**-11
 BFLOAT16_RELATIVE_ERROR = 2.0**-8
 BFLOAT16_BITS = 16
 SMALLEST_FLOAT32_STEP = 2.0**-133  # of bfloat16, among numbers too small for its full precision
+
+
+class Float32Codec:
+    """Values as they are.
+
+    Args:
+        columns: of the matrix.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns.total
+
+    def encode(self, matrix: FloatArray, position: int) -> bytes:
+        """Four bytes a value, little-endian in C order."""
+        return np.ascontiguousarray(matrix, "<f4").tobytes()
+
+    def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
+        """A read-only view of the bytes."""
+        return np.frombuffer(data, "<f4").reshape(rows, self._columns)
+
+    def encoded_bytes(self, rows: int) -> int:
+        """Four bytes a value."""
+        return 4 * rows * self._columns
+
+    def error_bound(self, matrix: FloatArray) -> npt.NDArray[np.float64]:
+        """None."""
+        return np.zeros(matrix.shape)
 
 
 class Float16Codec:

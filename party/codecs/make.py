@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from party.codecs.affine import AffineCodec
 from party.codecs.codec import Codec, columns_of
-from party.codecs.floats import BFloat16Codec, Float16Codec
+from party.codecs.floats import BFloat16Codec, Float16Codec, Float32Codec
 from party.codecs.sparse import RandomKCodec, TopKCodec
 from party.configuration.run import CodecSection
 from party.errors import ConfigurationError
@@ -15,7 +15,7 @@ RAW_BYTES = 4
 VALUE_BITS = {"float32": 32, "int8": 8}
 
 
-def make_codec(section: CodecSection, units: Sequence[int], seed: int, rows: int, where: str) -> Codec | None:
+def make_codec(section: CodecSection, units: Sequence[int], seed: int, rows: int, where: str) -> Codec:
     """Makes a codec for the tensors of one party.
 
     Args:
@@ -26,7 +26,7 @@ def make_codec(section: CodecSection, units: Sequence[int], seed: int, rows: int
         where: party and direction, for errors.
 
     Returns:
-        The codec; None where values travel as they are.
+        The codec.
 
     Raises:
         ConfigurationError: the codec would not make these tensors shorter.
@@ -35,7 +35,7 @@ def make_codec(section: CodecSection, units: Sequence[int], seed: int, rows: int
     codec: Codec
     match section.kind:
         case "float32":
-            return None
+            return Float32Codec(columns)
         case "float16":
             codec = Float16Codec(columns)
         case "bfloat16":

@@ -14,7 +14,7 @@ from party.models.columns import HiddenColumns
 from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
-from party.models.local_states import local_states, number_tensor
+from party.models.local_states import local_states, number_array
 from party.models.stash import StashedWeights
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
@@ -78,7 +78,7 @@ class BaseModel:
         Returns:
             Hiddens by name, float32 (batch, units).
         """
-        (hiddens,) = self._infer_call((len(rows),), tf.constant(rows))
+        (hiddens,) = self._infer_call((len(rows),), rows)
         return self._columns.named(hiddens.numpy())
 
     def forward(self, rows: Rows) -> Tensors:
@@ -90,7 +90,7 @@ class BaseModel:
         Returns:
             Hiddens by name, float32 (batch, units).
         """
-        hiddens, *stash = self._forward_call((len(rows),), tf.constant(rows))
+        hiddens, *stash = self._forward_call((len(rows),), rows)
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
@@ -101,7 +101,7 @@ class BaseModel:
             gradients: of the loss by each hidden, float32 (batch, units).
         """
         matrix = self._columns.join(gradients)
-        self._update_call((len(matrix),), tf.constant(matrix), *self._take_stash())
+        self._update_call((len(matrix),), matrix, *self._take_stash())
 
     def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
         """Updates the weights, then computes the next batch, in one compiled call.
@@ -115,8 +115,7 @@ class BaseModel:
         """
         matrix = self._columns.join(gradients)
         sizes = (len(matrix), len(next_rows))
-        inputs = (tf.constant(matrix), tf.constant(next_rows))
-        hiddens, *stash = self._step_call(sizes, *inputs, *self._take_stash())
+        hiddens, *stash = self._step_call(sizes, matrix, next_rows, *self._take_stash())
         self._stashes.append(stash)
         return self._columns.named(hiddens.numpy())
 
@@ -129,8 +128,8 @@ class BaseModel:
             gradients: of the loss by each hidden, as the exchange brought them.
             number: of the local step in its run; seeds its masks.
         """
-        matrices = [tf.constant(self._columns.join(tensors)) for tensors in (hiddens, gradients)]
-        self._local_call((len(rows),), tf.constant(rows), number_tensor(number), *matrices)
+        matrices = [self._columns.join(tensors) for tensors in (hiddens, gradients)]
+        self._local_call((len(rows),), rows, number_array(number), *matrices)
 
     def follow(
         self, tape: tf.GradientTape, rows: tf.Tensor, local_number: tf.Tensor | None = None

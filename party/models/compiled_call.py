@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 
@@ -44,12 +46,12 @@ class CompiledCall:
         self._function = tf.function(function, autograph=False)
         self._compiled: dict[tuple[int, ...], _Compiled] = {}
 
-    def __call__(self, sizes: tuple[int, ...], *tensors: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, sizes: tuple[int, ...], *tensors: tf.Tensor | npt.NDArray[np.generic]) -> list[tf.Tensor]:
         """Calls the function.
 
         Args:
             sizes: of the batches that the tensors belong to; they decide all shapes.
-            tensors: the arguments.
+            tensors: the arguments; an array is not copied where its memory is aligned, and must not change.
 
         Returns:
             What the function returns.
@@ -62,7 +64,7 @@ class CompiledCall:
         )
         return outputs or []
 
-    def _compile(self, tensors: Sequence[tf.Tensor]) -> _Compiled:
+    def _compile(self, tensors: Sequence[tf.Tensor | npt.NDArray[np.generic]]) -> _Compiled:
         specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
         function = self._function.get_concrete_function(*specs)
         return _Compiled(function, list(function.captured_inputs), [output.dtype for output in function.outputs])

@@ -59,7 +59,8 @@ def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
     )
     vectors = table(indices) * weight
     # One split, whose gradient is one concatenation: the gradient of each slice would be as long as all of them.
-    parts = ops.split(vectors, [feature.end for feature in layout.features[:-1]], axis=1)
+    ends = [feature.end for feature in layout.features[:-1]]
+    parts = ops.split(vectors, ends, axis=1) if ends else [vectors]
     slots = {feature.name: part for feature, part in zip(layout.features, parts, strict=True)}
     return EmbeddedFeatures({INDICES: indices, VALUES: values}, vectors, weight, slots)
 

@@ -17,14 +17,14 @@ from party.models.columns import HiddenColumns
 from party.models.compiled_call import CompiledCall
 from party.models.instance_weights import InstanceWeights
 from party.models.kept_weights import KeptWeights
-from party.models.local_states import local_states, number_tensor
+from party.models.local_states import local_states, number_array
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
 from party.models.row_losses import RowLosses
 from party.models.scores import Scores
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
-from party.protocol.hidden import HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
+from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
 from party.protocol.state import State, join_states, part_of
 
 TOLD = 6  # tensors of a training batch that `FuseModel._result` makes numbers of
@@ -114,7 +114,7 @@ class FuseModel:
             Outputs per row, and means over the batch.
         """
         matrices = self._matrices(self._columns, hiddens)
-        outputs, losses, gates = self._infer_call((len(rows),), tf.constant(rows), *matrices)
+        outputs, losses, gates = self._infer_call((len(rows),), rows, *matrices)
         by_task = losses.numpy().astype(np.float64)
         loss = float(by_task @ self._losses.fixed_weights)
         return Inferred(loss, outputs.numpy(), {**self._by_task("loss", by_task), **self._gates(gates)})
@@ -130,7 +130,7 @@ class FuseModel:
             The loss, the outputs and the gradients for every party.
         """
         matrices = self._matrices(self._columns, hiddens)
-        tensors = self._gradients_call((len(rows),), tf.constant(rows), *matrices)
+        tensors = self._gradients_call((len(rows),), rows, *matrices)
         told, gradients = tensors[:TOLD], tensors[TOLD : TOLD + len(matrices)]
         self._waiting = (len(rows), tensors[TOLD + len(matrices) :])
         return self._result(told, self._named(self._columns, gradients))
@@ -146,7 +146,7 @@ class FuseModel:
             What trains when it is called, its inputs made ready; that returns what tells the loss, the outputs and the
             gradients for every feature party.
         """
-        inputs = [tf.constant(rows), *self._matrices(self._received_columns, hiddens)]
+        inputs = [rows, *self._matrices(self._received_columns, hiddens)]
 
         def train() -> Callable[[], LossAndGradients]:
             tensors = self._step_call((len(rows),), *inputs)
@@ -167,7 +167,7 @@ class FuseModel:
         """
         columns = self._received_columns
         matrices = [*self._matrices(columns, hiddens), *self._matrices(columns, gradients)]
-        self._local_call((len(rows),), tf.constant(rows), number_tensor(number), *matrices)
+        self._local_call((len(rows),), rows, number_array(number), *matrices)
 
     def _result(self, results: Sequence[tf.Tensor], gradients: Mapping[str, Tensors]) -> LossAndGradients:
         terms, outputs, losses, shares, weights, gates = results
@@ -237,8 +237,8 @@ class FuseModel:
         }
 
     @staticmethod
-    def _matrices(columns: Mapping[str, HiddenColumns], tensors: Mapping[str, Tensors]) -> list[tf.Tensor]:
-        return [tf.constant(one.join(tensors[party])) for party, one in columns.items()]
+    def _matrices(columns: Mapping[str, HiddenColumns], tensors: Mapping[str, Tensors]) -> list[FloatArray]:
+        return [one.join(tensors[party]) for party, one in columns.items()]
 
     def _mean_gates(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.reduce_mean(outputs[GATES], axis=0) if GATES in outputs else tf.zeros((0, 0))

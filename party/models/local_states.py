@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.initial_weights import SEED_STATE
@@ -14,12 +15,9 @@ LOCAL_STREAM = 0x6C6F6361  # sets the masks of local steps apart from those of e
 MASKS_PER_STEP = 4096  # more than a seed generator draws in one pass
 
 
-def number_tensor(number: int) -> tf.Tensor:
-    """The number of a local step as a tensor, int64 ().
-
-    By way of an array: TensorFlow keeps a copy of every Python number that it ever makes a tensor of.
-    """
-    return tf.constant(np.array(number, np.int64))
+def number_array(number: int) -> npt.NDArray[np.int64]:
+    """The number of a local step as an array, int64 (): TensorFlow keeps a copy of every Python number it is given."""
+    return np.array(number, np.int64)
 
 
 def local_states(states: Sequence[keras.Variable], number: tf.Tensor) -> list[tf.Tensor]:

@@ -2,7 +2,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from collections.abc import Iterable as _Iterable
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -11,9 +11,6 @@ class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DATA_TYPE_UNSPECIFIED: _ClassVar[DataType]
     DATA_TYPE_FLOAT32: _ClassVar[DataType]
-    DATA_TYPE_FLOAT64: _ClassVar[DataType]
-    DATA_TYPE_INT32: _ClassVar[DataType]
-    DATA_TYPE_INT64: _ClassVar[DataType]
 
 class Codec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,9 +30,6 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGGREGATION_SUM: _ClassVar[Aggregation]
 DATA_TYPE_UNSPECIFIED: DataType
 DATA_TYPE_FLOAT32: DataType
-DATA_TYPE_FLOAT64: DataType
-DATA_TYPE_INT32: DataType
-DATA_TYPE_INT64: DataType
 CODEC_UNSPECIFIED: Codec
 CODEC_RAW: Codec
 CODEC_FLOAT16: Codec
@@ -49,24 +43,16 @@ AGGREGATION_CONCAT: Aggregation
 AGGREGATION_SUM: Aggregation
 
 class Tensor(_message.Message):
-    __slots__ = ("name", "dtype", "shape", "codec", "data")
-    NAME_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("dtype", "shape", "codec", "data")
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
-    name: str
     dtype: DataType
     shape: _containers.RepeatedScalarFieldContainer[int]
     codec: Codec
     data: bytes
-    def __init__(self, name: _Optional[str] = ..., dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., codec: _Optional[_Union[Codec, str]] = ..., data: _Optional[bytes] = ...) -> None: ...
-
-class TensorBundle(_message.Message):
-    __slots__ = ("tensors",)
-    TENSORS_FIELD_NUMBER: _ClassVar[int]
-    tensors: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., codec: _Optional[_Union[Codec, str]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class TensorSpec(_message.Message):
     __slots__ = ("name", "dtype", "row_shape", "aggregation")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -63,11 +62,10 @@ class RepeatableCalls:
             SessionError: the call was answered before, for a different request.
         """
         with self._lock:
-            digest = hashlib.sha256(request).digest()
             replies = self._replies.get(call[:-1], OrderedDict())
             known = replies.get(call)
             if known is not None:
-                if known[0] != digest:
+                if known[0] != request:
                     raise SessionError(
                         f"EQUIVOCATION: call {call} was answered before, for a different request",
                         where=self._where,
@@ -75,7 +73,7 @@ class RepeatableCalls:
                     )
                 return known[1]
             reply = compute()
-            replies[call] = (digest, reply)
+            replies[call] = (request, reply)
             while len(replies) > self._kept:
                 replies.popitem(last=False)
             self._replies[call[:-1]] = replies

@@ -26,7 +26,7 @@ class TensorSender:
             position: of the batch in its schedule.
 
         Returns:
-            A serialized TensorBundle.
+            A serialized Tensor.
         """
         return self._codec.encode(tensors, position)
 

@@ -72,7 +72,7 @@ class FeatureExchanges:
         self._base = base
         self._keys = keys
         self._timings = timings
-        self._plain = BatchCodec(tuple(base.specs))
+        self._plain = BatchCodec.plain(base.specs)
         self._hidden_sender = hidden_sender or TensorSender(self._plain)
         self._gradient_receiver = gradient_receiver or TensorReceiver(self._plain)
         self._local_steps = local_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any, cast
 
 from party.errors import SessionError
@@ -47,7 +48,7 @@ class LabelExchanges:
         specs: the hiddens of every feature party.
         keys: of the session.
         minimum_metric_rows: fewest rows behind a metric that the coordinator is told.
-        background: runs the own update after the gradients are on their way.
+        background: computes steps where several batches are under way.
         timings: where the time of a step is noted.
         base: the own base model; None without features.
         hidden_receivers: decode the hiddens of training, by feature party; as they are where absent.
@@ -78,7 +79,7 @@ class LabelExchanges:
         self._labels = labels
         self._fuse = fuse
         self._specs = {name: specs[name] for name in sorted(specs)}
-        plain = {name: BatchCodec(tuple(sent)) for name, sent in self._specs.items()}
+        plain = {name: BatchCodec.plain(sent) for name, sent in self._specs.items()}
         self._plain_receivers = {name: TensorReceiver(codec) for name, codec in plain.items()}
         self._hidden_receivers = {**self._plain_receivers, **(hidden_receivers or {})}
         plain_senders = {name: TensorSender(codec) for name, codec in plain.items()}
@@ -90,6 +91,7 @@ class LabelExchanges:
         self._timings = timings
         self._base = base
         self._own_hiddens: Tensors | None = None
+        self._own_update: Deferred[None] = Deferred.of(None)
         self._update: Future[Any] | None = None
         self._told: Deferred[list[Envelope]] = Deferred.of([])
         self._pass: MetricAccumulator | None = None
@@ -122,10 +124,9 @@ class LabelExchanges:
     def fuse(self, position: int, envelopes: Sequence[Envelope]) -> Deferred[list[Envelope]]:
         """Takes the hiddens of a batch; in training, yields the gradients.
 
-        The own update runs after this returns, in the background: nothing that
-        can wait stands between a hidden and its gradient. With several batches
-        under way the whole step does, so that the next one's hiddens are opened
-        beside it.
+        The own update is left to `go_on`: nothing that can wait stands between
+        a hidden and its gradient. With several batches under way the whole step
+        runs in the background, so that the next one's hiddens are opened beside it.
 
         Args:
             position: of the exchange; must be the next one.
@@ -189,13 +190,21 @@ class LabelExchanges:
         self._stopped = verdict.stop
         return envelopes, verdict.stop
 
+    def go_on(self) -> None:
+        """Does the own update of the last batch; for whoever has just sent its gradients.
+
+        Not in a thread of its own: that one and the one that sends would stand in each other's way.
+        """
+        with suppress(Exception):  # told by `wait_for_update`
+            self._own_update.result()
+
     def wait_for_update(self) -> None:
         """Waits until the own update of the last batch is done; raises its error, now and whenever asked again."""
-        update = self._update
-        if update is not None:
-            with self._timings.measure("wait for own update"):
-                update.result()
-            self._update = None
+        with self._timings.measure("wait for own update"):
+            self._own_update.result()
+            if self._update is not None:
+                self._update.result()
+        self._update = None
         self._told.result()
 
     def state(self) -> State:
@@ -297,7 +306,7 @@ class LabelExchanges:
             result = self._fuse.gradients(rows, with_own)
         envelopes = self._seal_gradients(exchange, rows, result)
         self.position += 1
-        self._update = self._background.submit(self._finish_step, exchange, rows, hiddens, result)
+        self._own_update = Deferred(lambda: self._finish_step(exchange, rows, hiddens, result))
         return envelopes
 
     def _train_whole(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, Tensors]) -> Deferred[list[Envelope]]:

@@ -225,11 +225,11 @@ class BatchPlan(ABC):
 
     def _sender(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorSender:
         """How a feature party's tensors are sent: as they are, unless a plan has batches of training."""
-        return TensorSender(BatchCodec(tuple(specs)))
+        return TensorSender(BatchCodec.plain(specs))
 
     def _receiver(self, direction: Direction, party: str, specs: Sequence[HiddenSpec]) -> TensorReceiver:
         """The other end of `_sender`."""
-        return TensorReceiver(BatchCodec(tuple(specs)))
+        return TensorReceiver(BatchCodec.plain(specs))
 
     def _local_updates(self) -> LocalUpdates | None:
         """Decides on local steps; there are none unless a plan has batches of training."""

@@ -62,7 +62,7 @@ def measure_codecs(
             }
         except ConfigurationError:
             continue
-        batches = [BatchCodec(tuple(sent), made[name], section.kind) for name, sent in specs.items()]
+        batches = [BatchCodec(sent, made[name], section.kind) for name, sent in specs.items()]
         each = [_measure(batch, rows, training.seed, monotonic) for batch in batches]
         sizes, encoding, decoding = zip(*each, strict=True)
         costs.append(CodecCost(section, sum(sizes), sum(encoding), sum(decoding)))

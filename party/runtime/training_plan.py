@@ -192,7 +192,7 @@ class TrainingPlan(BatchPlan):
             self._training_schedule.largest_training_batch,
             f"{self._context.party}: training.codecs.{direction} for {party}",
         )
-        return BatchCodec(tuple(specs)) if codec is None else BatchCodec(tuple(specs), codec, section.kind)
+        return BatchCodec(specs, codec, section.kind)
 
     def _encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes all rows by what the training rows alone hold."""

@@ -18,6 +18,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 TAG_BYTES = 16
 MAXIMUM_FAILURES = 3
+KINDS = frozenset(MessageKind.values())
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Slot:
     def describe(self) -> str:
         """The slot in words, for errors."""
         kind = "message of unknown kind"
-        if self.kind in MessageKind.values():
+        if self.kind in KINDS:
             kind = MessageKind.Name(self.kind).removeprefix("MESSAGE_KIND_").lower()
         dataset = f" of {printable(self.dataset)}" if self.dataset else ""
         return f"{kind} {self.index}{dataset} from {printable(self.sender)} to {printable(self.receiver)}"
@@ -119,7 +120,7 @@ class SealingKeys:
             SealError: the message is of another slot, of another session, or altered.
         """
         stated = Slot(envelope.sender, envelope.receiver, envelope.kind, envelope.dataset, envelope.index, slot.rows)
-        usable = slot.sender in self._incoming and slot.kind in MessageKind.values()
+        usable = slot.sender in self._incoming and slot.kind in KINDS
         if stated != slot or not usable:
             self._failures += 1
             raise SealError(

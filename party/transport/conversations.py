@@ -31,6 +31,7 @@ class Conversations:
         party: own name, for errors.
         behaviours: how the calls that may be streamed are answered, by method.
         authorise: raises where the caller of a stream may not call.
+        go_on: does what can wait until an answer is on its way.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Conversations:
         party: str,
         behaviours: Mapping[str, Behaviour],
         authorise: Callable[[grpc.ServicerContext], object],
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self.behaviours = behaviours
+        self._go_on = go_on
         self._authorise = authorise
         self._party = party
         self._lock = threading.Lock()
@@ -70,6 +73,7 @@ class Conversations:
                     yield from self._converse_ahead(calls, context, answer)
                     return
                 yield _message(answer)
+                self._go_on()
                 if self._answered(context):
                     return
         finally:

@@ -62,6 +62,7 @@ class PartyService:
                 "Snapshot": self._behaviour(pb.SnapshotRequest, self.snapshot, MAXIMUM_CONTROL_BYTES),
             },
             caller_name,
+            self._go_on,
         )
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -352,6 +353,12 @@ class PartyService:
         self._desk.close(Owner(caller, reference.lease), reference.run_id, reference.incarnation)
         logger.info("run %s: closed", request.session.run_id.hex()[:8])
         return pb.CloseReply()
+
+    def _go_on(self) -> None:
+        current = self._desk.current
+        plan = None if current is None else current[1].plan
+        if isinstance(plan, BatchPlan) and plan.label is not None:
+            plan.label.go_on()
 
     def _session(self, reference: pb.SessionReference, caller: str) -> Session:
         return self._desk.session(Owner(caller, reference.lease), reference.run_id, reference.incarnation)

@@ -36,9 +36,7 @@ FAR = (1e6 + np.arange(4 * sum(UNITS)).reshape(4, -1) % 7).astype(np.float32)
 
 
 def codec_of(name, units=UNITS, rows=1000):
-    codec = make_codec(CodecSection(**SECTIONS[name]), units, 3, rows, "alice")
-    assert codec is not None
-    return codec
+    return make_codec(CodecSection(**SECTIONS[name]), units, 3, rows, "alice")
 
 
 every_codec = pytest.mark.parametrize("name", SECTIONS)
@@ -141,8 +139,13 @@ def test_what_would_not_shrink_is_refused(section, units):
         make_codec(CodecSection(**section), units, 3, rows, "alice")
 
 
-def test_as_they_are_needs_no_codec():
-    assert make_codec(CodecSection(), UNITS, 3, 100, "alice") is None
+@given(matrix=MATRICES)
+def test_as_they_are_no_bit_is_lost(matrix):
+    codec = make_codec(CodecSection(), UNITS, 3, 1, "alice")
+    data = codec.encode(matrix, 0)
+    assert data == matrix.astype("<f4").tobytes() == codec.encode(np.asfortranarray(matrix), 0)
+    assert codec.decode(data, len(matrix), 0).tobytes() == matrix.tobytes()
+    assert not codec.decode(data, len(matrix), 0).flags.writeable
 
 
 def test_narrow_tensors_have_no_range_of_their_own_in_every_row():

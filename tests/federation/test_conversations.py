@@ -1,6 +1,9 @@
 """Calls over one open stream are answered, refused and ended like calls that come alone."""
 
+import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import grpc
 import pytest
@@ -13,7 +16,8 @@ from coordinator.line import DEADLINE_CHECK_SECONDS, Line
 from coordinator.patience import Patience
 from party.errors import ConnectionLostError, SessionError
 from party.pb import party_pb2 as pb
-from party.transport.conversations import MAXIMUM_CONVERSATIONS
+from party.protocol.deferred import Deferred
+from party.transport.conversations import MAXIMUM_CALLS_AHEAD, MAXIMUM_CONVERSATIONS, Conversations
 
 WAIT_SECONDS = 20.0
 
@@ -129,3 +133,72 @@ def test_open_streams_do_not_hold_up_a_party_that_stops(organisations, alice, mo
     alice.hang_up()
     with pytest.raises(ConnectionLostError):
         alice.call(alice.stub.Forward, pb.ForwardRequest())
+
+
+class Ahead:
+    """A behaviour whose answers wait until as many further calls have begun as may; notes how many that were."""
+
+    def __init__(self, calls):
+        self.calls = calls
+        self.begun = self.answered = self.most = 0
+        self.moved = threading.Condition()
+
+    def __call__(self, raw, context):
+        with self.moved:
+            self.begun += 1
+            self.most = max(self.most, self.begun - self.answered)
+            self.moved.notify_all()
+        return Deferred(self.answer)
+
+    def answer(self):
+        with self.moved:
+            may_begin = min(self.calls, self.answered + 1 + MAXIMUM_CALLS_AHEAD)
+            assert self.moved.wait_for(lambda: self.begun >= may_begin, WAIT_SECONDS)
+            self.answered += 1
+        return b""
+
+
+@contextmanager
+def streaming(conversations):
+    """A caller of conversations that a server of their own holds."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    handler = grpc.stream_stream_rpc_method_handler(conversations.converse)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", {"Converse": handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel.stream_stream("/test/Converse")
+    finally:
+        server.stop(None).wait()
+
+
+FUSE = pb.ConverseRequest(method="Fuse").SerializeToString()
+
+
+def test_calls_of_a_stream_begin_only_so_far_ahead_of_their_answers():
+    calls = 3 * MAXIMUM_CALLS_AHEAD
+    ahead = Ahead(calls)
+    with streaming(Conversations("alice", {"Fuse": ahead}, lambda context: COORDINATOR)) as converse:
+        answers = converse(iter([FUSE] * calls), timeout=WAIT_SECONDS)
+        assert [pb.ConverseReply.FromString(answer).status for answer in answers] == [0] * calls
+    assert ahead.most <= MAXIMUM_CALLS_AHEAD + 1
+
+
+def test_what_can_wait_is_done_after_the_answer_without_a_further_call():
+    answered, gone_on = threading.Event(), threading.Event()
+
+    def go_on():
+        assert answered.wait(WAIT_SECONDS)
+        gone_on.set()
+
+    calls = queue.SimpleQueue()
+    calls.put(FUSE)
+    conversations = Conversations("alice", {"Fuse": lambda raw, context: b"reply"}, lambda context: COORDINATOR, go_on)
+    with streaming(conversations) as converse:
+        answers = converse(iter(calls.get, None), timeout=WAIT_SECONDS)
+        assert pb.ConverseReply.FromString(next(answers)).reply == b"reply"
+        answered.set()
+        assert gone_on.wait(WAIT_SECONDS)
+        calls.put(None)
+        assert list(answers) == []

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from messages import tensor_message
 from numpy_models import (
     LABEL_PARTY,
     SPECS,
@@ -14,10 +15,11 @@ from numpy_models import (
 from party.errors import SealError, SessionError, TensorError
 from party.pb.party_pb2 import MessageKind
 from party.protocol.feature_exchanges import FeatureExchanges
-from party.protocol.tensors import decode_tensors, encode_tensors
+from party.protocol.tensors import BatchCodec
 from party.security.sealing import Slot
 
 PARTY = "shop"
+PLAIN = BatchCodec.plain(SPECS)
 HIDDEN, GRADIENT = MessageKind.MESSAGE_KIND_HIDDEN, MessageKind.MESSAGE_KIND_GRADIENT
 
 
@@ -36,13 +38,13 @@ class Driven:
     def open(self, envelope, position):
         exchange = self.schedule.exchange(position)
         slot = Slot(PARTY, LABEL_PARTY, HIDDEN, "train", position, exchange.rows)
-        return decode_tensors(self.keys[LABEL_PARTY].open(slot, envelope), SPECS, exchange.rows, "test")["score"]
+        return PLAIN.decode(self.keys[LABEL_PARTY].open(slot, envelope), exchange.rows, position, "test")["score"]
 
     def gradient(self, position, value=1.0, rows=None, kind=GRADIENT):
         exchange = self.schedule.exchange(position)
         array = np.full((rows or exchange.rows, 1), value, np.float32)
         slot = Slot(LABEL_PARTY, PARTY, kind, "train", position, exchange.rows)
-        return self.keys[LABEL_PARTY].seal(slot, encode_tensors({"score": array}, SPECS))
+        return self.keys[LABEL_PARTY].seal(slot, tensor_message(array))
 
     def refused(self, error, call, *arguments):
         """A call that is refused and changes nothing."""

@@ -4,6 +4,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from messages import tensor_message
 from numpy_models import (
     LABEL_PARTY,
     SPECS,
@@ -24,7 +25,6 @@ from party.pb.party_pb2 import MessageKind
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.metrics import area_under_curve
-from party.protocol.tensors import encode_tensors
 from party.security.sealing import Slot
 
 ROWS = 23
@@ -96,6 +96,7 @@ class Run:
             )
             for party in parties
         }
+        self.goes_on = isinstance(background, ThreadPoolExecutor)  # else the next call finds the own update undone
         self.waiting = {}
 
     def hiddens(self):
@@ -108,6 +109,8 @@ class Run:
     def exchange(self):
         position = self.label.position
         gradients = self.label.fuse(position, self.hiddens()).result()
+        if self.goes_on:
+            self.label.go_on()
         self.waiting = {}
         for gradient in gradients:
             following = self.features[gradient.receiver].backward(position, gradient)
@@ -303,7 +306,7 @@ def test_hidden_that_is_refused_changes_nothing_and_the_right_one_still_works(ba
     else:
         rows = run.schedule.exchange(1).rows
         slot = Slot("alice", LABEL_PARTY, MessageKind.MESSAGE_KIND_HIDDEN, "train", 1, rows)
-        message = encode_tensors({"score": np.full((rows, 1), np.inf, np.float32)}, SPECS)
+        message = tensor_message(np.full((rows, 1), np.inf))
         envelopes, error = [run.keys["alice"].seal(slot, message), charlie], TensorError
     refused(run, error, 1, envelopes)
     run.finish()
@@ -325,6 +328,16 @@ def test_failing_update_surfaces_at_the_next_call_and_at_every_later_one(backgro
             run.label.wait_for_update()
     assert run.fuse.calls == calls
     assert len(run.label.step_losses.since(0)) == 1
+
+
+def test_own_update_is_done_once_and_after_the_gradients(background):
+    run = Run(background)
+    run.label.fuse(0, run.hiddens())
+    assert run.fuse.calls == ["gradients"]
+    for _ in range(2):
+        run.label.go_on()
+        run.label.wait_for_update()
+        assert run.fuse.calls == ["gradients", "apply"]
 
 
 def test_waiting_without_an_update_does_nothing(background):

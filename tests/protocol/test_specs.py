@@ -42,7 +42,7 @@ def test_the_largest_that_is_allowed():
         message(name="a b"),
         message(name="a/b"),
         message(name="x" * (MAXIMUM_NAME_LENGTH + 1)),
-        message(dtype=DataType.DATA_TYPE_FLOAT64),
+        message(dtype=2),
         message(dtype=0),
         message(row_shape=()),
         message(row_shape=(4, 4)),

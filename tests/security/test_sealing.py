@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import tensor_message
 
 from party.errors import SealError, SessionError, TensorError
 from party.pb.party_pb2 import (
@@ -20,7 +21,6 @@ from party.protocol.calls import KEPT_REPLIES, RepeatableCalls
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.hidden import Aggregation, HiddenSpec
 from party.protocol.schedule import InferenceSchedule, TrainingSchedule
-from party.protocol.tensors import encode_tensors
 from party.protocol.timings import Timings
 from party.security.sealing import MAXIMUM_FAILURES, NONCE_BYTES, TAG_BYTES, Slot
 from tests.security.agreeing import NAMES, Meeting
@@ -269,7 +269,7 @@ class TestFeatureParty:
 
     def gradient(self, keys, position, value=1.0, rows=4):
         slot = Slot("bob", "alice", MESSAGE_KIND_GRADIENT, "train", position, rows)
-        return keys["bob"].seal(slot, encode_tensors({"rows": np.full((rows, 1), value, np.float32)}, Identity.specs))
+        return keys["bob"].seal(slot, tensor_message(np.full((rows, 1), value)))
 
     @pytest.mark.parametrize("lie", ["altered", "of the next step", "of other rows", "of another dataset", "reflected"])
     def test_a_bad_gradient_changes_nothing(self, exchanges, keys, lie):
@@ -297,7 +297,7 @@ class TestFeatureParty:
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_a_gradient_that_is_not_finite_changes_nothing(self, exchanges, keys, value):
         exchanges.forward(0)
-        with pytest.raises(TensorError, match=r"gradient 0 of train from bob to alice, tensor rows: .* not finite"):
+        with pytest.raises(TensorError, match=r"gradient 0 of train from bob to alice: .* not finite"):
             exchanges.backward(0, self.gradient(keys, 0, value))
         assert (exchanges.position, exchanges.awaits_gradient, exchanges._base.total) == (0, True, 0.0)
 
