@@ -39,7 +39,7 @@ class SplitError(Exception):
     code = "error"
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", expected: str = "", received: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, where: object = "", expected: str = "", received: str = "", fix: str = "") -> None:
         message = f"{where}: {what}" if where else what
         if expected:
             message += f"; expected {expected}"

@@ -86,7 +86,7 @@ def test_every_kind_of_message_is_authenticated_apart():
     kinds = known_values(party_pb2.MessageKind)
     bound = {Slot("a", "b", kind, "train", 0, 1).associated_data(bytes(32)) for kind in kinds}
     assert len(bound) == len(kinds) == 10
-    assert len({Slot("a", "b", kind, "", 0, 1).describe() for kind in kinds}) == len(kinds)
+    assert len({str(Slot("a", "b", kind, "", 0, 1)) for kind in kinds}) == len(kinds)
 
 
 def test_service_handles_exactly_the_declared_methods():

@@ -48,7 +48,7 @@ class TensorReceiver:
     def __init__(self, codec: BatchCodec) -> None:
         self._codec = codec
 
-    def decode(self, message: bytes, rows: Rows, position: int, where: str) -> Tensors:
+    def decode(self, message: bytes, rows: Rows, position: int, where: object) -> Tensors:
         """The tensors of a batch; leaves everything as it was until `accept` is called.
 
         Args:

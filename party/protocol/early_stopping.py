@@ -32,7 +32,7 @@ class Verdict:
         return bytes([self.improved, self.stop, self.restore])
 
 
-def verdict_from_bytes(content: bytes, where: str) -> Verdict:
+def verdict_from_bytes(content: bytes, where: object) -> Verdict:
     """Parses what the label party decided.
 
     Args:

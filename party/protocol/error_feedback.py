@@ -85,7 +85,7 @@ class SurrogateReceiver(TensorReceiver):
         super().__init__(codec)
         self._table = RowTable(rows, codec.columns)
 
-    def decode(self, message: bytes, rows: Rows, position: int, where: str) -> Tensors:
+    def decode(self, message: bytes, rows: Rows, position: int, where: object) -> Tensors:
         """The tensors of a batch; leaves everything as it was until `accept` is called."""
         difference = self._codec.decode(message, len(rows), position, where)
         return self._codec.named(finite(self._table.values[rows] + self._codec.matrix(difference), where))

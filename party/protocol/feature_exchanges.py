@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from party.errors import SessionError
-from party.pb.party_pb2 import Envelope, MessageKind
+from party.pb.party_pb2 import MESSAGE_KIND_DECISION, MESSAGE_KIND_GRADIENT, MESSAGE_KIND_HIDDEN, Envelope
 from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.early_stopping import verdict_from_bytes
 from party.protocol.halves import Base
@@ -149,7 +149,7 @@ class FeatureExchanges:
         slot = Slot(
             self._label_party,
             self._party,
-            MessageKind.MESSAGE_KIND_GRADIENT,
+            MESSAGE_KIND_GRADIENT,
             self._dataset,
             position,
             exchange.rows,
@@ -157,7 +157,7 @@ class FeatureExchanges:
         with self._timings.measure("open"):
             message = self._keys.open(slot, gradient)
             rows = self._schedule.rows(exchange)
-            gradients = self._gradient_receiver.decode(message, rows, position, slot.describe())
+            gradients = self._gradient_receiver.decode(message, rows, position, slot)
             self._gradient_receiver.accept(gradients, rows)
         following = exchange_after_update(self._schedule, position, len(self._under_way))
         if following is None:
@@ -181,8 +181,8 @@ class FeatureExchanges:
         due = not (self._under_way or self.finished) and position == self.position
         if not due or self._schedule.exchange(position).activity is not Activity.DECIDE:
             raise self._out_of_order("Follow", position)
-        slot = Slot(self._label_party, self._party, MessageKind.MESSAGE_KIND_DECISION, self._dataset, position, 0)
-        verdict = verdict_from_bytes(self._keys.open(slot, decision), slot.describe())
+        slot = Slot(self._label_party, self._party, MESSAGE_KIND_DECISION, self._dataset, position, 0)
+        verdict = verdict_from_bytes(self._keys.open(slot, decision), slot)
         if verdict.improved:
             self._base.keep()
         if verdict.restore:
@@ -258,7 +258,7 @@ class FeatureExchanges:
             slot = Slot(
                 self._party,
                 self._label_party,
-                MessageKind.MESSAGE_KIND_HIDDEN,
+                MESSAGE_KIND_HIDDEN,
                 self._dataset,
                 exchange.position,
                 exchange.rows,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from party.errors import SessionError
-from party.pb.party_pb2 import Envelope, MessageKind
+from party.pb.party_pb2 import MESSAGE_KIND_DECISION, MESSAGE_KIND_GRADIENT, MESSAGE_KIND_HIDDEN, Envelope, MessageKind
 from party.protocol.channels import TensorReceiver, TensorSender
 from party.protocol.deferred import Deferred
 from party.protocol.early_stopping import EarlyStopping
@@ -182,7 +182,7 @@ class LabelExchanges:
                 half.keep()
             if verdict.restore:
                 half.restore()
-        kind = MessageKind.MESSAGE_KIND_DECISION
+        kind = MESSAGE_KIND_DECISION
         envelopes = [
             self._keys.seal(self._slot(exchange, self._party, name, kind), verdict.to_bytes()) for name in self._specs
         ]
@@ -358,7 +358,7 @@ class LabelExchanges:
         with self._timings.measure("seal"):
             return [
                 self._keys.seal(
-                    self._slot(exchange, self._party, name, MessageKind.MESSAGE_KIND_GRADIENT),
+                    self._slot(exchange, self._party, name, MESSAGE_KIND_GRADIENT),
                     self._gradient_senders[name].encode(result.gradients[name], rows, exchange.position),
                 )
                 for name in self._specs
@@ -424,9 +424,9 @@ class LabelExchanges:
         hiddens = {}
         receivers = self._hidden_receivers if exchange.activity is Activity.TRAIN else self._plain_receivers
         for name in self._specs:
-            slot = self._slot(exchange, name, self._party, MessageKind.MESSAGE_KIND_HIDDEN)
+            slot = self._slot(exchange, name, self._party, MESSAGE_KIND_HIDDEN)
             message = self._keys.open(slot, by_sender[name])
-            hiddens[name] = receivers[name].decode(message, rows, exchange.position, slot.describe())
+            hiddens[name] = receivers[name].decode(message, rows, exchange.position, slot)
         for name, tensors in hiddens.items():
             receivers[name].accept(tensors, rows)
         return hiddens

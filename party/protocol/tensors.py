@@ -14,8 +14,8 @@ from party.codecs.codec import Codec, columns_of
 from party.codecs.floats import Float32Codec
 from party.configuration.run import CodecKind
 from party.errors import ConfigurationError, TensorError
+from party.pb.tensor_pb2 import DATA_TYPE_FLOAT32, Tensor
 from party.pb.tensor_pb2 import Codec as CodecCode
-from party.pb.tensor_pb2 import DataType, Tensor
 from party.protocol.hidden import FloatArray, HiddenSpec, Tensors
 from party.security.fields import has_at_most_fields
 
@@ -80,10 +80,9 @@ class BatchCodec:
         """
         matrix = finite(self.matrix(tensors), f"own tensors of exchange {position}")
         data = self.codec.encode(matrix, position)
-        dtype = DataType.DATA_TYPE_FLOAT32
-        return Tensor(dtype=dtype, shape=matrix.shape, codec=self._code, data=data).SerializeToString()
+        return Tensor(dtype=DATA_TYPE_FLOAT32, shape=matrix.shape, codec=self._code, data=data).SerializeToString()
 
-    def decode(self, data: bytes, rows: int, position: int, where: str) -> Tensors:
+    def decode(self, data: bytes, rows: int, position: int, where: object) -> Tensors:
         """The tensors of a batch, checked against what was agreed.
 
         Args:
@@ -100,7 +99,7 @@ class BatchCodec:
         """
         message = _parse(data, maximum_bytes(self.specs, rows), where)
         shape = (rows, self.columns)
-        if message.dtype != DataType.DATA_TYPE_FLOAT32:
+        if message.dtype != DATA_TYPE_FLOAT32:
             raise TensorError("dtype differs", where=where, expected="float32", received=f"number {message.dtype}")
         if tuple(message.shape) != shape:
             received = str(tuple(message.shape)[: len(shape) + 1])
@@ -139,7 +138,7 @@ def maximum_bytes(specs: Iterable[HiddenSpec], rows: int) -> int:
     return OVERHEAD_BYTES + sum(VALUE_BYTES * rows * spec.units for spec in specs)
 
 
-def _parse(data: bytes, longest: int, where: str) -> Tensor:
+def _parse(data: bytes, longest: int, where: object) -> Tensor:
     if len(data) > longest:
         raise TensorError("message is too long", where=where)
     try:
@@ -150,7 +149,7 @@ def _parse(data: bytes, longest: int, where: str) -> Tensor:
         raise TensorError("message cannot be parsed", where=where) from None
 
 
-def finite(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+def finite(array: npt.NDArray[Any], where: object) -> npt.NDArray[Any]:
     """The array.
 
     Raises:

@@ -48,7 +48,7 @@ class Slot:
             [transcript, self.sender.encode(), self.receiver.encode(), self.dataset.encode(), numbers]
         )
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         """The slot in words, for errors."""
         kind = "message of unknown kind"
         if self.kind in KINDS:
@@ -126,8 +126,8 @@ class SealingKeys:
             raise SealError(
                 "a relayed message stands in the wrong place: swapped, reordered or replayed",
                 where=slot.receiver,
-                expected=slot.describe(),
-                received=stated.describe(),
+                expected=str(slot),
+                received=str(stated),
             )
         try:
             if len(envelope.nonce) != NONCE_BYTES:
@@ -138,7 +138,7 @@ class SealingKeys:
         except InvalidTag:
             self._failures += 1
             raise SealError(
-                f"the seal of {slot.describe()} does not verify: altered, or sealed in another session or for"
+                f"the seal of {slot} does not verify: altered, or sealed in another session or for"
                 f" {slot.rows} rows of another place",
                 where=slot.receiver,
                 fix="the coordinator, or what lies between, changes messages",

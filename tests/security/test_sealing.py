@@ -138,7 +138,7 @@ def test_a_message_of_another_place_is_named(keys, field):
     envelope = keys[other.sender].seal(other, MESSAGE)
     with pytest.raises(SealError, match=WRONG_PLACE) as caught:
         keys["bob"].open(SLOT, envelope)
-    assert f"expected {SLOT.describe()}; received {other.describe()}" in str(caught.value)
+    assert f"expected {SLOT}; received {other}" in str(caught.value)
 
 
 @pytest.mark.parametrize("field", OTHER_PLACES)
