@@ -12,6 +12,8 @@ FLOAT16, INT8 = {"kind": "float16"}, {"kind": "int8"}
 TOPK = {"kind": "topk", "fraction": 0.2, "values": "int8"}
 SPARSE = {"kind": "topk", "fraction": 0.1, "values": "int8"}
 LOCAL: Training = {"local_updates": {"steps": 2, "window": 5, "uses": 5, "minimum_cosine": 0.5}}
+ONE_LOCAL: Training = {"local_updates": {"steps": 1, "window": 5, "uses": 5, "minimum_cosine": 0.5}}
+ONE_LOCAL_ALIKE: Training = {"local_updates": {"steps": 1, "window": 5, "uses": 5, "minimum_cosine": None}}
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ VARIANTS = {
     "pipelined-16-int8": pipelined(16, both(INT8)),
     "pipelined-16-topk": pipelined(16, both(TOPK)),
     "pipelined-4-local": pipelined(4, LOCAL),
-    "pipelined-4-int8-local": pipelined(4, {**both(INT8), **LOCAL}),
-    "pipelined-8-int8-local": pipelined(8, {**both(INT8), **LOCAL}),
+    "pipelined-4-int8-local": pipelined(4, {**both(INT8), **ONE_LOCAL}),
+    "pipelined-8-int8-local": pipelined(8, {**both(INT8), **ONE_LOCAL}),
+    "pipelined-8-int8-local-alike": pipelined(8, {**both(INT8), **ONE_LOCAL_ALIKE}),
 }
 # Left out unless they are named: others show as much, and each takes minutes.
 RARE = (
@@ -77,6 +80,6 @@ RARE = (
     "int8-local",
     "pipelined-2",
     "pipelined-4-local",
-    "pipelined-8-int8-local",
+    "pipelined-4-int8-local",
 )
 DEFAULT = [name for name in VARIANTS if name not in RARE]

@@ -95,7 +95,7 @@ def print_outcome(seed: int, name: str, plain: Outcome, outcome: Outcome) -> Non
     seconds, times = outcome.seconds_to(target_of(plain)), gain(plain, outcome)
     told = "never" if seconds is None or times is None else f"{seconds:6.1f} s ({times:4.1f}x)"
     print(
-        f"seed {seed}  {name:<24} {outcome.samples_per_second:>8,.0f} samples/s"
+        f"seed {seed}  {name:<28} {outcome.samples_per_second:>8,.0f} samples/s"
         f" {outcome.training_bytes:>5.0f} + {outcome.held_out_bytes:.0f} B/sample"
         f"  test AUC {outcome.test_auc:.4f}  {len(outcome.seconds)} epochs {outcome.seconds[-1]:6.1f} s"
         f"  to the plain AUC {told}",
@@ -108,7 +108,7 @@ def print_means(outcomes: dict[str, dict[int, Outcome]]) -> None:
     plain = outcomes[PLAIN]
     print(
         f"\nmeans of seeds {', '.join(map(str, plain))}\n"
-        f"{'':<24} {'to the AUC':>11} {'sooner by':>22} {'epochs':>6} {'test AUC':>9} {'- plain':>8}"
+        f"{'':<28} {'to the AUC':>11} {'sooner by':>22} {'epochs':>6} {'test AUC':>9} {'- plain':>8}"
         f" {'B/sample':>9} {'fewer by':>9} {'samples/s':>10}"
     )
     plain_auc = statistics.mean(one.test_auc for one in plain.values())
@@ -128,7 +128,7 @@ def print_means(outcomes: dict[str, dict[int, Outcome]]) -> None:
         epochs = len(next(iter(by_seed.values())).seconds)
         rate = statistics.mean(one.samples_per_second for one in by_seed.values())
         print(
-            f"{name:<24} {told:>11} {times:>22} {epochs:>6} {auc:>9.4f} {auc - plain_auc:>+8.4f}"
+            f"{name:<28} {told:>11} {times:>22} {epochs:>6} {auc:>9.4f} {auc - plain_auc:>+8.4f}"
             f" {training_bytes:>9.1f} {plain_bytes / training_bytes:>8.1f}x {rate:>10,.0f}"
         )
 
