@@ -69,9 +69,14 @@ class Line:
         self._lock = threading.Lock()
 
     def send(self, method: str, request: Message) -> None:
-        """Sends a call; its answer comes after those of the calls before it."""
+        """Sends a call; its answer comes after those of the calls before it.
+
+        Raises:
+            SessionError: the line is closed.
+        """
         call = pb.ConverseRequest(method=method, request=request.SerializeToString())
         with self._lock:
+            self._check_open()
             self._unanswered.append(call)
             if self._stream is not None:
                 self._stream.send(call)
@@ -109,14 +114,17 @@ class Line:
     def _answer(self, timeout_seconds: float) -> pb.ConverseReply:
         """The next answer of the present stream, or of a new one."""
         with self._lock:
-            if self._closed:
-                raise SessionError("the session has ended", where="line")
+            self._check_open()
             stream = self._stream or self._open()
         try:
             return stream.receive(timeout_seconds)
         except grpc.RpcError as error:
             self._hang_up()
             raise self._as_error(error) from error
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("the session has ended", where="line")
 
     def _open(self) -> Stream:
         """Opens a stream and sends what was not answered; with the lock held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,6 +10,7 @@ from collections.abc import Callable, Hashable
 from party.errors import SessionError
 from party.protocol.deferred import Deferred
 
+SHORT_BYTES = 64 << 10  # of a request that is kept as it is: to hash a small one takes longer than the rest of a call
 KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
 
 
@@ -62,10 +64,11 @@ class RepeatableCalls:
             SessionError: the call was answered before, for a different request.
         """
         with self._lock:
+            known_by = request if len(request) <= SHORT_BYTES else hashlib.sha256(request).digest()
             replies = self._replies.get(call[:-1], OrderedDict())
             known = replies.get(call)
             if known is not None:
-                if known[0] != request:
+                if known[0] != known_by:
                     raise SessionError(
                         f"EQUIVOCATION: call {call} was answered before, for a different request",
                         where=self._where,
@@ -73,7 +76,7 @@ class RepeatableCalls:
                     )
                 return known[1]
             reply = compute()
-            replies[call] = (request, reply)
+            replies[call] = (known_by, reply)
             while len(replies) > self._kept:
                 replies.popitem(last=False)
             self._replies[call[:-1]] = replies

@@ -38,7 +38,7 @@ class Mark:
 
 
 ORIGIN = Mark(0, b"")
-MAXIMUM_UNCOMMITTED = 8  # durable in one session without a commit between; an honest coordinator leaves one at most
+MAXIMUM_UNCOMMITTED = 8  # copies of one session without a commit between; an honest coordinator makes one
 
 
 class CheckpointBook:
@@ -132,7 +132,7 @@ class Checkpoints:
 
         Raises:
             SessionError: the step lies before that of an earlier copy, or of the session's start; or so many copies
-                were made durable, and none committed, that they would fill the disk.
+                were taken, and none committed, that they might fill the disk.
         """
         latest = self._start.step if self._taken is None else self._taken.step
         if step < latest:
@@ -143,11 +143,12 @@ class Checkpoints:
         if mark != self._taken:
             if self._uncommitted >= MAXIMUM_UNCOMMITTED:
                 raise SessionError(
-                    f"{self._uncommitted} checkpoints were prepared and none was committed",
+                    f"{self._uncommitted} snapshots were taken and none was committed",
                     where=self._party,
-                    expected="Commit after every Prepare",
+                    expected="Commit after every Snapshot",
                 )
             self._taken, self._durable = mark, False
+            self._uncommitted += 1
         return mark
 
     def prepared(self, mark: Mark) -> None:
@@ -158,7 +159,6 @@ class Checkpoints:
         """
         if mark != self._taken:
             raise SessionError("no such snapshot was taken", where=f"{self._party}: step {mark.step}")
-        self._uncommitted += not self._durable
         self._durable = True
         self._book.add(mark)
 

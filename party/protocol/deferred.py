@@ -34,6 +34,12 @@ class Deferred(Generic[Value]):
         """Whether asking takes no time."""
         return self._compute is None
 
+    def give_up(self, error: Exception) -> None:
+        """Leaves a value that nobody asked for, whoever does gets the error; waits for one that is being computed."""
+        with self._lock:
+            if self._compute is not None:
+                self._compute, self._error = None, error
+
     def result(self) -> Value:
         """The value.
 

@@ -199,13 +199,21 @@ class LabelExchanges:
             self._own_update.result()
 
     def wait_for_update(self) -> None:
-        """Waits until the own update of the last batch is done; raises its error, now and whenever asked again."""
-        with self._timings.measure("wait for own update"):
-            self._own_update.result()
-            if self._update is not None:
-                self._update.result()
-        self._update = None
+        """Sees that the own update of the last batch is done; raises its error, now and whenever asked again."""
+        update = self._update
+        if update is not None:
+            with self._timings.measure("wait for own update"):
+                update.result()
+            if self._update is update:
+                self._update = None
+        self._own_update.result()
         self._told.result()
+
+    def give_up(self) -> None:
+        """Leaves an own update that has not begun, and waits for what has: the session is over."""
+        self._own_update.give_up(SessionError("the session has ended", where=self._party))
+        if self._update is not None:
+            self._update.exception()
 
     def state(self) -> State:
         """Everything that decides how training goes on, between two training batches or at the end.

@@ -78,7 +78,9 @@ class BatchCodec:
         Raises:
             TensorError: a value is not finite, which a codec might hide from the receiver.
         """
-        matrix = finite(self.matrix(tensors), f"own tensors of exchange {position}")
+        matrix = self.matrix(tensors)
+        if self._code != CodecCode.CODEC_RAW:
+            finite(matrix, f"own tensors of exchange {position}")
         data = self.codec.encode(matrix, position)
         return Tensor(dtype=DATA_TYPE_FLOAT32, shape=matrix.shape, codec=self._code, data=data).SerializeToString()
 
@@ -97,16 +99,17 @@ class BatchCodec:
         Raises:
             TensorError: anything differs from what was agreed, or a value is not finite.
         """
-        message = _parse(data, maximum_bytes(self.specs, rows), where)
+        encoded_bytes = self.codec.encoded_bytes(rows)
+        message = _parse(data, max(maximum_bytes(self.specs, rows), OVERHEAD_BYTES + encoded_bytes), where)
         shape = (rows, self.columns)
         if message.dtype != DATA_TYPE_FLOAT32:
             raise TensorError("dtype differs", where=where, expected="float32", received=f"number {message.dtype}")
-        if tuple(message.shape) != shape:
-            received = str(tuple(message.shape)[: len(shape) + 1])
+        if len(message.shape) != len(shape) or tuple(message.shape) != shape:
+            received = str(tuple(message.shape[: len(shape) + 1]))
             raise TensorError("shape differs", where=where, expected=str(shape), received=received)
         if message.codec != self._code:
             raise TensorError("codec differs", where=where, expected=self._kind)
-        if len(message.data) != self.codec.encoded_bytes(rows):
+        if len(message.data) != encoded_bytes:
             raise TensorError("the number of bytes does not fit the shape", where=where)
         return self.named(finite(self.codec.decode(message.data, rows, position), where))
 

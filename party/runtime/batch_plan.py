@@ -152,9 +152,9 @@ class BatchPlan(ABC):
         self._frame = None
 
     def close(self) -> None:
-        """Waits for an update that is still under way."""
+        """Waits for what is still being computed."""
         if self.label is not None:
-            self.label.wait_for_update()
+            self.label.give_up()
 
     @abstractmethod
     def finish(self) -> tuple[tuple[str, ...], int]:

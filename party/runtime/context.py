@@ -32,7 +32,7 @@ class PartyContext:
         alignments: stored alignments.
         records: stored runs.
         policy: of the owner.
-        background: runs what need not be waited for.
+        background: computes steps where several batches are under way.
         random_bytes: source of fresh randomness.
         now: the time, with its zone.
         monotonic: seconds of a monotonic clock.

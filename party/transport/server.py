@@ -114,7 +114,7 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
 
     Args:
         configuration: of the party.
-        background: runs what need not be waited for.
+        background: computes steps where several batches are under way.
 
     Returns:
         The context, its folders created.

@@ -171,11 +171,11 @@ def print_result(result: dict[str, object]) -> None:
             f" seal and open {sealing:.2f}, wait for the own books {wait:.2f}"
         )
         return
-    transport = step - alice["base"] - bob["fuse"] - sealing - wait
+    transport = step - alice["base"] - bob["fuse"] - sealing
     print(
         f"   a step of {step:.2f} ms: base {alice['base']:.2f}, fuse {bob['fuse']:.2f}, seal and open {sealing:.2f},"
-        f" wait for the own update {wait:.2f}, transport and coordinator {transport:.2f}"
-        f" (own update {bob['own update']:.2f}, beside the rest)"
+        f" transport and coordinator {transport:.2f}"
+        f" (own update {bob['own update']:.2f}, once the gradients are on their way)"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from organisations import COORDINATOR
 
 import party.transport.server as server_module
+from coordinator import connect
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.connection import open_connections
 from coordinator.line import DEADLINE_CHECK_SECONDS, Line
@@ -17,6 +18,7 @@ from coordinator.patience import Patience
 from party.errors import ConnectionLostError, SessionError
 from party.pb import party_pb2 as pb
 from party.protocol.deferred import Deferred
+from party.protocol.label_exchanges import LabelExchanges
 from party.transport.conversations import MAXIMUM_CALLS_AHEAD, MAXIMUM_CONVERSATIONS, Conversations
 
 WAIT_SECONDS = 20.0
@@ -159,7 +161,7 @@ class Ahead:
 
 
 @contextmanager
-def streaming(conversations):
+def streaming(conversations, **serialization):
     """A caller of conversations that a server of their own holds."""
     server = grpc.server(ThreadPoolExecutor(1))
     handler = grpc.stream_stream_rpc_method_handler(conversations.converse)
@@ -168,7 +170,7 @@ def streaming(conversations):
     server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield channel.stream_stream("/test/Converse")
+            yield channel.stream_stream("/test/Converse", **serialization)
     finally:
         server.stop(None).wait()
 
@@ -183,6 +185,41 @@ def test_calls_of_a_stream_begin_only_so_far_ahead_of_their_answers():
         answers = converse(iter([FUSE] * calls), timeout=WAIT_SECONDS)
         assert [pb.ConverseReply.FromString(answer).status for answer in answers] == [0] * calls
     assert ahead.most <= MAXIMUM_CALLS_AHEAD + 1
+
+
+def test_a_call_is_sent_when_it_is_made_and_never_over_a_closed_line():
+    arrived = threading.Event()
+
+    def behaviour(raw, context):
+        arrived.set()
+        return b""
+
+    with streaming(
+        Conversations("alice", {"Fuse": behaviour}, lambda context: COORDINATOR),
+        request_serializer=pb.ConverseRequest.SerializeToString,
+        response_deserializer=pb.ConverseReply.FromString,
+    ) as converse:
+        line = Line(converse, Patience(0.0, threading.Event()), lambda error: ConnectionLostError("lost"))
+        line.send("Fuse", pb.FuseRequest())
+        assert arrived.wait(WAIT_SECONDS)
+        assert line.receive(WAIT_SECONDS) == b""
+        line.close()
+        with pytest.raises(SessionError, match="the session has ended"):
+            line.send("Fuse", pb.FuseRequest())
+        never_used = Line(converse, Patience(0.0, threading.Event()), lambda error: ConnectionLostError("lost"))
+        never_used.close()
+        with pytest.raises(SessionError, match="the session has ended"):
+            never_used.send("Fuse", pb.FuseRequest())
+
+
+def test_own_update_of_a_real_label_party_follows_its_answer(organisations, monkeypatch):
+    gone_on = threading.Event()
+    go_on = LabelExchanges.go_on
+    monkeypatch.setattr(LabelExchanges, "go_on", lambda self: (go_on(self), gone_on.set()))
+    with connect(organisations.write_run({"epochs": 1})) as parties:
+        parties.align()
+        parties.fit()
+    assert gone_on.is_set()
 
 
 def test_what_can_wait_is_done_after_the_answer_without_a_further_call():

@@ -95,7 +95,7 @@ def test_the_search_finds_anything_that_is_there(secrets):
 
 
 def first_hidden(organisations, name):
-    """The first hidden of a run, computed anew from the weights that it starts with: bytes of rows and columns."""
+    """The first hidden of a run, computed anew from the weights that it starts with: bytes of rows, and of all."""
     with Relay(organisations.write_run({"maximum_steps": 0}), honest) as parties:
         run_id = bytes.fromhex(parties.fit().run_id)
     run = load_coordinator_configuration(organisations.write_run()).run
@@ -111,7 +111,7 @@ def first_hidden(organisations, name):
     batch = schedule.rows(schedule.exchange(0))
     hiddens = BaseModel(models.models[BASE], inputs, models.specs).infer(batch)
     parts = [row.tobytes() for hidden in hiddens.values() for row in hidden]
-    parts += [hidden.tobytes() for hidden in hiddens.values()]
+    parts.append(np.concatenate(list(hiddens.values()), axis=1).tobytes())
     return [part for part in parts if len(set(part)) >= DISTINCT_BYTES]
 
 

@@ -73,9 +73,9 @@ def test_copies_that_nobody_commits_do_not_fill_the_disk():
     book = CheckpointBook([], [], KEEP)
     rules = checkpoints(book)
     for step in range(MAXIMUM_UNCOMMITTED):
-        prepared(rules, step)
+        rules.take(step)
         prepared(rules, step)  # a repeat is not one more
-    with pytest.raises(SessionError, match="8 checkpoints were prepared and none was committed"):
+    with pytest.raises(SessionError, match="8 snapshots were taken and none was committed"):
         rules.take(MAXIMUM_UNCOMMITTED)
     rules.commit(MAXIMUM_UNCOMMITTED - 1, vouched(rules.mark(MAXIMUM_UNCOMMITTED - 1)))
     assert len(book.prepared) == 1
