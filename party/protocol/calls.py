@@ -10,7 +10,9 @@ from collections.abc import Callable, Hashable
 from party.errors import SessionError
 from party.protocol.deferred import Deferred
 
-SHORT_BYTES = 64 << 10  # of a request that is kept as it is: to hash a small one takes longer than the rest of a call
+SHORT_BYTES = (
+    1 << 20
+)  # a request up to here is kept as it is, which costs less time than its digest; a longer one costs room
 KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
 
 
