@@ -121,7 +121,9 @@ def measure(folder: Path, parties: PartyProcesses, batch_size: int, pairs: int, 
         "pairs": len(counted),
         "rows": sum(one.rows_in_common or 0 for one in aligned),
         "split_samples_per_second": statistics.median(split for split, _ in counted),
+        "split_range": [min(split for split, _ in counted), max(split for split, _ in counted)],
         "fit_samples_per_second": statistics.median(fit for _, fit in counted),
+        "fit_range": [min(fit for _, fit in counted), max(fit for _, fit in counted)],
         "ratio_median": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
         "bytes_per_sample": watch.bytes_per_sample,
@@ -144,13 +146,17 @@ def _timings(session: Session, name: str) -> dict[str, tuple[float, int]]:
     return {timing.activity: (timing.seconds, timing.count) for timing in reply.timings}
 
 
+def _with_range(result: dict[str, object], name: str) -> str:
+    low, high = result[f"{name}_range"]
+    return f"{result[f'{name}_samples_per_second']:,.0f} [{low:,.0f} to {high:,.0f}]"
+
+
 def print_result(result: dict[str, object]) -> None:
     low, high = result["ratio_range"]
     print(
-        f"batch {result['batch_size']:>5}, depth {result['depth']}:"
-        f" split {result['split_samples_per_second']:>9,.0f} samples/s,"
-        f" keras fit {result['fit_samples_per_second']:>9,.0f} samples/s,"
-        f" ratio {result['ratio_median']:.2f} [{low:.2f} to {high:.2f}] over {result['pairs']} pairs,"
+        f"batch {result['batch_size']:>5}, depth {result['depth']}: split {_with_range(result, 'split')},"
+        f" keras fit {_with_range(result, 'fit')} samples/s\n"
+        f"   ratio {result['ratio_median']:.2f} [{low:.2f} to {high:.2f}] over {result['pairs']} pairs,"
         f" {result['bytes_per_sample']:.0f} bytes per sample"
     )
     step = result["split_step_milliseconds"]
