@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from coordinator.allocator import keep_freed_memory
 from party import __version__
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SessionError, SplitError
 
@@ -219,6 +220,7 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 def _run_command(command: Callable[[], None], debug: bool) -> None:
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, _interrupt)
     if not debug:
         # What gRPC logs of a failed connection is said by the error that follows, once and for a person.
