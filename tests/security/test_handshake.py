@@ -14,7 +14,7 @@ from party.pb.party_pb2 import MESSAGE_KIND_CONFIRM, MESSAGE_KIND_HIDDEN
 from party.protocol.stages import Stage
 from party.runtime.session import Session
 from party.security.certificates import sign
-from party.security.handshake import MAXIMUM_HELLO_BYTES, SHARED_FIELDS, Handshake
+from party.security.handshake import MAXIMUM_HELLO_BYTES, PROTOCOL, SHARED_FIELDS, Handshake
 from party.security.sealing import Slot
 from party.security.trust import TrustedName
 from tests.security import issuing
@@ -33,7 +33,7 @@ from tests.security.agreeing import (
 from tests.security.issuing import COORDINATOR, NOW
 
 OTHER_VALUES = {
-    "protocol": 2,
+    "protocol": PROTOCOL + 1,
     "code_version": "1.2.4",
     "run_id": b"another run, 16b",
     "purpose": Purpose.PURPOSE_PREDICT,
