@@ -11,7 +11,6 @@ from party.codecs.sparse import RandomKCodec, TopKCodec
 from party.configuration.run import CodecSection
 from party.errors import ConfigurationError
 
-RAW_BYTES = 4
 VALUE_BITS = {"float32": 32, "int8": 8}
 
 
@@ -48,7 +47,7 @@ def make_codec(section: CodecSection, units: Sequence[int], seed: int, rows: int
             codec = TopKCodec(columns, section.kept_fraction, VALUE_BITS[section.values])
         case "randomk":
             codec = RandomKCodec(columns, section.kept_fraction, VALUE_BITS[section.values], seed)
-    raw = RAW_BYTES * rows * columns.total
+    raw = Float32Codec(columns).encoded_bytes(rows)
     if codec.encoded_bytes(rows) >= raw:
         raise ConfigurationError(
             f"codec {section.kind} would not make {columns.total} columns shorter",

@@ -10,9 +10,7 @@ from collections.abc import Callable, Hashable
 from party.errors import SessionError
 from party.protocol.deferred import Deferred
 
-SHORT_BYTES = (
-    1 << 20
-)  # a request up to here is kept as it is, which costs less time than its digest; a longer one costs room
+SHORT_BYTES = 1 << 20  # a request up to here is kept as it is, which takes less time than its digest
 KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
 
 

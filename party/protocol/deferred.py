@@ -35,7 +35,11 @@ class Deferred(Generic[Value]):
         return self._compute is None
 
     def give_up(self, error: Exception) -> None:
-        """Leaves a value that nobody asked for, whoever does gets the error; waits for one that is being computed."""
+        """Leaves a value that nobody has asked for; waits for one that is being computed, and changes nothing then.
+
+        Args:
+            error: that whoever asks from now on gets.
+        """
         with self._lock:
             if self._compute is not None:
                 self._compute, self._error = None, error

@@ -212,8 +212,9 @@ class LabelExchanges:
     def give_up(self) -> None:
         """Leaves an own update that has not begun, and waits for what has: the session is over."""
         self._own_update.give_up(SessionError("the session has ended", where=self._party))
-        if self._update is not None:
-            self._update.exception()
+        update = self._update
+        if update is not None:
+            update.exception()
 
     def state(self) -> State:
         """Everything that decides how training goes on, between two training batches or at the end.
