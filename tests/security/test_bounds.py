@@ -144,11 +144,12 @@ def test_a_compressed_bomb_is_not_unfolded(trusted, bob):
 
 
 def test_a_message_above_the_limit_is_not_received(trusted, bob):
+    """gRPC refuses by the length that is announced; until the refusal has its turn, some of the bytes are read."""
     before = bob.reset_peak()
-    status, details = refusal(trusted, "Fuse", bytes(3 * MAX_MESSAGE_BYTES))
+    status, details = refusal(trusted, "Fuse", bytes(6 * MAX_MESSAGE_BYTES))
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert str(MAX_MESSAGE_BYTES) in details
-    assert bob.peak_bytes - before < 64 * MIB
+    assert bob.peak_bytes - before < 3 * MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"Fuse", "Consume", "Backward", "Converse"}))
