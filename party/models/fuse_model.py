@@ -20,6 +20,7 @@ from party.models.kept_weights import KeptWeights
 from party.models.local_states import local_states, number_array
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
+from party.models.parted_call import PartedCall
 from party.models.row_losses import RowLosses
 from party.models.scores import Scores
 from party.models.variables import assign_all, copies
@@ -81,15 +82,14 @@ class FuseModel:
         self._trainable = [*model.trainable_variables, *losses.variables]
         self._variables = [*model.variables, *losses.variables]
         self._kept = KeptWeights(self._variables)
-        self._waiting: tuple[int, list[tf.Tensor]] | None = None
+        self._waiting: Callable[[], None] | None = None
         self._weight_gradient_types: list[tf.TypeSpec] = []
         self.outputs = sum(label.units for label in labels.values())
         self.score = scores
         self._infer_call = CompiledCall(self._infer)
         if optimizer is not None:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
-            self._gradients_call = CompiledCall(self._gradients)
-            self._apply_call = CompiledCall(self._apply_parts)
+            self._gradients_call = PartedCall(self._gradients, self._apply_parts)
             self._own = own
             self._instance_weights = instance_weights or InstanceWeights()
             self._step_call = CompiledCall(self._step)
@@ -130,10 +130,8 @@ class FuseModel:
             The loss, the outputs and the gradients for every party.
         """
         matrices = self._matrices(self._columns, hiddens)
-        tensors = self._gradients_call((len(rows),), rows, *matrices)
-        told, gradients = tensors[:TOLD], tensors[TOLD : TOLD + len(matrices)]
-        self._waiting = (len(rows), tensors[TOLD + len(matrices) :])
-        return self._result(told, self._named(self._columns, gradients))
+        tensors, self._waiting = self._gradients_call((len(rows),), rows, *matrices)
+        return self._result(tensors[:TOLD], self._named(self._columns, tensors[TOLD:]))
 
     def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
         """A training batch whole, in one compiled call: own base model, loss, gradients, and the own updates.
@@ -184,8 +182,8 @@ class FuseModel:
         """Updates the weights by the batch that `gradients` saw last."""
         if self._waiting is None:
             raise RuntimeError("no batch is waiting to be applied")
-        (rows, parts), self._waiting = self._waiting, None
-        self._apply_call((rows,), *parts)
+        apply, self._waiting = self._waiting, None
+        apply()
 
     def keep(self) -> None:
         """Remembers the weights as they are."""
@@ -248,8 +246,8 @@ class FuseModel:
         losses = self._row_losses.plain(rows, outputs)
         return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
 
-    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> Sequence[tf.Tensor]:
-        """What the batch tells, gradients by the hiddens, and those by the weights, taken apart into plain tensors."""
+    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """What the batch tells and gradients by the hiddens; then those by the weights, taken apart."""
         weights = [weight.value for weight in self._trainable]
         with self._tape() as tape:
             tape.watch([weights, list(hiddens)])
@@ -257,7 +255,7 @@ class FuseModel:
             loss = tf.add_n(passed.summands)
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
         self._weight_gradient_types = [tf.type_spec_from_value(gradient) for gradient in weight_gradients]
-        return (*self._told(tape, passed), *gradients, *tf.nest.flatten(weight_gradients, expand_composites=True))
+        return [*self._told(tape, passed), *gradients], tf.nest.flatten(weight_gradients, expand_composites=True)
 
     def _step(self, rows: tf.Tensor, *received: tf.Tensor) -> Sequence[tf.Tensor]:
         weights = [weight.value for weight in self._trainable]
@@ -341,7 +339,7 @@ class FuseModel:
     def _side_by_side(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.concat([outputs[name] for name in self._names], axis=1)
 
-    def _apply_parts(self, *parts: tf.Tensor) -> None:
+    def _apply_parts(self, parts: list[tf.Tensor]) -> None:
         self._apply(tf.nest.pack_sequence_as(self._weight_gradient_types, parts, expand_composites=True))
 
     def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
