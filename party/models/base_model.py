@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from party.models.columns import HiddenColumns
 from party.models.compiled_call import CompiledCall
+from party.models.forward_pass import ForwardPass
 from party.models.instance_weights import InstanceWeights
+from party.models.kept_pass import KeptPass
 from party.models.kept_weights import KeptWeights
 from party.models.local_states import local_states, number_array
-from party.models.stash import StashedWeights
+from party.models.recomputed_pass import RecomputedPass
+from party.models.remainder import Result
 from party.models.variables import assign_all, copies
 from party.models.weight_update import WeightUpdate
 from party.protocol.hidden import HiddenSpec, Rows, Tensors
@@ -25,11 +27,9 @@ from party.protocol.state import State, join_states, numbered, part_of
 class BaseModel:
     """The half of the joined model below the cut, at one party.
 
-    A forward pass in training stashes what it started from: its rows, the
-    non-trainable variables and, where further batches are sent before its
-    gradients come, the weights that it used. The update recomputes it from
-    the stash, which is faster than a tape kept open and gives the same bits,
-    dropout and batch statistics included. It applies to the present weights.
+    A forward pass in training leaves a stash: with one batch under way, what
+    it computed; where further batches are sent before its gradients come,
+    what it started from. The update applies to the present weights.
 
     Args:
         model: from named arrays to the named hiddens.
@@ -51,19 +51,17 @@ class BaseModel:
         instance_weights: InstanceWeights | None = None,
     ) -> None:
         self.specs = tuple(specs)
-        self._columns = HiddenColumns(specs)
+        self._forward_pass = ForwardPass(model, inputs, specs)
+        self._columns = self._forward_pass.columns
         self._model = model
         self._weight_update: WeightUpdate | None = None
-        self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
-        self._trainable = list(model.trainable_variables)
-        self._states = list(model.non_trainable_variables)
-        self._stashed_weights = StashedWeights(model) if depth > 1 else None
+        self._backward_pass = (RecomputedPass if depth > 1 else KeptPass)(self._forward_pass)
         self._kept = KeptWeights(model.variables)
         self._stashes: deque[list[tf.Tensor]] = deque()
         self._instance_weights = instance_weights or InstanceWeights()
         self._infer_call = CompiledCall(self._infer)
         if optimizer is not None:
-            self._weight_update = WeightUpdate(optimizer, self._trainable)
+            self._weight_update = WeightUpdate(optimizer, self._forward_pass.trainable)
             self._forward_call = CompiledCall(self._forward)
             self._update_call = CompiledCall(self._update)
             self._step_call = CompiledCall(self._step)
@@ -144,21 +142,16 @@ class BaseModel:
         Returns:
             The weights that it used, the hiddens side by side, and regularisation losses.
         """
-        weights = [weight.value for weight in self._trainable]
+        weights = self._forward_pass.present_weights()
         tape.watch(weights)
-        if local_number is None:
-            before = [tf.identity(state.value) for state in self._states]
+        if local_number is not None:
+            passed = self._forward_pass(weights, local_states(self._forward_pass.states, local_number), rows)
         else:
-            before = local_states(self._states, local_number)
-        outputs, after, losses = self._model.stateless_call(
-            weights, before, self._gather(rows), training=True, return_losses=True
-        )
-        if local_number is None:
-            for state, value in zip(self._states, after, strict=True):
-                state.assign(value)
-        return weights, self._columns.join_graph(outputs), list(losses)
+            passed = self._forward_pass(weights, self._forward_pass.present_states(), rows)
+            self._forward_pass.advance(passed.states)
+        return weights, passed.hiddens, passed.losses
 
-    def update(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
+    def update(self, weight_gradients: list[Result]) -> None:
         """Updates the weights as part of another compiled call.
 
         Args:
@@ -179,13 +172,13 @@ class BaseModel:
     def state(self) -> State:
         """Weights, optimizer and non-trainable variables, and the stash of every batch under way."""
         stashes = {
-            str(place): numbered([tensor.numpy().copy() for tensor in stash])
+            str(place): numbered([tensor.numpy().copy() for tensor in self._backward_pass.saved(stash)])
             for place, stash in enumerate(self._stashes)
         }
         return join_states(
             {
-                "weights": copies(self._trainable),
-                "states": copies(self._states),
+                "weights": copies(self._forward_pass.trainable),
+                "states": copies(self._forward_pass.states),
                 "optimizer": State() if self._weight_update is None else self._weight_update.state(),
                 "kept": self._kept.state(),
                 "stashes": join_states({"count": State({"stashes": len(stashes)}), **stashes}),
@@ -198,8 +191,8 @@ class BaseModel:
         Raises:
             CheckpointError: the state is that of another model or optimizer.
         """
-        assign_all(self._trainable, part_of(state, "weights"), "weights of the base model")
-        assign_all(self._states, part_of(state, "states"), "non-trainable variables of the base model")
+        assign_all(self._forward_pass.trainable, part_of(state, "weights"), "weights of the base model")
+        assign_all(self._forward_pass.states, part_of(state, "states"), "non-trainable variables of the base model")
         if self._weight_update is not None:
             self._weight_update.set_state(part_of(state, "optimizer"))
         self._kept.set_state(part_of(state, "kept"))
@@ -207,44 +200,23 @@ class BaseModel:
         self._stashes.clear()
         for place in range(int(part_of(stashes, "count").values["stashes"])):
             arrays = part_of(stashes, str(place)).arrays
-            self._stashes.append([tf.constant(arrays[str(number)]) for number in range(len(arrays))])
+            saved = [tf.constant(arrays[str(number)]) for number in range(len(arrays))]
+            self._stashes.append(self._backward_pass.completed(saved))
 
     def _take_stash(self) -> list[tf.Tensor]:
         if not self._stashes:
             raise RuntimeError("no forward pass is waiting for gradients")
         return self._stashes.popleft()
 
-    def _gather(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {name: tf.gather(array, rows) for name, array in self._inputs.items()}
-
     def _infer(self, rows: tf.Tensor) -> list[tf.Tensor]:
-        return [self._columns.join_graph(self._model(self._gather(rows), training=False))]
+        return [self._columns.join_graph(self._model(self._forward_pass.gather(rows), training=False))]
 
     def _forward(self, rows: tf.Tensor) -> list[tf.Tensor]:
-        """The hiddens, and the stash: rows, non-trainable variables as they were before, weights."""
-        before = [tf.identity(state.value) for state in self._states]
-        weights = [weight.value for weight in self._trainable]
-        gathered = self._gather(rows)
-        outputs, after = self._model.stateless_call(weights, before, gathered, training=True)
-        stashed = [] if self._stashed_weights is None else self._stashed_weights.take(weights, gathered)
-        for state, value in zip(self._states, after, strict=True):
-            state.assign(value)
-        return [self._columns.join_graph(outputs), rows, *before, *stashed]
+        hiddens, stash = self._backward_pass.forward(rows)
+        return [hiddens, *stash]
 
-    def _update(self, gradients: tf.Tensor, rows: tf.Tensor, *stash: tf.Tensor) -> None:
-        states, stashed = list(stash[: len(self._states)]), stash[len(self._states) :]
-        gathered = self._gather(rows)
-        weights = [weight.value for weight in self._trainable]
-        if self._stashed_weights is not None:
-            weights = self._stashed_weights.put_back(weights, gathered, stashed)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            outputs, _, losses = self._model.stateless_call(
-                weights, states, gathered, training=True, return_losses=True
-            )
-            targets = [outputs[spec.name] for spec in self.specs] + list(losses)
-        upstream = [*self._columns.split_graph(gradients), *(tf.ones_like(loss) for loss in losses)]
-        self._apply(tape.gradient(targets, weights, output_gradients=upstream))
+    def _update(self, gradients: tf.Tensor, *stash: tf.Tensor) -> None:
+        self._apply(self._backward_pass.weight_gradients(gradients, stash))
 
     def _local(self, rows: tf.Tensor, number: tf.Tensor, exchanged: tf.Tensor, gradients: tf.Tensor) -> None:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -253,7 +225,7 @@ class BaseModel:
         upstream = [gradients * counting, *(tf.ones_like(loss) for loss in losses)]
         self._apply(tape.gradient([hiddens, *losses], weights, output_gradients=upstream))
 
-    def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
+    def _apply(self, weight_gradients: list[Result]) -> None:
         # TensorFlow's graph optimizer may otherwise read a weight for another one's gradient after its update.
         with tf.control_dependencies(tf.nest.flatten(weight_gradients, expand_composites=True)):
             self.update(weight_gradients)

@@ -21,6 +21,7 @@ from party.models.local_states import local_states, number_array
 from party.models.losses import TaskLosses
 from party.models.mmoe import EXPERTS, GATES
 from party.models.parted_call import PartedCall
+from party.models.remainder import Result
 from party.models.row_losses import RowLosses
 from party.models.scores import Scores
 from party.models.variables import assign_all, copies
@@ -83,13 +84,12 @@ class FuseModel:
         self._variables = [*model.variables, *losses.variables]
         self._kept = KeptWeights(self._variables)
         self._waiting: Callable[[], None] | None = None
-        self._weight_gradient_types: list[tf.TypeSpec] = []
         self.outputs = sum(label.units for label in labels.values())
         self.score = scores
         self._infer_call = CompiledCall(self._infer)
         if optimizer is not None:
             self._weight_update = WeightUpdate(optimizer, self._trainable)
-            self._gradients_call = PartedCall(self._gradients, self._apply_parts)
+            self._gradients_call = PartedCall(self._gradients, self._apply)
             self._own = own
             self._instance_weights = instance_weights or InstanceWeights()
             self._step_call = CompiledCall(self._step)
@@ -246,16 +246,15 @@ class FuseModel:
         losses = self._row_losses.plain(rows, outputs)
         return self._side_by_side(outputs), tf.stack(losses), self._mean_gates(outputs)
 
-    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """What the batch tells and gradients by the hiddens; then those by the weights, taken apart."""
+    def _gradients(self, rows: tf.Tensor, *hiddens: tf.Tensor) -> tuple[list[tf.Tensor], list[Result]]:
+        """What the batch tells and gradients by the hiddens; then those by the weights."""
         weights = [weight.value for weight in self._trainable]
         with self._tape() as tape:
             tape.watch([weights, list(hiddens)])
             passed = self._pass_through(rows, hiddens)
             loss = tf.add_n(passed.summands)
         gradients, weight_gradients = tape.gradient(loss, [list(hiddens), weights])
-        self._weight_gradient_types = [tf.type_spec_from_value(gradient) for gradient in weight_gradients]
-        return [*self._told(tape, passed), *gradients], tf.nest.flatten(weight_gradients, expand_composites=True)
+        return [*self._told(tape, passed), *gradients], weight_gradients
 
     def _step(self, rows: tf.Tensor, *received: tf.Tensor) -> Sequence[tf.Tensor]:
         weights = [weight.value for weight in self._trainable]
@@ -339,10 +338,7 @@ class FuseModel:
     def _side_by_side(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.concat([outputs[name] for name in self._names], axis=1)
 
-    def _apply_parts(self, parts: list[tf.Tensor]) -> None:
-        self._apply(tf.nest.pack_sequence_as(self._weight_gradient_types, parts, expand_composites=True))
-
-    def _apply(self, weight_gradients: list[tf.Tensor | tf.IndexedSlices]) -> None:
+    def _apply(self, weight_gradients: list[Result]) -> None:
         if self._weight_update is None:
             raise RuntimeError("a model without an optimizer cannot be updated")
         self._weight_update.apply(weight_gradients)

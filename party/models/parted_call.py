@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.compiled_call import CompiledCall
+from party.models.remainder import Remainder, Result
 
-FIRST_OUTPUT = ":0"  # of an operation; a graph's definition leaves it out
-CONTROL_INPUT = "^"
-COLOCATION = "_class"
-
-Function = Callable[..., tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]]
-Conclusion = Callable[[list[tf.Tensor]], None]
+Function = Callable[..., tuple[Sequence[tf.Tensor], Sequence[Result]]]
+Conclusion = Callable[[list[Result]], None]
 
 
 class PartedCall:
@@ -64,81 +60,27 @@ class _Parts:
         self._first = CompiledCall(self._trace_first)
         self._second = CompiledCall(self._trace_second)
         self._urgent = 0
-        self._boundary: list[str] = []
-        self._others: list[str] = []
-        self._graph: Any = None
+        self._remainder: Remainder | None = None
 
     def __call__(
         self, sizes: tuple[int, ...], *tensors: tf.Tensor | npt.NDArray[np.generic]
     ) -> tuple[list[tf.Tensor], Callable[[], None]]:
         results = self._first(sizes, *tensors)
-        boundary = results[self._urgent :]
+        left_behind = results[self._urgent :]
 
         def conclude() -> None:
-            self._second(sizes, *boundary)
+            self._second(sizes, *left_behind)
 
         return results[: self._urgent], conclude
 
     def _trace_first(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
         """All of the function; TensorFlow leaves out of the operation what is not returned."""
         urgent, others = self._function(*tensors)
-        boundary, following = _part(_ancestors(urgent), others)
         self._urgent = len(urgent)
-        self._boundary = [tensor.name for tensor in boundary]
-        self._others = [tensor.name for tensor in others]
-        self._graph = _excerpt(tf.compat.v1.get_default_graph().as_graph_def(), following)
-        return [*urgent, *boundary]
+        self._remainder = Remainder(urgent, others)
+        return [*urgent, *self._remainder.left_behind]
 
-    def _trace_second(self, *boundary: tf.Tensor) -> None:
-        known = dict(zip(self._boundary, boundary, strict=True))
-        inputs = {name.removesuffix(FIRST_OUTPUT) for node in self._graph.node for name in node.input}
-        taken = {name: tensor for name, tensor in known.items() if name.removesuffix(FIRST_OUTPUT) in inputs}
-        computed = [name for name in self._others if name not in known]
-        results = tf.graph_util.import_graph_def(self._graph, input_map=taken, return_elements=computed, name="")
-        known.update(zip(computed, results, strict=True))
-        self._conclude([known[name] for name in self._others])
-
-
-def _ancestors(tensors: Iterable[tf.Tensor]) -> set[tf.Operation]:
-    """All operations that some tensors come from."""
-    found: set[tf.Operation] = set()
-    waiting = [tensor.op for tensor in tensors]
-    while waiting:
-        operation = waiting.pop()
-        if operation not in found:
-            found.add(operation)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return found
-
-
-def _part(first: set[tf.Operation], others: Iterable[tf.Tensor]) -> tuple[list[tf.Tensor], set[str]]:
-    """The tensors that the second part takes from the first, and the names of its operations.
-
-    What has a state, as the reading of a variable has, is left to the first part: by the time of the second, the
-    variable may have another value.
-    """
-    boundary: dict[str, tf.Tensor] = {}
-    following: set[str] = set()
-    waiting = list(others)
-    while waiting:
-        tensor = waiting.pop()
-        operation = tensor.op
-        bound = operation in first or operation.type == "Placeholder" or operation.op_def.is_stateful
-        if bound and operation.type != "Const":
-            boundary[tensor.name] = tensor
-        elif operation.name not in following:
-            following.add(operation.name)
-            waiting += operation.inputs
-    return list(boundary.values()), following
-
-
-def _excerpt(graph: Any, names: set[str]) -> Any:
-    """A graph of some operations of another, without what may name operations that are not among them."""
-    excerpt = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
-    for node in graph.node:
-        if node.name in names:
-            copied = excerpt.node.add()
-            copied.CopyFrom(node)
-            copied.input[:] = [name for name in node.input if not name.startswith(CONTROL_INPUT)]
-            copied.attr.pop(COLOCATION, None)
-    return excerpt
+    def _trace_second(self, *left_behind: tf.Tensor) -> None:
+        if self._remainder is None:
+            raise RuntimeError("a second part is called before the first")
+        self._conclude(self._remainder(left_behind))

@@ -1,8 +1,9 @@
 """What the compiled calls of a training step take by themselves, on an otherwise idle machine, one thread each.
 
 Alice's base model: update by gradients, and the next batch's hiddens, in one
-call. Bob's: the whole step, own base model included, as with several batches
-under way; and the gradients alone, which a synchronous step waits for.
+call. Bob, synchronous: the gradients that alice waits for; then his own
+update, with his own hiddens of the next batch. Bob, pipelined: all of that in
+one call.
 """
 
 from __future__ import annotations
@@ -53,15 +54,17 @@ class Calls:
         training = load_coordinator_configuration(run_file(folder)).training
         alice, bob = parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
         data = read_pooled(parties, training, training.dataset, [])
-        specs, bases = {}, {}
+        specs, bases, pipelined = {}, {}, {}
         for party in parties:
             packed = data.packed[party.party]
             models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
             models.draw(SECRET, SEED)
             specs[party.party] = models.specs
-            depth = 1 if party is bob else DEPTH
-            optimizer = party_optimizer(party, training.optimizer)
-            bases[party.party] = BaseModel(models.models[BASE], models.inputs(packed), models.specs, optimizer, depth)
+            for depth, made in ((1, bases), (DEPTH, pipelined)):
+                optimizer = party_optimizer(party, training.optimizer)
+                made[party.party] = BaseModel(
+                    models.models[BASE], models.inputs(packed), models.specs, optimizer, depth
+                )
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
         models.draw(SECRET, SEED)
         self._fuse = FuseModel(
@@ -74,19 +77,30 @@ class Calls:
             party_optimizer(bob, training.optimizer),
             (bob.party, bases[bob.party]),
         )
-        self._alice = bases[alice.party]
+        self._alice, self._bob = bases[alice.party], bases[bob.party]
+        self._pipelined_alice = pipelined[alice.party]
         self._rows = np.arange(batch_size, dtype=np.int32)
-        self._hiddens = {alice.party: self._alice.forward(self._rows)}
-        self._own = {bob.party: bases[bob.party].infer(self._rows)}
+        for base in (self._alice, self._bob, self._pipelined_alice):
+            self._hidden = base.forward(self._rows)
+        self._hiddens = {alice.party: self._alice.infer(self._rows)}
+        self._own = {bob.party: self._bob.infer(self._rows)}
 
     def base(self) -> None:
-        self._alice.backward_and_forward(next(iter(self._hiddens.values())), self._rows)
+        self._alice.backward_and_forward(self._hidden, self._rows)
 
-    def step(self) -> None:
-        self._fuse.begin_step(self._rows, self._hiddens)()()
+    def pipelined_base(self) -> None:
+        self._pipelined_alice.backward_and_forward(self._hidden, self._rows)
 
     def gradients(self) -> None:
         self._fuse.gradients(self._rows, {**self._hiddens, **self._own})
+
+    def gradients_and_own_update(self) -> None:
+        self.gradients()
+        self._fuse.apply()
+        self._bob.backward_and_forward(self._hidden, self._rows)
+
+    def whole_step(self) -> None:
+        self._fuse.begin_step(self._rows, self._hiddens)()()
 
 
 def milliseconds(call: Callable[[], None]) -> float:
@@ -114,9 +128,13 @@ def main() -> None:
     write_run_configuration(folder, ADDRESSES, {"seed": SEED})
     for batch_size in arguments.batch_sizes:
         calls = Calls(folder, batch_size)
-        times = {call.__name__: milliseconds(call) for call in (calls.base, calls.step, calls.gradients)}
-        told = ", ".join(f"{name} {value:.2f} ms" for name, value in times.items())
-        print(f"batch {batch_size:>5}: {told} of processor time")
+        gradients = milliseconds(calls.gradients)
+        own_update = milliseconds(calls.gradients_and_own_update) - gradients
+        print(
+            f"batch {batch_size:>5}, ms of processor time: synchronous: base {milliseconds(calls.base):.2f},"
+            f" gradients {gradients:.2f}, own update {own_update:.2f};"
+            f" pipelined: base {milliseconds(calls.pipelined_base):.2f}, bob {milliseconds(calls.whole_step):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from keras_models import (
 )
 
 from party.models.base_model import BaseModel
-from party.models.stash import StashedWeights
+from party.models.stashed_weights import StashedWeights
 
 INPUTS = make_inputs()
 MODELS = {

@@ -1,0 +1,125 @@
+"""Results of a traced function that a second operation computes, from what the first one left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+FIRST_OUTPUT = ":0"  # of an operation; a graph's definition leaves it out
+CONTROL_INPUT = "^"
+COLOCATION = "_class"
+
+Result: TypeAlias = tf.Tensor | tf.IndexedSlices
+
+
+class Remainder:
+    """The part of a graph that only some of its results need; made while the graph is traced.
+
+    What has a state, as the reading of a variable has, is left to the first operation: by the time of the second, the
+    variable may have another value.
+
+    Args:
+        urgent: results of the first operation.
+        others: results of the second; at least one.
+        later: placeholders whose values only the second operation has.
+        again: tensors that the second operation is given with the same values; they are not left behind.
+    """
+
+    def __init__(
+        self,
+        urgent: Sequence[tf.Tensor],
+        others: Sequence[Result],
+        later: Sequence[tf.Tensor] = (),
+        again: Sequence[tf.Tensor] = (),
+    ) -> None:
+        self._given = [tensor.name for tensor in (*later, *again)]
+        self._types = [tf.type_spec_from_value(result) for result in others]
+        parts = tf.nest.flatten(list(others), expand_composites=True)
+        boundary, following = _part(urgent, parts, later, set(self._given))
+        self.left_behind = list(boundary.values())
+        self._boundary = list(boundary)
+        self._others = [tensor.name for tensor in parts]
+        self._graph = _excerpt(parts[0].graph.as_graph_def(), following)
+
+    def __call__(
+        self, left_behind: Sequence[tf.Tensor], later: Sequence[tf.Tensor] = (), again: Sequence[tf.Tensor] = ()
+    ) -> list[Result]:
+        """Computes the other results, inside another function that is traced.
+
+        Args:
+            left_behind: values of the tensors of that name, which the first operation returned.
+            later: values of the placeholders.
+            again: tensors in place of those of that name.
+
+        Returns:
+            The other results.
+        """
+        known = dict(zip([*self._given, *self._boundary], [*later, *again, *left_behind], strict=True))
+        # TensorFlow may fail at a name that no operation takes.
+        inputs = {name.removesuffix(FIRST_OUTPUT) for node in self._graph.node for name in node.input}
+        taken = {name: tensor for name, tensor in known.items() if name.removesuffix(FIRST_OUTPUT) in inputs}
+        computed = [name for name in self._others if name not in known]
+        results = tf.graph_util.import_graph_def(self._graph, input_map=taken, return_elements=computed, name="")
+        known.update(zip(computed, results, strict=True))
+        parts = [known[name] for name in self._others]
+        return list(tf.nest.pack_sequence_as(self._types, parts, expand_composites=True))
+
+
+def _part(
+    urgent: Sequence[tf.Tensor], others: Sequence[tf.Tensor], later: Sequence[tf.Tensor], given: set[str]
+) -> tuple[dict[str, tf.Tensor], set[str]]:
+    """The tensors at the boundary by name, and the names of the operations behind it."""
+    first, waiting_for_later = _ancestors(urgent), _descendants(later)
+    boundary: dict[str, tf.Tensor] = {}
+    following: set[str] = set()
+    waiting = list(others)
+    while waiting:
+        tensor = waiting.pop()
+        operation = tensor.op
+        bound = operation in first or operation.type == "Placeholder" or operation.op_def.is_stateful
+        if tensor.name in given or operation.name in following:
+            continue
+        if bound and operation.type != "Const" and operation not in waiting_for_later:
+            boundary[tensor.name] = tensor
+        else:
+            following.add(operation.name)
+            waiting += operation.inputs
+    return boundary, following
+
+
+def _ancestors(tensors: Iterable[tf.Tensor]) -> set[tf.Operation]:
+    """All operations that some tensors come from."""
+    found: set[tf.Operation] = set()
+    waiting = [tensor.op for tensor in tensors]
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return found
+
+
+def _descendants(tensors: Iterable[tf.Tensor]) -> set[tf.Operation]:
+    """All operations that some tensors go into."""
+    found: set[tf.Operation] = set()
+    waiting = [operation for tensor in tensors for operation in tensor.consumers()]
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [after for output in operation.outputs for after in output.consumers()]
+    return found
+
+
+def _excerpt(graph: Any, names: set[str]) -> Any:
+    """A graph of some operations of another, without what may name operations that are not among them."""
+    excerpt = tf.compat.v1.GraphDef(versions=graph.versions, library=graph.library)
+    for node in graph.node:
+        if node.name in names:
+            copied = excerpt.node.add()
+            copied.CopyFrom(node)
+            copied.input[:] = [name for name in node.input if not name.startswith(CONTROL_INPUT)]
+            copied.attr.pop(COLOCATION, None)
+    return excerpt

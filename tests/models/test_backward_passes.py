@@ -1,0 +1,143 @@
+"""Base models of odd layers: both ways to compute their gradients equal a plain tape, and go on from a checkpoint."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from keras_models import OPTIMIZERS, ROWS, arrays_of, assert_identical, assert_near, batches, draw, gather
+
+from party.models.base_model import BaseModel
+from party.protocol.hidden import Aggregation, HiddenSpec
+from party.runtime.checkpoint_files import pack_state, unpack_state
+
+LENGTH, IDS, DIMENSION, UNITS = 4, 7, 6, 3
+OPTIMIZER = "sgd"  # the bias of attention's keys has a gradient of rounding errors only, which Adam would magnify
+SPECS = (HiddenSpec("deep", UNITS, Aggregation.CONCAT),)
+INPUTS = {"ids": np.random.default_rng(2).integers(0, IDS, (ROWS, LENGTH)).astype(np.int32)}
+DEPTHS = {"kept": 1, "recomputed": 2}  # more than one batch under way is allowed here, not used
+
+
+class Signs(keras.layers.Layer):
+    """The sign of its inputs, with the gradient of the identity."""
+
+    def call(self, inputs):
+        @ops.custom_gradient
+        def sign(values):
+            return ops.sign(values), lambda *arguments, upstream=None: arguments[0] if upstream is None else upstream
+
+        return sign(inputs)
+
+
+class Compiled(keras.layers.Layer):
+    """A TensorFlow function of its own within the model."""
+
+    def call(self, inputs):
+        return tf.function(lambda values: tf.tanh(values) * values, autograph=False)(inputs)
+
+
+def recurrent(vectors):
+    return keras.layers.GRU(UNITS, dropout=0.2, recurrent_dropout=0.2)(vectors)
+
+
+def bidirectional(vectors):
+    return keras.layers.Bidirectional(keras.layers.LSTM(UNITS, unroll=False))(vectors)
+
+
+def attending(vectors):
+    attended = keras.layers.MultiHeadAttention(2, UNITS, dropout=0.1)(vectors, vectors)
+    return ops.mean(keras.layers.LayerNormalization()(attended + vectors), axis=1)
+
+
+def convolved(vectors):
+    return keras.layers.GlobalMaxPooling1D()(keras.layers.Conv1D(UNITS, 2, kernel_regularizer="l2")(vectors))
+
+
+def tied(vectors):
+    layer = keras.layers.Dense(DIMENSION, activation="relu")
+    return ops.sum(layer(layer(vectors)), axis=1)
+
+
+def signed(vectors):
+    return Signs()(ops.sum(vectors, axis=1)) + keras.layers.BatchNormalization()(ops.max(vectors, axis=1))
+
+
+def compiled(vectors):
+    return Compiled()(ops.sum(vectors, axis=1))
+
+
+LAYERS = (recurrent, bidirectional, attending, convolved, tied, signed, compiled)
+
+
+def make_model(layers):
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    vectors = keras.layers.Embedding(IDS, DIMENSION)(ids)
+    model = keras.Model({"ids": ids}, {"deep": keras.layers.Dense(UNITS)(layers(vectors))})
+    draw(model)
+    return model
+
+
+def gradients_of(number, rows):
+    return {"deep": np.random.default_rng(100 + number).normal(size=(len(rows), UNITS)).astype(np.float32)}
+
+
+def tape_training(layers):
+    model, optimizer = make_model(layers), OPTIMIZERS[OPTIMIZER]()
+    optimizer.build(model.trainable_variables)
+    for number, rows in enumerate(batches()):
+        with tf.GradientTape() as tape:
+            outputs = model(gather(INPUTS, rows), training=True)["deep"]
+            objective = tf.add_n([tf.reduce_sum(outputs * gradients_of(number, rows)["deep"]), *model.losses])
+        weights = [weight.value for weight in model.trainable_variables]
+        optimizer.apply(tape.gradient(objective, weights), model.trainable_variables)
+    return arrays_of(model)
+
+
+class Training:
+    """A base model, trained batch by batch."""
+
+    def __init__(self, layers, depth):
+        self.model, self.optimizer = make_model(layers), OPTIMIZERS[OPTIMIZER]()
+        self.base = BaseModel(self.model, INPUTS, SPECS, self.optimizer, depth)
+
+    def run(self, order, first=0):
+        """Trains on all batches but those before the first, whose hiddens are sent already where it is not 0."""
+        if first == 0:
+            self.base.forward(order[0])
+        for number in range(first, len(order)):
+            if number + 1 < len(order):
+                self.base.backward_and_forward(gradients_of(number, order[number]), order[number + 1])
+            else:
+                self.base.backward(gradients_of(number, order[number]))
+        return arrays_of(self.model, self.optimizer)
+
+
+@pytest.mark.parametrize("way", DEPTHS)
+@pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: layers.__name__)
+def test_weights_equal_those_of_a_tape(layers, way):
+    training = Training(layers, DEPTHS[way])
+    training.run(batches())
+    assert_near(arrays_of(training.model), tape_training(layers))
+
+
+@pytest.mark.parametrize("way", DEPTHS)
+@pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: layers.__name__)
+def test_a_checkpoint_between_the_passes_changes_no_bit(layers, way):
+    order, stopped_after = batches(), 3
+    before = Training(layers, DEPTHS[way])
+    before.base.forward(order[0])
+    for number in range(stopped_after):
+        before.base.backward_and_forward(gradients_of(number, order[number]), order[number + 1])
+    after = Training(layers, DEPTHS[way])
+    after.base.set_state(unpack_state(pack_state(before.base.state())))
+    assert_identical(after.run(order, stopped_after), Training(layers, DEPTHS[way]).run(order))
+
+
+def test_a_checkpoint_holds_what_a_pass_started_from_and_not_what_it_computed():
+    training = Training(recurrent, DEPTHS["kept"])
+    rows = batches()[0]
+    training.base.forward(rows)
+    stashes = [array for name, array in training.base.state().arrays.items() if "stash" in name]
+    assert sum(array.size for array in stashes) == len(rows) + sum(
+        int(np.prod(state.shape)) for state in training.model.non_trainable_variables
+    )
