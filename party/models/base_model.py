@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from party.models.backward_pass import BackwardPass
 from party.models.compiled_call import CompiledCall
 from party.models.forward_pass import ForwardPass
 from party.models.instance_weights import InstanceWeights
@@ -55,7 +56,8 @@ class BaseModel:
         self._columns = self._forward_pass.columns
         self._model = model
         self._weight_update: WeightUpdate | None = None
-        self._backward_pass = (RecomputedPass if depth > 1 else KeptPass)(self._forward_pass)
+        way = RecomputedPass if depth > 1 else KeptPass
+        self._backward_pass: BackwardPass = way(self._forward_pass)
         self._kept = KeptWeights(model.variables)
         self._stashes: deque[list[tf.Tensor]] = deque()
         self._instance_weights = instance_weights or InstanceWeights()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from party.models.columns import HiddenColumns
+from party.models.remainder import Result
 from party.protocol.hidden import HiddenSpec
 
 
@@ -59,6 +60,28 @@ class ForwardPass:
             weights, states, self.gather(rows), training=True, return_losses=True
         )
         return Passed(self.columns.join_graph(outputs), list(after), list(losses))
+
+    def with_gradients(
+        self,
+        weights: Sequence[tf.Tensor],
+        states: Sequence[tf.Tensor],
+        rows: tf.Tensor,
+        gradients: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tuple[Passed, list[Result]]:
+        """Runs the model on some rows, and computes the gradients of the loss by the weights.
+
+        Args:
+            weights: values of the trainable variables.
+            states: values of the non-trainable variables.
+            rows: row numbers of the dataset, int32 (batch,).
+            gradients: of the loss by the hiddens, for the hiddens, float32 (batch, sum of units).
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            passed = self(weights, states, rows)
+        upstream = [gradients(passed.hiddens), *map(tf.ones_like, passed.losses)]
+        targets = [passed.hiddens, *passed.losses]
+        return passed, list(tape.gradient(targets, weights, output_gradients=upstream))
 
     def present_weights(self) -> list[tf.Tensor]:
         """Values of the trainable variables as they are."""

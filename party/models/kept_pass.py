@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from party.models.compiled_call import CompiledCall
-from party.models.forward_pass import ForwardPass
-from party.models.remainder import Remainder, Result
+from party.models.forward_pass import ForwardPass, Passed
+from party.models.remainder import InseparableError, Remainder, Result
 
 
 class KeptPass:
     """Keeps what a forward pass computed on its way; nothing is computed again while others wait for the update.
 
-    The weights are not kept: with one batch under way, nothing updates them between its passes.
+    Where a model's gradients have a state of their own, as a Python function has, the pass is computed again after
+    all: with one batch under way, nothing updates the weights in between.
 
     Args:
         forward: the pass.
@@ -22,49 +23,66 @@ class KeptPass:
 
     def __init__(self, forward: ForwardPass) -> None:
         self._forward = forward
-        # One trace for whoever calls it, so that what was left behind fits the one remainder of its size.
+        # One trace of each size for whoever calls it, so that what was left behind fits its one remainder.
         self._function = tf.function(self._trace, autograph=False)
-        self._left_behind_call = CompiledCall(self._leave_behind)
-        self._remainders: dict[int, Remainder] = {}
+        self._function_to_repeat = tf.function(self._trace_to_repeat, autograph=False)
+        self._again_call = CompiledCall(self._run_again)
+        self._remainders: dict[int, Remainder | None] = {}
 
     def forward(self, rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Hiddens of the next batch, and its stash; for use inside a compiled call, as the next method."""
+        """See `BackwardPass`."""
         states = self._forward.present_states()
-        hiddens, after, left_behind = self._function(rows, states)
+        hiddens, after, left_behind = self._run(rows, states)
         self._forward.advance(after)
         return hiddens, [rows, *states, *left_behind]
 
     def weight_gradients(self, gradients: tf.Tensor, stash: Sequence[tf.Tensor]) -> list[Result]:
-        """Gradients by the weights.
-
-        Args:
-            gradients: of the loss by the hiddens, side by side, float32 (batch, sum of units).
-            stash: of the batch.
-        """
+        """See `BackwardPass`."""
+        count = 1 + len(self._forward.states)
+        (rows, *states), left_behind = stash[:count], stash[count:]
         remainder = self._remainders[gradients.shape[0]]
-        left_behind = stash[1 + len(self._forward.states) :]
-        return remainder(left_behind, later=[gradients], again=self._forward.present_weights())
+        if remainder is None:
+            weights = self._forward.present_weights()
+            return self._forward.with_gradients(weights, states, rows, lambda hiddens: gradients)[1]
+        return remainder(left_behind, later=[gradients])
 
     def saved(self, stash: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The part of a stash that a checkpoint holds: what its forward pass started from."""
+        """See `BackwardPass`: what the forward pass started from, which is far less than what it left behind."""
         return stash[: 1 + len(self._forward.states)]
 
     def completed(self, saved: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The stash that a checkpoint held a part of; the weights must be as they were."""
+        """See `BackwardPass`."""
         rows, *states = saved
-        return [*saved, *self._left_behind_call((len(rows),), rows, *states)]
+        results = self._again_call((len(rows),), rows, *states)
+        return [*saved, *results[1 + len(states) :]]
 
-    def _leave_behind(self, rows: tf.Tensor, *states: tf.Tensor) -> list[tf.Tensor]:
-        return list(self._function(rows, list(states))[2])
+    def _run_again(self, rows: tf.Tensor, *states: tf.Tensor) -> list[tf.Tensor]:
+        """Returns all that a pass returns: TensorFlow would compute less by other operations, with other last bits."""
+        hiddens, after, left_behind = self._run(rows, list(states))
+        return [hiddens, *after, *left_behind]
+
+    def _run(self, rows: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        try:
+            hiddens, after, left_behind = self._function(rows, states)
+        except InseparableError:
+            self._remainders[rows.shape[0]] = None
+            hiddens, after, left_behind = self._function_to_repeat(rows, states)
+        return hiddens, after, left_behind
 
     def _trace(self, rows: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-        weights = self._forward.present_weights()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            passed = self._forward(weights, states, rows)
-        gradients = tf.compat.v1.placeholder(tf.float32, passed.hiddens.shape)
-        upstream = [gradients, *map(tf.ones_like, passed.losses)]
-        by_weights = tape.gradient([passed.hiddens, *passed.losses], weights, output_gradients=upstream)
-        remainder = Remainder([passed.hiddens, *passed.states], by_weights, later=[gradients], again=weights)
+        gradients: list[tf.Tensor] = []
+
+        def those_of(hiddens: tf.Tensor) -> tf.Tensor:
+            gradients.append(tf.compat.v1.placeholder(hiddens.dtype, hiddens.shape))
+            return gradients[0]
+
+        passed, by_weights = self._forward.with_gradients(self._forward.present_weights(), states, rows, those_of)
+        remainder = Remainder([passed.hiddens, *passed.states], by_weights, later=gradients)
         self._remainders[rows.shape[0]] = remainder
         return passed.hiddens, passed.states, remainder.left_behind
+
+    def _trace_to_repeat(
+        self, rows: tf.Tensor, states: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        passed: Passed = self._forward(self._forward.present_weights(), states, rows)
+        return passed.hiddens, passed.states, []

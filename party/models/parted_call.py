@@ -19,8 +19,8 @@ class PartedCall:
     """Compiles a function in two parts, anew for every size of batch.
 
     TensorFlow decides in which order one operation computes its results. Of two operations, the first computes the
-    urgent results and nothing that they do not need; the second has the other results, and what is done with them.
-    What both need is computed once: the first hands on the tensors at the boundary.
+    urgent results and, but for what has a state, nothing that they do not need; the second has the other results, and
+    what is done with them. What both need is computed once: the first hands on the tensors at the boundary.
 
     Args:
         function: of tensors, to its urgent results and to the others.
@@ -42,13 +42,13 @@ class PartedCall:
             tensors: the arguments; an array is not copied where its memory is aligned, and must not change.
 
         Returns:
-            The urgent results, and what concludes the call: whenever it is called, the other results come from the
-            variables as they are now.
+            The urgent results, and what concludes the call: whenever that is called, the other results come from the
+            variables as the first part met them.
         """
         parts = self._compiled.get(sizes)
         if parts is None:
             parts = self._compiled[sizes] = _Parts(self._function, self._conclude)
-        return parts(sizes, *tensors)
+        return parts(*tensors)
 
 
 class _Parts:
@@ -62,14 +62,12 @@ class _Parts:
         self._urgent = 0
         self._remainder: Remainder | None = None
 
-    def __call__(
-        self, sizes: tuple[int, ...], *tensors: tf.Tensor | npt.NDArray[np.generic]
-    ) -> tuple[list[tf.Tensor], Callable[[], None]]:
-        results = self._first(sizes, *tensors)
+    def __call__(self, *tensors: tf.Tensor | npt.NDArray[np.generic]) -> tuple[list[tf.Tensor], Callable[[], None]]:
+        results = self._first((), *tensors)
         left_behind = results[self._urgent :]
 
         def conclude() -> None:
-            self._second(sizes, *left_behind)
+            self._second((), *left_behind)
 
         return results[: self._urgent], conclude
 

@@ -26,7 +26,7 @@ class RecomputedPass:
         self._stashed_weights = StashedWeights(forward.model)
 
     def forward(self, rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Hiddens of the next batch, and its stash; for use inside a compiled call, as the next method."""
+        """See `BackwardPass`."""
         states, weights = self._forward.present_states(), self._forward.present_weights()
         passed = self._forward(weights, states, rows)
         stashed = self._stashed_weights.take(weights, self._forward.gather(rows))
@@ -34,26 +34,17 @@ class RecomputedPass:
         return passed.hiddens, [rows, *states, *stashed]
 
     def weight_gradients(self, gradients: tf.Tensor, stash: Sequence[tf.Tensor]) -> list[Result]:
-        """Gradients by the weights that a batch was sent with.
-
-        Args:
-            gradients: of the loss by the hiddens, side by side, float32 (batch, sum of units).
-            stash: of the batch.
-        """
+        """See `BackwardPass`."""
         count = 1 + len(self._forward.states)
         (rows, *states), stashed = stash[:count], stash[count:]
         present = self._forward.present_weights()
         weights = self._stashed_weights.put_back(present, self._forward.gather(rows), stashed)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            passed = self._forward(weights, states, rows)
-        upstream = [gradients, *map(tf.ones_like, passed.losses)]
-        return list(tape.gradient([passed.hiddens, *passed.losses], weights, output_gradients=upstream))
+        return self._forward.with_gradients(weights, states, rows, lambda hiddens: gradients)[1]
 
     def saved(self, stash: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The part of a stash that a checkpoint holds."""
+        """See `BackwardPass`."""
         return stash
 
     def completed(self, saved: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The stash that a checkpoint held a part of."""
+        """See `BackwardPass`."""
         return saved

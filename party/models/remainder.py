@@ -14,6 +14,10 @@ COLOCATION = "_class"
 Result: TypeAlias = tf.Tensor | tf.IndexedSlices
 
 
+class InseparableError(Exception):
+    """A graph has no second part that can wait."""
+
+
 class Remainder:
     """The part of a graph that only some of its results need; made while the graph is traced.
 
@@ -22,9 +26,11 @@ class Remainder:
 
     Args:
         urgent: results of the first operation.
-        others: results of the second; at least one.
+        others: results of the second.
         later: placeholders whose values only the second operation has.
-        again: tensors that the second operation is given with the same values; they are not left behind.
+
+    Raises:
+        InseparableError: something with a state waits for them.
     """
 
     def __init__(
@@ -32,32 +38,28 @@ class Remainder:
         urgent: Sequence[tf.Tensor],
         others: Sequence[Result],
         later: Sequence[tf.Tensor] = (),
-        again: Sequence[tf.Tensor] = (),
     ) -> None:
-        self._given = [tensor.name for tensor in (*later, *again)]
+        self._later = [tensor.name for tensor in later]
         self._types = [tf.type_spec_from_value(result) for result in others]
         parts = tf.nest.flatten(list(others), expand_composites=True)
-        boundary, following = _part(urgent, parts, later, set(self._given))
+        boundary, following = _part(urgent, parts, later)
         self.left_behind = list(boundary.values())
         self._boundary = list(boundary)
         self._others = [tensor.name for tensor in parts]
-        self._graph = _excerpt(parts[0].graph.as_graph_def(), following)
+        self._graph = _excerpt(tf.compat.v1.get_default_graph().as_graph_def(), following)
 
-    def __call__(
-        self, left_behind: Sequence[tf.Tensor], later: Sequence[tf.Tensor] = (), again: Sequence[tf.Tensor] = ()
-    ) -> list[Result]:
+    def __call__(self, left_behind: Sequence[tf.Tensor], later: Sequence[tf.Tensor] = ()) -> list[Result]:
         """Computes the other results, inside another function that is traced.
 
         Args:
             left_behind: values of the tensors of that name, which the first operation returned.
             later: values of the placeholders.
-            again: tensors in place of those of that name.
 
         Returns:
             The other results.
         """
-        known = dict(zip([*self._given, *self._boundary], [*later, *again, *left_behind], strict=True))
-        # TensorFlow may fail at a name that no operation takes.
+        known = dict(zip([*self._later, *self._boundary], [*later, *left_behind], strict=True))
+        # To be given a name that no operation takes is an error to TensorFlow.
         inputs = {name.removesuffix(FIRST_OUTPUT) for node in self._graph.node for name in node.input}
         taken = {name: tensor for name, tensor in known.items() if name.removesuffix(FIRST_OUTPUT) in inputs}
         computed = [name for name in self._others if name not in known]
@@ -68,24 +70,28 @@ class Remainder:
 
 
 def _part(
-    urgent: Sequence[tf.Tensor], others: Sequence[tf.Tensor], later: Sequence[tf.Tensor], given: set[str]
+    urgent: Sequence[tf.Tensor], others: Sequence[tf.Tensor], later: Sequence[tf.Tensor]
 ) -> tuple[dict[str, tf.Tensor], set[str]]:
     """The tensors at the boundary by name, and the names of the operations behind it."""
-    first, waiting_for_later = _ancestors(urgent), _descendants(later)
+    first, second = _ancestors(urgent), _descendants(later)
+    given = {tensor.name for tensor in later}
     boundary: dict[str, tf.Tensor] = {}
     following: set[str] = set()
     waiting = list(others)
     while waiting:
         tensor = waiting.pop()
         operation = tensor.op
-        bound = operation in first or operation.type == "Placeholder" or operation.op_def.is_stateful
         if tensor.name in given or operation.name in following:
             continue
-        if bound and operation.type != "Const" and operation not in waiting_for_later:
+        bound = operation in first or operation.type == "Placeholder" or operation.op_def.is_stateful
+        if bound and operation.type != "Const":
             boundary[tensor.name] = tensor
         else:
             following.add(operation.name)
             waiting += operation.inputs
+    # TensorFlow runs whatever has a state, asked for or not: the first operation would miss the values.
+    if any(operation.op_def.is_stateful for operation in second):
+        raise InseparableError("something with a state waits for values that are there later")
     return boundary, following
 
 

@@ -57,14 +57,13 @@ class Calls:
         specs, bases, pipelined = {}, {}, {}
         for party in parties:
             packed = data.packed[party.party]
-            models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
-            models.draw(SECRET, SEED)
-            specs[party.party] = models.specs
-            for depth, made in ((1, bases), (DEPTH, pipelined)):
+            for depth, made in ((DEPTH, pipelined), (1, bases)):
+                models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
+                models.draw(SECRET, SEED)
                 optimizer = party_optimizer(party, training.optimizer)
-                made[party.party] = BaseModel(
-                    models.models[BASE], models.inputs(packed), models.specs, optimizer, depth
-                )
+                inputs = models.inputs(packed)
+                made[party.party] = BaseModel(models.models[BASE], inputs, models.specs, optimizer, depth)
+            specs[party.party] = models.specs
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
         models.draw(SECRET, SEED)
         self._fuse = FuseModel(

@@ -8,12 +8,14 @@ from keras import ops
 from keras_models import OPTIMIZERS, ROWS, arrays_of, assert_identical, assert_near, batches, draw, gather
 
 from party.models.base_model import BaseModel
+from party.models.forward_pass import ForwardPass
+from party.models.kept_pass import KeptPass
 from party.protocol.hidden import Aggregation, HiddenSpec
 from party.runtime.checkpoint_files import pack_state, unpack_state
 
 LENGTH, IDS, DIMENSION, UNITS = 4, 7, 6, 3
 OPTIMIZER = "sgd"  # the bias of attention's keys has a gradient of rounding errors only, which Adam would magnify
-SPECS = (HiddenSpec("deep", UNITS, Aggregation.CONCAT),)
+SPECS = (HiddenSpec("deep", UNITS, Aggregation.CONCAT), HiddenSpec("shown", UNITS, Aggregation.CONCAT))
 INPUTS = {"ids": np.random.default_rng(2).integers(0, IDS, (ROWS, LENGTH)).astype(np.int32)}
 DEPTHS = {"kept": 1, "recomputed": 2}  # more than one batch under way is allowed here, not used
 
@@ -34,6 +36,28 @@ class Compiled(keras.layers.Layer):
 
     def call(self, inputs):
         return tf.function(lambda values: tf.tanh(values) * values, autograph=False)(inputs)
+
+
+class Checked(keras.layers.Layer):
+    """Inputs as they are; their gradient passes through an operation that has a state."""
+
+    def call(self, inputs):
+        @tf.custom_gradient
+        def same(values):
+            def gradient(upstream):
+                with tf.control_dependencies([tf.debugging.assert_less(tf.abs(upstream), 1e6)]):
+                    return tf.identity(upstream)
+
+            return tf.identity(values), gradient
+
+        return same(inputs)
+
+
+class FromPython(keras.layers.Layer):
+    """A Python function within the model."""
+
+    def call(self, inputs):
+        return tf.ensure_shape(tf.py_function(lambda values: values * 2.0, [inputs], tf.float32), inputs.shape)
 
 
 def recurrent(vectors):
@@ -66,19 +90,30 @@ def compiled(vectors):
     return Compiled()(ops.sum(vectors, axis=1))
 
 
-LAYERS = (recurrent, bidirectional, attending, convolved, tied, signed, compiled)
+def checked(vectors):
+    return keras.layers.Dropout(0.2)(Checked()(ops.sum(vectors, axis=1)))
+
+
+def from_python(vectors):
+    return keras.layers.Dropout(0.2)(FromPython()(ops.sum(vectors, axis=1)))
+
+
+LAYERS = (recurrent, bidirectional, attending, convolved, tied, signed, compiled, checked, from_python)
 
 
 def make_model(layers):
     ids = keras.Input((LENGTH,), dtype="int32", name="ids")
     vectors = keras.layers.Embedding(IDS, DIMENSION)(ids)
-    model = keras.Model({"ids": ids}, {"deep": keras.layers.Dense(UNITS)(layers(vectors))})
+    deep = keras.layers.Dense(UNITS)(layers(vectors))
+    # In a graph that leaves "deep" out, TensorFlow computes it and its tanh at once, with other last bits.
+    model = keras.Model({"ids": ids}, {"deep": deep, "shown": ops.tanh(deep)})
     draw(model)
     return model
 
 
 def gradients_of(number, rows):
-    return {"deep": np.random.default_rng(100 + number).normal(size=(len(rows), UNITS)).astype(np.float32)}
+    generator = np.random.default_rng(100 + number)
+    return {spec.name: generator.normal(size=(len(rows), spec.units)).astype(np.float32) for spec in SPECS}
 
 
 def tape_training(layers):
@@ -86,8 +121,8 @@ def tape_training(layers):
     optimizer.build(model.trainable_variables)
     for number, rows in enumerate(batches()):
         with tf.GradientTape() as tape:
-            outputs = model(gather(INPUTS, rows), training=True)["deep"]
-            objective = tf.add_n([tf.reduce_sum(outputs * gradients_of(number, rows)["deep"]), *model.losses])
+            outputs, upstream = model(gather(INPUTS, rows), training=True), gradients_of(number, rows)
+            objective = tf.add_n([tf.reduce_sum(outputs[name] * upstream[name]) for name in upstream] + model.losses)
         weights = [weight.value for weight in model.trainable_variables]
         optimizer.apply(tape.gradient(objective, weights), model.trainable_variables)
     return arrays_of(model)
@@ -141,3 +176,33 @@ def test_a_checkpoint_holds_what_a_pass_started_from_and_not_what_it_computed():
     assert sum(array.size for array in stashes) == len(rows) + sum(
         int(np.prod(state.shape)) for state in training.model.non_trainable_variables
     )
+
+
+def test_what_a_pass_leaves_behind_holds_no_table():
+    """Gradients of a lookup are slices: of a table, not even its shape is read."""
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    rows_of_table = 5000
+    vectors = ops.sum(keras.layers.Embedding(rows_of_table, DIMENSION)(ids), axis=1)
+    hidden = keras.layers.Dense(UNITS)(keras.layers.Dense(UNITS, activation="relu")(vectors))
+    kept = KeptPass(ForwardPass(keras.Model({"ids": ids}, {"deep": hidden}), INPUTS, SPECS[:1]))
+    _, stash = tf.function(kept.forward, autograph=False)(tf.constant(batches()[0]))
+    assert len(stash) > 1
+    assert max(tensor.shape.num_elements() for tensor in stash) < rows_of_table
+
+
+@pytest.mark.parametrize("way", DEPTHS)
+def test_a_model_without_weights_to_train_is_passed_through(way):
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    frozen = keras.layers.Dense(UNITS, trainable=False)
+    model = keras.Model({"ids": ids}, {"deep": frozen(ops.cast(ids, "float32"))})
+    draw(model)
+    before = arrays_of(model)
+    base = BaseModel(model, INPUTS, SPECS[:1], OPTIMIZERS["adam"](), DEPTHS[way])
+    order = batches()
+    hiddens = [base.forward(order[0])]
+    for number in range(2):
+        gradient = {"deep": gradients_of(number, order[number])["deep"]}
+        hiddens.append(base.backward_and_forward(gradient, order[number + 1]))
+    for rows, received in zip(order, hiddens, strict=False):
+        np.testing.assert_allclose(received["deep"], model(gather(INPUTS, rows))["deep"], rtol=1e-5)
+    assert_identical(arrays_of(model), before)

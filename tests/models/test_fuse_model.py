@@ -1,5 +1,6 @@
 """The fuse model with the own base model beneath it trains as one tape over everything."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -163,3 +164,21 @@ def test_loss_is_the_mean_and_the_own_regularisation():
     penalty = 0.02 * float((models.fuse.get_layer("dense").kernel.numpy() ** 2).sum())
     assert result.loss == pytest.approx(mean + penalty, rel=1e-5)
     assert penalty > 0.1
+
+
+def test_a_fuse_model_without_weights_hands_gradients_on():
+    """A logit summed over parties, as in logistic regression: its gradient is the sigmoid less the label, a mean."""
+    total = keras.Input((2,), name="total")
+    model = keras.Model({"total": total}, {"liked": keras.ops.sum(total, axis=1, keepdims=True)})
+    losses, scores = TaskLosses(SECTIONS, uncertainty=False, party="bob"), Scores(SECTIONS, "bob")
+    specs = dict.fromkeys(PARTIES, SPECS[1:])
+    labels = LabelArrays(LABELS[:, None])
+    fuse = FuseModel(model, SECTIONS, labels, specs, losses, scores, OPTIMIZERS["adam"]())
+    rows = batches()[0]
+    hiddens = {name: {"total": np.full((len(rows), 2), number, np.float32)} for number, name in enumerate(PARTIES)}
+    gradients = fuse.gradients(rows, hiddens).gradients
+    fuse.apply()
+    logits = np.float64(2 * sum(range(len(PARTIES))))
+    expected = (1 / (1 + np.exp(-logits)) - LABELS[rows]) / len(rows)
+    for name in PARTIES:
+        np.testing.assert_allclose(gradients[name]["total"], np.stack([expected, expected], axis=1), rtol=1e-5)

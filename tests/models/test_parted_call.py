@@ -8,7 +8,7 @@ from party.models.parted_call import PartedCall
 
 ROWS, UNITS = 6, 5
 INPUTS = np.random.default_rng(3).normal(size=(ROWS, UNITS)).astype(np.float32)
-LOOPS = 3
+CALLS = 3
 
 
 def squares(inputs, weight):
@@ -135,7 +135,7 @@ def test_results_come_from_the_variables_as_they_were():
 def test_results_of_several_calls_are_concluded_in_any_order():
     kept = Kept()
     call = PartedCall(lambda inputs: ([inputs + 1], [inputs * 2]), kept)
-    conclusions = [call((ROWS,), INPUTS * np.float32(number))[1] for number in range(LOOPS)]
+    conclusions = [call((ROWS,), INPUTS * np.float32(number))[1] for number in range(CALLS)]
     for number, conclude in reversed(list(enumerate(conclusions))):
         conclude()
         assert_same_bits(kept.arrays, [INPUTS * np.float32(2 * number)])
