@@ -29,16 +29,17 @@ class Remainder:
         others: results of the second.
         later: placeholders whose values only the second operation has.
 
+    Attributes:
+        left_behind: tensors that the first operation has to return besides its results.
+
     Raises:
-        InseparableError: something with a state waits for them.
+        InseparableError: something with a state waits for a placeholder.
     """
 
-    def __init__(
-        self,
-        urgent: Sequence[tf.Tensor],
-        others: Sequence[Result],
-        later: Sequence[tf.Tensor] = (),
-    ) -> None:
+    def __init__(self, urgent: Sequence[tf.Tensor], others: Sequence[Result], later: Sequence[tf.Tensor] = ()) -> None:
+        # TensorFlow runs whatever has a state, asked for or not: the first operation would miss the values.
+        if any(operation.op_def.is_stateful for operation in _descendants(later)):
+            raise InseparableError("something with a state waits for values that are there later")
         self._later = [tensor.name for tensor in later]
         self._types = [tf.type_spec_from_value(result) for result in others]
         parts = tf.nest.flatten(list(others), expand_composites=True)
@@ -73,7 +74,7 @@ def _part(
     urgent: Sequence[tf.Tensor], others: Sequence[tf.Tensor], later: Sequence[tf.Tensor]
 ) -> tuple[dict[str, tf.Tensor], set[str]]:
     """The tensors at the boundary by name, and the names of the operations behind it."""
-    first, second = _ancestors(urgent), _descendants(later)
+    first = _ancestors(urgent)
     given = {tensor.name for tensor in later}
     boundary: dict[str, tf.Tensor] = {}
     following: set[str] = set()
@@ -89,9 +90,6 @@ def _part(
         else:
             following.add(operation.name)
             waiting += operation.inputs
-    # TensorFlow runs whatever has a state, asked for or not: the first operation would miss the values.
-    if any(operation.op_def.is_stateful for operation in second):
-        raise InseparableError("something with a state waits for values that are there later")
     return boundary, following
 
 
