@@ -29,6 +29,9 @@ class BackwardPass(Protocol):
         Args:
             gradients: of the loss by its hiddens, float32 (batch, sum of units).
             stash: of its forward pass.
+
+        Returns:
+            A gradient for each weight, in the order of the model's trainable variables.
         """
 
     def saved(self, stash: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -55,6 +55,9 @@ class ForwardPass:
             weights: values of the trainable variables.
             states: values of the non-trainable variables.
             rows: row numbers of the dataset, int32 (batch,).
+
+        Returns:
+            The pass; the variables are as before.
         """
         outputs, after, losses = self.model.stateless_call(
             weights, states, self.gather(rows), training=True, return_losses=True
@@ -75,6 +78,9 @@ class ForwardPass:
             states: values of the non-trainable variables.
             rows: row numbers of the dataset, int32 (batch,).
             gradients: of the loss by the hiddens, for the hiddens, float32 (batch, sum of units).
+
+        Returns:
+            The pass, and a gradient for each weight, in the order of the weights.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -84,7 +90,7 @@ class ForwardPass:
         return passed, list(tape.gradient(targets, weights, output_gradients=upstream))
 
     def present_weights(self) -> list[tf.Tensor]:
-        """Values of the trainable variables as they are."""
+        """The trainable variables as tensors; each is read where it is used."""
         return [weight.value for weight in self.trainable]
 
     def present_states(self) -> list[tf.Tensor]:
