@@ -1,10 +1,10 @@
-# Every target does its own set-up: a virtual environment with the tested versions of constraints.txt.
+# Every target first sets up a virtual environment with the tested versions of constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm test chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto clean
+.PHONY: demo adult bank bst deepfm test attacks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -14,6 +14,9 @@ adult bank bst deepfm: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
+
+attacks: $(INSTALLED)
+	$(BIN)/python -m tests.attacks
 
 chaos: $(INSTALLED)
 	$(BIN)/python -m pytest -s tests/chaos/kills.py tests/chaos/disks.py
@@ -54,11 +57,29 @@ proto: $(INSTALLED)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. proto/party/pb/*.proto
 	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=. proto/party/pb/party.proto
 
+reference: $(INSTALLED)
+	$(BIN)/python -m deploy.reference reference
+
+# Installs the wheel with packages of the index into an empty environment: a coordinator alone, or a party.
+wheel: $(INSTALLED)
+	$(BIN)/python -m pytest -s -o tmp_path_retention_policy=none tests/deploy/installed_wheel.py::test_a_coordinator_alone
+
+wheel-party: $(INSTALLED)
+	$(BIN)/python -m pytest -s -o tmp_path_retention_policy=none tests/deploy/installed_wheel.py::test_a_party
+
+# Writes the lock file of the image: the versions of constraints.txt with the digests of all their wheels.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv==0.13.9
+	build/lock/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes \
+		--only-binary :all: --python-version 3.11 --python-platform x86_64-manylinux_2_36 \
+		--constraint constraints.txt --extra party --output-file deploy/requirements.lock pyproject.toml
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build reference *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[party,dev]'
 	rm -f $(VENV)/installed-*
 	touch $@

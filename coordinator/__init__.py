@@ -1,13 +1,88 @@
-"""Drives the parties of a run; holds no data, no labels, no keys of theirs."""
+"""Drives the parties of a run from Python; holds none of their data, labels or keys.
+
+```python
+from coordinator import connect
+
+with connect("run.yaml") as parties:
+    parties.align()
+    history = parties.fit()
+    print(history.history["val_auc"])
+```
+
+`connect` returns a `Federation`, whose methods return the other classes of this page. `LocalFederation` starts parties
+on this machine, from data frames, to try it out. Every failure that a person can act on raises a `SplitError`.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from coordinator.federation import Federation
+from party.errors import (
+    AlignmentError,
+    CheckpointError,
+    ConfigurationError,
+    ConnectionLostError,
+    DataError,
+    HandshakeError,
+    IdentityError,
+    InstallationError,
+    InternalError,
+    ModelError,
+    PolicyError,
+    SealError,
+    SessionError,
+    SessionLostError,
+    SplitError,
+    StoppedError,
+    StorageError,
+    TensorError,
+)
 
-__all__ = ["connect"]
+if TYPE_CHECKING:
+    from coordinator.alignment import DatasetAlignment
+    from coordinator.federation import Federation, Predictions
+    from coordinator.history import History
+    from coordinator.local_federation import LocalFederation
+    from coordinator.planning.planner import Plan
+
+__all__ = [
+    "AlignmentError",
+    "CheckpointError",
+    "ConfigurationError",
+    "ConnectionLostError",
+    "DataError",
+    "DatasetAlignment",
+    "Federation",
+    "HandshakeError",
+    "History",
+    "IdentityError",
+    "InstallationError",
+    "InternalError",
+    "LocalFederation",
+    "ModelError",
+    "Plan",
+    "PolicyError",
+    "Predictions",
+    "SealError",
+    "SessionError",
+    "SessionLostError",
+    "SplitError",
+    "StoppedError",
+    "StorageError",
+    "TensorError",
+    "connect",
+]
+
+# Imported on first use: gRPC and pydantic would make `coordinator --help` slow.
+_MODULES = {
+    "DatasetAlignment": "coordinator.alignment",
+    "Federation": "coordinator.federation",
+    "History": "coordinator.history",
+    "LocalFederation": "coordinator.local_federation",
+    "Plan": "coordinator.planning.planner",
+    "Predictions": "coordinator.federation",
+}
 
 
 def connect(path: str) -> Federation:
@@ -17,13 +92,23 @@ def connect(path: str) -> Federation:
         path: the YAML file.
 
     Returns:
-        The parties, ready to `align`, `fit`, `evaluate` and `predict`; use it in a `with` statement.
+        The federation, ready to `align`, `fit`, `evaluate` and `predict`; use it in a `with` statement.
 
     Raises:
-        SplitError: the file, a certificate or a party cannot be used.
+        SplitError: the file, a certificate or a party is unusable.
     """
     from pathlib import Path  # noqa: PLC0415
 
     from coordinator.federation import connect_federation  # noqa: PLC0415
 
     return connect_federation(Path(path))
+
+
+if not TYPE_CHECKING:  # else a type checker would accept any attribute name
+
+    def __getattr__(name: str) -> type:
+        """Imports a public class from its module."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found: type = getattr(importlib.import_module(_MODULES[name]), name)
+        return found

@@ -1,4 +1,4 @@
-"""`python -m coordinator` is the command `coordinator`."""
+"""Runs the command `coordinator` as `python -m coordinator`."""
 
 from coordinator.cli import main
 

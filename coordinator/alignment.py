@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.connection import PartyConnection
-from coordinator.session import Session
+from coordinator.party_client import PartyClient
+from coordinator.session import CoordinatedSession
 from party.errors import SessionError
 from party.pb import party_pb2 as pb
 
@@ -20,13 +20,13 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class DatasetAlignment:
-    """What an alignment of one dataset came to.
+    """The result of an alignment of one dataset.
 
     Attributes:
         dataset: name of the dataset.
-        rows: of the file of each party.
-        rows_in_common: of all parties; None where an alignment was reused and not counted.
-        reused: whether an alignment from before still holds.
+        rows: number of rows in the file of each party.
+        rows_in_common: number of rows that all parties have; None if an earlier alignment was reused.
+        reused: whether an earlier alignment is still valid.
     """
 
     dataset: str
@@ -35,21 +35,42 @@ class DatasetAlignment:
     reused: bool
 
 
+@dataclass(frozen=True)
+class MessageRoute:
+    """The route of all messages of one kind from one party to another.
+
+    Attributes:
+        kind: of the messages.
+        dataset: the dataset being aligned.
+        sender: party that produces the messages.
+        receiver: party that consumes the messages.
+    """
+
+    kind: pb.MessageKind
+    dataset: str
+    sender: PartyClient
+    receiver: PartyClient
+
+    def __str__(self) -> str:
+        name = pb.MessageKind.Name(self.kind).removeprefix("MESSAGE_KIND_").lower().replace("_", " ")
+        return f"{self.dataset}: {name}, {self.sender.name} to {self.receiver.name}"
+
+
 class AlignmentRelay:
-    """Moves sealed messages from the party that makes them to the party that takes them.
+    """Relays sealed messages from the party that produces them to the party that consumes them.
 
     Args:
         session: opened for alignment.
-        advance: told of progress: what, done, total.
+        advance: called with the progress: a text, the number of messages done, and their total.
     """
 
-    def __init__(self, session: Session, advance: Advance) -> None:
+    def __init__(self, session: CoordinatedSession, advance: Advance) -> None:
         self._session = session
         self._advance = advance
-        self._given_up = threading.Event()
+        self._abandoned = threading.Event()
 
     def align(self) -> list[DatasetAlignment]:
-        """Aligns every dataset that needs it.
+        """Aligns every dataset without a valid alignment.
 
         Returns:
             One result per dataset.
@@ -72,66 +93,62 @@ class AlignmentRelay:
         ]
 
     def _align_dataset(self, dataset: str) -> int:
-        """The setups of all feature parties come while the requests are answered: both sides compute."""
+        """Aligns one dataset; setups and requests are relayed concurrently, so that both sides compute."""
         features, label = self._session.features, self._session.label
         with ThreadPoolExecutor(max_workers=2 * len(features)) as threads:
             relays: list[Future[Any]] = [
-                threads.submit(self._relay, pb.MESSAGE_KIND_PSI_SETUP, dataset, party, label) for party in features
+                threads.submit(self._relay, MessageRoute(pb.MESSAGE_KIND_PSI_SETUP, dataset, party, label))
+                for party in features
             ]
-            relays += [threads.submit(self._ask, dataset, party) for party in features]
+            relays += [threads.submit(self._relay_requests, dataset, party) for party in features]
             try:
                 for relay in as_completed(relays):
                     relay.result()
             except BaseException:
-                self._given_up.set()
+                self._abandoned.set()
                 raise
         rows = 0
         for party in features:
-            rows = self._relay(pb.MESSAGE_KIND_ALIGNED_DIGESTS, dataset, label, party)
+            rows = self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNED_ELEMENTS, dataset, label, party))
         for party in features:
-            self._relay(pb.MESSAGE_KIND_ALIGNMENT_PROOF, dataset, party, label)
+            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_PROOF, dataset, party, label))
+            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, dataset, label, party))
         return rows
 
-    def _ask(self, dataset: str, party: PartyConnection) -> None:
-        """Requests and their responses; a few requests go ahead, so that the party's cores stay busy."""
+    def _relay_requests(self, dataset: str, party: PartyClient) -> None:
+        """Relays requests and their responses; sends a few requests ahead to keep the party's cores busy."""
+        label = self._session.label
+        requests = MessageRoute(pb.MESSAGE_KIND_PSI_REQUEST, dataset, label, party)
+        responses = MessageRoute(pb.MESSAGE_KIND_PSI_RESPONSE, dataset, party, label)
         asked, answered, total = 0, 0, 1
         while answered < total:
             while asked < min(total, answered + REQUESTS_AHEAD):
-                total = self._move(pb.MESSAGE_KIND_PSI_REQUEST, dataset, self._session.label, party, asked)[0]
+                total = self._relay_message(requests, asked)[0]
                 asked += 1
-            self._move(pb.MESSAGE_KIND_PSI_RESPONSE, dataset, party, self._session.label, answered)
+            self._relay_message(responses, answered)
             answered += 1
             self._advance(f"{dataset}: answers of {party.name}", answered, total)
 
-    def _relay(self, kind: pb.MessageKind, dataset: str, sender: PartyConnection, receiver: PartyConnection) -> int:
+    def _relay(self, route: MessageRoute) -> int:
         index, total, rows = 0, 1, 0
         while index < total:
-            total, rows = self._move(kind, dataset, sender, receiver, index)
+            total, rows = self._relay_message(route, index)
             index += 1
-            name = pb.MessageKind.Name(kind).removeprefix("MESSAGE_KIND_").lower().replace("_", " ")
-            self._advance(f"{dataset}: {name}, {sender.name} to {receiver.name}", index, total)
+            self._advance(str(route), index, total)
         return rows
 
-    def _move(
-        self, kind: pb.MessageKind, dataset: str, sender: PartyConnection, receiver: PartyConnection, index: int
-    ) -> tuple[int, int]:
-        """One message; returns how many of its kind there are and the rows in common so far."""
-        if self._given_up.is_set():
-            raise SessionError("the alignment was given up", where=f"dataset {dataset}")
-        reference = self._session.reference
-        produced = sender.call(
-            sender.stub.Produce,
-            pb.ProduceRequest(session=reference, kind=kind, dataset=dataset, receiver=receiver.name, index=index),
-        )
-        consumed = receiver.call(
-            receiver.stub.Consume,
-            pb.ConsumeRequest(
-                session=reference,
-                kind=kind,
-                dataset=dataset,
-                sender=sender.name,
-                index=index,
-                envelope=produced.envelope,
-            ),
+    def _relay_message(self, route: MessageRoute, index: int) -> tuple[int, int]:
+        """Relays one message; returns the number of messages of its kind, and the rows in common so far."""
+        if self._abandoned.is_set():
+            raise SessionError("the alignment was abandoned", where=f"dataset {route.dataset}")
+        reference, sender, receiver = self._session.reference, route.sender, route.receiver
+        produced = sender.produce(reference, route.kind, dataset=route.dataset, receiver=receiver.name, index=index)
+        consumed = receiver.consume(
+            reference,
+            route.kind,
+            dataset=route.dataset,
+            sender=sender.name,
+            index=index,
+            envelope=produced.envelope,
         )
         return produced.total, consumed.rows_in_common

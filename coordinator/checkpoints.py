@@ -1,4 +1,4 @@
-"""Checkpoints of a run as its coordinator drives them: prepared at every party, then committed."""
+"""Two-phase commit of checkpoints: prepared at every party, then committed."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from coordinator.configuration import CheckpointsSection
-from coordinator.session import Session
+from coordinator.configuration import CheckpointIntervalSection
+from coordinator.party_client import PartyClient
+from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 from party.errors import SessionError
-from party.pb import party_pb2 as pb
 from party.protocol.checkpoints import Mark
 
 NoteCommit = Callable[[Mark, Traffic], None]
 
 
 class Checkpointer:
-    """Has all parties copy their state between two steps, write the copies while training goes on, and commit them.
+    """Makes all parties copy their state between two steps, write the copies while training continues, and commit.
 
-    A checkpoint counts once `note` has returned: every party had it on its disk before.
+    A checkpoint is valid once `note` has returned; every party has it on disk by then.
 
     Args:
         session: opened for training.
-        cadence: when to make one.
-        note: writes a commit into the journal.
-        monotonic: seconds of a monotonic clock.
+        cadence: when to make a checkpoint.
+        note: writes a commit to the journal.
+        monotonic: returns seconds of a monotonic clock.
     """
 
     def __init__(
         self,
-        session: Session,
-        cadence: CheckpointsSection,
+        session: CoordinatedSession,
+        cadence: CheckpointIntervalSection,
         note: NoteCommit,
+        *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
@@ -44,35 +45,45 @@ class Checkpointer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._running: Future[None] | None = None
 
-    def wants(self, traffic: Traffic) -> bool:
-        """Whether a checkpoint is due, or the one before has come to an end."""
-        return self._is_due(traffic.steps) or (self._running is not None and self._running.done())
+    def is_due(self, traffic: Traffic) -> bool:
+        """Returns whether a checkpoint is due, or the previous one has completed."""
+        return self._checkpoint_is_due(traffic.steps) or (self._running is not None and self._running.done())
 
-    def visit(self, traffic: Traffic) -> None:
-        """Begins a checkpoint where one is due; to be called between two steps.
+    def run(self, traffic: Traffic) -> None:
+        """Starts a checkpoint if one is due; to be called between two steps.
+
+        Args:
+            traffic: of the session so far.
 
         Raises:
-            SplitError: what the one before met at a party.
+            SplitError: the previous checkpoint failed at a party.
         """
         if self._running is not None and self._running.done():
             self._await_running()
-        if self._is_due(traffic.steps):
+        if self._checkpoint_is_due(traffic.steps):
             self._begin(traffic)
 
     def complete(self, traffic: Traffic) -> None:
-        """Makes a checkpoint and waits until it is committed; to be called between two steps or at the end."""
+        """Makes a checkpoint and waits until it is committed; to be called between two steps or at the end.
+
+        Args:
+            traffic: of the session so far.
+
+        Raises:
+            SplitError: a checkpoint failed at a party.
+        """
         self._begin(traffic)
         self._await_running()
 
     def close(self) -> None:
-        """Waits for what is under way, whatever it comes to: it must not reach into the session that follows."""
+        """Waits for a running checkpoint, whatever its outcome, so that it does not overlap with the next session."""
         self._thread.shutdown(wait=True)
 
     def abandon(self) -> None:
-        """Waits for nothing: no session follows."""
+        """Drops a running checkpoint without waiting; no session follows."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _is_due(self, steps: int) -> bool:
+    def _checkpoint_is_due(self, steps: int) -> bool:
         if self._cadence.every_steps is not None:
             return steps > self._session.start.step and steps % self._cadence.every_steps == 0
         return self._running is None and self._monotonic() >= self._due_seconds
@@ -80,8 +91,8 @@ class Checkpointer:
     def _begin(self, traffic: Traffic) -> None:
         self._await_running()
         self._due_seconds = self._monotonic() + self._cadence.every_seconds
-        request = pb.SnapshotRequest(session=self._session.reference, step=traffic.steps)
-        pending = [party.begin(party.stub.Snapshot, request) for party in self._session.connections.values()]
+        session = self._session
+        pending = [party.begin_snapshot(session.reference, traffic.steps) for party in session.clients.values()]
         for result in pending:
             result()
         self._running = self._thread.submit(self._carry_out, replace(traffic))
@@ -93,16 +104,15 @@ class Checkpointer:
 
     def _carry_out(self, traffic: Traffic) -> None:
         session, step = self._session, traffic.steps
-        request = pb.PrepareRequest(session=session.reference, step=step)
-        prepared = session.at_all(lambda party: party.call(party.stub.Prepare, request))
+        prepared = session.at_all(lambda party: party.prepare(session.reference, step))
         lineages = {reply.lineage for reply in prepared.values()}
         if len(lineages) != 1:
             raise SessionError("the parties prepared checkpoints of different histories", where=f"step {step}")
         self._note(Mark(step, lineages.pop()), traffic)
         vouchers = [voucher for reply in prepared.values() for voucher in reply.vouchers]
 
-        def commit(name: str) -> pb.CommitRequest:
-            mine = [voucher for voucher in vouchers if voucher.receiver == name]
-            return pb.CommitRequest(session=session.reference, step=step, vouchers=mine)
+        def commit(party: PartyClient) -> None:
+            own = [voucher for voucher in vouchers if voucher.receiver == party.name]
+            party.commit(session.reference, step, own)
 
-        session.at_all(lambda party: party.call(party.stub.Commit, commit(party.name)))
+        session.at_all(commit)

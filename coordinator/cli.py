@@ -1,4 +1,4 @@
-"""The command `coordinator`: drives runs between parties."""
+"""The command `coordinator`, which drives runs between parties."""
 
 from __future__ import annotations
 
@@ -13,31 +13,41 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from coordinator.allocator import keep_freed_memory
+from coordinator.allocator import retain_freed_memory
 from party import __version__
+from party.certificate import certificate_command
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SessionError, SplitError
+from party.security.printable import printable
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
     from coordinator.progress import Display
 
+EVALUATION_DIGITS = 6  # significant digits of exact metrics; rounded ones have fewer
+
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
 )
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
+run_id_argument = click.argument("run_id")
 run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; the latest where absent.")
 dataset_option = click.option("--dataset", default=None, help="evaluate_dataset of the configuration where absent.")
+
+
+def inference_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of the commands that apply a trained run to a dataset, in the order of `--help`."""
+    return configuration_option(run_option(dataset_option(debug_option(command))))
 
 
 @click.group()
 @click.version_option(__version__)
 def main() -> None:
-    """Drives split training between parties; sees no data, no labels and no keys of theirs."""
+    """Drives split training between parties; sees none of their data, labels or keys."""
 
 
 @main.command()
 @configuration_option
-@click.option("--force", is_flag=True, help="Align also where an alignment still holds.")
+@click.option("--force", is_flag=True, help="Align again even if an alignment is still valid.")
 @debug_option
 def align(path: Path, force: bool, debug: bool) -> None:
     """Puts the rows of all parties in the same order."""
@@ -65,9 +75,9 @@ def align(path: Path, force: bool, debug: bool) -> None:
     flag_value="",
     default=None,
     metavar="[RUN_ID]",
-    help="Go on with a run that stopped: by the beginning of its run_id, or the latest one.",
+    help="Resume a stopped run: by the beginning of its run_id, or the latest one.",
 )
-@click.option("--new", is_flag=True, help="Begin a new run though one with the same configuration can go on.")
+@click.option("--new", is_flag=True, help="Start a new run even if one with the same configuration can be resumed.")
 @debug_option
 def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
     """Trains a run, new or resumed; every party saves its own model."""
@@ -98,7 +108,7 @@ def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
 @configuration_option
 @debug_option
 def plan(path: Path, debug: bool) -> None:
-    """Measures network and parties, and recommends a schedule and codecs; nothing is trained that is kept."""
+    """Measures network and parties, and recommends a schedule and codecs; saves no trained weights."""
 
     def run() -> None:
         from coordinator.planning.table import plan_lines  # noqa: PLC0415
@@ -111,33 +121,30 @@ def plan(path: Path, debug: bool) -> None:
 
 
 @main.command()
-@configuration_option
-@run_option
-@dataset_option
-@debug_option
+@inference_options
 def evaluate(path: Path, run_id: str | None, dataset: str | None, debug: bool) -> None:
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
+        from coordinator.figures import figure_text  # noqa: PLC0415
+
         with _connect(path) as federation:
             for name, value in federation.evaluate(dataset, run_id=run_id).items():
-                click.echo(f"{name:<10} {value:.6f}")
+                click.echo(f"{printable(name):<10} {figure_text(value, EVALUATION_DIGITS)}")
 
     _run_command(run, debug)
 
 
 @main.command()
-@configuration_option
-@run_option
-@dataset_option
-@debug_option
+@inference_options
 def predict(path: Path, run_id: str | None, dataset: str | None, debug: bool) -> None:
-    """Has the label party write predictions for a dataset."""
+    """Makes the label party write predictions for a dataset."""
 
     def run() -> None:
         with _connect(path) as federation:
             written = federation.predict(dataset, run_id=run_id)
-            click.echo(f"{written.rows:,} predictions in {', '.join(written.files)} at party {written.party}")
+            files = ", ".join(printable(name) for name in written.files)
+            click.echo(f"{written.rows:,} predictions in {files} at party {written.party}")
 
     _run_command(run, debug)
 
@@ -146,7 +153,7 @@ def predict(path: Path, run_id: str | None, dataset: str | None, debug: bool) ->
 @configuration_option
 @debug_option
 def status(path: Path, debug: bool) -> None:
-    """Shows every party's state and the runs of this coordinator."""
+    """Shows the state of every party, and the runs of this coordinator."""
 
     def run() -> None:
         from coordinator.status import print_status  # noqa: PLC0415
@@ -157,11 +164,11 @@ def status(path: Path, debug: bool) -> None:
 
 
 @main.command()
-@click.argument("run_id")
+@run_id_argument
 @configuration_option
 @debug_option
 def stop(run_id: str, path: Path, debug: bool) -> None:
-    """Ends a run that another process drives in order, after a checkpoint; waits until it has ended."""
+    """Stops a run of another process after a checkpoint, and waits until it has ended."""
 
     def run() -> None:
         from coordinator.runs import stop_run  # noqa: PLC0415
@@ -172,11 +179,11 @@ def stop(run_id: str, path: Path, debug: bool) -> None:
 
 
 @main.command()
-@click.argument("run_id")
+@run_id_argument
 @configuration_option
 @debug_option
 def remove(run_id: str, path: Path, debug: bool) -> None:
-    """Forgets a run that has ended, its history with it; every party keeps its own part."""
+    """Deletes a run that has ended and its history here; every party retains its own part."""
 
     def run() -> None:
         from coordinator.runs import remove_run  # noqa: PLC0415
@@ -200,13 +207,14 @@ def _display() -> Display:
 
 @contextmanager
 def _stopping_in_order(federation: Federation) -> Iterator[None]:
-    """Lets the first interrupt end a run in order; a second one ends the process at once."""
+    """Makes the first interrupt stop a run after a checkpoint, and a second one end the process at once."""
 
     def first(number: int, frame: FrameType | None) -> None:
         federation.stop()
-        click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, _interrupt)
+        # Said last: whoever reads it may interrupt at once.
+        click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():
@@ -220,18 +228,18 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 def _run_command(command: Callable[[], None], debug: bool) -> None:
-    keep_freed_memory()
+    retain_freed_memory()
     signal.signal(signal.SIGTERM, _interrupt)
     if not debug:
-        # What gRPC logs of a failed connection is said by the error that follows, once and for a person.
+        # The error that follows a failed connection says what gRPC would log, once and readable.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         command()
     except KeyboardInterrupt:
-        click.echo("interrupted: the parties were told and are free for the next run", err=True)
+        click.echo("interrupted: the parties were notified and are free for the next run", err=True)
         sys.stdout.flush()
         sys.stderr.flush()
-        # Not sys.exit: it would wait for threads whose calls nobody waits for any more.
+        # Not sys.exit, which would wait for threads with abandoned calls.
         os._exit(INTERRUPTED_EXIT_CODE)
     except SplitError as error:
         _fail(error, debug)
@@ -250,3 +258,6 @@ def _fail(error: SplitError, debug: bool) -> NoReturn:
         raise error
     click.echo(f"error: {error}", err=True)
     sys.exit(error.exit_code)
+
+
+main.add_command(certificate_command("coordinator", _run_command))

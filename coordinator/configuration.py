@@ -1,4 +1,4 @@
-"""The configuration file of a run, as its coordinator keeps it."""
+"""The coordinator's configuration file of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from party.configuration.run import AlignmentSection, CodecsSection, RunConfiguration, ScheduleSection, TrainingSection
+from party.configuration.run import (
+    MAXIMUM_PARTIES,
+    AlignmentSection,
+    CodecsSection,
+    RunConfiguration,
+    ScheduleSection,
+    TrainingSection,
+)
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 
@@ -16,18 +23,18 @@ class PartyAddress(KnownName):
     """A party of the run.
 
     Attributes:
-        address: host and port that it is reached at.
+        address: host and port of the party.
     """
 
     address: Address
 
 
-class CheckpointsSection(StrictModel):
-    """When all parties write down where a run stands; changes no number of the run.
+class CheckpointIntervalSection(StrictModel):
+    """When all parties write a checkpoint; changes no result of the run.
 
     Attributes:
-        every_seconds: time between two checkpoints, and so the most work that a crash can cost.
-        every_steps: training steps between two checkpoints, in place of time.
+        every_seconds: time between two checkpoints, which bounds the work that a crash can lose.
+        every_steps: training steps between two checkpoints, instead of a time.
     """
 
     every_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
@@ -35,33 +42,34 @@ class CheckpointsSection(StrictModel):
 
 
 class CoordinatorConfiguration(StrictModel):
-    """A run's file, validated; paths in it are relative to `folder`.
+    """The validated file of a run; its paths are relative to `folder`.
 
     Attributes:
-        coordinator: own name, equal to the certificate's only DNS name.
-        tls: own certificate and key.
-        parties: all of them.
-        label_party: name of the one that holds labels and the fuse model.
+        coordinator: the coordinator's name, equal to the only DNS name of its certificate.
+        tls: certificate and key of the coordinator.
+        parties: all parties of the run.
+        label_party: name of the party that holds labels and the fuse model.
         output: folder for the histories of runs.
-        timeout_seconds: longest wait for any one answer.
-        connect_timeout_seconds: longest wait for a party to be reachable when a command starts.
-        reconnect_seconds: longest wait for a party that went away during a command.
-        checkpoints: when all parties write down where a run stands.
-        alignment: what is sent to every party of it.
-        training: what is sent to every party of it.
-        evaluate_dataset: dataset that `evaluate` and `predict` read unless told otherwise.
-        insecure: no TLS, loopback only.
+        timeout_seconds: longest wait for one reply.
+        connect_timeout_seconds: longest wait for a party to become reachable when a command starts.
+        reconnect_seconds: longest wait for a party that becomes unreachable during a command.
+        checkpoints: when all parties write a checkpoint.
+        alignment: parameters of the alignment, sent to every party.
+        training: parameters of training, sent to every party.
+        evaluate_dataset: dataset that `evaluate` and `predict` read by default.
+        insecure: whether to connect without TLS; loopback addresses only.
+        folder: of the file.
     """
 
     coordinator: Name
     tls: TlsSection | None = None
-    parties: tuple[PartyAddress, ...] = Field(min_length=2, strict=False)
+    parties: tuple[PartyAddress, ...] = Field(min_length=2, max_length=MAXIMUM_PARTIES, strict=False)
     label_party: Name
     output: str = "runs"
     timeout_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
-    connect_timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    connect_timeout_seconds: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     reconnect_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False)
-    checkpoints: CheckpointsSection = CheckpointsSection()
+    checkpoints: CheckpointIntervalSection = CheckpointIntervalSection()
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()
     evaluate_dataset: str = "test"
@@ -82,7 +90,7 @@ class CoordinatorConfiguration(StrictModel):
 
     @property
     def run(self) -> RunConfiguration:
-        """What all parties agree on, made from this file; one batch under way where the planner is still to decide."""
+        """The run configuration that all parties agree on; synchronous if the planner has yet to decide."""
         schedule = ScheduleSection() if self.is_planned else self.training.schedule
         return self.run_with(schedule, self.training.codecs)
 
@@ -93,11 +101,11 @@ class CoordinatorConfiguration(StrictModel):
 
     @property
     def given_codecs(self) -> CodecsSection | None:
-        """The codecs of the file; None where it names none, and the planner may choose."""
+        """The codecs of the file; None if it names none and the planner may choose."""
         return self.training.codecs if "codecs" in self.training.model_fields_set else None
 
     def run_with(self, schedule: ScheduleSection, codecs: CodecsSection) -> RunConfiguration:
-        """What all parties agree on, with a schedule and codecs in place of those of the file."""
+        """Returns the run configuration with another schedule and other codecs than those of the file."""
         return RunConfiguration(
             parties=tuple(sorted(party.name for party in self.parties)),
             label_party=self.label_party,
@@ -106,13 +114,13 @@ class CoordinatorConfiguration(StrictModel):
         )
 
     def run_like(self, former: RunConfiguration) -> RunConfiguration:
-        """What all parties agree on, with what the planner chose for a former run where this file leaves it open."""
+        """Returns the run configuration, with the planner's earlier choices where the file leaves them open."""
         if not self.is_planned:
             return self.run
         return self.run_with(former.training.schedule, self.given_codecs or former.training.codecs)
 
     def path(self, relative: str) -> Path:
-        """A path of the file, made absolute by the file's own folder."""
+        """Returns the absolute path of a path in the file."""
         return (self.folder / relative).resolve()
 
 
@@ -123,9 +131,9 @@ def load_coordinator_configuration(path: Path) -> CoordinatorConfiguration:
         path: the YAML file.
 
     Returns:
-        The configuration, its paths relative to the file's folder.
+        The configuration; its paths are relative to the file's folder.
 
     Raises:
-        ConfigurationError: the file or a key of it cannot be used.
+        ConfigurationError: the file or one of its keys is invalid.
     """
     return load(CoordinatorConfiguration, path)

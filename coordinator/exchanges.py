@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
-from coordinator.inference import Hiddens, InferencePass, begin_forward
+from coordinator.inference import InferencePass
 from coordinator.pipeline import PipelinedPass
-from coordinator.session import Session
-from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
-from party.pb import party_pb2 as pb
+from coordinator.relay import BatchRelay, Envelopes, PendingEnvelopes
+from coordinator.session import CoordinatedSession
+from coordinator.traffic import BetweenSteps, Progress, Traffic
 
 
-def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSteps | None = None) -> Traffic:
-    """Sends every batch of a session through all parties, from the one that it begins with.
+def run_exchanges(
+    session: CoordinatedSession, progress: Progress, between_steps: BetweenSteps | None = None
+) -> Traffic:
+    """Processes every batch of a session with all parties, from the session's first position.
 
     Args:
-        session: opened for training, evaluation or prediction.
-        progress: told after every batch.
-        between_steps: asked before every batch of training whether it wants the parties to stand still.
+        session: opened for training, measuring, evaluation or prediction.
+        progress: called after every batch.
+        between_steps: asked before every training batch whether it needs the parties to pause.
 
     Returns:
-        What went through.
+        The traffic of the session.
     """
     traffic = Traffic(session.position, session.start.step)
-    asked: deque[Hiddens] = deque()  # of batches of training that have begun beside what came before
-    hiddens: Sequence[pb.Envelope] = ()
+    relay = BatchRelay(session, traffic)
+    requested: deque[PendingEnvelopes] = deque()  # training hiddens that an inference pass requested ahead
+    hiddens: Envelopes = ()
     depth = session.run.training.schedule.batches_under_way
     while traffic.exchanges < session.exchanges:
         position = traffic.exchanges
         pass_end = session.pass_end(position)
         if position in session.decisions:
-            stop = _decide(session, position, traffic)
+            stop = relay.decide(position)
             traffic.exchanges += 1
             progress(traffic)
             if stop:
@@ -39,59 +41,23 @@ def run_exchanges(session: Session, progress: Progress, between_steps: BetweenSt
         elif pass_end is None:
             end = session.inference_end(position)
             training = min(depth, (session.pass_end(end) or end) - end)
-            asked = InferencePass(session, traffic, end, training).run(progress)
+            requested = InferencePass(relay, end, training).run(progress)
         elif depth > 1:
-            PipelinedPass(session, traffic, pass_end, depth, asked).run(progress, between_steps)
+            PipelinedPass(relay, pass_end, depth=depth, requested=requested).run(progress, between_steps)
         else:
             if not hiddens:
-                hiddens = (asked.popleft() if asked else begin_forward(session, position))()
-            if between_steps is not None and between_steps.wants(traffic):
-                between_steps.visit(traffic)
-            gradients = _fuse(session, position, hiddens)
-            traffic.hidden_bytes += envelope_bytes(hiddens)
-            traffic.gradient_bytes += envelope_bytes(gradients)
-            hiddens = _backward(session, position, gradients)
-            traffic.steps += 1
-            traffic.exchanges += 1
+                hiddens = (requested.popleft() if requested else relay.begin_forward(position))()
+            if between_steps is not None and between_steps.is_due(traffic):
+                between_steps.run(traffic)
+            hiddens = _synchronous_step(relay, position, hiddens)
             progress(traffic)
     return traffic
 
 
-def _fuse(session: Session, position: int, hiddens: Sequence[pb.Envelope]) -> Sequence[pb.Envelope]:
-    request = pb.FuseRequest(session=session.reference, position=position, hiddens=hiddens)
-    reply: pb.FuseReply = session.label.call(session.label.stub.Fuse, request)
-    return reply.gradients
-
-
-def _backward(session: Session, position: int, gradients: Sequence[pb.Envelope]) -> list[pb.Envelope]:
-    """Hands every feature party its gradients; the answers hold the hiddens of the next step, if there is one."""
-    by_party = {envelope.receiver: envelope for envelope in gradients}
-    requests = [
-        (party, pb.BackwardRequest(session=session.reference, position=position, gradient=by_party.get(party.name)))
-        for party in session.features
-    ]
-    if len(requests) == 1:
-        party, request = requests[0]
-        replies = [party.call(party.stub.Backward, request)]
-    else:
-        pending = [party.begin(party.stub.Backward, request) for party, request in requests]
-        replies = [result() for result in pending]
-    return [reply.next_hidden for reply in replies if reply.HasField("next_hidden")]
-
-
-def _decide(session: Session, position: int, traffic: Traffic) -> bool:
-    """Has the label party decide whether to go on, and tells the others what it sealed for them."""
-    request = pb.DecideRequest(session=session.reference, position=position)
-    reply: pb.DecideReply = session.label.call(session.label.stub.Decide, request)
-    traffic.gradient_bytes += envelope_bytes(reply.decisions)
-    by_party = {envelope.receiver: envelope for envelope in reply.decisions}
-    pending = [
-        party.begin(
-            party.stub.Follow,
-            pb.FollowRequest(session=session.reference, position=position, decision=by_party.get(party.name)),
-        )
-        for party in session.features
-    ]
-    for result in pending:
-        result()
-    return reply.stop
+def _synchronous_step(relay: BatchRelay, position: int, hiddens: Envelopes) -> Envelopes:
+    """Processes one batch from hiddens to updates; returns the hiddens of the next step, if there is one."""
+    gradients = relay.begin_fuse(position, hiddens)()
+    following = relay.begin_backward(position, gradients)()
+    relay.traffic.steps += 1
+    relay.traffic.exchanges += 1
+    return following

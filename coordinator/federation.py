@@ -1,4 +1,4 @@
-"""The parties of a run configuration, from Python: align, fit, evaluate, predict."""
+"""The Python interface to the parties of a run configuration: align, fit, evaluate, predict."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any, Self, TypeVar
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
-from coordinator.connection import PartyConnection, await_parties, close_connections, open_connections
+from coordinator.connection import await_parties, close_clients, open_clients
 from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.journal import Journal, RunEntry
+from coordinator.party_client import PartyClient
 from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
 from coordinator.progress import Display, SilentDisplay
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
@@ -27,19 +28,19 @@ from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
 
-MAXIMUM_ATTEMPTS = 10  # of an alignment, an evaluation or a prediction that loses a party
+MAXIMUM_ATTEMPTS = 10  # of an alignment, evaluation or prediction that loses the connection to a party
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Where predictions were written.
+    """Where the label party wrote predictions.
 
     Attributes:
-        party: the label party, the only one that has them.
-        files: names in the run's folder below the party's own state folder.
-        rows: how many.
+        party: name of the label party, the only one that has them.
+        files: names in the run's folder, in the state folder of the label party.
+        rows: number of predictions.
     """
 
     party: str
@@ -52,7 +53,7 @@ class Federation:
 
     Args:
         configuration: of the run.
-        display: makes what shows progress; nothing is shown where None.
+        display: creates the display for progress; by default nothing is shown.
     """
 
     def __init__(self, configuration: CoordinatorConfiguration, display: Callable[[], Display] = SilentDisplay) -> None:
@@ -61,18 +62,23 @@ class Federation:
         self._stop = Event()
         self._shown: Display | None = None
         self._journal = Journal(configuration.path(configuration.output))
-        self._connections: dict[str, PartyConnection] = {}
+        self._clients: dict[str, PartyClient] = {}
         try:
-            self._connections = open_connections(configuration, self._stop, self._tell)
-            for connection in self._connections.values():
-                connection.reach(configuration.connect_timeout_seconds)
+            self._clients = open_clients(configuration, self._stop, self._notify)
+            for client in self._clients.values():
+                client.reach(configuration.connect_timeout_seconds, self._notify_while_connecting)
         except BaseException:
             self.close()
             raise
 
     def __enter__(self) -> Self:
-        """Returns the federation itself."""
+        """Returns the federation."""
         return self
+
+    def close(self) -> None:
+        """Closes the connections; the parties keep running."""
+        close_clients(self._clients)
+        self._journal.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -80,43 +86,42 @@ class Federation:
         """Closes the connections."""
         self.close()
 
-    def close(self) -> None:
-        """Closes the connections; the parties go on serving."""
-        close_connections(self._connections)
-        self._journal.close()
-
     def align(self, *, force: bool = False) -> list[DatasetAlignment]:
-        """Puts the rows of all parties in the same order, where they are not yet.
+        """Puts the rows of all parties in the same order; reuses an alignment that is still valid.
 
         Args:
-            force: align also where an alignment still holds.
+            force: align again even if an alignment is still valid.
 
         Returns:
-            Rows per party and in common, by dataset.
+            One result per dataset: the rows of each party, and those in common.
+
+        Raises:
+            SplitError: a party refuses, or its data is unusable.
         """
         run = self.configuration.run
 
         def attempt() -> list[DatasetAlignment]:
             proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
-            with self._displayed() as display, Session(self._connections, run, proposal) as session:
+            with self._displayed() as display, CoordinatedSession(self._clients, run, proposal) as session:
                 return AlignmentRelay(session, display.update).align()
 
-        return self._through_losses(attempt)
+        return self._retry_after_losses(attempt)
 
     def fit(self, *, resume: str | None = None) -> History:
-        """Trains a new run, or goes on with one that stopped, and has every party save its model.
+        """Trains a new run, or resumes a stopped one, and makes every party save its model.
 
-        A party that goes away is waited for; the run then goes on from the last checkpoint that every party has.
+        If a party becomes unreachable, waits for it and resumes the run from the last checkpoint that every party has.
 
         Args:
-            resume: run_id of a run that stopped, hexadecimal, possibly shortened; the latest where empty; a new run
-                where None.
+            resume: run_id of the stopped run, in hexadecimal, possibly shortened; empty for the latest one; None for a
+                new run.
 
         Returns:
             The history, also written to the output folder.
 
         Raises:
-            StoppedError: `stop` was called; the run can go on.
+            StoppedError: `stop` was called; the run can be resumed.
+            SplitError: any other failure that a person can act on, such as a party that stays unreachable.
         """
         if resume is None:
             run = self._planned_run() if self.configuration.is_planned else self.configuration.run
@@ -127,15 +132,15 @@ class Federation:
             entry = self._journal.resume(bytes.fromhex(entry.run_id))
         with self._displayed() as display:
             return TrainingRun(
-                self._connections, self.configuration, self._journal, entry, display, self._stop
+                self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
             ).complete()
 
     def stop(self) -> None:
-        """Lets a run that another thread, or a signal's handler, interrupts end in order, after a checkpoint."""
+        """Stops the current run after a checkpoint; for another thread or a signal handler."""
         self._stop.set()
 
     def stopped_run(self) -> RunEntry | None:
-        """The latest run with this very configuration that stopped before its end, if there is one."""
+        """Returns the latest run with this configuration if it stopped early and can be resumed, else None."""
         found = [one for one in self._journal.runs() if one.configuration == self._run_like(one).to_bytes()]
         return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
@@ -143,33 +148,33 @@ class Federation:
         """Evaluates a finished run on a dataset.
 
         Args:
-            dataset: its name; `evaluate_dataset` of the configuration where None.
-            run_id: hexadecimal, possibly shortened; the latest run where None.
+            dataset: its name; by default `evaluate_dataset` of the configuration.
+            run_id: in hexadecimal, possibly shortened; by default the latest finished run.
 
         Returns:
-            Loss, AUC, precision and recall.
+            The metrics that the label party released, by name: loss, AUC, precision and recall.
         """
         reply, _ = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id)
         return metrics_as_dictionary(reply.evaluation)
 
     def predict(self, dataset: str | None = None, *, run_id: str | None = None) -> Predictions:
-        """Has the label party write the predictions of a finished run for a dataset.
+        """Makes the label party write the predictions of a finished run for a dataset.
 
         Args:
-            dataset: its name; `evaluate_dataset` of the configuration where None.
-            run_id: hexadecimal, possibly shortened; the latest run where None.
+            dataset: its name; by default `evaluate_dataset` of the configuration.
+            run_id: in hexadecimal, possibly shortened; by default the latest finished run.
 
         Returns:
-            Where they are; the coordinator does not see them.
+            Where the predictions are; the coordinator does not see them.
         """
         _, finished = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id)
         reply = finished[self.configuration.label_party]
         return Predictions(self.configuration.label_party, tuple(reply.files), reply.rows)
 
     def plan(self) -> Plan:
-        """Measures the network and the parties, and predicts what schedules and codecs would bring.
+        """Measures the network and the parties, and predicts the speed of schedules and codecs.
 
-        The parties train three short runs in miniature, and keep nothing of them.
+        The parties train three short runs for it, and save nothing of them.
 
         Returns:
             The measurements, the predictions and the recommendation.
@@ -180,20 +185,26 @@ class Federation:
 
         def attempt() -> Plan:
             with self._displayed() as display:
-                return make_plan(self._connections, self.configuration, self._journal.lease, display, self._stop)
+                return make_plan(
+                    self._clients,
+                    self.configuration,
+                    lease=self._journal.lease,
+                    display=display,
+                    stopped=self._stop,
+                )
 
-        return self._through_losses(attempt)
+        return self._retry_after_losses(attempt)
 
     def _planned_run(self) -> RunConfiguration:
-        """The run with what the planner recommends; says what that is."""
+        """Returns the run with the recommended schedule and codecs, and shows the recommendation."""
         taken = self.plan().recommendation
         with self._displayed() as display:
             for line in recommendation_lines(taken):
-                display.line(line)
+                display.print_line(line)
         return self.configuration.run_with(taken.prediction.schedule, taken.prediction.codecs)
 
     def _run_like(self, entry: RunEntry) -> RunConfiguration:
-        """What this file describes; where the planner decides, as it decided for an earlier run."""
+        """Returns the run of this file, with the planner's earlier decision where the file leaves it to the planner."""
         if not self.configuration.is_planned:
             return self.configuration.run
         return self.configuration.run_like(run_configuration_from_bytes(entry.configuration))
@@ -208,25 +219,24 @@ class Federation:
         proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration, dataset=name)
 
         def attempt() -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
-            with self._displayed() as display, Session(self._connections, run, proposal) as session:
+            with self._displayed() as display, CoordinatedSession(self._clients, run, proposal) as session:
                 run_exchanges(
                     session, lambda traffic: display.update(f"{name} batches", traffic.exchanges, session.exchanges)
                 )
-                request = pb.ReportRequest(session=session.reference)
-                report = session.label.call(session.label.stub.Report, request)
+                report = session.label.report(session.reference)
                 return report, session.finish()
 
-        return self._through_losses(attempt)
+        return self._retry_after_losses(attempt)
 
-    def _through_losses(self, attempt: Callable[[], Result]) -> Result:
-        """Begins anew what a lost party interrupted, once all are back: it leaves nothing behind that counts."""
+    def _retry_after_losses(self, attempt: Callable[[], Result]) -> Result:
+        """Repeats an attempt after a lost connection, once all parties answer; a failed one leaves nothing behind."""
         for _ in range(MAXIMUM_ATTEMPTS - 1):
             try:
                 return attempt()
             except (ConnectionLostError, SessionLostError):
                 if self._stop.is_set():
                     raise
-                await_parties(self._connections, self.configuration.reconnect_seconds)
+                await_parties(self._clients, self.configuration.reconnect_seconds)
         return attempt()
 
     @contextmanager
@@ -238,14 +248,19 @@ class Federation:
             finally:
                 self._shown = None
 
-    def _tell(self, text: str) -> None:
-        """Shows a line where something is shown at the moment."""
+    def _notify(self, text: str) -> None:
+        """Prints a line on the current display, if there is one."""
         display = self._shown
         if display is not None:
-            display.line(text)
+            display.print_line(text)
+
+    def _notify_while_connecting(self, text: str) -> None:
+        """Prints a line on a display of its own."""
+        with self._display() as display:
+            display.print_line(text)
 
     def _check_same(self, run: RunConfiguration, run_id: str) -> None:
-        """Refuses to go on with a run that the configuration file does not describe any more."""
+        """Raises an error if the configuration file differs from the configuration of a run to resume."""
         self._check_parties(run, run_id)
         differing = differing_keys(
             run.model_dump(mode="json"), self.configuration.run_like(run).model_dump(mode="json")
@@ -258,23 +273,30 @@ class Federation:
             )
 
     def _check_parties(self, run: RunConfiguration, run_id: str) -> None:
-        if set(run.parties) != set(self._connections):
+        if set(run.parties) != set(self._clients):
             raise ConfigurationError(
                 "the run was made with other parties",
                 where=f"run {run_id[:8]}",
                 expected=", ".join(run.parties),
-                received=", ".join(self._connections),
+                received=", ".join(self._clients),
                 fix="use the configuration file that it was made with, or name another run",
             )
 
     def _proposal(
-        self, purpose: Purpose, run_id: bytes, configuration: bytes, dataset: str = "", realign: bool = False
-    ) -> Proposal:
-        return Proposal(purpose, run_id, self._journal.lease, configuration, dataset, realign)
+        self, purpose: Purpose, run_id: bytes, configuration: bytes, *, dataset: str = "", realign: bool = False
+    ) -> ProposedSession:
+        return ProposedSession(
+            purpose=purpose,
+            run_id=run_id,
+            lease=self._journal.lease,
+            configuration=configuration,
+            dataset=dataset,
+            realign=realign,
+        )
 
 
 def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the keys in which two configurations differ, ascending."""
+    """Returns the dotted names of the keys whose values differ between two configurations, ascending."""
     found = []
     for key in sorted(set(first) | set(second)):
         one, other = first.get(key), second.get(key)
@@ -290,12 +312,12 @@ def connect_federation(path: Path, display: Callable[[], Display] = SilentDispla
 
     Args:
         path: the YAML file.
-        display: makes what shows progress.
+        display: creates the display for progress; by default nothing is shown.
 
     Returns:
-        The parties, reachable.
+        The federation, connected to every party.
 
     Raises:
-        SplitError: the file, a certificate or a party cannot be used.
+        SplitError: the file, a certificate or a party is unusable.
     """
     return Federation(load_coordinator_configuration(path), display)

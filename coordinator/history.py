@@ -1,13 +1,11 @@
-"""What a training run came to, in the form that users of Keras know."""
+"""The history of a training run, in the form of `keras.callbacks.History`."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from party.pb import party_pb2 as pb
@@ -16,22 +14,24 @@ from party.security.files import write_atomically
 
 @dataclass
 class History:
-    """Metrics per epoch, as `keras.callbacks.History` holds them, and what the run cost.
+    """Metrics per epoch, as in `keras.callbacks.History`, and the time and traffic of the run.
 
     Attributes:
-        run_id: hexadecimal.
-        history: lists by metric: the loss and the metrics of the labels, and the same with `val_` before them.
+        run_id: in hexadecimal.
+        history: values per epoch, by metric: the loss and the metrics of the labels, and the same prefixed with `val_`.
         epoch: numbers of the epochs.
-        params: `epochs` and `steps`.
-        step_loss: (last step that it covers, rows, mean loss) of every release.
-        seconds: of the training loop.
-        samples: rows trained on, each epoch's counted.
-        message_bytes: of all messages between parties, each counted once.
+        params: the numbers of `epochs` and `steps`.
+        step_loss: (last step covered, rows, mean loss) of every release; empty unless the label party's policy sets
+            running_metrics and exact_metrics.
+        seconds: duration of the training loop.
+        samples: number of rows trained on, counted in every epoch.
+        message_bytes: size of all messages between parties, each counted once.
         timings: seconds by party and activity.
-        best_epoch: the epoch whose weights were kept last, where early stopping watched.
+        best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
     """
 
     run_id: str
+    _: KW_ONLY
     history: dict[str, list[float]] = field(default_factory=dict)
     epoch: list[int] = field(default_factory=list)
     params: dict[str, int] = field(default_factory=dict)
@@ -53,7 +53,11 @@ class History:
         return self.message_bytes / self.samples if self.samples else 0.0
 
     def take(self, report: pb.ReportReply) -> None:
-        """Adds what a report of the label party holds beyond what is known."""
+        """Updates the history from a report of the label party.
+
+        Args:
+            report: the latest report, with all epochs so far and the new step reports.
+        """
         self.step_loss.extend((one.step, one.rows, one.loss) for one in report.steps)
         self.history = {}
         self.best_epoch = report.best_epoch if report.HasField("best_epoch") else None
@@ -65,7 +69,14 @@ class History:
                 self._append("val_", one.validation)
 
     def save(self, folder: Path) -> None:
-        """Writes `history.json` and `steps.csv`."""
+        """Writes `history.json`.
+
+        Args:
+            folder: of the run, in the coordinator's output folder.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         content: Mapping[str, object] = {
             "run_id": self.run_id,
             "history": {name: [_finite(value) for value in values] for name, values in self.history.items()},
@@ -80,11 +91,6 @@ class History:
             "best_epoch": self.best_epoch,
         }
         write_atomically(folder / "history.json", json.dumps(content, indent=2, allow_nan=False).encode())
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(("step", "rows", "loss"))
-        writer.writerows(self.step_loss)
-        write_atomically(folder / "steps.csv", text.getvalue().encode())
 
     def _append(self, prefix: str, metrics: pb.Metrics) -> None:
         for one in metrics.values:
@@ -92,10 +98,10 @@ class History:
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:
-    """Metrics by name, as Keras returns them with `return_dict=True`."""
+    """Returns metrics by name, as Keras does with `return_dict=True`."""
     return {one.name: one.value for one in metrics.values}
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no NaN: an AUC without both classes is null."""
+    """Replaces NaN by None, as JSON has no NaN: the AUC of a single class becomes null."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What a coordinator remembers: its lease, and the runs that it drove."""
+"""The output folder of a coordinator: its lease, and its runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ LEASE_FILE = "lease"
 LOCK_FILE = "lock"
 RUN_FILE = "run.json"
 STOP_FILE = "stop"
-KEPT_COMMITS = 8
+SAVED_COMMITS = 8
+
+SEE_STATUS = "see `coordinator status`"
 
 RUNNING = "running"
 TRAINED = "trained"
-STOPPED = "stopped"  # in order, or its process was killed
+STOPPED = "stopped"  # on request, or its process was killed
 FAILED = "failed"  # by an error
 
 
@@ -35,10 +37,10 @@ class Commit:
     """A checkpoint that is durable at every party.
 
     Attributes:
-        mark: its point in the run's history.
-        at: when it was committed, in ISO 8601.
-        seconds: of training up to it, those of work that was lost left out.
-        message_bytes: of messages between parties up to it.
+        mark: its step and lineage.
+        at: time of the commit, in ISO 8601.
+        seconds: duration of training up to it, without work that was lost.
+        message_bytes: size of the messages between parties up to it.
     """
 
     mark: Mark
@@ -47,18 +49,18 @@ class Commit:
     message_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunEntry:
     """One run.
 
     Attributes:
-        run_id: hexadecimal.
+        run_id: in hexadecimal.
         state: `running`, `trained`, `stopped` or `failed`.
-        started: when, in ISO 8601.
-        configuration: what its parties agreed on, as the very bytes that were sent.
-        steps: of the whole run; 0 while unknown.
-        began: whether every party has agreed to it once.
-        commits: the latest checkpoints, the oldest first.
+        started: time of the start, in ISO 8601.
+        configuration: run configuration that the parties agreed on, as the exact bytes that were sent.
+        steps: number of steps of the whole run; 0 while unknown.
+        began: whether every party has agreed to it at least once.
+        commits: the latest checkpoints, oldest first.
     """
 
     run_id: str
@@ -71,26 +73,26 @@ class RunEntry:
 
     @property
     def step(self) -> int:
-        """Training steps that are safe at every party."""
+        """Number of training steps in the latest checkpoint of all parties."""
         return self.commits[-1].mark.step if self.commits else 0
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on from where it stopped."""
+        """Whether it can be resumed."""
         return self.began and self.state in (STOPPED, FAILED)
 
 
 class Journal:
-    """The output folder of a coordinator; one process at a time.
+    """The output folder of a coordinator, locked for one process at a time.
 
-    The lease is what a restarted coordinator shows the parties to take over its own session.
+    With the lease, a restarted coordinator proves to the parties that it may take over its own session.
 
     Args:
-        folder: created where absent.
+        folder: created if it does not exist.
 
     Raises:
-        StorageError: the folder cannot be used.
-        SessionError: another coordinator process works with it.
+        StorageError: the folder is unusable.
+        SessionError: another coordinator process is using it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -107,81 +109,98 @@ class Journal:
         try:
             self.lease = self._read_lease()
             for entry in self.runs():
-                if entry.state == RUNNING:  # its process was killed: whoever holds the lock is the only one alive
+                if entry.state == RUNNING:  # its process was killed, as this process now has the lock
                     self.end(bytes.fromhex(entry.run_id), STOPPED)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Lets another process use the folder; does nothing where it was done before."""
+        """Releases the lock; does nothing if it is released already."""
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
 
     def run_folder(self, run_id: str) -> Path:
-        """The folder of a run's files, created where absent."""
+        """Returns the folder of a run's files; creates it if it does not exist."""
         return private_folder(self.folder / run_id)
 
     def begin(self, run_id: bytes, configuration: bytes, started: datetime) -> RunEntry:
-        """Notes a run before its first message."""
-        return self._write(RunEntry(run_id.hex(), RUNNING, started.isoformat(), configuration))
+        """Records a new run, before its first message.
+
+        Args:
+            run_id: 16 bytes.
+            configuration: run configuration, as the exact bytes to send.
+            started: time of the start, with its zone.
+
+        Returns:
+            The run, with the state `running`.
+        """
+        return self._write(
+            RunEntry(run_id=run_id.hex(), state=RUNNING, started=started.isoformat(), configuration=configuration)
+        )
 
     def resume(self, run_id: bytes) -> RunEntry:
-        """Notes that a run goes on; what once asked it to stop is over."""
+        """Records that a run is running again, and deletes an earlier request to stop it."""
         (self.folder / run_id.hex() / STOP_FILE).unlink(missing_ok=True)
         return self._change(run_id, lambda entry: replace(entry, state=RUNNING))
 
     def agreed(self, run_id: bytes, steps: int) -> None:
-        """Notes that every party has agreed to a run, and how long it is."""
+        """Records that every party has agreed to a run, and its number of steps."""
         self._change(run_id, lambda entry: replace(entry, began=True, steps=steps))
 
     def commit(self, run_id: bytes, commit: Commit) -> None:
-        """Notes that a checkpoint is durable at every party, in place of what was noted of later steps."""
+        """Records a checkpoint that is durable at every party, and removes those of the same or later steps."""
 
         def change(entry: RunEntry) -> RunEntry:
             earlier = [one for one in entry.commits if one.mark.step < commit.mark.step]
-            return replace(entry, commits=(*earlier, commit)[-KEPT_COMMITS:])
+            return replace(entry, commits=(*earlier, commit)[-SAVED_COMMITS:])
 
         self._change(run_id, change)
 
     def end(self, run_id: bytes, state: str) -> None:
-        """Notes how a run ended."""
+        """Records the final state of a run."""
         self._change(run_id, lambda entry: replace(entry, state=state))
 
     def remove(self, run_id: bytes) -> None:
-        """Forgets a run, its history with it."""
+        """Deletes a run and its history."""
         shutil.rmtree(self.folder / run_id.hex())
 
     def stop_requested(self, run_id: bytes) -> bool:
-        """Whether another process asked this run to stop."""
+        """Returns whether another process requested this run to stop."""
         return (self.folder / run_id.hex() / STOP_FILE).exists()
 
     def entry(self, run_id: bytes) -> RunEntry:
-        """One run."""
+        """Reads one run."""
         return _parse_entry(self.folder / run_id.hex() / RUN_FILE)
 
     def runs(self) -> list[RunEntry]:
-        """All runs, the oldest first."""
+        """Returns all runs, oldest first."""
         return list_runs(self.folder)
 
     def trained(self, run_id: str | None) -> RunEntry:
-        """A finished run by the beginning of its run_id; the latest where None.
+        """Returns a finished run.
+
+        Args:
+            run_id: beginning of its run_id, in hexadecimal; None for the latest run.
 
         Raises:
             ConfigurationError: there is none, or more than one.
         """
         finished = [one for one in self.runs() if one.state == TRAINED]
-        return _the_one(finished, run_id, self.folder, "finished run", "--run", "train first")
+        return _the_one(finished, run_id, self.folder, what="finished run", option="--run", fix="train first")
 
     def resumable(self, run_id: str | None) -> RunEntry:
-        """A run that can go on, by the beginning of its run_id; the latest where None.
+        """Returns a run that can be resumed.
+
+        Args:
+            run_id: beginning of its run_id, in hexadecimal; None for the latest run.
 
         Raises:
             ConfigurationError: there is none, or more than one.
         """
         stopped = [one for one in self.runs() if one.resumable]
-        return _the_one(stopped, run_id, self.folder, "run that could go on", "--resume", "see `coordinator status`")
+        return _the_one(stopped, run_id, self.folder, what="run that could go on", option="--resume", fix=SEE_STATUS)
 
     def _read_lease(self) -> bytes:
         path = self.folder / LEASE_FILE
@@ -219,26 +238,30 @@ class Journal:
 
 
 def list_runs(folder: Path) -> list[RunEntry]:
-    """All runs that a folder remembers, the oldest first."""
+    """Returns all runs in an output folder, oldest first."""
     return sorted((_parse_entry(path) for path in folder.glob(f"*/{RUN_FILE}")), key=lambda entry: entry.started)
 
 
 def find_run(folder: Path, run_id: str) -> RunEntry:
-    """A run by the beginning of its run_id.
+    """Returns a run of an output folder.
+
+    Args:
+        folder: output folder of the coordinator.
+        run_id: beginning of its run_id, in hexadecimal.
 
     Raises:
         ConfigurationError: there is none, or more than one.
     """
-    return _the_one(list_runs(folder), run_id, folder, "run", "RUN_ID", "see `coordinator status`")
+    return _the_one(list_runs(folder), run_id, folder, what="run", option="RUN_ID", fix=SEE_STATUS)
 
 
 def request_stop(folder: Path, run_id: str) -> None:
-    """Asks the process that drives a run to stop it in order."""
+    """Requests the process that drives a run to stop it after a checkpoint."""
     write_atomically(folder / run_id / STOP_FILE, b"")
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a coordinator process works with a folder."""
+    """Returns whether a coordinator process is using an output folder."""
     with contextlib.suppress(FileNotFoundError), (folder / LOCK_FILE).open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -247,11 +270,13 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-def _the_one(entries: list[RunEntry], run_id: str | None, folder: Path, what: str, option: str, fix: str) -> RunEntry:
+def _the_one(
+    entries: list[RunEntry], run_id: str | None, folder: Path, *, what: str, option: str, fix: str
+) -> RunEntry:
     found = [one for one in entries if one.run_id.startswith(run_id or "")]
     if not found or (run_id is not None and len(found) > 1):
-        told = f"more than one {what} begins like this" if found else f"no {what}"
-        raise ConfigurationError(told, where=f"{folder}: {option} {run_id or '(latest)'}", fix=fix)
+        problem = f"more than one {what} begins like this" if found else f"no {what}"
+        raise ConfigurationError(problem, where=f"{folder}: {option} {run_id or '(latest)'}", fix=fix)
     return found[-1]
 
 
@@ -268,13 +293,13 @@ def _parse_entry(path: Path) -> RunEntry:
             for one in content["commits"]
         )
         return RunEntry(
-            content["run_id"],
-            content["state"],
-            content["started"],
-            str(content["configuration"]).encode(),
-            int(content["steps"]),
-            bool(content["began"]),
-            commits,
+            run_id=content["run_id"],
+            state=content["state"],
+            started=content["started"],
+            configuration=str(content["configuration"]).encode(),
+            steps=int(content["steps"]),
+            began=bool(content["began"]),
+            commits=commits,
         )
     except (ValueError, KeyError, TypeError):
         raise StorageError("journal entry is damaged", where=str(path)) from None

@@ -1,107 +1,100 @@
-"""A pass of training with several batches under way: nobody waits for a round trip of the network."""
+"""A training pass with several batches under way, so that no party waits for a network round trip."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
 from functools import partial
 
-from coordinator.inference import Hiddens, begin_forward
-from coordinator.session import Session
-from coordinator.traffic import BetweenSteps, Progress, Traffic, envelope_bytes
-from party.pb import party_pb2 as pb
+from coordinator.relay import BatchRelay, Envelopes, PendingEnvelopes
+from coordinator.traffic import BetweenSteps, Progress
 
 
 class PipelinedPass:
-    """Hands the label party hiddens as they come, and the feature parties gradients as they come.
+    """Relays hiddens and gradients of several batches concurrently.
 
-    The order of updates is fixed by the schedule, whatever the network does: this thread asks for hiddens and sends
-    them on, another one asks for gradients and sends them on; each party answers in the order of its calls.
+    The schedule fixes the order of updates, whatever the network does. The caller's thread relays hiddens to the label
+    party, a second thread relays gradients to the feature parties, and each party answers in the order of its calls.
 
     Args:
-        session: opened for training, at the first batch of the pass or resumed in it.
-        traffic: counts what goes through.
+        relay: of a training session, at the first batch of the pass or resumed within it.
         end: position after the last batch of the pass.
-        depth: batches under way at a time.
-        asked: hiddens of the first batches, as far as they were asked for before; taken over.
+        depth: largest number of batches under way.
+        requested: pending hiddens of the first batches that an inference pass requested ahead; consumed.
     """
 
-    def __init__(self, session: Session, traffic: Traffic, end: int, depth: int, asked: deque[Hiddens]) -> None:
-        self._session = session
-        self._traffic = traffic
+    def __init__(self, relay: BatchRelay, end: int, *, depth: int, requested: deque[PendingEnvelopes]) -> None:
+        self._relay = relay
+        self._traffic = relay.traffic
         self._end = end
         self._depth = depth
-        self._asked = asked
-        self._hiddens: queue.SimpleQueue[Hiddens] = queue.SimpleQueue()
-        self._fused: queue.SimpleQueue[tuple[int, Callable[[], pb.FuseReply]] | None] = queue.SimpleQueue()
+        self._requested = requested
+        self._hiddens: queue.SimpleQueue[PendingEnvelopes] = queue.SimpleQueue()
+        self._fused: queue.SimpleQueue[tuple[int, PendingEnvelopes] | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._relayed = self._traffic.exchanges
-        self._moved = threading.Condition()
-        self._given_up = False
+        self._condition = threading.Condition()
+        self._abandoned = False
 
     def run(self, progress: Progress, between_steps: BetweenSteps | None) -> None:
         """Trains on the batches of the pass.
 
         Args:
-            progress: told after every batch.
-            between_steps: asked before every batch whether it wants the parties to stand still for a moment.
+            progress: called after every batch.
+            between_steps: asked before every batch whether it needs the parties to pause.
         """
         first = self._traffic.exchanges
         for position in range(first, min(first + self._depth, self._end)):
-            self._hiddens.put(self._asked.popleft() if self._asked else begin_forward(self._session, position))
-        relay = threading.Thread(target=self._relay_gradients, name="gradients", daemon=True)
-        relay.start()
+            self._hiddens.put(self._requested.popleft() if self._requested else self._relay.begin_forward(position))
+        thread = threading.Thread(target=self._relay_gradients, name="gradients", daemon=True)
+        thread.start()
         try:
             for position in range(first, self._end):
-                if between_steps is not None and between_steps.wants(self._traffic):
-                    self._stand_still(position)
-                    between_steps.visit(self._traffic)
+                if between_steps is not None and between_steps.is_due(self._traffic):
+                    self._await_steps_before(position)
+                    between_steps.run(self._traffic)
                 self._fuse(position)
                 progress(self._traffic)
         except BaseException:
-            self._given_up = True
+            self._abandoned = True
             raise
         finally:
             self._fused.put(None)
-        relay.join()
+        thread.join()
         self._raise_failure()
-        for _ in range(self._hiddens.qsize()):  # the last answers hold no hiddens: their batches begin another pass
+        # The last replies hold no hiddens: the batches that follow belong to another pass.
+        for _ in range(self._hiddens.qsize()):
             self._hiddens.get()()
 
     def _fuse(self, position: int) -> None:
         hiddens = self._hiddens.get()()
-        label = self._session.label
-        request = pb.FuseRequest(session=self._session.reference, position=position, hiddens=hiddens)
-        self._fused.put((position, label.begin(label.stub.Fuse, request)))
-        self._traffic.hidden_bytes += envelope_bytes(hiddens)
+        self._fused.put((position, self._relay.begin_fuse(position, hiddens)))
         self._traffic.exchanges += 1
         self._traffic.steps += 1
 
     def _relay_gradients(self) -> None:
-        """The other thread: gradients to the feature parties, in the order of the batches."""
+        """Relays gradients to the feature parties, in the order of the batches; runs in the second thread."""
         try:
             while (item := self._fused.get()) is not None:
                 position, reply = item
-                gradients = reply().gradients
-                if self._given_up:  # a call now would be the first one over a later session's line
+                gradients = reply()
+                if self._abandoned:  # a call now would be sent over the stream of a later session
                     return
-                self._traffic.gradient_bytes += envelope_bytes(gradients)
-                self._hiddens.put(self._backward(position, gradients))
-                with self._moved:
+                self._hiddens.put(self._relay.begin_backward(position, gradients))
+                with self._condition:
                     self._relayed = position + 1
-                    self._moved.notify()
-        except BaseException as error:  # handed to the thread that waits for it
+                    self._condition.notify()
+        except BaseException as error:  # raised again in the caller's thread
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        with self._moved:
+        with self._condition:
             self._failure = error
-            self._moved.notify()
+            self._condition.notify()
         self._hiddens.put(self._raise_failure_instead)
 
-    def _raise_failure_instead(self) -> Sequence[pb.Envelope]:
+    def _raise_failure_instead(self) -> Envelopes:
         self._raise_failure()
         return ()
 
@@ -109,27 +102,15 @@ class PipelinedPass:
         if self._failure is not None:
             raise self._failure
 
-    def _stand_still(self, position: int) -> None:
-        """Waits until every party has done all that came before a batch; what is under way stays under way."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._relayed == position or self._failure is not None)
+    def _await_steps_before(self, position: int) -> None:
+        """Waits until every party has completed all batches before a position; later ones remain under way."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._relayed == position or self._failure is not None)
         self._raise_failure()
         arrived = [self._hiddens.get()() for _ in range(self._hiddens.qsize())]
         for hiddens in arrived:
-            self._hiddens.put(partial(_as_it_is, hiddens))
-
-    def _backward(self, position: int, gradients: Sequence[pb.Envelope]) -> Hiddens:
-        by_party = {envelope.receiver: envelope for envelope in gradients}
-        pending = []
-        for party in self._session.features:
-            request = pb.BackwardRequest(
-                session=self._session.reference, position=position, gradient=by_party.get(party.name)
-            )
-            pending.append(party.begin(party.stub.Backward, request))
-        return lambda: [
-            reply.next_hidden for reply in [result() for result in pending] if reply.HasField("next_hidden")
-        ]
+            self._hiddens.put(partial(_already_received, hiddens))
 
 
-def _as_it_is(hiddens: Sequence[pb.Envelope]) -> Sequence[pb.Envelope]:
+def _already_received(hiddens: Envelopes) -> Envelopes:
     return hiddens

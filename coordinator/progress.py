@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Displays of a run's progress."""
 
 from __future__ import annotations
 
@@ -11,48 +11,54 @@ PLAIN_LINE_SECONDS = 5.0
 
 
 class Display(Protocol):
-    """Shows progress and lasting lines."""
+    """Shows progress, and prints lines above it."""
 
     def update(self, text: str, done: int, total: int) -> None:
-        """Shows how far something has come."""
+        """Shows progress.
 
-    def line(self, text: str) -> None:
-        """Prints a line that stays."""
+        Args:
+            text: describes the current work.
+            done: number of completed units.
+            total: number of all units.
+        """
+
+    def print_line(self, text: str) -> None:
+        """Prints a line that remains visible."""
 
     def __enter__(self) -> Self:
-        """Begins to show."""
+        """Starts the display."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops showing."""
+        """Stops the display."""
 
 
 class SilentDisplay:
-    """Shows nothing: for use from Python."""
+    """Shows nothing; the default from Python."""
 
     def update(self, text: str, done: int, total: int) -> None:
         """Shows nothing."""
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Prints nothing."""
 
     def __enter__(self) -> Self:
-        """Begins to show nothing."""
+        """Does nothing."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops."""
+        """Does nothing."""
 
 
 class PlainDisplay(SilentDisplay):
-    """Plain lines, at most one every few seconds: for logs and pipes.
+    """Prints plain lines for logs and pipes; progress at most every few seconds.
 
     Args:
-        write: takes a line.
-        monotonic: seconds of a monotonic clock.
+        write: called with each line.
+        monotonic: returns seconds of a monotonic clock.
     """
 
     def __init__(self, write: Callable[[str], None], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -61,19 +67,19 @@ class PlainDisplay(SilentDisplay):
         self._due_seconds = 0.0
 
     def update(self, text: str, done: int, total: int) -> None:
-        """Prints a line where the last one is old enough, or the work is done."""
+        """Prints a line if the last one is old enough, or the work is done."""
         now = self._monotonic()
         if now >= self._due_seconds or done == total:
             self._due_seconds = now + PLAIN_LINE_SECONDS
             self._write(f"{done:,}/{total:,}  {text}")
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Prints the line."""
         self._write(text)
 
 
 class LiveDisplay:
-    """One live line on a terminal."""
+    """Redraws one live line on a terminal."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -91,12 +97,12 @@ class LiveDisplay:
         """Redraws the line."""
         self._progress.update(self._task, description=text, completed=done, total=total)
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Prints a line above the live one."""
         self._progress.console.print(text, markup=False, highlight=False)
 
     def __enter__(self) -> Self:
-        """Begins to draw."""
+        """Starts drawing the live line."""
         self._progress.start()
         return self
 

@@ -1,4 +1,4 @@
-"""What can be done with a run from outside of the process that drives it: stop it, forget it."""
+"""Stops or deletes a run from outside the process that drives it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def stop_run(path: Path, run_id: str) -> str:
 
     Args:
         path: the run's YAML file.
-        run_id: hexadecimal, possibly shortened.
+        run_id: in hexadecimal, possibly shortened.
 
     Returns:
-        A line for a person.
+        The result as a line to print.
 
     Raises:
         ConfigurationError: no run, or more than one, has this run_id.
-        SessionError: nothing drives it.
+        SessionError: no process drives it.
     """
     configuration = load_coordinator_configuration(path)
     folder = configuration.path(configuration.output)
@@ -41,18 +41,18 @@ def stop_run(path: Path, run_id: str) -> str:
 
 
 def remove_run(path: Path, run_id: str) -> str:
-    """Forgets a run.
+    """Deletes a run from the output folder.
 
     Args:
         path: the run's YAML file.
-        run_id: hexadecimal, possibly shortened.
+        run_id: in hexadecimal, possibly shortened.
 
     Returns:
-        A line for a person.
+        The result as a line to print.
 
     Raises:
         ConfigurationError: no run, or more than one, has this run_id.
-        SessionError: a coordinator process works with the folder.
+        SessionError: a coordinator process is using the folder.
     """
     configuration = load_coordinator_configuration(path)
     journal = Journal(configuration.path(configuration.output))

@@ -1,4 +1,4 @@
-"""`coordinator status`: parties and runs."""
+"""The command `coordinator status`, which shows parties and runs."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
-from coordinator.connection import PartyConnection, close_connections, open_connections
+from coordinator.connection import close_clients, open_clients
 from coordinator.journal import TRAINED, RunEntry, list_runs
+from coordinator.party_client import PartyClient
 from party.errors import SplitError
 from party.pb.handshake_pb2 import Role
+from party.security.printable import printable
 
 
 def print_status(path: Path, write: Callable[[str], object]) -> None:
-    """Asks every party for its state; lists the runs of the output folder.
+    """Prints the state of every party, and the runs in the output folder.
 
     Args:
         path: the run's YAML file.
-        write: takes a line.
+        write: called with each line.
 
     Raises:
-        SplitError: the configuration cannot be used; a party that cannot be reached is only shown.
+        SplitError: the configuration is unusable. An unreachable party is shown as such, without an error.
     """
     configuration = load_coordinator_configuration(path)
-    connections = open_connections(configuration)
+    clients = open_clients(configuration)
     try:
-        for connection in connections.values():
-            write(_party_line(connection))
+        for client in clients.values():
+            write(_party_line(client))
     finally:
-        close_connections(connections)
+        close_clients(clients)
     folder = configuration.path(configuration.output)
     runs = list_runs(folder) if folder.exists() else []
     write(f"{len(runs)} runs in {folder}")
@@ -48,14 +50,14 @@ def _last_commit(entry: RunEntry) -> str:
     return f", last commit {entry.commits[-1].at}" if entry.commits else ""
 
 
-def _party_line(connection: PartyConnection) -> str:
+def _party_line(client: PartyClient) -> str:
     try:
-        described = connection.reach(0.0)
+        described = client.reach(0.0)
     except SplitError as error:
-        return f"{connection.name:<12} {error}"
+        return f"{client.name:<12} {error}"
     role = "label party" if described.role == Role.ROLE_LABEL else "feature party"
-    datasets = ", ".join(f"{one.dataset} {one.rows:,} rows" for one in described.datasets)
-    state = described.state
+    datasets = ", ".join(f"{printable(one.dataset)} {one.rows:,} rows" for one in described.datasets)
+    state, version = printable(described.state), printable(described.code_version)
     if described.run_id:
         state = f"run {described.run_id.hex()[:8]} {state}, step {described.step:,}"
-    return f"{connection.name:<12} {role:<14} version {described.code_version:<8} {state:<28} {datasets}"
+    return f"{client.name:<12} {role:<14} version {version:<8} {state:<28} {datasets}"

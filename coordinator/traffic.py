@@ -1,4 +1,4 @@
-"""What goes through a coordinator in a session, and who is told of it."""
+"""The traffic of a session through its coordinator, and the callbacks for it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Progress = Callable[["Traffic"], None]
 
 @dataclass
 class Traffic:
-    """What went through the coordinator so far.
+    """Counts of what the coordinator has relayed so far.
 
     Attributes:
-        exchanges: batches of the session's schedule, of training or not.
-        steps: batches of training.
-        hidden_bytes: of hiddens, each message counted once though it travels two hops.
-        gradient_bytes: of gradients and decisions, likewise.
+        exchanges: number of entries of the session's schedule, inside and outside training.
+        steps: number of training batches.
+        hidden_bytes: size of hiddens; each message is counted once though it travels two hops.
+        gradient_bytes: size of gradients and decisions, counted likewise.
     """
 
     exchanges: int = 0
@@ -29,20 +29,20 @@ class Traffic:
 
     @property
     def message_bytes(self) -> int:
-        """Of all messages between parties."""
+        """Size of all messages between parties."""
         return self.hidden_bytes + self.gradient_bytes
 
 
 class BetweenSteps(Protocol):
-    """Something that wants the parties to stand still between two batches of training now and then."""
+    """Occasional work that needs the parties to pause between two training batches."""
 
-    def wants(self, traffic: Traffic) -> bool:
-        """Whether this is such a moment; asked before every batch, so it must be quick."""
+    def is_due(self, traffic: Traffic) -> bool:
+        """Returns whether there is work now; called before every batch, so it must be fast."""
 
-    def visit(self, traffic: Traffic) -> None:
-        """Called where it was wanted, while every party has done all that comes before the next batch."""
+    def run(self, traffic: Traffic) -> None:
+        """Does the work that is due; every party has completed all earlier batches."""
 
 
 def envelope_bytes(envelopes: Sequence[pb.Envelope]) -> int:
-    """Size of some messages on the wire."""
+    """Returns the size of messages on the wire."""
     return sum(envelope.ByteSize() for envelope in envelopes)

@@ -1,4 +1,4 @@
-"""A training run from its beginning, or from where it stopped, to its end, whatever fails in between."""
+"""Completes a training run, new or resumed, despite lost connections and parties that restart."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from threading import Event
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.configuration import CoordinatorConfiguration
-from coordinator.connection import PartyConnection, await_parties
+from coordinator.connection import await_parties
 from coordinator.history import History
 from coordinator.journal import FAILED, STOPPED, TRAINED, Commit, Journal, RunEntry
+from coordinator.party_client import PartyClient
 from coordinator.progress import Display
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.retry import FIRST_DELAY_SECONDS, GROWTH, LONGEST_DELAY_SECONDS
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.traffic import Traffic
 from coordinator.training import train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
@@ -21,34 +23,35 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.security.clock import utc_now
 
-MAXIMUM_FRUITLESS_ATTEMPTS = 10  # that lost a party before one more checkpoint was committed
+MAXIMUM_ATTEMPTS_WITHOUT_PROGRESS = 10  # in a row that lost a party before committing a checkpoint
 
 
 class TrainingRun:
-    """Opens sessions for one run until one of them gets to the end.
+    """Opens sessions for one run until one of them completes it.
 
-    A session that loses a party is followed by another one, which begins at the last checkpoint that every party has.
-    Where a party's part of it is damaged, the checkpoint before it is used.
+    After a session that loses a party, the next one starts from the last checkpoint that every party has. If a party's
+    part of a checkpoint is damaged, the one before is used.
 
     Args:
-        connections: by party.
+        clients: by party name.
         configuration: of the coordinator.
         journal: of the coordinator.
-        entry: the run, noted in the journal as running.
+        entry: the run, with the state `running` in the journal.
         display: shows progress.
-        stop: set once the run is to end in order.
+        stop: once set, the run stops after a checkpoint.
     """
 
     def __init__(
         self,
-        connections: Mapping[str, PartyConnection],
+        clients: Mapping[str, PartyClient],
         configuration: CoordinatorConfiguration,
         journal: Journal,
         entry: RunEntry,
+        *,
         display: Display,
         stop: Event,
     ) -> None:
-        self._connections = connections
+        self._clients = clients
         self._configuration = configuration
         self._journal = journal
         self._run_id = bytes.fromhex(entry.run_id)
@@ -57,7 +60,7 @@ class TrainingRun:
         self._display = display
         self._stop = stop
         self._unusable: set[Mark] = set()
-        self._fruitless_attempts = 0
+        self._attempts_without_progress = 0
 
     def complete(self) -> History:
         """Trains to the end.
@@ -66,8 +69,8 @@ class TrainingRun:
             The history of the whole run, also written to its folder.
 
         Raises:
-            StoppedError: it was asked to stop, and did.
-            SplitError: what cannot be waited for or worked around.
+            StoppedError: the run was stopped on request.
+            SplitError: a failure that neither waiting nor an earlier checkpoint can remedy.
         """
         try:
             history = self._attempts()
@@ -93,32 +96,41 @@ class TrainingRun:
                 if start.mark == ORIGIN:
                     raise
                 self._unusable.add(start.mark)
-                self._display.line(f"checkpoint of step {start.mark.step} cannot be used: {error}")
+                self._display.print_line(f"checkpoint of step {start.mark.step} cannot be used: {error}")
             except (ConnectionLostError, SessionLostError) as error:
-                self._fruitless_attempts += 1
-                if self._stop.is_set() or self._fruitless_attempts > MAXIMUM_FRUITLESS_ATTEMPTS:
+                self._attempts_without_progress += 1
+                if self._stop.is_set() or self._attempts_without_progress > MAXIMUM_ATTEMPTS_WITHOUT_PROGRESS:
                     raise
-                self._display.line(f"waiting for the parties: {error}")
-                await_parties(self._connections, self._configuration.reconnect_seconds)
-                self._begin_anew_where_none_agreed()
+                self._display.print_line(f"waiting for the parties: {error}")
+                # For some seconds, a party may answer Describe and still lack what a session needs.
+                self._stop.wait(
+                    min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * GROWTH**self._attempts_without_progress)
+                )
+                await_parties(self._clients, self._configuration.reconnect_seconds)
+                self._restart_run_without_agreement()
 
     def _attempt(self, start: Commit) -> History:
-        """One session, from a checkpoint to the end of the run."""
+        """Runs one session, from a checkpoint to the end of the run."""
         began = self._journal.entry(self._run_id).began
-        proposal = Proposal(
-            Purpose.PURPOSE_TRAIN, self._run_id, self._journal.lease, self._sent, start=start.mark, resume=began
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_TRAIN,
+            run_id=self._run_id,
+            lease=self._journal.lease,
+            configuration=self._sent,
+            start=start.mark,
+            resume=began,
         )
-        with Session(self._connections, self._run, proposal) as session:
+        with CoordinatedSession(self._clients, self._run, proposal) as session:
             self._journal.agreed(self._run_id, session.steps)
             if start.mark != ORIGIN or began:
-                self._display.line(f"going on from step {start.mark.step} of {session.steps}")
+                self._display.print_line(f"going on from step {start.mark.step} of {session.steps}")
             started_seconds = time.monotonic()
 
             def note(mark: Mark, traffic: Traffic) -> None:
                 seconds = start.seconds + time.monotonic() - started_seconds
                 message_bytes = start.message_bytes + traffic.message_bytes
                 self._journal.commit(self._run_id, Commit(mark, utc_now().isoformat(), seconds, message_bytes))
-                self._fruitless_attempts = 0
+                self._attempts_without_progress = 0
 
             checkpointer = Checkpointer(session, self._configuration.checkpoints, note)
             try:
@@ -141,8 +153,8 @@ class TrainingRun:
     def _stop_requested(self) -> bool:
         return self._stop.is_set() or self._journal.stop_requested(self._run_id)
 
-    def _begin_anew_where_none_agreed(self) -> None:
-        """A run that some parties know and others do not cannot go on, and has nothing to lose."""
+    def _restart_run_without_agreement(self) -> None:
+        """Starts a new run if not every party agreed to this one: it cannot be resumed, and has no progress to lose."""
         if self._journal.entry(self._run_id).began:
             return
         self._journal.end(self._run_id, FAILED)

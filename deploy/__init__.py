@@ -1,1 +1,1 @@
-"""Preparation of data and certificates, and the local demonstration."""
+"""Preparation of data sets, and the demonstration on one machine."""

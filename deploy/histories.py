@@ -1,4 +1,4 @@
-"""What each user did before: sequences for a row that hold nothing of the row's own moment or later."""
+"""Histories of users: for each row, a sequence of strictly earlier events."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ SEPARATOR = " "
 
 
 def with_histories(ratings: pd.DataFrame, length: int) -> pd.DataFrame:
-    """Adds the films that the row's user rated earlier, the most recent last.
+    """Adds the films that the user of each row rated earlier, the most recent last.
 
-    Ratings of the very same second do not count as earlier: nothing tells which came first.
+    Ratings of the same second do not count as earlier, as their order is unknown.
 
     Args:
-        ratings: UserID, MovieID and Timestamp as text, one row a rating.
-        length: most films of a history, the latest ones.
+        ratings: UserID, MovieID and Timestamp as text, one row per rating.
+        length: largest number of films in a history; the latest ones are used.
 
     Returns:
-        The ratings with a text column `History`, in their order.
+        The ratings in their order, with a text column `History`.
     """
     moments = ratings["Timestamp"].astype("int64")
     ordered = ratings.assign(moment=moments).sort_values(["UserID", "moment", "MovieID"], kind="stable")

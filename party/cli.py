@@ -13,9 +13,13 @@ from typing import NoReturn
 import click
 
 from party import __version__
-from party.errors import InternalError, SplitError
+from party.certificate import certificate_command
+from party.errors import InstallationError, InternalError, SplitError
 
 STANDARD_ERROR = 2
+LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
+# Only the coordinator may be installed, which needs fewer libraries.
+INSTALLATION = "install splitrain[party] instead: in a checkout, pip install -c constraints.txt '.[party]'"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 configuration_option = click.option(
@@ -43,11 +47,11 @@ def serve(path: Path, debug: bool) -> None:
         configuration = load_party_configuration(path)
         logging.basicConfig(level=configuration.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
         with _quiet_native_log():
-            from party.models.numerics import configure_tensorflow  # noqa: PLC0415
+            from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
             from party.transport.server import serve as serve_forever  # noqa: PLC0415
 
             configure_tensorflow(configuration.threads)
-        serve_forever(configuration, click.echo)
+        serve_forever(path, configuration, click.echo)
 
     run_command(run, debug)
 
@@ -62,13 +66,27 @@ def check(path: Path, debug: bool) -> None:
         from party.check import print_check  # noqa: PLC0415
 
         configuration, tables = print_check(path)
-        # TensorFlow takes seconds to load: whatever is wrong with the data is told before.
+        # TensorFlow takes seconds to load: errors in the data are reported before.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         with _quiet_native_log():
             from party.runtime.model_objects import check_objects, check_own_model  # noqa: PLC0415
 
             check_objects(configuration)
             check_own_model(configuration, tables)
+
+    run_command(run, debug)
+
+
+@main.command()
+@configuration_option
+@debug_option
+def health(path: Path, debug: bool) -> None:
+    """Asks the party's own port whether this party answers there with TLS; a code other than 0 says no."""
+
+    def run() -> None:
+        from party.health import health_line  # noqa: PLC0415
+
+        click.echo(health_line(path))
 
     run_command(run, debug)
 
@@ -111,7 +129,7 @@ def runs(path: Path, debug: bool) -> None:
 @click.argument("run_id")
 @configuration_option
 @debug_option
-def remove(run_id: str, path: Path, debug: bool) -> None:
+def remove(path: Path, run_id: str, debug: bool) -> None:
     """Removes all that this party keeps of a run: model, secret, checkpoints, predictions."""
 
     def run() -> None:
@@ -122,18 +140,60 @@ def remove(run_id: str, path: Path, debug: bool) -> None:
     run_command(run, debug)
 
 
+@main.command()
+@configuration_option
+@debug_option
+def reload(path: Path, debug: bool) -> None:
+    """Has the party that serves read coordinators, peers and policy again; checks them before."""
+
+    def run() -> None:
+        from party.reload import reload_party  # noqa: PLC0415
+
+        click.echo(reload_party(path))
+
+    run_command(run, debug)
+
+
+@main.command()
+@configuration_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the file.")
+@click.option("--verify", is_flag=True, help="Only say whether the chain is whole.")
+@click.option("--known", "known_digest", default=None, help="With --verify: a line's digest that you noted earlier.")
+@click.option("--limits", is_flag=True, help="Only say how much of each limit is used.")
+@debug_option
+def ledger(path: Path, *, as_json: bool, verify: bool, known_digest: str | None, limits: bool, debug: bool) -> None:
+    """Prints what this party granted and released."""
+
+    def run() -> None:
+        from party.ledger_lines import json_lines, ledger_table, used_limits, verification  # noqa: PLC0415
+
+        if verify:
+            click.echo(verification(path, known_digest))
+        elif as_json or limits:
+            for line in json_lines(path) if as_json else used_limits(path):
+                click.echo(line)
+        else:
+            from rich.console import Console  # noqa: PLC0415
+
+            table = ledger_table(path)
+            width = Console(width=LONGEST_LINE_CHARACTERS).measure(table).maximum
+            Console(highlight=False, width=width).print(table)
+
+    run_command(run, debug)
+
+
 @contextmanager
 def _quiet_native_log() -> Iterator[None]:
     """Drops what TensorFlow's libraries write while they load, so that an error stays one line; exceptions pass."""
     sys.stderr.flush()
-    kept = os.dup(STANDARD_ERROR)
+    saved = os.dup(STANDARD_ERROR)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), STANDARD_ERROR)
     try:
         yield
     finally:
-        os.dup2(kept, STANDARD_ERROR)
-        os.close(kept)
+        os.dup2(saved, STANDARD_ERROR)
+        os.close(saved)
 
 
 def run_command(command: Callable[[], None], debug: bool) -> None:
@@ -147,6 +207,10 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         command()
     except SplitError as error:
         _fail(error, debug)
+    except ModuleNotFoundError as error:
+        if debug:
+            raise
+        _fail(InstallationError(f"the library {error.name} is not installed", fix=INSTALLATION), debug)
     except Exception as error:
         if debug:
             raise
@@ -158,3 +222,6 @@ def _fail(error: SplitError, debug: bool) -> NoReturn:
         raise error
     click.echo(f"error: {error}", err=True)
     sys.exit(error.exit_code)
+
+
+main.add_command(certificate_command("party", run_command))

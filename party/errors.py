@@ -1,4 +1,4 @@
-"""The tree of errors that a person or a peer can act on.
+"""The tree of typed errors, on which a person or a peer can act.
 
 SplitError
 ├── ConfigurationError      a key, a value or a combination in a YAML file
@@ -11,43 +11,169 @@ SplitError
 ├── AlignmentError          rows that are not, or not yet, in the same order
 ├── PolicyError             a request that a party's owner does not allow
 ├── SessionError            a call out of order, or a party that is busy
-│   └── SessionLostError    a session that a party does not know, or no longer
+│   └── SessionLostError    a session that a party does not know, or does not know any more
 ├── CheckpointError         a checkpoint that is missing, damaged or of another history
-├── StoppedError            a run that was stopped in order, and can go on
+├── StoppedError            a run that was stopped in an orderly way, and can be resumed
 ├── ModelError              a model that cannot be built, saved or loaded
 ├── StorageError            a folder or file that cannot be written or trusted
+├── InstallationError       a library that a command needs and does not find
 └── InternalError           a defect of this software
 
-A message says what happened, where, what was expected, what was received and
-what to do. It never holds a value of data, a label or an id.
+An error has fields: what happened, where, what was expected, what was received
+and what to do. Its message is composed of them. No field holds a value of data,
+a label or an id, and each is a single line.
+
+The message is for the owner's own terminal and log. A coordinator gets
+`public_fields`: never a path, and nothing about the owner's data, state or
+models except the text that the code which raised the error chose for it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import ClassVar, Self
 
-class SplitError(Exception):
-    """An error whose text is meant for a person.
+OWN_FILE = "a file of its own"
 
-    Args:
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorFields:
+    """The parts of an error's message; all but the first may be empty.
+
+    Attributes:
         what: what happened, without a final full stop.
         where: party, file, column, key or step that it happened at.
         expected: what would have been right.
-        received: what was there instead; never a value of data.
+        received: what was found instead; never a value of data.
         fix: what to do about it, as an imperative.
+    """
+
+    what: str
+    where: str = ""
+    expected: str = ""
+    received: str = ""
+    fix: str = ""
+
+    @property
+    def message(self) -> str:
+        """The message: all fields on one line."""
+        message = f"{self.where}: {self.what}" if self.where else self.what
+        if self.expected:
+            message += f"; expected {self.expected}"
+        if self.received:
+            message += f"; received {self.received}"
+        if self.fix:
+            message += f"; {self.fix}"
+        return message
+
+
+class SplitError(Exception):
+    """The base of all typed errors; its text is meant for a person.
+
+    Args:
+        what: what happened, without a final full stop.
+        where: party, file, column, key or step that it happened at; a path stays on this machine.
+        expected: what would have been right.
+        received: what was found instead; never a value of data.
+        fix: what to do about it, as an imperative.
+        public_message: all that a coordinator gets; if None, the class decides.
+        party: name of the party that sent the error; empty for an error of this process.
+
+    Attributes:
+        fields: fields of the error; each of them is also an attribute of the error.
+        public_fields: the fields that a coordinator gets.
+        party: name of the party that sent the error; empty for an error of this process.
     """
 
     code = "error"
     exit_code = 1
+    # What a coordinator gets without a public_message; empty if the fields concern its own request and may be sent.
+    summary: ClassVar[str] = ""
 
-    def __init__(self, what: str, *, where: object = "", expected: str = "", received: str = "", fix: str = "") -> None:
-        message = f"{where}: {what}" if where else what
-        if expected:
-            message += f"; expected {expected}"
-        if received:
-            message += f"; received {received}"
-        if fix:
-            message += f"; {fix}"
-        super().__init__(message)
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = "",
+        expected: str = "",
+        received: str = "",
+        fix: str = "",
+        public_message: str | None = None,
+        party: str = "",
+    ) -> None:
+        place = str(where)
+        given = ErrorFields(what=what, where=place, expected=expected, received=received, fix=fix)
+        self.fields = fields = _on_one_line(given)
+        self.what, self.where, self.expected = fields.what, fields.where, fields.expected
+        self.received, self.fix = fields.received, fields.fix
+        if isinstance(where, PurePath):
+            fields = _on_one_line(_without_path(given, where))
+        self._without_paths = self.public_fields = fields
+        if public_message is not None or self.summary:
+            chosen = self.summary if public_message is None else public_message
+            self.public_fields = _on_one_line(ErrorFields(what=chosen))
+        self.party = party
+        super().__init__(_naming(party, self.fields).message)
+
+    @property
+    def public_message(self) -> str:
+        """The message that a coordinator gets."""
+        return self.public_fields.message
+
+    def disclosed(self) -> Self:
+        """The same error with all its fields public except paths, for an owner who allows it."""
+        error = type(self).from_fields(self._without_paths, party=self.party)
+        error.public_fields = self._without_paths
+        return error
+
+    @classmethod
+    def from_fields(cls, fields: ErrorFields, *, party: str = "") -> Self:
+        """Makes an error from its fields.
+
+        Args:
+            fields: fields of the error.
+            party: name of the party that sent it; empty for an error of this process.
+
+        Returns:
+            The error, to be raised.
+        """
+        return cls(
+            fields.what,
+            where=fields.where,
+            expected=fields.expected,
+            received=fields.received,
+            fix=fields.fix,
+            party=party,
+        )
+
+
+def one_line(text: str) -> str:
+    """Makes a text safe for a single line of a terminal.
+
+    Args:
+        text: text of an error.
+
+    Returns:
+        The text, with a space for each whitespace character and `?` for each other unprintable one.
+    """
+    return "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in text)
+
+
+def _on_one_line(fields: ErrorFields) -> ErrorFields:
+    return ErrorFields(**{name: one_line(text) for name, text in vars(fields).items()})
+
+
+def _without_path(fields: ErrorFields, path: PurePath) -> ErrorFields:
+    """Removes the path of an error from its other fields too."""
+    return ErrorFields(**{name: text.replace(str(path), OWN_FILE) for name, text in vars(fields).items()})
+
+
+def _naming(party: str, fields: ErrorFields) -> ErrorFields:
+    """The fields with the name of the party that sent them in front, unless `where` begins with it."""
+    if not party or fields.where.partition(":")[0] == party:
+        return fields
+    return replace(fields, where=f"{party}: {fields.where}" if fields.where else party)
 
 
 class ConfigurationError(SplitError):
@@ -62,6 +188,7 @@ class DataError(SplitError):
 
     code = "data"
     exit_code = 3
+    summary = "its data cannot be used as they are; its own log says why"
 
 
 class IdentityError(SplitError):
@@ -121,7 +248,7 @@ class SessionError(SplitError):
 
 
 class SessionLostError(SessionError):
-    """A session that a party does not know: it was restarted, or serves another one by now."""
+    """A session that a party does not know: it was restarted, or serves another session by now."""
 
     code = "session_lost"
     exit_code = 15
@@ -139,6 +266,7 @@ class ModelError(SplitError):
 
     code = "model"
     exit_code = 11
+    summary = "its model cannot be built, saved or loaded; its own log says why"
 
 
 class StorageError(SplitError):
@@ -146,6 +274,14 @@ class StorageError(SplitError):
 
     code = "storage"
     exit_code = 12
+    summary = "its folders and files cannot be used as they are; its own log says why"
+
+
+class InstallationError(SplitError):
+    """A library that a command needs and that is not installed."""
+
+    code = "installation"
+    exit_code = 69  # EX_UNAVAILABLE of sysexits.h, beside EX_SOFTWARE below
 
 
 class InternalError(SplitError):
@@ -156,7 +292,7 @@ class InternalError(SplitError):
 
 
 class StoppedError(SplitError):
-    """A run that was stopped in order: what it came to is kept, and it can go on."""
+    """A run that was stopped in an orderly way: its last checkpoint is saved, and it can be resumed."""
 
     code = "stopped"
     exit_code = 16
@@ -182,20 +318,22 @@ ERRORS_BY_CODE: dict[str, type[SplitError]] = {
         StoppedError,
         ModelError,
         StorageError,
+        InstallationError,
         InternalError,
     )
 }
 
 
-def error_from_code(code: str, message: str) -> SplitError:
+def error_from_code(code: str, fields: ErrorFields, *, party: str) -> SplitError:
     """Rebuilds an error that crossed the wire.
 
     Args:
         code: `code` of an error class.
-        message: text of the error.
+        fields: fields of the error.
+        party: name of the party that sent it.
 
     Returns:
         An error of the class that the code names; an InternalError for a code
         that this version does not know.
     """
-    return ERRORS_BY_CODE.get(code, InternalError)(message)
+    return ERRORS_BY_CODE.get(code, InternalError).from_fields(fields, party=party)

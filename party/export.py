@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
+from party.configuration.strict import usable_path
 from party.errors import StorageError
 from party.models.assembly import PartyModels
+from party.models.storage import export_model
 from party.runtime.records import RunRecords
 
 
 def export_models(configuration_path: Path, run_id: str | None, output: Path) -> list[Path]:
-    """Writes a SavedModel per model of a finished run.
+    """Writes a SavedModel for each model of a finished run, readable by its owner only.
 
     Args:
         configuration_path: the party's YAML file.
-        run_id: hexadecimal, or the beginning of it; the latest finished run where None.
+        run_id: hexadecimal, or the beginning of it; None means the latest finished run.
         output: folder to create the SavedModels in.
 
     Returns:
@@ -23,8 +25,10 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
 
     Raises:
         SessionError: there is no such finished run.
-        StorageError: a folder is in the way.
+        ConfigurationError: the configuration or the output's path cannot be used.
+        StorageError: a folder is in the way, or the output cannot be written.
     """
+    usable_path(output)
     configuration = load_party_configuration(configuration_path)
     records = RunRecords(configuration.path(configuration.state) / "runs", configuration.party)
     record = records.find_trained(run_id)
@@ -34,9 +38,11 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
     for name, model in models.models.items():
         target = output / f"{configuration.party}-{name}"
         if target.exists():
-            raise StorageError("is in the way", where=str(target), fix="choose another --output")
-        draft = target.with_name(f".{target.name}.partial")
-        model.export(draft, verbose=False)
-        draft.rename(target)
+            raise StorageError("is in the way", where=target, fix="choose another --output")
+        try:
+            export_model(target, model)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise StorageError(f"cannot be written: {reason}", where=target, fix="choose another --output") from error
         written.append(target)
     return written

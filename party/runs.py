@@ -1,4 +1,4 @@
-"""`party runs` and `party remove`: what a party keeps of its runs."""
+"""`party runs` and `party remove`: the files that a party has of its runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ MEGABYTE = 1_000_000
 
 
 def run_lines(path: Path) -> Iterator[str]:
-    """A line for every run: what is kept of it, and how large that is.
+    """Lists the runs, with their state, the size of their files and their checkpoints.
 
     Args:
         path: the party's YAML file.
+
+    Yields:
+        A line for each run.
     """
     party, records = _records(path)
     for record in records.all():
@@ -45,8 +48,8 @@ def remove_run(path: Path, run_id: str) -> str:
     party, records = _records(path)
     found = [one.run_id for one in records.all() if one.run_id.startswith(run_id)]
     if len(found) != 1:
-        told = "more than one run begins like this" if found else "no run has this run_id"
-        raise SessionError(told, where=f"{party}: run {run_id}", fix="see `party runs`")
+        what = "more than one run begins like this" if found else "no run has this run_id"
+        raise SessionError(what, where=f"{party}: run {run_id}", fix="see `party runs`")
     shutil.rmtree(records.folder(bytes.fromhex(found[0])))
     return f"run {found[0]} is removed: it can neither go on nor predict any more"
 

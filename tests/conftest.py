@@ -5,16 +5,20 @@ import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from hypothesis import settings
+
 from party.configuration.party import ThreadsSection
-from party.models.numerics import configure_tensorflow
-from party.runtime.garbage import leave_out_what_stays
+from party.engine.numerics import configure_tensorflow
+from party.runtime.garbage import freeze_loaded_objects
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and every process that is interrupted in a test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.register_profile("no deadline", deadline=None)  # a machine that others use is slow at times
+settings.load_profile("no deadline")
 configure_tensorflow(ThreadsSection(intra_operation=1))
 
 
 def pytest_collection_finish():
     """Every module of the tests is loaded by now."""
-    leave_out_what_stays()
+    freeze_loaded_objects()

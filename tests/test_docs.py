@@ -5,19 +5,6 @@ import typing
 
 import pytest
 import yaml
-from documents import (
-    CONFIGURATION,
-    DOCUMENTS,
-    NAMES,
-    README,
-    ROOT,
-    anchors,
-    examples,
-    headings,
-    inline_code,
-    links,
-    table,
-)
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticUndefined
 
@@ -40,19 +27,33 @@ from party.configuration.run import (
 )
 from party.configuration.sections import KnownName, TlsSection
 from party.errors import ERRORS_BY_CODE, INTERRUPTED_EXIT_CODE, SplitError
-from party.policy import Policy
+from party.policy.rules import Policy
+from tests.support.documents import (
+    CONFIGURATION,
+    DOCUMENTS,
+    NAMES,
+    README,
+    ROOT,
+    anchors,
+    examples,
+    headings,
+    inline_code,
+    links,
+    table,
+)
 
 SECTIONS = {
     "A party's file": PartyConfiguration,
     "`tls`": TlsSection,
     "`peers` and `coordinators`": KnownName,
+    "`coordinators`": party_configuration.KnownCoordinator,
     "`data`": features.DataSection,
     "Label `binary`": labels.BinaryLabel,
     "`class_weights`": labels.ClassWeights,
     "Label `regression`": labels.RegressionLabel,
     "Label `multi_class`": labels.MultiClassLabel,
     "A name of Keras": KerasObject,
-    "`data.features`": features.Feature,
+    "`data.features`": features.FeatureSection,
     "Kind `hash`": features.HashFeature,
     "Kind `vocabulary`": features.VocabularyFeature,
     "Kind `integer_buckets`": features.IntegerBucketsFeature,
@@ -68,11 +69,11 @@ SECTIONS = {
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
-    "`checkpoints`": party_configuration.CheckpointsSection,
+    "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
-    "`checkpoints` of a run": coordinator_configuration.CheckpointsSection,
+    "`checkpoints` of a run": coordinator_configuration.CheckpointIntervalSection,
     "`alignment`": AlignmentSection,
     "`training`": TrainingSection,
     "`optimizer`": OptimizerSection,
@@ -87,7 +88,8 @@ REPOSITORY_PATH = re.compile(r"(?:party|coordinator|deploy|tests|proto|docs)/[\w
 
 
 def test_documents_are_there():
-    assert {"README.md", "configuration.md", "architecture.md", "operations.md"} <= {path.name for path in DOCUMENTS}
+    expected = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "configuration.md", "architecture.md", "operations.md"}
+    assert expected <= {path.name for path in DOCUMENTS}
 
 
 # Examples
@@ -101,7 +103,7 @@ def load_example(name, content, folder):
 
 
 def kinds():
-    return {kind.model_fields["kind"].annotation.__args__[0] for kind in features.Feature.__subclasses__()}
+    return {kind.model_fields["kind"].annotation.__args__[0] for kind in features.FeatureSection.__subclasses__()}
 
 
 @pytest.mark.parametrize("path", [README, CONFIGURATION], ids=lambda path: path.name)
@@ -141,7 +143,7 @@ def reachable(model):
 
 def keys_of(model):
     """The keys of a section's own table: a kind of feature leaves out those of every feature."""
-    shared = features.Feature.model_fields if features.Feature in model.__bases__ else {}
+    shared = features.FeatureSection.model_fields if features.FeatureSection in model.__bases__ else {}
     return {key: field for key, field in model.model_fields.items() if not field.exclude and key not in shared}
 
 
@@ -190,7 +192,7 @@ def mistakes(model, rows):
 
 def test_every_model_of_a_file_has_a_section():
     reached = reachable(PartyConfiguration) | reachable(CoordinatorConfiguration) | reachable(RunConfiguration)
-    assert reached == set(SECTIONS.values()) - {features.Feature}
+    assert reached == set(SECTIONS.values()) - {features.FeatureSection}
     assert set(SECTIONS) <= set(headings(CONFIGURATION.read_text()))
 
 
@@ -276,3 +278,24 @@ def test_paths_of_the_repository_exist(path):
 
 def test_missing_paths_are_noticed():
     assert missing_paths("`party/errors.py` `party/none.py` `tests/` `party serve`") == ["party/none.py"]
+
+
+ROLE_PAGES = ("security-officer.md", "operator.md", "data-scientist.md")
+LINES_OF_A_SCREEN = 45
+WITHOUT_A_TEST = ("**Not protected**", "**Ask before you sign**")
+
+
+@pytest.mark.parametrize("name", ROLE_PAGES)
+def test_a_page_for_a_role_is_one_screen_whose_every_claim_names_a_test(name):
+    lines = (ROOT / "docs" / name).read_text().splitlines()
+    assert len(lines) <= LINES_OF_A_SCREEN
+    claims, section = [], ""
+    for line in lines:
+        if line.startswith("**"):
+            section = line
+        elif line.startswith("- ") and section not in WITHOUT_A_TEST:
+            claims.append(line)
+        elif line.startswith("  ") and section not in WITHOUT_A_TEST:
+            claims[-1] += line
+    assert len(claims) > 5
+    assert [claim for claim in claims if "`tests/" not in claim] == []

@@ -4,19 +4,17 @@ import re
 
 import click
 import pytest
-from documents import DOCUMENTS, NAMES, ROOT, code_lines, words_of
 
 from coordinator.cli import main as coordinator_command
-from deploy.certificates import main as certificates_command
 from deploy.demo.demonstration import main as demonstration_command
 from party.cli import main as party_command
+from tests.support.documents import DOCUMENTS, NAMES, ROOT, code_lines, words_of
 
 COMMANDS = {
     ("party",): party_command,
     ("coordinator",): coordinator_command,
     ("python", "-m", "party"): party_command,
     ("python", "-m", "coordinator"): coordinator_command,
-    ("python", "-m", "deploy.certificates"): certificates_command,
     ("python", "-m", "deploy.demo.demonstration"): demonstration_command,
 }
 OPERATORS = {"&&", "||", "|", ";", "&"}
@@ -102,7 +100,7 @@ def test_commands_and_their_options_exist(path):
         ("party start --config a.yaml", ["start"]),
         ("coordinator train --config=a --epochs=3", ["--epochs=3"]),
         ("coordinator align --config a && coordinator train --force", ["--force"]),
-        ("python -m deploy.certificates alice --usage party --renew --month 1", ["--month"]),
+        ("party certificate alice --renew --month 1", ["--month"]),
         ("python -m party check --bad", ["--bad"]),
         ("ExecStart=/opt/bin/party serve --config x --fast", ["--fast"]),
         ("docker build --pull", []),
@@ -120,4 +118,3 @@ def test_documents_show_the_commands():
     shown = {(*one[:1], *one[1:2]) for one in words}
     groups = {"party": party_command, "coordinator": coordinator_command}
     assert {(name, subcommand) for name, group in groups.items() for subcommand in group.commands} <= shown
-    assert ["python", "-m", "deploy.certificates"] in [one[:3] for one in words]

@@ -1,9 +1,11 @@
 """The tree of errors, on both sides of the wire."""
 
+import ast
 import json
 import socket
 from concurrent import futures
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
@@ -16,17 +18,28 @@ from party.errors import (
     INTERRUPTED_EXIT_CODE,
     ConfigurationError,
     ConnectionLostError,
+    DataError,
+    ErrorFields,
     IdentityError,
     InternalError,
+    ModelError,
     PolicyError,
     SplitError,
+    StorageError,
     error_from_code,
 )
 from party.security.certificates import Identity
 from party.security.tls import channel_credentials, channel_options
-from party.transport.errors import MAXIMUM_MESSAGE_LENGTH, STATUS_BY_ERROR, error_from_rpc, error_to_status
-from tests.security import issuing
-from tests.security.issuing import COORDINATOR, DAY
+from party.transport.errors import (
+    MAXIMUM_DETAILS_BYTES,
+    MAXIMUM_MESSAGE_CHARACTERS,
+    STATUS_BY_ERROR,
+    bounded,
+    error_from_rpc,
+    error_to_status,
+)
+from tests.support import issuing
+from tests.support.issuing import COORDINATOR, DAY
 
 TIMEOUT_SECONDS = 20
 CLICK_USAGE_EXIT_CODE = 2
@@ -65,6 +78,15 @@ def test_message_says_what_where_expected_received_and_fix():
     assert str(ConfigurationError("is wrong", fix="write 4")) == "is wrong; write 4"
 
 
+def test_error_has_each_part_of_its_message_as_an_attribute():
+    error = ConfigurationError("is wrong", where=Path("run.yaml"), expected="4", received="5", fix="write 4")
+    parts = (error.what, error.where, error.expected, error.received, error.fix)
+    assert parts == ("is wrong", "run.yaml", "4", "5", "write 4")
+    assert error.fields == ErrorFields(what="is wrong", where="run.yaml", expected="4", received="5", fix="write 4")
+    assert error.fields.message == str(error)
+    assert error.party == ""
+
+
 class FailedCall(grpc.RpcError):
     """What a stub raises, with the status and details that a party answered."""
 
@@ -79,33 +101,126 @@ class FailedCall(grpc.RpcError):
         return self._details
 
 
+def sent_on(error, party="shop"):
+    """An error as the coordinator has it that called a party."""
+    return error_from_rpc(FailedCall(*error_to_status(error)), party, "host:1")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(text=st.text(max_size=200))
 def test_error_crosses_the_wire_with_class_and_text(kind, text):
     sent = kind(text, where="shop")
-    received = error_from_rpc(FailedCall(*error_to_status(sent)), "shop", "host:1")
+    received = sent_on(sent)
     assert type(received) is kind
-    assert len(str(received)) == len(str(sent))
-    for got, gave in zip(str(received), str(sent), strict=True):
-        assert got in (gave, "?")  # what a terminal could take for a command, or not show
+    assert str(received) == str(sent) if not kind.summary else str(received) == f"shop: {kind.summary}"
+    for got, gave in zip(str(sent), f"shop: {text}", strict=True):
+        assert got in (gave, "?", " ")  # what a terminal could take for a command, or not show
         assert got == gave or not (gave.isascii() and gave.isprintable())
 
 
+FIELD = st.text(max_size=60)
+PATHS = st.builds(lambda name: Path("/srv/own files") / name, st.text("abc. ", min_size=1, max_size=9))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(
+    what=FIELD,
+    where=FIELD | PATHS,
+    others=st.fixed_dictionaries({"expected": FIELD, "received": FIELD, "fix": FIELD}),
+    public_message=st.none() | FIELD,
+)
+def test_every_error_has_equal_public_fields_on_both_sides_of_the_wire(kind, what, where, others, public_message):
+    sent = kind(what, where=where, public_message=public_message, **others)
+    for error in (sent, sent.disclosed()):
+        received = sent_on(error)
+        assert type(received) is kind
+        assert received.fields == error.public_fields
+        assert received.party == "shop"
+        assert str(received).endswith(error.public_message)
+    assert sent.disclosed().public_fields == sent.disclosed().fields
+
+
+@given(fields=st.builds(ErrorFields, **dict.fromkeys(("what", "where", "expected", "received", "fix"), st.text())))
+def test_bounded_fields_can_be_printed_and_stay_as_they_are_where_they_are_short(fields):
+    shortened = bounded(fields)
+    assert bounded(shortened) == shortened
+    for name, text in vars(shortened).items():
+        given = getattr(fields, name)
+        assert text.isprintable()
+        assert len(text) == len(given)
+        assert all(one in (other, "?") for one, other in zip(text, given, strict=True))
+
+
+def test_a_class_about_an_owners_own_things_tells_what_was_chosen_and_nothing_else():
+    """A raiser that forgets to choose tells less, not more."""
+    own = {DataError, ModelError, StorageError}
+    assert {kind for kind in KINDS if kind.summary} == own
+    for kind in own:
+        unchosen = kind("columns missing: salary", where="/srv/shop/train.csv", received="columns age, zip")
+        chosen = kind("columns missing: salary", where="train.csv", public_message="1 column is missing")
+        assert json.loads(error_to_status(unchosen)[1]) == {"code": kind.code, "what": kind.summary}
+        assert json.loads(error_to_status(chosen)[1]) == {"code": kind.code, "what": "1 column is missing"}
+        assert "salary" in str(chosen)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_path_that_an_error_arose_at_stays_on_its_machine(kind):
+    path = Path("/srv/shop of mine/bob.pem")
+    error = kind("is open to others", where=path, fix=f"chmod 600 {path}")
+    assert str(error) == f"{path}: is open to others; chmod 600 {path}"
+    disclosed = error.disclosed()
+    assert str(disclosed) == disclosed.public_message
+    assert disclosed.public_message == "a file of its own: is open to others; chmod 600 a file of its own"
+    assert "/" not in error_to_status(disclosed)[1]
+    assert "/" not in error_to_status(error)[1]
+
+
+def test_no_error_turns_its_path_into_a_text_before_it_is_raised():
+    """A text cannot be told from what a coordinator may read; a path can."""
+    party = Path(errors.__file__).parent
+    calls = [node for path in party.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    where = [
+        keyword.value
+        for node in calls
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "where"
+    ]
+    assert len(where) > 50
+    assert not [ast.unparse(one) for one in where if ast.unparse(one).startswith("str(")]
+
+
+@given(text=st.text())
+def test_an_error_is_one_line_that_moves_no_cursor(text):
+    error = ConfigurationError(text, where=text, expected=text, received=text, fix=text, public_message=text)
+    texts = (str(error), error.public_message, *vars(error.fields).values(), *vars(error.disclosed().fields).values())
+    assert all(one.isprintable() for one in texts)
+
+
 def test_error_names_the_party_that_sent_it():
-    received = error_from_rpc(FailedCall(*error_to_status(PolicyError("refused"))), "shop", "host:1")
-    assert str(received) == "shop: refused"
+    assert str(sent_on(PolicyError("refused"))) == "shop: refused"
+    assert str(sent_on(PolicyError("refused", where="step 3"))) == "shop: step 3: refused"
+    assert str(sent_on(PolicyError("refused", where="shop: step 3"))) == "shop: step 3: refused"
+    assert str(sent_on(PolicyError("refused", where="shopping"))) == "shop: shopping: refused"
+    assert str(sent_on(PolicyError("refused", where="shop"), party="bank")) == "bank: shop: refused"
 
 
-def test_error_on_the_wire_is_short_ascii_whatever_it_says():
-    status, details = error_to_status(PolicyError("é\n" * 10 * MAXIMUM_MESSAGE_LENGTH))
+@pytest.mark.parametrize("text", ["a", "%", '"', "é\n", "\U0001f600"], ids=ascii)
+def test_error_on_the_wire_is_short_ascii_whatever_it_says(text):
+    """gRPC would drop longer details, and with them what the error says."""
+    long = text * 10 * MAXIMUM_MESSAGE_CHARACTERS
+    status, details = error_to_status(PolicyError(long, where=long, expected=long, received=long, fix=long))
     assert status is grpc.StatusCode.PERMISSION_DENIED
     assert details.isascii()
     assert "\n" not in details
-    assert len(json.loads(details)["message"]) == MAXIMUM_MESSAGE_LENGTH
+    assert len(details) + 2 * details.count("%") <= MAXIMUM_DETAILS_BYTES
+    assert set(json.loads(details)) == {"code", "what"}, "what happened comes first"
+    cost = {"a": 1, "%": 1, '"': 1}.get(text, 2 if text < "\uffff" else 4)
+    assert len(json.loads(details)["what"]) >= MAXIMUM_MESSAGE_CHARACTERS // cost
 
 
 def test_error_that_this_version_does_not_know_is_internal():
-    assert type(error_from_code("of a later version", "text")) is InternalError
+    assert type(error_from_code("of a later version", ErrorFields(what="text"), party="shop")) is InternalError
 
     class Unlisted(SplitError):
         code = "unlisted"
@@ -113,13 +228,65 @@ def test_error_that_this_version_does_not_know_is_internal():
     assert error_to_status(Unlisted("text"))[0] is grpc.StatusCode.INTERNAL
 
 
-@pytest.mark.parametrize(
-    "details", ["", "plain", "[]", "1", '"text"', "null", '{"code": "policy"}', '{"message": "x"}']
-)
+DEEP = "[" * 5000
+NO_ERRORS = {
+    "nothing": "",
+    "plain text": "plain",
+    "a list": "[]",
+    "a number": "1",
+    "a text": '"text"',
+    "null": "null",
+    "no fields": '{"code": "policy"}',
+    "no code": '{"what": "x"}',
+    "an earlier version's": '{"code": "policy", "message": "x"}',
+    "a code that is a number": '{"code": 1, "what": "x"}',
+    "a code that is a list": '{"code": ["policy"], "what": "x"}',
+    "what that is null": '{"code": "policy", "what": null}',
+    "what that is an object": '{"code": "policy", "what": {"a": "b"}}',
+    "where that is a number": '{"code": "policy", "what": "x", "where": 1}',
+    "a fix that is a list": '{"code": "policy", "what": "x", "fix": ["y"]}',
+    "half": '{"code": "policy", "what": "x"',
+    "deep": DEEP,
+    "deep within a field": f'{{"code": "policy", "what": {DEEP}',
+    "a huge number": f'{{"code": "policy", "what": {"9" * 5000}}}',
+    "huge": json.dumps({"code": "policy", "what": "x" * MAXIMUM_DETAILS_BYTES}),
+    "deeper and huge": "[" * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("details", NO_ERRORS.values(), ids=NO_ERRORS)
 def test_details_that_no_party_sends_tell_what_the_connection_did(details):
     received = error_from_rpc(FailedCall(grpc.StatusCode.INTERNAL, details), "shop", "host:1")
     assert type(received) is ConnectionLostError
     assert str(received) == "party shop at host:1: call failed with INTERNAL"
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5)
+NAMES = ("code", "what", "where", "expected", "received", "fix", "message", "public_message", "party", "__class__")
+CODES = st.sampled_from(list(ERRORS_BY_CODE))
+HOSTILE = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), JSON | CODES) | st.fixed_dictionaries(
+    {"code": CODES | st.text(), "what": st.text()}, optional=dict.fromkeys(NAMES[2:], st.text() | JSON)
+)
+
+
+@given(content=HOSTILE)
+def test_a_hostile_party_makes_no_more_of_an_error_than_short_text(content):
+    received = error_from_rpc(FailedCall(grpc.StatusCode.INTERNAL, json.dumps(content)), "shop", "host:1")
+    assert type(received) in ERRORS_BY_CODE.values()
+    assert str(received).isprintable()
+    assert len(str(received)) <= MAXIMUM_MESSAGE_CHARACTERS + len("shop: ; expected ; received ; : ")
+    assert str(received).startswith(("shop:", "party shop at host:1:"))
+
+
+def test_fields_of_a_hostile_party_move_no_cursor_and_claim_no_other_sender():
+    escape = "\x1b]0;owned\x07\x1b[2J\r\n\u202e\ud800"
+    fields = {"what": escape, "where": f"bank: {escape}", "expected": escape, "received": escape, "fix": escape}
+    content = {"code": "policy", **fields, "party": "bank", "extra": {"what": escape}, escape: escape}
+    received = error_from_rpc(FailedCall(grpc.StatusCode.INTERNAL, json.dumps(content)), "shop", "host:1")
+    assert type(received) is PolicyError
+    assert received.party == "shop"
+    assert str(received).startswith("shop: bank: ?]0;owned??[2J")
+    assert all(text.isprintable() for text in (str(received), *vars(received.fields).values()))
 
 
 def test_call_without_details_is_a_lost_connection():

@@ -13,22 +13,31 @@ PACKAGES = ("party", "coordinator", "deploy")
 
 # Each may import what stands to its left, and its own package.
 LAYERS = (
-    ("party.errors", "party.pb"),
-    ("party.configuration",),
-    ("party.security", "party.data"),
-    ("party.codecs",),
-    ("party.protocol", "party.alignment"),
-    ("party.models",),
+    ("party.errors", "party.pb", "party.ownership"),
+    ("party.configuration", "party.cut"),
+    ("party.security", "party.data", "party.metrics"),
+    ("party.channel", "party.models"),
+    ("party.protocol", "party.engine", "party.alignment"),
+    ("party.ledger",),
     ("party.policy",),
     ("party.runtime",),
     ("party.transport",),
-    ("party.check", "party.export", "party.runs"),
+    (
+        "party.certificate",
+        "party.check",
+        "party.export",
+        "party.health",
+        "party.runs",
+        "party.reload",
+        "party.ledger_lines",
+    ),
     ("party.cli",),
     ("party.__main__",),
 )
 LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package in layer}
 
 DATA_FREE = (
+    "party.certificate",
     "party.errors",
     "party.pb",
     "party.configuration.strict",
@@ -40,28 +49,53 @@ DATA_FREE = (
     "party.security.certificates",
     "party.security.clock",
     "party.security.files",
+    "party.security.issuing",
+    "party.security.printable",
     "party.security.tls",
     "party.security.trust",
     "party.transport.errors",
 )
 REACHED_BY_DATA_FREE = (
     "party.configuration",
+    "party.ownership",
+    "party.configuration.extent",
     "party.protocol",
     "party.security",
+    "party.security.chains",
     "party.security.framing",
     "party.security.leaf",
-    "party.security.printable",
     "party.transport",
 )
 
 HOMES = {  # where a library may be imported
-    "tensorflow": ("party.models", "deploy.demo"),
-    "keras": ("party.models", "deploy.demo", "deploy.examples"),
+    "tensorflow": ("party.models", "party.engine", "deploy.demo"),
+    "keras": ("party.models", "party.engine", "deploy.demo", "deploy.examples"),
     "pandas": ("party.data", "party.runtime", "deploy"),
     "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
     "private_set_intersection": ("party.alignment",),
 }
 NOWHERE = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
+
+POLICY_HOMES = ("party.policy", "party.configuration")
+POLICY_ROOMS = (
+    "party.policy.rules",
+    "party.policy.limits",
+    "party.policy.refusals",
+)  # what is behind the door: grants and admission are asked
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")
+PLAN = "Plan"
+
+
+TENSOR_KINDS = {"MESSAGE_KIND_HIDDEN", "MESSAGE_KIND_GRADIENT"}
+AT_THE_CUT = ("party.cut", "party.channel", "party.protocol", "party.runtime")
+JOINS_AND_SPLITS = {"concatenate", "hstack", "column_stack", "dstack", "concat", "hsplit", "array_split"}
+SEALERS = (
+    "party.channel",
+    "party.security",
+    "party.runtime.session",  # the confirmation of a handshake
+    "party.runtime.training_checkpoints",  # vouchers of checkpoints
+    "party.runtime.alignment_plan",  # what an alignment exchanges
+)
 
 
 def read_sources():
@@ -155,6 +189,59 @@ def layers_go_one_way(sources):
     return wrong
 
 
+def policy_keys():
+    """Names of what a policy says, from the class that reads it."""
+    tree = ast.parse((ROOT / "party" / "configuration" / "party.py").read_text(encoding="utf-8"))
+    (section,) = [one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == "PolicySection"]
+    return {one.target.id for one in section.body if isinstance(one, ast.AnnAssign)}
+
+
+def policy_has_one_door(sources):
+    """Thresholds, rights and refusals come from a grant or from admission: nothing else reads or makes them."""
+    keys = policy_keys() | {"policy"}
+    wrong = []
+    for name, text in sources.items():
+        if not within(name, ("party",)) or within(name, POLICY_HOMES):
+            continue
+        wrong += [(name, target) for target in sorted(imports(text, sources)) if within(target, POLICY_ROOMS)]
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.Attribute(attr=attribute, ctx=ast.Load()) if attribute in keys:
+                    wrong.append((name, attribute))
+                case ast.Call(func=ast.Name("getattr"), args=[_, ast.Constant(attribute), *_]) if attribute in keys:
+                    wrong.append((name, attribute))
+                case ast.Subscript(slice=ast.Constant(attribute)) if attribute in keys:
+                    wrong.append((name, attribute))
+                case ast.Call(func=ast.Name(made) | ast.Attribute(attr=made)) if made in MADE_BY_THE_POLICY:
+                    wrong.append((name, made))
+                case ast.ImportFrom(names=names):
+                    wrong += [(name, one.name) for one in names if one.name == "PolicySection"]
+                    wrong += [(name, one.name) for one in names if one.name in MADE_BY_THE_POLICY and one.asname]
+    return wrong
+
+
+def plans_are_not_told_apart(sources):
+    """A session asks what a plan offers, never which one it is; and no plan is a kind of another."""
+    wrong = []
+    for name, text in sources.items():
+        if not within(name, ("party.runtime", "party.transport")):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.Call(func=ast.Name("isinstance" | "issubclass"), args=[_, classes]):
+                    found = classes
+                case ast.MatchClass(cls=pattern):
+                    found = pattern
+                case ast.ClassDef(bases=[*bases]):
+                    found = ast.Tuple(bases)
+                case _:
+                    continue
+            named = [one.id for one in ast.walk(found) if isinstance(one, ast.Name)]
+            named += [one.attr for one in ast.walk(found) if isinstance(one, ast.Attribute)]
+            wrong += [(name, one) for one in named if one.endswith(PLAN)]
+    return wrong
+
+
 def no_cycles(sources):
     graph = {name: imports(text, sources) & set(sources) - {name} for name, text in sources.items()}
     try:
@@ -164,9 +251,57 @@ def no_cycles(sources):
     return []
 
 
+def names_in(text):
+    """Every name that a source imports, reads or calls a method by."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Name):
+            found.add(node.id)
+    return found
+
+
+def only_the_channel_seals_tensors(sources):
+    """No other package names the kinds of messages that hold tensors, so that none can make their slots."""
+    return [
+        (name, kind)
+        for name, text in sources.items()
+        if not within(name, ("party.channel", "party.pb"))
+        for kind in sorted(TENSOR_KINDS & names_in(text))
+    ]
+
+
+def matrices_stay_whole(sources):
+    """Hiddens are joined and split inside compiled calls alone: no package at the cut does either with NumPy."""
+    return [
+        (name, function)
+        for name, text in sources.items()
+        if within(name, AT_THE_CUT) and not within(name, ("party.channel.codecs",))
+        for function in sorted(JOINS_AND_SPLITS & names_in(text))
+    ]
+
+
+def few_seal(sources):
+    """Besides the channel, only what seals messages without tensors calls `seal`."""
+    return [
+        name
+        for name, text in sources.items()
+        if within(name, ("party",)) and not within(name, SEALERS) and "seal" in names_in(text)
+    ]
+
+
 VIOLATIONS = [
+    (only_the_channel_seals_tensors, {"party.protocol.x": "from party.pb.party_pb2 import MESSAGE_KIND_HIDDEN"}),
+    (only_the_channel_seals_tensors, {"party.runtime.x": "kind = MessageKind.MESSAGE_KIND_GRADIENT"}),
+    (matrices_stay_whole, {"party.protocol.x": "def f(hiddens):\n    return np.concatenate(hiddens, axis=1)"}),
+    (matrices_stay_whole, {"party.channel.x": "from numpy import hsplit"}),
+    (few_seal, {"party.protocol.x": "def f(keys, slot, message):\n    return keys.seal(slot, message)"}),
+    (few_seal, {"party.engine.x": "def f(keys):\n    seal = keys.seal"}),
     (party_imports_nothing_above, {"party.policy": "import coordinator.session"}),
-    (party_imports_nothing_above, {"party.policy": "def f():\n    from deploy import certificates"}),
+    (party_imports_nothing_above, {"party.policy": "def f():\n    from deploy import wheels"}),
     (party_imports_nothing_above, {"party.policy": "from coordinator import connect"}),
     (coordinator_imports_data_free, {"coordinator.x": "from party.data.table import Table"}),
     (coordinator_imports_data_free, {"coordinator.x": "from party import policy", "party.policy": ""}),
@@ -192,10 +327,33 @@ VIOLATIONS = [
     (imports_are_absolute, {"party.models.x": "from . import deepfm"}),
     (layers_go_one_way, {"party.errors": "from party.configuration.strict import StrictModel"}),
     (layers_go_one_way, {"party.configuration.x": "import party.security.clock"}),
-    (layers_go_one_way, {"party.protocol.x": "from party.models.packing import pack"}),
+    (layers_go_one_way, {"party.protocol.x": "from party.engine.base_model import BaseModel"}),
+    (layers_go_one_way, {"party.engine.x": "from party.protocol.schedule import Schedule"}),
+    (layers_go_one_way, {"party.cut.x": "import party.channel.place"}),
+    (layers_go_one_way, {"party.cut.x": "from party.configuration.run import RunConfiguration"}),
     (layers_go_one_way, {"party.data.x": "from party.security.files import read_private"}),
     (layers_go_one_way, {"party.runtime.x": "from party.transport.errors import error_to_status"}),
     (layers_go_one_way, {"party.new_package.x": "from party.errors import SplitError"}),
+    (policy_has_one_door, {"party.runtime.x": "def f(context): return context.configuration.policy"}),
+    (policy_has_one_door, {"party.transport.x": "def f(section): return section.minimum_metric_rows"}),
+    (policy_has_one_door, {"party.alignment.x": "def f(terms, rows): return rows < terms.minimum_intersection"}),
+    (policy_has_one_door, {"party.ledger_lines": "def f(configuration): return getattr(configuration, 'policy')"}),
+    (policy_has_one_door, {"party.transport.x": "from party.configuration.party import PolicySection"}),
+    (policy_has_one_door, {"party.runtime.x": "from party.policy.rules import Policy"}),
+    (policy_has_one_door, {"party.runtime.x": "from party.policy import limits", "party.policy.limits": ""}),
+    (policy_has_one_door, {"party.runtime.x": "def f(): raise PolicyError('no')"}),
+    (policy_has_one_door, {"party.runtime.x": "def f(): raise errors.PolicyError('no')"}),
+    (policy_has_one_door, {"party.runtime.x": "from party.errors import PolicyError as Refusal"}),
+    (policy_has_one_door, {"party.runtime.x": "from party.policy.refusals import refusal"}),
+    (policy_has_one_door, {"party.runtime.x": "def f(): return MetricRules(0, True, True)"}),
+    (policy_has_one_door, {"party.transport.x": "def f(c): return c.model_dump()['policy']"}),
+    (plans_are_not_told_apart, {"party.transport.x": "def f(plan): return isinstance(plan, TrainingPlan)"}),
+    (
+        plans_are_not_told_apart,
+        {"party.transport.x": "def f(plan): return isinstance(plan, (str, plans.TrainingPlan))"},
+    ),
+    (plans_are_not_told_apart, {"party.runtime.x": "def f(plan):\n match plan:\n  case AlignmentPlan(): return 1"}),
+    (plans_are_not_told_apart, {"party.runtime.x": "class MeasuringPlan(TrainingPlan): pass"}),
     (no_cycles, {"party.data.a": "import party.data.b", "party.data.b": "from party.data import a"}),
 ]
 RULES = sorted({rule for rule, _ in VIOLATIONS}, key=lambda rule: rule.__name__)
@@ -213,9 +371,7 @@ def test_rule_sees_a_violation(rule, sources):
 
 def test_every_module_is_read():
     sources = read_sources()
-    assert {"party", "party.errors", "party.models.base_model", "coordinator.cli", "deploy.certificates"} <= set(
-        sources
-    )
+    assert {"party", "party.errors", "party.engine.base_model", "coordinator.cli", "deploy.wheels"} <= set(sources)
     assert "party.models.deepfm" in imports(sources["party.models.assembly"], sources)
 
 
@@ -240,7 +396,7 @@ def test_coordinator_never_loads_tensorflow_or_data_code():
         "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
         "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
         "free = {'party.protocol', 'party.protocol.checkpoints'}\n"
-        "homes = ('party.data', 'party.models', 'party.protocol')\n"
+        "homes = ('party.data', 'party.models', 'party.engine', 'party.channel', 'party.cut', 'party.protocol')\n"
         "data = [name for name in sys.modules if name.startswith(homes) and name not in free]\n"
         "print(sorted(heavy), data)\n"
     )

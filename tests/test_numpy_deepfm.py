@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from oracle import numpy_deepfm_loss_and_gradients
-from oracle_cases import as_float64, assert_same, central_differences, random_weights
+
+from tests.support.oracle import numpy_deepfm_loss_and_gradients
+from tests.support.oracle_cases import as_float64, assert_same, central_differences, random_weights
 
 
 def ones_case():

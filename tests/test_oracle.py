@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from oracle import numpy_deepfm_loss_and_gradients, philox_permutation
-from oracle_cases import (
+
+from tests.support.oracle import numpy_deepfm_loss_and_gradients, philox_permutation
+from tests.support.oracle_cases import (
+    ROW_KEY,
     SHOP,
     TAGS,
     as_float64,
@@ -60,16 +62,17 @@ def philox_words(key, count):
     return words[:count]
 
 
-@pytest.mark.parametrize(("seed", "stream", "epoch", "rows"), [(0, "shuffle", 0, 9), (2**63, "hold out", 4, 30)])
-def test_permutation_is_the_rank_of_philox_words(seed, stream, epoch, rows):
-    digest = hashlib.sha256(b"vsl/1 order\x00" + struct.pack("<Q", seed) + stream.encode() + struct.pack("<Q", epoch))
+@pytest.mark.parametrize(("stream", "epoch", "rows"), [("shuffle", 0, 9), ("hold out", 4, 30)])
+def test_permutation_is_the_rank_of_philox_words(stream, epoch, rows):
+    digest = hashlib.sha256(b"vsl/1 order\x00" + ROW_KEY + stream.encode() + struct.pack("<Q", epoch))
     words = philox_words(struct.unpack("<QQ", digest.digest()[:16]), rows)
-    assert philox_permutation(seed, stream, epoch, rows).tolist() == sorted(range(rows), key=words.__getitem__)
+    assert philox_permutation(ROW_KEY, stream, epoch, rows).tolist() == sorted(range(rows), key=words.__getitem__)
 
 
-def test_permutation_depends_on_seed_stream_and_epoch():
+def test_permutation_depends_on_key_stream_and_epoch():
     orders = [
-        philox_permutation(*key, 50).tolist() for key in itertools.product((1, 2), ("shuffle", "hold out"), (0, 1))
+        philox_permutation(*one, 50).tolist()
+        for one in itertools.product((ROW_KEY, bytes(32)), ("shuffle", "hold out"), (0, 1))
     ]
     assert all(sorted(order) == list(range(50)) for order in orders)
     assert len({tuple(order) for order in orders}) == len(orders)
@@ -77,13 +80,13 @@ def test_permutation_depends_on_seed_stream_and_epoch():
 
 def test_held_out_rows_and_batches_partition_the_rows(oracle):
     assert (oracle.joined_row_count, oracle.training_row_count) == (23, 19)  # floor(0.2 * 23) = 4
-    assert oracle.held_out_rows.tolist() == philox_permutation(3, "hold out", 0, 23)[:4].tolist()
+    assert oracle.held_out_rows.tolist() == philox_permutation(ROW_KEY, "hold out", 0, 23)[:4].tolist()
     assert oracle.training_rows.tolist() == [row for row in range(23) if row not in oracle.held_out_rows]
     batches = [oracle.batch_rows(step) for step in range(6)]
     assert [len(batch) for batch in batches] == [7, 7, 5] * 2
     for epoch in (0, 1):
         order = np.concatenate(batches[3 * epoch : 3 * epoch + 3])
-        assert order.tolist() == oracle.training_rows[philox_permutation(3, "shuffle", epoch, 19)].tolist()
+        assert order.tolist() == oracle.training_rows[philox_permutation(ROW_KEY, "shuffle", epoch, 19)].tolist()
     assert np.concatenate(batches[:3]).tolist() != np.concatenate(batches[3:]).tolist()
 
 
@@ -136,7 +139,7 @@ def test_encoding_is_fitted_on_training_rows_alone(tmp_path):
 def test_constant_number_and_unknown_parts(tmp_path):
     write_files(tmp_path, rows=10)
     oracle_ids = [f"{chr(97 + k % 5)}{k}" for k in range(10)]
-    held_out = set(np.array(sorted(oracle_ids))[philox_permutation(3, "hold out", 0, 10)[:2]])
+    held_out = set(np.array(sorted(oracle_ids))[philox_permutation(ROW_KEY, "hold out", 0, 10)[:2]])
     rows = [f"{key},x,7,{'p|q|u' if key in held_out else 'u'}" for key in oracle_ids]
     (tmp_path / "shop.csv").write_text("\n".join(["Key,Colour,Price,Tags", *rows]) + "\n")
     weights = random_weights({"shop": 1 + 3, "bank": 5}, "bank", {"shop": 2, "bank": 2})

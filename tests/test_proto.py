@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from party.cut.hidden import Aggregation
+from party.cut.specs import AGGREGATIONS, CODES
 from party.pb import handshake_pb2, party_pb2, tensor_pb2
-from party.protocol.hidden import Aggregation
-from party.protocol.specs import AGGREGATIONS, CODES
 from party.security.sealing import Slot
 from party.transport.service import PartyService
 
@@ -84,9 +84,9 @@ def test_every_aggregation_has_its_code():
 
 def test_every_kind_of_message_is_authenticated_apart():
     kinds = known_values(party_pb2.MessageKind)
-    bound = {Slot("a", "b", kind, "train", 0, 1).associated_data(bytes(32)) for kind in kinds}
-    assert len(bound) == len(kinds) == 10
-    assert len({str(Slot("a", "b", kind, "", 0, 1)) for kind in kinds}) == len(kinds)
+    bound = {Slot("a", "b", kind, "train", index=0, rows=1).associated_data(bytes(32)) for kind in kinds}
+    assert len(bound) == len(kinds) == 11
+    assert len({str(Slot("a", "b", kind, "", index=0, rows=1)) for kind in kinds}) == len(kinds)
 
 
 def test_service_handles_exactly_the_declared_methods():
@@ -96,8 +96,9 @@ def test_service_handles_exactly_the_declared_methods():
     assert {method for _, _, method in handled} == set(SERVICE.methods_by_name)
     for name, one in handler._method_handlers.items():
         method = SERVICE.methods_by_name[name.rpartition("/")[2]]
-        assert one.request_streaming == method.client_streaming == (method.name == "Converse")
-        assert one.response_streaming == method.server_streaming == (method.name == "Converse")
+        assert one.request_streaming, "a caller is authorised before its message is waited for"
+        assert method.client_streaming == (method.name == "StreamCalls")
+        assert one.response_streaming == method.server_streaming == (method.name == "StreamCalls")
         assert one.request_deserializer is None, "a caller is authorised before anything is parsed"
 
 
@@ -105,7 +106,7 @@ def test_service_handles_exactly_the_declared_methods():
 def test_method_takes_a_request_and_gives_a_reply_of_its_name(method):
     assert method.input_type.name == f"{method.name}Request"
     assert method.output_type.name == f"{method.name}Reply"
-    # Every method but Describe and Probe names the session that it belongs to; Converse carries requests that do.
+    # Every method but Describe and Probe names the session that it belongs to; StreamCalls carries requests that do.
     session = method.input_type.fields_by_name.get("session")
-    assert (session is None) == (method.name in ("Describe", "Probe", "Converse"))
+    assert (session is None) == (method.name in ("Describe", "Probe", "StreamCalls"))
     assert session is None or session.message_type.name == "SessionReference"

@@ -1,1 +1,1 @@
-"""Measures network and parties, predicts what schedules and codecs would bring, and recommends one."""
+"""Measures network and parties, predicts the speed of schedules and codecs, and recommends one of each."""

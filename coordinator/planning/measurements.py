@@ -1,4 +1,4 @@
-"""What was measured of a run before it begins: plain figures, all that a prediction is made of."""
+"""The measurements of a run before it starts: plain numbers, the only input of a prediction."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from party.configuration.run import CodecSection, CodecsSection
 
 
 @dataclass(frozen=True)
-class CodecCost:
-    """What a codec costs at one party, for the hiddens or the gradients of one batch.
+class CodecMeasurement:
+    """The cost of a codec at one party, for the hiddens or the gradients of one batch.
 
     Attributes:
-        message_bytes: of the messages; at the label party, those of all feature parties.
-        encode_seconds: of the messages.
-        decode_seconds: of the messages.
+        message_bytes: size of the messages; at the label party, of those of all feature parties.
+        encode_seconds: time to encode them.
+        decode_seconds: time to decode them.
     """
 
     message_bytes: float
@@ -24,19 +24,19 @@ class CodecCost:
     decode_seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PassTimes:
-    """How long the parts of an epoch took.
+    """The durations of the parts of an epoch.
 
     Attributes:
-        depth: batches under way.
+        depth: number of batches under way.
         codecs: of the batches.
-        step_seconds: from one step to the next, once as many are under way as may be.
-        held_out_seconds: of the held-out batches that were measured, and of the decision after them.
-        held_out_batches: how many they were.
-        held_out_batch_seconds: of one more.
-        first_seconds: what the first epoch took longer than the second: compiling and the like.
-        activity_seconds: of one step, by party and activity.
+        step_seconds: time from one step to the next, once `depth` batches are under way.
+        held_out_seconds: time of the measured held-out batches, and of the decision after them.
+        held_out_batches: number of measured held-out batches.
+        held_out_batch_seconds: time of one more held-out batch.
+        first_seconds: extra time of the first epoch over the second, for compilation and the like.
+        activity_seconds: time of one step, by party and activity.
     """
 
     depth: int
@@ -49,22 +49,22 @@ class PassTimes:
     activity_seconds: Mapping[str, Mapping[str, float]]
 
     def busy_seconds(self, party: str) -> float:
-        """What a party computes in a step."""
+        """Returns the seconds that a party computes in a step."""
         return sum(self.activity_seconds[party].values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSize:
-    """How much there is to train.
+    """The size of a run.
 
     Attributes:
-        training_rows: of an epoch.
-        held_out_rows: evaluated after an epoch.
+        training_rows: number of rows of an epoch.
+        held_out_rows: number of rows evaluated after an epoch.
         batch_size: rows of a step.
         evaluation_batch_size: rows of a held-out batch.
         epoch_steps: steps of a whole epoch.
         steps: of the run.
-        epochs: of the run, the last one perhaps cut short.
+        epochs: of the run; the last one may be incomplete.
     """
 
     training_rows: int
@@ -77,36 +77,36 @@ class RunSize:
 
     @property
     def held_out_batches(self) -> int:
-        """After an epoch."""
+        """Number of held-out batches after an epoch."""
         return -(-self.held_out_rows // self.evaluation_batch_size)
 
     @property
     def samples(self) -> int:
-        """Rows trained on, each epoch's counted."""
+        """Number of rows trained on, counted in every epoch."""
         whole, steps_left = divmod(self.steps, self.epoch_steps)
         epoch_rows = min(self.epoch_steps * self.batch_size, self.training_rows)
         return whole * epoch_rows + min(steps_left * self.batch_size, self.training_rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """Everything that was measured.
+    """All measurements of a run.
 
     Attributes:
-        label_party: its name.
-        links: by party.
-        costs: by party and codec; a party leaves out what its owner does not allow and what saves no bytes.
-        synchronous: a run in miniature with one batch under way.
-        two_under_way: one with two batches under way.
-        full_pipe: one with enough batches under way that the slowest party, or a link, never waits.
-        overhead_bytes: of the messages of a step, besides what is encoded.
-        held_out_row_bytes: of the messages of a held-out row.
+        label_party: name of the label party.
+        links: network links by party.
+        costs: codec costs by party and codec; a party omits codecs that its policy forbids or that save no bytes.
+        synchronous: times of a miniature with one batch under way.
+        two_under_way: times of a miniature with two batches under way.
+        full_pipe: times of a miniature with so many batches under way that the slowest party, or link, never waits.
+        overhead_bytes: size of the messages of a step without the encoded tensors.
+        held_out_row_bytes: size of the messages per held-out row.
         size: of the run.
     """
 
     label_party: str
     links: Mapping[str, Link]
-    costs: Mapping[str, Mapping[CodecSection, CodecCost]]
+    costs: Mapping[str, Mapping[CodecSection, CodecMeasurement]]
     synchronous: PassTimes
     two_under_way: PassTimes
     full_pipe: PassTimes
@@ -116,9 +116,9 @@ class Measurements:
 
     @property
     def feature_parties(self) -> list[str]:
-        """All but the label party, ascending."""
+        """Names of the feature parties, ascending."""
         return sorted(set(self.links) - {self.label_party})
 
     def usable(self, codec: CodecSection) -> bool:
-        """Whether every party allows a codec, and it saves bytes everywhere."""
+        """Returns whether every party allows a codec and saves bytes with it."""
         return all(codec in costs for costs in self.costs.values())

@@ -1,4 +1,4 @@
-"""Drives a run in miniature and takes its times."""
+"""Trains a miniature, a short run, and measures its times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from coordinator.exchanges import run_exchanges
-from coordinator.planning.measurements import CodecCost, PassTimes
-from coordinator.session import Session
+from coordinator.planning.measurements import CodecMeasurement, PassTimes
+from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 from party.configuration.run import CodecSection
 from party.configuration.strict import validate
@@ -19,35 +19,35 @@ from party.pb import party_pb2 as pb
 
 WAITING_ACTIVITY = "wait for own update"  # computes nothing
 STEP_ACTIVITY = "open"
-STRETCH_STEPS = 2  # short, so that one pause spoils one of many
+STRETCH_STEPS = 2  # short, so that a pause affects only one stretch of many
 
 
 @dataclass(frozen=True)
 class Miniature:
-    """What a run in miniature showed.
+    """The measurements of a miniature.
 
     Attributes:
-        times: of its second epoch, and what the first took longer.
+        times: of its second epoch, and the extra time of the first.
         costs: of codecs, by party.
-        step_bytes: of the messages of one step.
-        held_out_bytes: of the messages of the held-out batches after an epoch.
+        step_bytes: size of the messages of one step.
+        held_out_bytes: size of the messages of the held-out batches after an epoch.
     """
 
     times: PassTimes
-    costs: Mapping[str, Mapping[CodecSection, CodecCost]]
+    costs: Mapping[str, Mapping[CodecSection, CodecMeasurement]]
     step_bytes: float
     held_out_bytes: float
 
 
 class Stopwatch:
-    """Notes when every batch was done, and what the parties spent their time on in the second epoch's steps.
+    """Records when every batch was done, and the parties' activities in the steps of the second epoch.
 
     Args:
         session: of the miniature, before its first batch.
-        monotonic: seconds of a monotonic clock.
+        monotonic: returns seconds of a monotonic clock.
     """
 
-    def __init__(self, session: Session, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: CoordinatedSession, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._monotonic = monotonic
         self._epoch_exchanges = session.exchanges // 2
@@ -58,7 +58,7 @@ class Stopwatch:
         self._started = self._second_started = self._trained = monotonic()
 
     def __call__(self, traffic: Traffic) -> None:
-        """Notes that a batch is done; with several under way, that its hiddens were handed to the label party."""
+        """Records that a batch is done; with several under way, that its hiddens were sent to the label party."""
         self._done.append((self._monotonic(), replace(traffic)))
         if len(self._done) == self._epoch_exchanges:
             self._before = self._reports()
@@ -68,10 +68,10 @@ class Stopwatch:
             self._trained = self._monotonic()
 
     def result(self) -> Miniature:
-        """What the miniature showed, once it has come to its end.
+        """Returns the measurements of a completed miniature.
 
         Raises:
-            SessionError: the parties made no miniature of two epochs.
+            SessionError: the parties did not train two epochs.
         """
         session = self._session
         if not self._epoch_steps or len(self._done) != 2 * self._epoch_exchanges:
@@ -95,7 +95,7 @@ class Stopwatch:
             held_out_batches=held_out_batches,
             held_out_batch_seconds=_held_out_batch_seconds([self._trained, *rest[:held_out_batches]]),
             first_seconds=max(0.0, first_seconds),
-            activity_seconds={name: self._activities(name) for name in session.connections},
+            activity_seconds={name: self._activities(name) for name in session.clients},
         )
         return Miniature(
             times,
@@ -105,11 +105,11 @@ class Stopwatch:
         )
 
     def _reports(self) -> dict[str, pb.ReportReply]:
-        request = pb.ReportRequest(session=self._session.reference, steps_seen=2**63)
-        return self._session.at_all(lambda party: party.call(party.stub.Report, request))
+        reference = self._session.reference
+        return self._session.at_all(lambda party: party.report(reference))
 
     def _activities(self, name: str) -> dict[str, float]:
-        """Seconds of a step by activity: every step opens messages once, at every party."""
+        """Returns seconds per step by activity; steps are counted by the activity `open`, once per step and party."""
         before = {one.activity: one for one in self._before[name].timings}
         after = {one.activity: one for one in self._after[name].timings}
         steps = max(1, _count(after) - _count(before))
@@ -120,14 +120,14 @@ class Stopwatch:
         }
 
 
-def run_miniature(session: Session) -> Miniature:
-    """Runs a miniature to its end.
+def run_miniature(session: CoordinatedSession) -> Miniature:
+    """Trains a miniature.
 
     Args:
-        session: opened to measure.
+        session: opened for measuring.
 
     Returns:
-        What it showed.
+        Its measurements.
     """
     watch = Stopwatch(session)
     run_exchanges(session, watch)
@@ -135,14 +135,14 @@ def run_miniature(session: Session) -> Miniature:
 
 
 def _step_seconds(first: list[float], second: list[float], depth: int) -> float:
-    """From one step to the next: the median of stretches, as a machine that others share is slow now and then.
+    """Returns the time from one step to the next, the median over stretches, as a shared machine is slow at times.
 
-    The first steps fill the pipe, and in the first epoch they compile; the last one may be smaller.
+    The first steps fill the pipeline, and in the first epoch they compile; the last one may be smaller.
 
     Args:
-        first: when the first epoch began and when each of its steps was done.
-        second: the same of the second epoch.
-        depth: batches under way.
+        first: time in seconds of the start of the first epoch, and of the end of each of its steps.
+        second: the same for the second epoch.
+        depth: number of batches under way.
     """
     filled = min(depth, (len(second) - 1) // 2)
     stretches = _stretches(first[len(first) // 2 : -1], depth) + _stretches(second[filled:-1], depth)
@@ -150,7 +150,7 @@ def _step_seconds(first: list[float], second: list[float], depth: int) -> float:
 
 
 def _stretches(times: list[float], depth: int) -> list[float]:
-    """Seconds of a step in each stretch of some; batches that wait for one another come in bursts, counted whole."""
+    """Returns seconds per step of each stretch of a few steps; bursts of batches under way are counted whole."""
     bursts = -(-STRETCH_STEPS // depth)
     steps = min(bursts * depth, (len(times) - 1) // depth * depth) or len(times) - 1
     if steps < 1:
@@ -159,10 +159,10 @@ def _stretches(times: list[float], depth: int) -> list[float]:
 
 
 def _held_out_batch_seconds(times: list[float]) -> float:
-    """Of a batch behind another one: the second, as the last one may be smaller.
+    """Returns the time of a held-out batch that follows another: of the second, as the last one may be smaller.
 
     Args:
-        times: when the last step and each held-out batch were done.
+        times: time in seconds of the end of the last step, and of each held-out batch.
     """
     if len(times) == 1:
         return 0.0
@@ -173,9 +173,9 @@ def _count(timings: Mapping[str, pb.Timing]) -> int:
     return timings[STEP_ACTIVITY].count if STEP_ACTIVITY in timings else 0
 
 
-def _codec_costs(reply: pb.ReportReply, party: str) -> dict[CodecSection, CodecCost]:
+def _codec_costs(reply: pb.ReportReply, party: str) -> dict[CodecSection, CodecMeasurement]:
     return {
-        _codec(one.codec, party): CodecCost(float(one.bytes), one.encode_seconds, one.decode_seconds)
+        _codec(one.codec, party): CodecMeasurement(float(one.bytes), one.encode_seconds, one.decode_seconds)
         for one in reply.codecs
     }
 

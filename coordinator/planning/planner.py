@@ -1,4 +1,4 @@
-"""Measures a run before it begins, and predicts what schedules and codecs would bring."""
+"""Measures a run before it starts, and predicts the speed of schedules and codecs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordinator.configuration import CoordinatorConfiguration
-from coordinator.connection import PartyConnection
+from coordinator.party_client import PartyClient
 from coordinator.planning.link import Link, measure_link
 from coordinator.planning.measurements import Measurements, RunSize
 from coordinator.planning.miniature import Miniature, run_miniature
 from coordinator.planning.prediction import Prediction, predict
 from coordinator.planning.recommendation import Recommendation, recommend
 from coordinator.progress import Display
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from party.configuration.candidates import CANDIDATE_CODECS
 from party.configuration.run import CodecsSection, RunConfiguration, ScheduleSection, TrainingSection
 from party.errors import StoppedError
@@ -23,24 +23,25 @@ from party.pb.handshake_pb2 import Purpose
 
 DEPTHS = (2, 4, 8, 16, 32)
 SCHEDULES = (ScheduleSection(), *(ScheduleSection(kind="pipelined", depth=depth) for depth in DEPTHS))
-FEW_STEPS = 16  # of an epoch in miniature
-STEPS_BEYOND_DEPTH = 40  # with the pipe full
-FULL_PIPE = 2.0  # with as many under way as fit in the busiest's time, it would still wait for what comes late
+FEW_STEPS = 16  # of an epoch of a miniature
+STEPS_BEYOND_DEPTH = 40  # with the pipeline full
+# Factor on the depth: with just enough batches under way, the busiest party would still wait for late ones.
+FULL_PIPE = 2.0
 SPARE_DEPTH = 2
 MINIATURE_EPOCHS = 2
-LINK_SHARE = 0.5  # of the busiest party's step, that a link may take unnoticed
+LINK_SHARE = 0.5  # of the busiest party's step, which a link may take without slowing training
 SHORTEST_STEP_SECONDS = 1e-6
-STAGES = 4  # what is measured one after the other
+MEASUREMENT_COUNT = 4  # one after the other
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a planner came to.
+    """The result of planning a run.
 
     Attributes:
         measured: everything that was measured.
-        predictions: of every schedule with all codecs that may be used.
-        recommendation: the one of them to take.
+        predictions: of every schedule with every usable pair of codecs.
+        recommendation: the recommended one of them.
     """
 
     measured: Measurements
@@ -49,8 +50,9 @@ class Plan:
 
 
 def make_plan(
-    connections: Mapping[str, PartyConnection],
+    clients: Mapping[str, PartyClient],
     configuration: CoordinatorConfiguration,
+    *,
     lease: bytes,
     display: Display,
     stopped: threading.Event,
@@ -58,20 +60,21 @@ def make_plan(
     """Measures the network and the parties, predicts, and recommends.
 
     Args:
-        connections: by party.
+        clients: by party name.
         configuration: of the coordinator.
         lease: of the coordinator's journal.
         display: shows what is being measured.
-        stopped: whoever sets it wants no plan any more.
+        stopped: once set, planning stops before its next run.
 
     Returns:
-        The plan; where the file names codecs, only they are recommended.
+        The plan; if the file names codecs, only these are recommended.
 
     Raises:
-        StoppedError: it was stopped.
-        SplitError: what a party answered, a refusal by its policy included.
+        StoppedError: `stopped` was set.
+        SplitError: an error of a party, such as a refusal by its policy.
     """
-    measured = _measure(connections, configuration, lease, display, stopped)
+    runs = MiniatureRuns(clients, configuration, lease=lease, stopped=stopped)
+    measured = _measure(clients, configuration, runs, display)
     given = configuration.given_codecs
     same = [CodecsSection(hidden=one, gradient=one) for one in CANDIDATE_CODECS if measured.usable(one)]
     candidates = list(dict.fromkeys([*same, *([] if given is None else [given])]))
@@ -79,41 +82,70 @@ def make_plan(
     return Plan(measured, predictions, recommend([one for one in predictions if given in (None, one.codecs)]))
 
 
-def _measure(
-    connections: Mapping[str, PartyConnection],
-    configuration: CoordinatorConfiguration,
-    lease: bytes,
-    display: Display,
-    stopped: threading.Event,
-) -> Measurements:
-    def miniature(schedule: ScheduleSection, codecs: CodecsSection, steps: int) -> tuple[Miniature, int]:
-        """Runs one; yields the rows in common besides."""
-        if stopped.is_set():
-            raise StoppedError("stopped while the run was being planned", fix="start it again: nothing has begun")
-        run = _miniature_run(configuration, schedule, codecs, steps)
-        proposal = Proposal(Purpose.PURPOSE_MEASURE, new_run_id(), lease, run.to_bytes())
-        with Session(connections, run, proposal) as session:
+class MiniatureRuns:
+    """Trains miniatures, short runs for measurements, each in a session of its own.
+
+    Args:
+        clients: by party name.
+        configuration: of the coordinator.
+        lease: of the coordinator's journal.
+        stopped: once set, no further miniature is trained.
+    """
+
+    def __init__(
+        self,
+        clients: Mapping[str, PartyClient],
+        configuration: CoordinatorConfiguration,
+        *,
+        lease: bytes,
+        stopped: threading.Event,
+    ) -> None:
+        self._clients = clients
+        self._configuration = configuration
+        self._lease = lease
+        self._stopped = stopped
+
+    def run(self, schedule: ScheduleSection, codecs: CodecsSection, steps: int) -> tuple[Miniature, int]:
+        """Trains one miniature.
+
+        Args:
+            schedule: of the miniature.
+            codecs: of the miniature.
+            steps: number of steps in each of its epochs.
+
+        Returns:
+            The measurements of the miniature, and the rows in common.
+
+        Raises:
+            StoppedError: `stopped` was set.
+        """
+        if self._stopped.is_set():
+            raise StoppedError("stopped while the run was being planned", fix="start it again: no run was started")
+        run = _miniature_run(self._configuration, schedule, codecs, steps)
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_MEASURE, run_id=new_run_id(), lease=self._lease, configuration=run.to_bytes()
+        )
+        with CoordinatedSession(self._clients, run, proposal) as session:
             return run_miniature(session), next(one.rows for one in session.datasets[run.label_party])
 
-    display.update("measuring the network", 0, STAGES)
-    links = {name: measure_link(connection) for name, connection in connections.items()}
+
+def _measure(
+    clients: Mapping[str, PartyClient], configuration: CoordinatorConfiguration, runs: MiniatureRuns, display: Display
+) -> Measurements:
+    display.update("measuring the network", 0, MEASUREMENT_COUNT)
+    links = {name: measure_link(client) for name, client in clients.items()}
     given = configuration.training.codecs
-    # The first may come upon parties that have trained nothing since they started: its first epoch predicts nothing.
-    display.update("measuring two batches under way", 1, STAGES)
-    two_under_way, _ = miniature(ScheduleSection(kind="pipelined", depth=2), given, FEW_STEPS)
-    display.update("measuring synchronous steps", 2, STAGES)
-    synchronous, rows = miniature(ScheduleSection(), given, FEW_STEPS)
-    display.update("measuring a full pipe", 3, STAGES)
-    codecs = given
-    if configuration.given_codecs is None:
-        codecs = _pipelined_codecs(synchronous, links, given)
+    # The parties may have trained nothing since they started, so the first epoch of this miniature is not typical.
+    display.update("measuring two batches under way", 1, MEASUREMENT_COUNT)
+    two_under_way, _ = runs.run(ScheduleSection(kind="pipelined", depth=2), given, FEW_STEPS)
+    display.update("measuring synchronous steps", 2, MEASUREMENT_COUNT)
+    synchronous, rows = runs.run(ScheduleSection(), given, FEW_STEPS)
+    display.update("measuring a full pipe", 3, MEASUREMENT_COUNT)
+    codecs = given if configuration.given_codecs is not None else _pipelined_codecs(synchronous, links, given)
     size = run_size(configuration.training, rows)
-    steps_at_a_time = synchronous.times.step_seconds / max(_busiest_seconds(synchronous), SHORTEST_STEP_SECONDS)
-    # The steps that fill the pipe tell nothing of its pace: half of an epoch must be left.
-    most = max(DEPTHS[0], min(DEPTHS[-1], size.epoch_steps // 2))
-    depth = min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, most)
-    full_pipe, _ = miniature(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
-    display.update("measured", STAGES, STAGES)
+    depth = _full_pipe_depth(synchronous, size)
+    full_pipe, _ = runs.run(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
+    display.update("measured", MEASUREMENT_COUNT, MEASUREMENT_COUNT)
     return Measurements(
         label_party=configuration.label_party,
         links=links,
@@ -127,12 +159,23 @@ def _measure(
     )
 
 
+def _full_pipe_depth(synchronous: Miniature, size: RunSize) -> int:
+    """Returns the number of batches under way that keeps the busiest party busy all the time."""
+    steps_at_a_time = synchronous.times.step_seconds / max(_busiest_seconds(synchronous), SHORTEST_STEP_SECONDS)
+    # The steps that fill the pipeline say nothing about its throughput: half of an epoch must remain.
+    most = max(DEPTHS[0], min(DEPTHS[-1], size.epoch_steps // 2))
+    return min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, most)
+
+
 def run_size(training: TrainingSection, rows: int) -> RunSize:
-    """How much a run trains.
+    """Computes the size of a run.
 
     Args:
-        training: its parameters.
-        rows: in common.
+        training: parameters of the run.
+        rows: number of rows in common.
+
+    Returns:
+        Rows, batches, steps and epochs.
     """
     held_out = math.floor(training.validation_fraction * rows)
     training_rows = rows - held_out
@@ -155,17 +198,17 @@ def run_size(training: TrainingSection, rows: int) -> RunSize:
 def _miniature_run(
     configuration: CoordinatorConfiguration, schedule: ScheduleSection, codecs: CodecsSection, steps: int
 ) -> RunConfiguration:
-    """The file's run with epochs of so many steps; it never stops early, and decides after every epoch all the same."""
+    """Returns the file's run with epochs of a few steps; early stopping decides after each, but never stops it."""
     run = configuration.run_with(schedule, codecs)
     changes: dict[str, object] = {"maximum_steps": MINIATURE_EPOCHS * steps}
     if run.training.early_stopping is not None:
-        patient = run.training.early_stopping.model_copy(update={"patience": MINIATURE_EPOCHS})
-        changes["early_stopping"] = patient
+        early_stopping = run.training.early_stopping.model_copy(update={"patience": MINIATURE_EPOCHS})
+        changes["early_stopping"] = early_stopping
     return run.model_copy(update={"training": run.training.model_copy(update=changes)})
 
 
 def _pipelined_codecs(synchronous: Miniature, links: Mapping[str, Link], given: CodecsSection) -> CodecsSection:
-    """Codecs to measure the pace of the parties with: others than the file's only where a link would hold them up."""
+    """Returns the codecs to measure the full pipeline with: the file's, unless a link would be the bottleneck."""
     costs = synchronous.costs
     link_seconds = max(
         costs[name][one].message_bytes / min(link.to_party_bytes_per_second, link.from_party_bytes_per_second)
@@ -191,7 +234,7 @@ def _overhead_bytes(synchronous: Miniature, label_party: str) -> float:
 
 
 def _held_out_row_bytes(synchronous: Miniature, size: RunSize) -> float:
-    """A miniature's last held-out batch is as small as the run's; what it leaves out are whole ones."""
+    """Returns message bytes per held-out row; the batches that a miniature leaves out are whole ones."""
     left_out = size.held_out_batches - synchronous.times.held_out_batches
     rows = size.held_out_rows - left_out * size.evaluation_batch_size
     return synchronous.held_out_bytes / rows if rows else 0.0

@@ -1,4 +1,4 @@
-"""Which schedule and codecs to take: the least that is given up for nearly all of the speed."""
+"""Recommends a schedule and codecs: the smallest loss of accuracy for nearly the highest speed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from coordinator.planning.prediction import Prediction
 from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
 
-NEARLY = 0.9  # of the fastest: what a smaller step towards it is worth giving up for
+NEARLY = 0.9  # share of the highest speed that is fast enough
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to take.
+    """The recommended schedule and codecs.
 
     Attributes:
-        prediction: of what is recommended.
-        reasons: sentences for a person.
+        prediction: for the recommended schedule and codecs.
+        reasons: texts that explain the choice.
     """
 
     prediction: Prediction
@@ -25,10 +25,10 @@ class Recommendation:
 
 
 def recommend(predictions: Sequence[Prediction]) -> Recommendation:
-    """The codecs that lose least, and with them the schedule whose weights are least old, that are nearly the fastest.
+    """Returns the least lossy codecs, and with them the schedule of least stale weights, that are nearly the fastest.
 
     Args:
-        predictions: at least one; codecs that lose less come first.
+        predictions: at least one; less lossy codecs come first.
 
     Returns:
         The recommendation.
@@ -41,19 +41,19 @@ def recommend(predictions: Sequence[Prediction]) -> Recommendation:
 
 
 def schedule_text(schedule: ScheduleSection) -> str:
-    """A schedule for a person."""
+    """Formats a schedule."""
     depth = schedule.batches_under_way
     return "synchronous" if schedule.kind == "synchronous" else f"pipelined, depth {depth}"
 
 
 def codecs_text(codecs: CodecsSection) -> str:
-    """Codecs for a person."""
+    """Formats a pair of codecs."""
     hidden, gradient = codec_text(codecs.hidden), codec_text(codecs.gradient)
     return hidden if hidden == gradient else f"{hidden} / {gradient}"
 
 
 def codec_text(codec: CodecSection) -> str:
-    """A codec for a person."""
+    """Formats a codec."""
     if codec.fraction is None:
         return codec.kind
     return f"{codec.kind} {codec.fraction:g} {codec.values}"

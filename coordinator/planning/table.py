@@ -1,4 +1,4 @@
-"""A plan as lines for a person."""
+"""Formats a plan as lines of text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from coordinator.planning.planner import Plan
 from coordinator.planning.prediction import Prediction
 from coordinator.planning.recommendation import Recommendation, codecs_text, schedule_text
 
-TOO_FAST_BYTES_PER_SECOND = 1e9 / 8  # beyond, the figure says more of the processors than of the network
+TOO_FAST_BYTES_PER_SECOND = 1e9 / 8  # above it, the measurement reflects the processors rather than the network
 BITS = 8
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The measurements, the table of predictions, and the recommendation."""
+    """Formats the measurements, the table of predictions, and the recommendation."""
     taken = plan.recommendation.prediction
     rows = [_row(one, one is taken) for one in plan.predictions]
     return [
@@ -28,7 +28,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def recommendation_lines(recommendation: Recommendation) -> list[str]:
-    """What to take and why."""
+    """Formats the recommendation and its reasons."""
     taken = recommendation.prediction
     return [
         f"take {schedule_text(taken.schedule)}, with codecs {codecs_text(taken.codecs)}:"

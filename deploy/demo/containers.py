@@ -1,20 +1,15 @@
-"""Prepares the folders of the containers in deploy/compose.yaml; a folder that is ready is left as it is."""
+"""Prepares the folders of the containers in deploy/compose.yaml; a prepared folder is left unchanged."""
 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+import tempfile
 from pathlib import Path
 
 import click
 
-from deploy.demo.configurations import (
-    PARTIES,
-    run_file,
-    write_certificates,
-    write_party_configurations,
-    write_run_configuration,
-)
+from coordinator.local_folders import LocalFolders
+from deploy.demo.federation import PARTIES, scenario_federation
 from deploy.movielens import prepare
 from party.errors import SplitError
 
@@ -28,15 +23,15 @@ TRAINING: dict[str, object] = {"seed": SEED, "epochs": 3}
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
     """Writes data, certificates and configurations below FOLDER."""
-    if run_file(folder).exists():
-        click.echo("prepared before")
-        return
     try:
-        cache = folder / "coordinator" / "cache"
-        click.echo(prepare(None, folder, seed=SEED, test_fraction=TEST_FRACTION, rows=None, cache=cache))
-        write_certificates(folder, datetime.now(UTC))
-        write_party_configurations(folder, dict.fromkeys(PARTIES, f"0.0.0.0:{PORT}"))
-        write_run_configuration(folder, {party: f"{party}:{PORT}" for party in PARTIES}, TRAINING)
+        if LocalFolders(folder).run_path.exists():
+            click.echo("prepared before")
+            return
+        # In no party's folder: the download holds the columns of both parties, and the labels.
+        with tempfile.TemporaryDirectory() as cache:
+            click.echo(prepare(None, folder, seed=SEED, test_fraction=TEST_FRACTION, rows=None, cache=Path(cache)))
+        federation = scenario_federation(folder, TRAINING, listen=dict.fromkeys(PARTIES, f"0.0.0.0:{PORT}"))
+        federation.write_run(addresses={party: f"{party}:{PORT}" for party in PARTIES})
     except SplitError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,11 @@ from rich.table import Table
 
 from coordinator.federation import connect_federation
 from coordinator.progress import Display, LiveDisplay, PlainDisplay
-from deploy.demo.configurations import (
-    COORDINATOR,
-    PARTIES,
-    write_certificates,
-    write_party_configurations,
-    write_run_configuration,
-)
-from deploy.demo.processes import PartyProcesses
+from deploy.demo.federation import fresh_folder, scenario_federation
+from deploy.demo.own_figures import last_evaluation
 from deploy.movielens import prepare
 from party.errors import ModelError, SplitError
-from party.security.files import private_folder, write_atomically
+from party.security.files import write_atomically
 
 RESULTS_FILE = "results.json"
 TEST_FRACTION = 0.1
@@ -44,42 +36,40 @@ Result = dict[str, float]
 @click.option("--seed", default=7, show_default=True)
 @click.option("--epochs", default=3, show_default=True)
 @click.option("--batch-size", default=128, show_default=True)
-def main(folder: Path, source: Path | None, seed: int, epochs: int, batch_size: int) -> None:
-    """Shows split training of two companies on MovieLens, and what it is worth."""
+def main(*, folder: Path, source: Path | None, seed: int, epochs: int, batch_size: int) -> None:
+    """Demonstrates split training of two companies on MovieLens, and compares it with pooled training."""
     try:
-        run_demonstration(folder.resolve(), source, seed, epochs, batch_size)
+        run_demonstration(folder.resolve(), source, seed=seed, epochs=epochs, batch_size=batch_size)
     except SplitError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
 
 
-def run_demonstration(folder: Path, source: Path | None, seed: int, epochs: int, batch_size: int) -> dict[str, Result]:
-    """Does everything once and prints the table.
+def run_demonstration(
+    folder: Path, source: Path | None, *, seed: int, epochs: int, batch_size: int
+) -> dict[str, Result]:
+    """Runs the demonstration once and prints the table.
 
     Args:
-        folder: for everything that is made; former state of the parties in it is removed.
-        source: MovieLens folder, or None to fetch it.
-        seed: of split, order and held-out rows.
-        epochs: to train.
+        folder: output folder; earlier state of the parties in it is removed.
+        source: MovieLens folder; None downloads it.
+        seed: of the split, the order of rows and the held-out rows.
+        epochs: number of epochs to train.
         batch_size: rows of a step.
 
     Returns:
-        The figures of the table, by row.
+        The values of the table, by row.
     """
     started_seconds = time.monotonic()
-    private_folder(folder)
-    for former in (*(folder / party / "state" for party in PARTIES), folder / COORDINATOR / "runs"):
-        shutil.rmtree(former, ignore_errors=True)
+    fresh_folder(folder)
     _headline("1. MovieLens as two companies would hold it")
     click.echo(prepare(source, folder, seed=seed, test_fraction=TEST_FRACTION, rows=None, cache=folder / "cache"))
-    write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder)
-    _headline("2. alice and bob serve, each a process of its own, mutual TLS")
-    with PartyProcesses(folder) as parties:
-        for name, address in parties.addresses.items():
-            click.echo(f"{name} listens on {address}, its log is {parties.log(name)}")
-        training: dict[str, object] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
-        joint = _train_jointly(write_run_configuration(folder, parties.addresses, training), folder)
+    _headline("2. alice and bob serve, each in a process of its own, with mutual TLS")
+    training: dict[str, object] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
+    with scenario_federation(folder, training) as local:
+        for name, address in local.addresses.items():
+            click.echo(f"{name} listens on {address}, its log is {local.log_path(name)}")
+        joint = _train_jointly(local.run_path, folder)
     _headline("6. The same model in one process: on pooled data, and on bob's columns alone")
     results = {"split (alice and bob)": joint, **_train_in_one_process(folder)}
     _print_table(results)
@@ -97,8 +87,12 @@ def _train_jointly(path: Path, folder: Path) -> Result:
         _headline("4. Training")
         history = federation.fit()
         _headline("5. Evaluation and prediction on held-out data")
-        metrics = federation.evaluate()
+        released = federation.evaluate()
         written = federation.predict()
+    metrics = last_evaluation(folder, written.party, history.run_id)
+    for name, value in metrics.items():
+        reported = f"{released[name]:g}" if name in released else "nothing"
+        click.echo(f"{name}: {value:.6f} at {written.party}; reported to the coordinator: {reported}")
     target = folder / written.party / "state" / "runs" / history.run_id / written.files[0]
     click.echo(f"{written.rows:,} predictions, at {written.party} only: {target}")
     return {
@@ -124,13 +118,13 @@ def _train_in_one_process(folder: Path) -> dict[str, Result]:
 
 
 def pooled_results(folder: Path) -> dict[str, Any]:
-    """Trains the same model on pooled data, and on the label party's alone, in a process of its own.
+    """Trains the same model on pooled data, and on the label party's data alone, in a separate process.
 
     Args:
-        folder: of a demonstration, prepared.
+        folder: of a prepared demonstration.
 
     Returns:
-        `metrics`, `seconds` and `samples` of both.
+        `metrics`, `seconds` and `samples`, by what was trained.
 
     Raises:
         ModelError: the training failed.

@@ -1,29 +1,20 @@
-"""Split training against pooled training, for every ready scenario: `python -m deploy.demo.experiment adult`."""
+"""Compares split with pooled training on a scenario: `python -m deploy.demo.experiment adult`."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from coordinator.federation import connect_federation
+from coordinator.local_federation import LocalFederation
 from deploy import adult, bank_marketing, movielens
-from deploy.demo.configurations import (
-    COORDINATOR,
-    FREE_PORTS,
-    PARTIES,
-    write_certificates,
-    write_party_configurations,
-    write_run_configuration,
-)
 from deploy.demo.demonstration import pooled_results
-from deploy.demo.processes import PartyProcesses
+from deploy.demo.federation import PARTIES, fresh_folder, scenario_federation
+from deploy.demo.own_figures import last_evaluation
 from deploy.demo.scenarios import ADULT, BANK, BST, DEEPFM, HISTORY_LENGTH, Scenario, Section
 from party.errors import SplitError
 from party.security.files import private_folder, write_atomically
@@ -71,11 +62,11 @@ SCENARIOS: dict[str, tuple[Scenario, Prepare]] = {
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(SCENARIOS)))
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), help="For everything that is made.")
-@click.option("--seeds", type=int, multiple=True, default=(7,), show_default=True, help="May be given several times.")
-@click.option("--epochs", type=int, default=None, help="To train; the scenario's own where absent.")
-@click.option("--prepare-only", is_flag=True, help="Write data, certificates and configurations, and train nothing.")
-def main(name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None, prepare_only: bool) -> None:
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), help="Output folder.")
+@click.option("--seeds", type=int, multiple=True, default=(7,), show_default=True, help="May be repeated.")
+@click.option("--epochs", type=int, default=None, help="Number of epochs; by default that of the scenario.")
+@click.option("--prepare-only", is_flag=True, help="Write data, certificates and configurations without training.")
+def main(*, name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None, prepare_only: bool) -> None:
     """Trains scenario NAME across two parties and on pooled data, and compares them on the test rows.
 
     `deepfm` and `bst` are MovieLens-100K split by time, without and with histories; `adult` is MMoE on UCI Adult;
@@ -85,8 +76,7 @@ def main(name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None, pr
         if prepare_only:
             for seed in seeds:
                 target = folder.resolve() / f"{name}-{seed}"
-                prepare_scenario(name, target, seed, LISTEN)
-                write_run_configuration(target, LISTEN, _training(seed, epochs), SCENARIOS[name][0])
+                prepare_scenario(name, target, seed, epochs, listen=LISTEN).write_run()
                 click.echo(COMMANDS.format(folder=target))
             return
         results = {seed: run_experiment(name, folder.resolve() / f"{name}-{seed}", seed, epochs) for seed in seeds}
@@ -99,53 +89,51 @@ def main(name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None, pr
 
 
 def run_experiment(name: str, folder: Path, seed: int, epochs: int | None) -> Figures:
-    """Prepares the data, and trains once across parties and once in one process.
+    """Prepares the data, and trains across parties and in one process.
 
     Args:
         name: of the scenario.
-        folder: for everything that is made; former state of the parties in it is removed.
-        seed: of data, order and held-out rows.
-        epochs: to train; the scenario's own where None.
+        folder: output folder; earlier state of the parties in it is removed.
+        seed: of the data, the order of rows and the held-out rows.
+        epochs: number of epochs; None for that of the scenario.
 
     Returns:
-        Test metrics by what was trained.
+        Test metrics, by what was trained.
     """
-    scenario = prepare_scenario(name, folder, seed, FREE_PORTS)
-    with PartyProcesses(folder) as parties:
-        path = write_run_configuration(folder, parties.addresses, _training(seed, epochs), scenario)
-        with connect_federation(path) as federation:
-            federation.align()
-            history = federation.fit()
-            split = federation.evaluate()
+    with prepare_scenario(name, folder, seed, epochs) as local, local.connect() as federation:
+        federation.align()
+        history = federation.fit()
+        federation.evaluate()
+    split = last_evaluation(folder, local.label_party, history.run_id)
     click.echo(f"split: {history.seconds:.1f} s, {history.samples_per_second:,.0f} samples/s")
     return {"split": split, **{row: result["metrics"] for row, result in pooled_results(folder).items()}}
 
 
-def prepare_scenario(name: str, folder: Path, seed: int, listen: Mapping[str, str]) -> Scenario:
-    """Writes what each organisation holds: its data, its certificate and the configuration of its party.
+def prepare_scenario(
+    name: str, folder: Path, seed: int, epochs: int | None, *, listen: Mapping[str, str] | None = None
+) -> LocalFederation:
+    """Writes the data, certificate and configuration of each organisation.
 
     Args:
         name: of the scenario.
-        folder: with a folder per organisation; former state of the parties in it is removed.
-        seed: of data and held-out rows.
-        listen: address and port of every party.
+        folder: with a folder per organisation; earlier state of the parties in it is removed.
+        seed: of the data and the held-out rows.
+        epochs: number of epochs; None for that of the scenario.
+        listen: host and port by party; None for any free ports.
 
     Returns:
-        The scenario.
+        The federation, not started yet.
     """
     scenario, prepare = SCENARIOS[name]
     private_folder(folder.parent)
-    private_folder(folder)
-    for former in (*(folder / party / "state" for party in PARTIES), folder / COORDINATOR / "runs"):
-        shutil.rmtree(former, ignore_errors=True)
+    fresh_folder(folder)
     click.echo(prepare(folder, seed, folder.parent / "cache"))
-    write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder, listen, scenario=scenario)
-    return scenario
+    training: Section = {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
+    return scenario_federation(folder, training, scenario=scenario, listen=listen)
 
 
 def print_results(results: dict[int, Figures]) -> None:
-    """Prints every metric of every seed, and how far split and pooled training lie apart.
+    """Prints every metric of every seed, and the mean difference between split and pooled training.
 
     Args:
         results: test metrics by seed and by what was trained.
@@ -160,10 +148,6 @@ def print_results(results: dict[int, Figures]) -> None:
         gaps = [figures["split"][metric] - figures["pooled"][metric] for figures in results.values()]
         mean = statistics.mean(figures["split"][metric] for figures in results.values())
         click.echo(f"  mean of split {mean:.4f}, of split - pooled {statistics.mean(gaps):.6f}")
-
-
-def _training(seed: int, epochs: int | None) -> Section:
-    return {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What the demonstration compares with: the same model trained in one process on pooled data, and on bob's alone.
+"""The baseline of the demonstration: the same model in one process, on pooled data and on the label party's alone.
 
-Nobody could run this in earnest: it reads the files and the secrets of every party.
+Real organisations could not run this: it reads the files and the secrets of every party.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ import numpy.typing as npt
 import pandas as pd
 import tensorflow as tf
 
-from coordinator.configuration import load_coordinator_configuration
-from deploy.demo.configurations import PARTIES, party_file, run_file
-from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
+from deploy.demo.federation import read_configurations
+from party.configuration.party import PartyConfiguration, ThreadsSection
 from party.configuration.run import TrainingSection
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.labels import LabelArrays, read_labels
+from party.data.limits import FileLimits
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
+from party.engine.numerics import configure_tensorflow
 from party.errors import ConfigurationError
 from party.models.assembly import BASE, FUSE, PartyModels, base_layout
 from party.models.embedding import INDICES, VALUES
 from party.models.keras_objects import build_loss, build_optimizer
 from party.models.losses import TaskLosses
-from party.models.numerics import configure_tensorflow
 from party.models.packing import PackedFeatures, pack
 from party.models.scores import Scores
-from party.protocol.hidden import Aggregation, HiddenSpec
+from party.security.row_secret import pinned_row_secret
 
 FloatArray = npt.NDArray[np.float32]
 Inputs = dict[str, npt.NDArray[np.generic]]
@@ -43,12 +44,12 @@ INFERENCE_BATCH = 4096
 
 @dataclass(frozen=True)
 class PooledData:
-    """All parties' rows of one dataset, in the common order.
+    """The rows of all parties in one dataset, in a common order.
 
     Attributes:
-        inputs: arrays of every base model, by input of the joined model.
+        inputs: arrays of every base model, by input name of the joined model.
         labels: of the label party.
-        packed: per party.
+        packed: features by party.
     """
 
     inputs: Inputs
@@ -56,13 +57,19 @@ class PooledData:
     packed: dict[str, PackedFeatures]
 
     def rows(self, rows: npt.NDArray[np.int64]) -> tuple[Inputs, FloatArray]:
-        """Inputs and labels of some rows, in their order."""
+        """Returns inputs and labels of the given rows, in their order."""
         return {name: array[rows] for name, array in self.inputs.items()}, self.labels.values[rows]
 
 
 @dataclass(frozen=True)
 class PooledResult:
-    """What training in one process came to: test metrics by name, and the cost."""
+    """The result of training in one process.
+
+    Attributes:
+        metrics: test metrics by name.
+        seconds: duration of training.
+        samples: number of rows trained on, counted in every epoch.
+    """
 
     metrics: dict[str, float]
     seconds: float
@@ -76,15 +83,17 @@ def read_pooled(
 
     Args:
         parties: whose features are used.
-        training: of the run: dataset and held-out rows that encoders are fitted without.
+        training: of the run; the encoders are fitted on its dataset without the held-out rows.
         dataset: to read.
-        other: parties whose ids must be there too, so that the rows are those of the run.
+        other: further parties that must have the ids too, so that the rows are those of the run.
 
     Returns:
         The rows that all of them have, ascending by the bytes of the id.
     """
     fitted = _join([*parties, *other], training.dataset)
-    training_rows, _ = hold_out(training.seed, len(fitted[parties[0].party]), training.validation_fraction)
+    training_rows, _ = hold_out(
+        _row_key(parties, training), len(fitted[parties[0].party]), training.validation_fraction
+    )
     frames = _join([*parties, *other], dataset)
     packed = {}
     for party in parties:
@@ -101,10 +110,10 @@ def read_pooled(
 
 
 def label_party(parties: Sequence[PartyConfiguration]) -> PartyConfiguration:
-    """The one of the parties that holds labels.
+    """Returns the party with labels.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: no party has labels.
     """
     for party in parties:
         if party.holds_labels:
@@ -113,15 +122,15 @@ def label_party(parties: Sequence[PartyConfiguration]) -> PartyConfiguration:
 
 
 def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, PackedFeatures], seed: int) -> keras.Model:
-    """The joined model as one Keras model, with the initial weights that the parties would draw.
+    """Builds the joined model as one Keras model, with the initial weights that the parties would draw.
 
     Args:
-        parties: whose base models are joined, ascending; the label party among them.
+        parties: whose base models are joined, ascending by name, including the label party.
         packed: features by party.
         seed: of the run.
 
     Returns:
-        A model from all inputs to {label: logits, float32 (batch, units of the label)}.
+        A model of all inputs; its outputs are {label: logits, float32 (batch, units of the label)}.
     """
     inputs: dict[str, keras.KerasTensor] = {}
     hiddens: dict[str, dict[str, keras.KerasTensor]] = {}
@@ -158,25 +167,26 @@ def train_pooled(
     test_dataset: str,
     other: Sequence[PartyConfiguration],
 ) -> PooledResult:
-    """Trains the joined model with `keras fit`, on the rows and in the order of the split run.
+    """Trains the joined model with Keras `fit`, on the rows of the split run and in their order.
 
     Args:
         parties: whose features are used.
         training: of the run.
         test_dataset: to evaluate on.
-        other: parties whose ids must be there too.
+        other: further parties that must have the ids too.
 
     Returns:
-        Test metrics and cost.
+        Test metrics, duration and number of samples.
     """
     holder = label_party(parties)
     data = read_pooled(parties, training, training.dataset, other)
-    training_rows, _ = hold_out(training.seed, len(data.labels.values), training.validation_fraction)
+    row_key = _row_key(parties, training)
+    training_rows, _ = hold_out(row_key, len(data.labels.values), training.validation_fraction)
     model = build_joined(parties, data.packed, training.seed)
     compile_joined(model, holder, training)
     started_seconds = time.perf_counter()
     for epoch in range(training.epochs):
-        inputs, labels = data.rows(epoch_order(training.seed, epoch, training_rows))
+        inputs, labels = data.rows(epoch_order(row_key, epoch, training_rows))
         model.fit(inputs, _by_label(holder, labels), batch_size=training.batch_size, shuffle=False, verbose=0)
     seconds = time.perf_counter() - started_seconds
     test = read_pooled(parties, training, test_dataset, other)
@@ -190,7 +200,7 @@ def train_pooled(
 
 
 def compile_joined(model: keras.Model, holder: PartyConfiguration, training: TrainingSection) -> None:
-    """Compiles the joined model as the parties train their halves, where all have the run's optimizer.
+    """Compiles the joined model with the losses of the label party and the optimizer of the run.
 
     Args:
         model: from `build_joined`.
@@ -229,7 +239,10 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.D
     tables = {}
     for party in parties:
         path = party.path(party.data.datasets[dataset])
-        tables[party.party] = read_table(party.party, dataset, path, party.data.id, party.data.columns(dataset))
+        limits = FileLimits(party.data.maximum_rows, party.data.maximum_bytes)
+        tables[party.party] = read_table(
+            party.party, dataset, path, id_column=party.data.id, columns=party.data.columns(dataset), limits=limits
+        )
     common = set.intersection(*(set(table.ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())
     return {name: table.aligned(table.ids.get_indexer(pd.Index(ordered))) for name, table in tables.items()}
@@ -241,12 +254,17 @@ def _secret(party: PartyConfiguration) -> bytes:
     return bytes.fromhex(party.pinned_secret)
 
 
+def _row_key(parties: Sequence[PartyConfiguration], training: TrainingSection) -> bytes:
+    """Returns the key of the split run's order of rows; with pinned secrets, it is the same in every run."""
+    row_secret = pinned_row_secret(_secret(label_party(parties)), training.dataset)
+    return row_secret.run_key(b"", training.seed)
+
+
 def main() -> None:
-    """Reads a demonstration's folder; prints the results of pooled training and of the label party alone as JSON."""
+    """Reads a demonstration's folder; prints the results of pooled training and of the label party alone, as JSON."""
     folder = Path(sys.argv[1])
     configure_tensorflow(ThreadsSection(intra_operation=0, inter_operation=0))
-    run = load_coordinator_configuration(run_file(folder))
-    parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
+    run, parties = read_configurations(folder)
     holder = label_party(parties)
     others = [party for party in parties if party is not holder]
     results = {"pooled": train_pooled(parties, run.training, run.evaluate_dataset, [])}

@@ -1,4 +1,4 @@
-"""Ready configurations: what each company holds, models and training, for every prepared dataset."""
+"""Scenarios: features, models and training of two companies for every prepared data set."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ HISTORY_LENGTH = 20
 
 @dataclass(frozen=True)
 class Company:
-    """What one party's file says besides names, certificates and paths.
+    """The part of a party's file that depends on the scenario.
 
     Attributes:
-        features: of `data.features`.
-        model: the base model's section; the default where None.
+        features: value of `data.features`.
+        model: section of the base model; None for the default.
     """
 
     features: list[Section]
     model: Section | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Everything about a federation that depends on its data.
+    """The part of a federation that depends on its data.
 
     Attributes:
-        companies: by name, ascending.
-        label_party: one of them.
-        labels: of `data.labels`.
-        fuse: the fuse model's section; the default where None.
-        extension: of the files with data.
+        companies: by party name, ascending.
+        label_party: name of the label party.
+        labels: value of `data.labels`.
+        fuse: section of the fuse model; None for the default.
+        extension: of the data files.
         training: keys of the run's training section.
     """
 
@@ -66,8 +66,6 @@ FILM_HISTORY: Section = {
     "maximum_length": HISTORY_LENGTH,
     "target": "MovieID",
 }
-CAPITAL_GAINS = [1, 3000, 5000, 7000, 10000, 20000]
-AGES = [20, 23, 26, 30, 35, 40, 45, 50, 55, 60, 65]
 LIKED: Section = {"liked": {"rule": "Rating > 3"}}
 
 DEEPFM = Scenario(companies={"alice": Company(USERS), "bob": Company(FILMS)}, label_party="bob", labels=LIKED)

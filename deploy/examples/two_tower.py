@@ -1,10 +1,10 @@
-"""A two-tower model as a party's owner writes it: one tower at each party, their cosine above the cut.
+"""A two-tower model, as the owner of a party would write it: one tower per party, their cosine above the cut.
 
 At the party with the users:  model: {file: two_tower.py, base: build_user_tower}
 At the party with the films:  model: {file: two_tower.py, base: build_item_tower}
                               fuse:  {file: two_tower.py, fuse: build_match}
 
-Each organisation needs its own functions only. Nothing of this project is imported.
+Each organisation needs only its own functions. The file imports nothing from this project.
 """
 
 import keras
@@ -15,17 +15,17 @@ TOWER_UNITS = (64, 32)
 
 
 def build_user_tower(features):
-    """The tower over whatever the party knows of users: one vector, named user."""
+    """Builds the tower over the user features: one output vector, named user."""
     return tower(features, "user")
 
 
 def build_item_tower(features):
-    """The tower over whatever the party knows of items: one vector, named item."""
+    """Builds the tower over the item features: one output vector, named item."""
     return tower(features, "item")
 
 
 def build_match(hiddens, labels):
-    """How well user and item match: their cosine, scaled and shifted to a logit."""
+    """Builds the fuse model: the cosine of user and item, scaled and shifted to a logit per label."""
     user = keras.Input((hiddens["user"].units,), name="user")
     item = keras.Input((hiddens["item"].units,), name="item")
     cosine = ops.sum(ops.normalize(user) * ops.normalize(item), axis=1, keepdims=True)
@@ -34,7 +34,7 @@ def build_match(hiddens, labels):
 
 
 def tower(features, name):
-    """Embeds every feature, and puts dense layers above them."""
+    """Embeds every feature, and stacks dense layers on the concatenated embeddings."""
     inputs, parts = {}, []
     for feature in features.values():
         if feature.kind == "numeric":
@@ -45,7 +45,7 @@ def tower(features, name):
         vectors = keras.layers.Embedding(feature.size, EMBEDDING_WIDTH, name=f"{len(parts)}_table")(
             inputs[feature.name]
         )
-        if feature.kind in ("multi_hot", "sequence"):  # index 0 is padding there
+        if feature.kind in ("multi_hot", "sequence"):  # whose index 0 is padding
             vectors = vectors * ops.cast(ops.expand_dims(inputs[feature.name] > 0, -1), "float32")
         parts.append(ops.sum(vectors, axis=1))
     hidden = ops.concatenate(parts, axis=1)

@@ -1,112 +1,101 @@
-"""A feature party's own rows in the common order, found by the digests that the label party sends."""
+"""A feature party's own rows in the common order, found by the elements that the label party marks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from party.alignment.digests import DigestChunk, digest_chunk_from_bytes, id_digest
-from party.alignment.messages import rows_of_chunk
+from party.alignment.aligned_elements import AlignmentSummary, aligned_elements_from_bytes
+from party.alignment.messages import Incoming, chunk_count, rows_of_chunk
 from party.alignment.terms import AlignedRows, AlignmentTerms
-from party.errors import AlignmentError, SessionError
+from party.errors import AlignmentError
 
 
 class CommonOrder:
-    """Maps digests to own rows, message by message.
+    """Maps marked elements to own rows, message by message.
 
     Args:
-        peer: name of the label party.
+        terms: this party's alignment terms.
         dataset: name of the dataset.
-        terms: of this party.
-        key: 32 bytes that only this party and the label party know.
+        peer: name of the label party.
+        setup_order: own row number by position in the setup that was sent; nobody else knows it.
     """
 
-    def __init__(self, *, peer: str, dataset: str, terms: AlignmentTerms, key: bytes) -> None:
-        self._where = f"aligned digests, dataset {dataset}, peer {peer}"
+    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: Sequence[int]) -> None:
+        self._where = f"aligned elements, dataset {dataset}, peer {peer}"
         self._dataset = dataset
         self._terms = terms
         self._ids: Sequence[str] = terms.ids[dataset]
         self._most_rows = min(len(self._ids), terms.peers[peer][dataset])
-        self._key = key
-        self._row_by_digest: dict[bytes, int] = {}
-        self._first: DigestChunk | None = None
-        self._next = 0
-        self._rows: list[int] = []
+        self._setup_order = np.array(setup_order, dtype=np.int64)
+        self._messages = Incoming(chunk_count(len(self._ids), terms.chunk_rows), self._where)
+        self._summary: AlignmentSummary | None = None
+        self._chunks: list[NDArray[np.int64]] = []
+        self._marked = 0
         self._aligned: AlignedRows | None = None
 
     @property
     def aligned(self) -> AlignedRows | None:
-        """The result, once the last message came."""
+        """The result, once the last message has arrived."""
         return self._aligned
 
+    @property
+    def share(self) -> bytes:
+        """The label party's share of the proof of order, 33 bytes; empty before the first message."""
+        return b"" if self._summary is None else self._summary.share
+
     def take(self, index: int, message: bytes) -> None:
-        """Takes one message of digests; a refused one changes nothing.
+        """Takes one message of marks; a refused message changes nothing.
 
         Args:
-            index: of the message, in order.
-            message: as `DigestChunk.to_bytes` makes it.
+            index: index of the message; messages come in order.
+            message: as `AlignedElements.to_bytes` makes it.
 
         Raises:
-            AlignmentError: the digests are not those of own ids in the common order, or not as many as announced.
-            PolicyError: fewer rows in common than the policy asks for.
+            AlignmentError: the message cannot be used, or the number of marked elements is not the announced one.
+            PolicyError: fewer rows in common than the policy requires.
             SessionError: the message is out of order.
         """
-        if self._aligned is not None:
-            raise AlignmentError("more digests than announced", where=self._where, received=f"message {index}")
-        if index != self._next:
-            raise SessionError(
-                "a message out of order",
-                where=self._where,
-                expected=f"message {self._next}",
-                received=f"message {index}",
-            )
-        chunk = digest_chunk_from_bytes(message, self._where)
-        self._check_header(chunk)
-        self._rows.extend(self._rows_of(chunk))
-        self._first = self._first or chunk
-        self._next += 1
-        if len(self._rows) == chunk.total:
-            self._aligned = AlignedRows(chunk.alignment_id, np.array(self._rows, dtype=np.int64))
-            self._row_by_digest = {}
+        self._messages.expect(index)
+        start = index * self._terms.chunk_rows
+        count = rows_of_chunk(len(self._ids), self._terms.chunk_rows, index)
+        chunk = aligned_elements_from_bytes(message, count, self._where)
+        self._check_summary(chunk.summary)
+        rows = self._setup_order[start : start + count][chunk.marks]
+        self._check_count(chunk.summary.total, self._marked + len(rows))
+        self._summary = chunk.summary
+        self._chunks.append(rows)
+        self._marked += len(rows)
+        self._messages.advance()
+        if self._messages.complete:
+            # Strings compare by code points, which is the order of their UTF-8 bytes.
+            ordered = sorted(np.concatenate(self._chunks).tolist(), key=self._ids.__getitem__)
+            summary = chunk.summary
+            self._aligned = AlignedRows(summary.alignment_id, np.array(ordered, dtype=np.int64), summary.row_secret)
+            self._chunks = []
 
-    def _check_header(self, chunk: DigestChunk) -> None:
-        if self._first is None:
-            self._terms.check_rows_in_common(self._dataset, chunk.total)
-            if chunk.total > self._most_rows:
-                raise AlignmentError(
-                    "more rows in common than there can be",
-                    where=self._where,
-                    expected=f"at most {self._most_rows}",
-                    received=f"{chunk.total}",
-                )
-        elif (chunk.alignment_id, chunk.total) != (self._first.alignment_id, self._first.total):
-            raise AlignmentError("messages that belong to different alignments", where=self._where)
-        count = rows_of_chunk(chunk.total, self._terms.chunk_rows, self._next)
-        if len(chunk.digests) != count:
+    def _check_summary(self, summary: AlignmentSummary) -> None:
+        if self._summary is not None:
+            if summary != self._summary:
+                raise AlignmentError("messages that belong to different alignments", where=self._where)
+            return
+        self._terms.check_rows_in_common(self._dataset, summary.total)
+        if summary.total > self._most_rows:
             raise AlignmentError(
-                f"{'fewer' if len(chunk.digests) < count else 'more'} digests than announced",
+                "more rows in common than there can be",
                 where=self._where,
-                expected=f"{count} in message {self._next}",
-                received=f"{len(chunk.digests)}",
+                expected=f"at most {self._most_rows}",
+                received=f"{summary.total}",
             )
 
-    def _rows_of(self, chunk: DigestChunk) -> list[int]:
-        if not self._row_by_digest:
-            self._row_by_digest = {
-                id_digest(self._key, self._dataset, sample_id): row for row, sample_id in enumerate(self._ids)
-            }
-        known = [self._row_by_digest[digest] for digest in chunk.digests if digest in self._row_by_digest]
-        if len(known) < len(chunk.digests):
-            unknown = len(chunk.digests) - len(known)
-            raise AlignmentError("digests of no own id", where=self._where, received=f"{unknown} unknown digests")
-        repeated = len(known) - len(set(known)) + len(set(known).intersection(self._rows))
-        if repeated:
+    def _check_count(self, total: int, marked: int) -> None:
+        fewer = self._messages.last_is_next and marked < total
+        if fewer or marked > total:
             raise AlignmentError(
-                "digests that are there more than once", where=self._where, received=f"{repeated} repeated digests"
+                f"{'fewer' if fewer else 'more'} elements than announced",
+                where=self._where,
+                expected=f"{total}",
+                received=f"{marked}",
             )
-        # Strings compare by code points, which is the order of their UTF-8 bytes.
-        if any(self._ids[former] >= self._ids[latter] for former, latter in pairwise([*self._rows[-1:], *known])):
-            raise AlignmentError("digests that are not in the common order", where=self._where)
-        return known

@@ -1,4 +1,4 @@
-"""The messages of one kind between two parties: how many there are, and in which order they go."""
+"""The messages of one kind between two parties: their number and their order."""
 
 from __future__ import annotations
 
@@ -9,17 +9,35 @@ from itertools import islice
 
 from party.alignment.pool import outcome
 from party.errors import AlignmentError, SessionError
+from party.pb.party_pb2 import MessageKind
 
 CHUNKS_AHEAD_PER_WORKER = 4
 
 
 def chunk_count(rows: int, chunk_rows: int) -> int:
-    """How many chunks so many rows make."""
+    """Counts the chunks that rows are sent in.
+
+    Args:
+        rows: number of rows.
+        chunk_rows: rows of one chunk.
+
+    Returns:
+        The number of chunks.
+    """
     return -(-rows // chunk_rows)
 
 
 def rows_of_chunk(rows: int, chunk_rows: int, index: int) -> int:
-    """How many of all rows are in a chunk: `chunk_rows`, and what is left in the last one."""
+    """Counts the rows of one chunk; the last one holds the rest.
+
+    Args:
+        rows: number of all rows.
+        chunk_rows: rows of a full chunk.
+        index: index of the chunk.
+
+    Returns:
+        The number of rows.
+    """
     return min(chunk_rows, rows - index * chunk_rows)
 
 
@@ -30,14 +48,48 @@ def finished(message: bytes) -> Future[bytes]:
     return future
 
 
-class Outgoing:
-    """Messages that are asked for in order; only the last one is kept, to be asked for again.
+def check_size(message: bytes, expected: int, where: str) -> None:
+    """Refuses a message of another length than its kind has.
 
     Args:
-        total: how many messages there are.
+        message: the message as received.
+        expected: its length in bytes.
         where: kind, peer and dataset, for errors.
-        upcoming: the messages, submitted as they are drawn; empty where they come by `add`.
-        ahead: how many are drawn before they are asked for.
+
+    Raises:
+        AlignmentError: it is longer or shorter.
+    """
+    if len(message) != expected:
+        raise AlignmentError(
+            "a message of the wrong size",
+            where=where,
+            expected=f"{expected} bytes",
+            received=f"{len(message)} bytes",
+        )
+
+
+def foreign_kind(kind: MessageKind, verb: str) -> SessionError:
+    """Makes the error for a kind of message that one side never sends or takes.
+
+    Args:
+        kind: the kind as received.
+        verb: `produces` or `consumes`.
+
+    Returns:
+        The error to raise.
+    """
+    name = MessageKind.Name(kind) if kind in MessageKind.values() else f"kind {int(kind)}"
+    return SessionError(f"a kind of message that this side never {verb}", received=name)
+
+
+class Outgoing:
+    """Messages that are requested in order; only the last one is cached, because it may be requested again.
+
+    Args:
+        total: number of messages.
+        where: kind, peer and dataset, for errors.
+        upcoming: the messages, submitted to the pool as they are drawn; empty if `add` appends them.
+        ahead: number of messages that are drawn before they are requested.
     """
 
     def __init__(self, total: int, where: str, upcoming: Iterable[Future[bytes]] = (), ahead: int = 1) -> None:
@@ -58,13 +110,13 @@ class Outgoing:
         """Waits for a message.
 
         Args:
-            index: the next one, or the last one again.
+            index: index of the next message, or of the last one again.
 
         Returns:
             The message; the same bytes for the same index.
 
         Raises:
-            SessionError: another index, or a message whose cause has not come yet.
+            SessionError: another index is next, or the message that this one answers has not arrived.
             AlignmentError: the message answers one that cannot be answered.
             InternalError: a worker process died.
         """
@@ -72,13 +124,13 @@ class Outgoing:
             return self._last
         if index != self._next or index >= self.total:
             raise SessionError(
-                "a message asked for out of order",
+                "a message requested out of order",
                 where=self._where,
                 expected=f"message {min(self._next, self.total - 1)} of {self.total}",
                 received=f"message {index}",
             )
         if not self._pending:
-            raise SessionError(f"message {index} is asked for too early", where=self._where)
+            raise SessionError(f"message {index} is requested too early", where=self._where)
         self._last = outcome(self._pending[0])
         self._pending.popleft()
         self._next += 1
@@ -86,7 +138,7 @@ class Outgoing:
         return self._last
 
     def close(self) -> None:
-        """Drops what was not asked for yet."""
+        """Drops the messages that were not requested."""
         self._upcoming = iter(())
         for future in self._pending:
             future.cancel()
@@ -96,10 +148,10 @@ class Outgoing:
 
 
 class Incoming:
-    """Messages that come in order, as many as were declared.
+    """Counts received messages, which must arrive in order and in the declared number.
 
     Args:
-        total: how many messages there are.
+        total: number of messages.
         where: kind, peer and dataset, for errors.
     """
 
@@ -110,19 +162,19 @@ class Incoming:
 
     @property
     def complete(self) -> bool:
-        """Whether all messages came."""
+        """Whether all messages have arrived."""
         return self._next == self._total
 
     @property
     def last_is_next(self) -> bool:
-        """Whether one message is missing."""
+        """Whether exactly one message is missing."""
         return self._next == self._total - 1
 
     def expect(self, index: int) -> None:
         """Checks that a message is the next one.
 
         Args:
-            index: of the message.
+            index: index of the message.
 
         Raises:
             AlignmentError: there are more messages than declared.

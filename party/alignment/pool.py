@@ -1,4 +1,4 @@
-"""A pool of spawned worker processes: threads gain nothing on elliptic curves that hold Python's lock."""
+"""A pool of spawned worker processes: the PSI library holds Python's global lock, so threads gain nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import ParamSpec, TypeVar
 
 from party.errors import InternalError, SessionError
 
@@ -18,14 +19,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class WorkerPool:
-    """Worker processes that start with the first work, and end with this object or with the process that owns it.
+class WorkerPool(AbstractContextManager["WorkerPool"]):
+    """Worker processes that start with the first call, and end with this object or with the process that owns it.
 
-    A worker imports the main module of its owner once more under another name: what that module imports
-    at its top costs every worker time and memory.
+    A worker imports the main module of its owner once more under another name: whatever that module imports at its top
+    costs every worker time and memory.
 
     Args:
-        workers: number of processes; one per core of the machine where None.
+        workers: number of processes; None means one per core of the machine.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -37,8 +38,8 @@ class WorkerPool:
 
         Args:
             function: importable by its module and name.
-            args: of the function; they are copied to the worker.
-            kwargs: of the function, likewise.
+            args: positional arguments of the function; they are copied to the worker.
+            kwargs: keyword arguments of the function, likewise.
 
         Returns:
             The future of the call's result.
@@ -53,10 +54,6 @@ class WorkerPool:
     def close(self) -> None:
         """Drops queued calls, waits for running ones and ends the worker processes."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def __enter__(self) -> Self:
-        """Returns the pool itself."""
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -73,13 +70,13 @@ def outcome(future: Future[T]) -> T:
     """Waits for a call's result.
 
     Args:
-        future: as `WorkerPool.submit` returned it.
+        future: a future that `WorkerPool.submit` returned.
 
     Returns:
-        What the function returned.
+        The result of the function.
 
     Raises:
-        SplitError: whatever the function raised.
+        SplitError: the function raised it.
         SessionError: the call was dropped because its alignment was closed.
         InternalError: the worker process died.
     """
@@ -94,7 +91,7 @@ def outcome(future: Future[T]) -> T:
 
 
 def _start_worker() -> None:
-    """Leaves interrupts to the owner, and ends the worker when the owner is gone without a goodbye."""
+    """Leaves interrupts to the owner, and ends the worker when the owner dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_owner, daemon=True).start()
 

@@ -17,21 +17,20 @@ from party.errors import AlignmentError, DataError, InternalError
 ELEMENT_BYTES = 33
 KEY_BYTES = 32
 _REVEAL = True
-_UNUSED_FALSE_POSITIVE_RATE = 0.5
 _ORDER_PERSON = b"psi order"
 
 
 def new_key() -> bytes:
     """Makes the secret of one side of one alignment with one peer: a private key of P-256, 32 bytes.
 
-    The library's own way to read a key that it made writes to Python's memory without Python's lock: beside other
-    threads that ends a process now and then.
+    The PSI library's own accessor of a key writes to Python's memory without holding Python's lock, which now and then
+    crashes a process with several threads.
     """
     return ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(KEY_BYTES, "big")
 
 
 def hidden_order(key: bytes, ids: Sequence[str], where: str) -> list[int]:
-    """Orders rows by a keyed hash of their ids: chunks are random parts that tell nothing of the file's order.
+    """Orders rows by a keyed hash of their ids: chunks are random subsets that reveal nothing about the file's order.
 
     Args:
         key: secret of this alignment.
@@ -72,48 +71,34 @@ def check_elements(message: bytes, count: int, where: str) -> None:
         )
 
 
-def encrypt_setup(key: bytes, ids: list[str]) -> bytes:
-    """Encrypts a chunk of a feature party's ids.
+def encrypt(key: bytes, ids: list[str]) -> bytes:
+    """Encrypts a chunk of own ids: each is hashed to a point of the curve, and raised to the key.
 
     Args:
-        key: as `new_key` made it.
+        key: a key that `new_key` made.
         ids: ids of the chunk.
 
     Returns:
-        As many elements, in ascending order.
+        One element per id, in the order of the ids.
     """
-    server = psi.server.CreateFromKey(key, _REVEAL)
-    setup = server.CreateSetupMessage(_UNUSED_FALSE_POSITIVE_RATE, len(ids), ids, psi.DataStructure.RAW)
-    return _join(setup.raw.encrypted_elements, len(ids))
-
-
-def encrypt_request(key: bytes, ids: list[str]) -> bytes:
-    """Encrypts a chunk of the label party's ids.
-
-    Args:
-        key: as `new_key` made it.
-        ids: ids of the chunk.
-
-    Returns:
-        As many elements, in the order of the ids.
-    """
+    # The library's setup holds the same elements, but sorted: which element belongs to which id would be lost.
     request = psi.client.CreateFromKey(key, _REVEAL).CreateRequest(ids)
     return _join(request.encrypted_elements, len(ids))
 
 
 def answer_request(key: bytes, request: bytes, where: str) -> bytes:
-    """Encrypts a chunk of the label party's elements once more, with a feature party's key.
+    """Encrypts a chunk of the other side's elements once more, with this party's key.
 
     Args:
-        key: as `new_key` made it.
+        key: a key that `new_key` made.
         request: elements, their number already checked.
         where: kind, peer and dataset, for errors.
 
     Returns:
-        As many elements, in the order of the request.
+        One element per element of the request, in its order.
 
     Raises:
-        AlignmentError: an element is no point of the curve.
+        AlignmentError: an element is not a point of the curve.
     """
     elements = _split(request)
     server = psi.server.CreateFromKey(key, _REVEAL)
@@ -122,30 +107,6 @@ def answer_request(key: bytes, request: bytes, where: str) -> bytes:
     except RuntimeError:
         raise _no_point(where) from None
     return _join(response.encrypted_elements, len(elements))
-
-
-def intersect(key: bytes, setup: bytes, response: bytes, where: str) -> list[int]:
-    """Finds which elements of a response are among a feature party's.
-
-    Args:
-        key: as `new_key` made it.
-        setup: all elements of the feature party, in ascending order.
-        response: elements that answer consecutive requests.
-        where: kind, peer and dataset, for errors.
-
-    Returns:
-        Positions in the response, in ascending order.
-
-    Raises:
-        AlignmentError: an element is no point of the curve.
-    """
-    server_setup = psi.ServerSetup()
-    server_setup.raw.encrypted_elements.extend(_split(setup))
-    client = psi.client.CreateFromKey(key, _REVEAL)
-    try:
-        return sorted(client.GetIntersection(server_setup, psi.Response(encrypted_elements=_split(response))))
-    except RuntimeError:
-        raise _no_point(where) from None
 
 
 def _split(elements: bytes) -> list[bytes]:

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 
 from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Incoming, Outgoing, chunk_count, rows_of_chunk
 from party.alignment.pool import WorkerPool
-from party.alignment.psi import answer_request, check_elements, encrypt_setup, hidden_order, new_key
+from party.alignment.psi import answer_request, check_elements, encrypt, hidden_order, new_key
+from party.alignment.terms import AlignmentTerms
 
 
 class PsiServer:
     """Sends its own encrypted ids and answers as many of the peer's as the peer declared; learns nothing.
 
     Args:
-        peer: name of the label party.
+        terms: this party's alignment terms.
         dataset: name of the dataset.
-        ids: own ids by row, unique.
-        peer_rows: rows that the peer declared.
-        chunk_rows: ids of one message.
-        pool: workers.
+        peer: name of the label party.
+        pool: the pool of workers.
+
+    Attributes:
+        setup_order: own row number by position in the setup. A secret key determines it, so that it reveals nothing
+            about the order of the file.
     """
 
-    def __init__(
-        self, *, peer: str, dataset: str, ids: Sequence[str], peer_rows: int, chunk_rows: int, pool: WorkerPool
-    ) -> None:
+    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, pool: WorkerPool) -> None:
         where = f"dataset {dataset}, peer {peer}"
+        ids, peer_rows, chunk_rows = terms.ids[dataset], terms.peers[peer][dataset], terms.chunk_rows
         self._peer_rows = peer_rows
         self._chunk_rows = chunk_rows
         self._pool = pool
         self._key = new_key()
-        order = iter(hidden_order(self._key, ids, where))
+        self.setup_order = hidden_order(self._key, ids, where)
+        order = iter(self.setup_order)
         total = chunk_count(len(ids), chunk_rows)
         self.setup = Outgoing(
             total,
             f"PSI setup, {where}",
-            (
-                pool.submit(encrypt_setup, self._key, [ids[row] for row in islice(order, chunk_rows)])
-                for _ in range(total)
-            ),
+            (pool.submit(encrypt, self._key, [ids[row] for row in islice(order, chunk_rows)]) for _ in range(total)),
             CHUNKS_AHEAD_PER_WORKER * pool.workers,
         )
         requests = chunk_count(peer_rows, chunk_rows)
@@ -49,7 +48,7 @@ class PsiServer:
         """Takes a chunk of the peer's encrypted ids, and starts to answer it.
 
         Args:
-            index: of the request; its answer has the same.
+            index: index of the request; its answer has the same.
             message: its elements.
 
         Raises:
@@ -63,6 +62,6 @@ class PsiServer:
         self._request_messages.advance()
 
     def close(self) -> None:
-        """Drops what is still queued."""
+        """Drops the calls that are still queued at the pool."""
         self.setup.close()
         self.responses.close()

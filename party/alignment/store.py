@@ -1,4 +1,4 @@
-"""Stored alignments: one file per dataset, used again while the data file and the parties are the same."""
+"""Stored alignments: one file per dataset, reused while the data file and the parties are the same."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from party.alignment.digests import ALIGNMENT_ID_BYTES
+from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.errors import StorageError
 from party.security.files import private_folder, read_private, write_atomically
+from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
-_FORMAT = 1
+_FORMAT = 2
+_FORMATS_WITHOUT_ROW_SECRET = (1,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredAlignment:
     """One dataset's alignment at one party.
 
     Attributes:
-        alignment_id: 16 bytes, the same at every party.
+        alignment_id: id of the alignment, 16 bytes, the same at every party.
         rows: own row numbers in the common order; shape (rows in common,), int64.
-        data_sha256: digest of the data file, 32 bytes; never sent to anybody.
+        data_sha256: digest of the data file, 32 bytes; never sent.
         id_column: name of the id column that was aligned on.
         parties: names of all aligned parties, ascending.
+        row_secret: determines the order of rows; the same at every party.
     """
 
     alignment_id: bytes
@@ -36,13 +39,14 @@ class StoredAlignment:
     data_sha256: bytes
     id_column: str
     parties: tuple[str, ...]
+    row_secret: RowSecret
 
 
 class AlignmentStore:
     """The folder of a party's stored alignments.
 
     Args:
-        folder: created with mode 0700 where absent.
+        folder: created with mode 0700 if it does not exist.
 
     Raises:
         StorageError: the folder cannot be created, or is open to others.
@@ -56,7 +60,7 @@ class AlignmentStore:
 
         Args:
             dataset: name of the dataset.
-            alignment: what to keep.
+            alignment: the alignment to store.
 
         Raises:
             StorageError: the file cannot be written; a former one is unchanged.
@@ -69,6 +73,8 @@ class AlignmentStore:
                 "data_sha256": alignment.data_sha256.hex(),
                 "id_column": alignment.id_column,
                 "parties": list(alignment.parties),
+                "row_secret": alignment.row_secret.secret.hex(),
+                "row_secret_pinned": alignment.row_secret.pinned,
             }
         ).encode()
         rows = alignment.rows.astype("<i8")
@@ -82,7 +88,7 @@ class AlignmentStore:
         write_atomically(self._path(dataset), content.getvalue())
 
     def load(self, dataset: str, *, data_sha256: bytes, parties: tuple[str, ...]) -> StoredAlignment | None:
-        """Reads a dataset's alignment where it still holds.
+        """Reads a dataset's alignment if it is still valid.
 
         Args:
             dataset: name of the dataset.
@@ -90,7 +96,7 @@ class AlignmentStore:
             parties: names of all parties of the run, ascending.
 
         Returns:
-            The alignment; None where there is none for this data file and these parties.
+            The alignment; None if there is none with a row secret for this data file and these parties.
 
         Raises:
             StorageError: the file is damaged, or open to others.
@@ -99,7 +105,7 @@ class AlignmentStore:
         if not path.exists():
             return None
         alignment = _parse(read_private(path), dataset, path)
-        if alignment.data_sha256 != data_sha256 or alignment.parties != parties:
+        if alignment is None or alignment.data_sha256 != data_sha256 or alignment.parties != parties:
             return None
         return alignment
 
@@ -111,26 +117,34 @@ def _digest(header: bytes, rows: NDArray[np.int64]) -> bytes:
     return hashlib.sha256(hashlib.sha256(header).digest() + rows.tobytes()).digest()
 
 
-def _parse(content: bytes, dataset: str, path: Path) -> StoredAlignment:
+def _parse(content: bytes, dataset: str, path: Path) -> StoredAlignment | None:
+    """The content of a file; None where its format knew of no row secret."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             header, rows, digest = arrays["header"].tobytes(), arrays["rows"], arrays["sha256"].tobytes()
         if digest != _digest(header, rows):
             raise ValueError("digest")
         fields = json.loads(header)
+        if fields["format"] in _FORMATS_WITHOUT_ROW_SECRET:
+            return None
         if fields["format"] != _FORMAT or fields["dataset"] != dataset or rows.dtype != np.dtype("<i8"):
             raise ValueError("format")
         alignment = StoredAlignment(
-            bytes.fromhex(fields["alignment_id"]),
-            rows.astype(np.int64),
-            bytes.fromhex(fields["data_sha256"]),
-            fields["id_column"],
-            tuple(fields["parties"]),
+            alignment_id=bytes.fromhex(fields["alignment_id"]),
+            rows=rows.astype(np.int64),
+            data_sha256=bytes.fromhex(fields["data_sha256"]),
+            id_column=fields["id_column"],
+            parties=tuple(fields["parties"]),
+            row_secret=RowSecret(bytes.fromhex(fields["row_secret"]), bool(fields["row_secret_pinned"])),
         )
     except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile):
-        raise StorageError(
-            "the stored alignment is damaged", where=str(path), fix="delete it and align again"
-        ) from None
-    if len(alignment.alignment_id) != ALIGNMENT_ID_BYTES:
-        raise StorageError("the stored alignment is damaged", where=str(path), fix="delete it and align again")
+        raise _damaged(path) from None
+    lengths = (len(alignment.alignment_id), len(alignment.row_secret.secret))
+    if lengths != (ALIGNMENT_ID_BYTES, ROW_SECRET_BYTES):
+        raise _damaged(path)
     return alignment
+
+
+def _damaged(path: Path) -> StorageError:
+    what, fix = "the stored alignment is damaged", "delete it and align again"
+    return StorageError(what, where=path, fix=fix, public_message=f"{what}; {fix}")

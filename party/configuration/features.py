@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -11,14 +12,17 @@ from party.configuration.labels import Labels
 from party.configuration.strict import DATASET_PATTERN, StrictModel
 
 Malformed = Literal["error", "missing"]
+MAXIMUM_FEATURES = 4096
+DEFAULT_MAXIMUM_ROWS = 50_000_000
+DEFAULT_MAXIMUM_BYTES = 8 << 30
 
 
-class Feature(StrictModel):
-    """What every kind of feature has.
+class FeatureSection(StrictModel):
+    """The keys of every kind of feature.
 
     Attributes:
         column: name of the column in the files.
-        name: name of the feature; the column's where absent.
+        name: name of the feature; the name of the column if omitted.
         missing: further texts that count as missing; an empty cell always does.
     """
 
@@ -32,13 +36,13 @@ class Feature(StrictModel):
         return self.name or self.column
 
 
-class HashFeature(Feature):
+class HashFeature(FeatureSection):
     """A text hashed into a fixed number of buckets: index 0 is missing, 1 to `buckets` are values.
 
     Attributes:
         buckets: number of buckets for values.
         salt: keeps equal texts of two features, or of two projects, apart.
-        algorithm: the hash, by name, so that a later one never changes a model silently.
+        algorithm: the hash function, named so that a later default cannot change a model silently.
     """
 
     kind: Literal["hash"]
@@ -47,7 +51,7 @@ class HashFeature(Feature):
     algorithm: Literal["blake2b-64"] = "blake2b-64"
 
 
-class VocabularyFeature(Feature):
+class VocabularyFeature(FeatureSection):
     """One of the texts that the training rows hold: index 0 is missing, 1 is unknown, then the texts.
 
     Attributes:
@@ -62,12 +66,12 @@ class VocabularyFeature(Feature):
     values: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
 
 
-class IntegerBucketsFeature(Feature):
+class IntegerBucketsFeature(FeatureSection):
     """A whole number put into buckets: index 0 is missing, 1 is below the first boundary, and so on.
 
     Attributes:
         boundaries: lower bounds, inclusive, strictly ascending.
-        malformed: what a cell is that is no whole number: an error, or missing.
+        malformed: whether a cell that is not a whole number is an error or missing.
     """
 
     kind: Literal["integer_buckets"]
@@ -82,24 +86,24 @@ class IntegerBucketsFeature(Feature):
         return boundaries
 
 
-class NumericFeature(Feature):
-    """A number, standardised by mean and deviation of the training rows; missing becomes 0, the mean.
+class NumericFeature(FeatureSection):
+    """A number, standardised by mean and standard deviation of the training rows; a missing one becomes 0, the mean.
 
     Attributes:
-        malformed: what a cell is that is no finite number: an error, or missing.
+        malformed: whether a cell that is not a finite number is an error or missing.
     """
 
     kind: Literal["numeric"]
     malformed: Malformed = "error"
 
 
-class MultiHotFeature(Feature):
+class MultiHotFeature(FeatureSection):
     """A text of several values: a set of vocabulary indices, padded with 0.
 
     Attributes:
-        separator: what stands between two values.
+        separator: separator between two values.
         minimum_count: values in fewer training rows count as unknown.
-        maximum_values: further values of a cell are an error.
+        maximum_values: most values of a cell; more are an error.
     """
 
     kind: Literal["multi_hot"]
@@ -108,15 +112,16 @@ class MultiHotFeature(Feature):
     maximum_values: int = Field(default=64, ge=1)
 
 
-class SequenceFeature(Feature):
+class SequenceFeature(FeatureSection):
     """A text of several values in order, the most recent one last: the latest ones, padded in front.
 
     Attributes:
-        separator: what stands between two values.
-        maximum_length: keep only so many of the latest values.
+        separator: separator between two values.
+        maximum_length: number of latest values to keep.
         minimum_count: values in fewer training rows count as unknown.
-        target: a vocabulary feature of this party that the values are of: the item to be judged by this history.
-        share_embedding: whether values and target have one vocabulary and one embedding table; only with a target.
+        target: a vocabulary feature of this party with the same kind of values: the item that this history is scored
+            against.
+        share_embedding: whether values and target share one vocabulary and one embedding table; needs a target.
     """
 
     kind: Literal["sequence"]
@@ -147,28 +152,32 @@ AnyFeature = Annotated[
 
 
 class DataSection(StrictModel):
-    """What a party reads.
+    """The files, features and labels that a party reads.
 
     Attributes:
-        id: column that joins the rows of the parties.
+        id: column by which the rows of the parties are joined.
         datasets: name of each dataset and its CSV or Parquet file, relative to the configuration file.
         features: the columns that feed the base model.
-        labels: what the model is trained to tell, by name; at the label party only.
-        unlabelled: datasets without the labels' columns, which can only be predicted.
-        sample_weight: column with what each row weighs in training; at the label party only.
+        labels: what the model is trained to predict, by name; only at the label party.
+        unlabelled: datasets without the columns of the labels, which can only be predicted.
+        sample_weight: column with the weight of each row in training; only at the label party.
+        maximum_rows: most rows of a file; a longer one is refused before it is decoded.
+        maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
     """
 
     id: str = Field(min_length=1)
     datasets: dict[Annotated[str, Field(pattern=DATASET_PATTERN)], str] = Field(min_length=1)
-    features: tuple[AnyFeature, ...] = Field(default=(), strict=False)
+    features: tuple[AnyFeature, ...] = Field(default=(), max_length=MAXIMUM_FEATURES, strict=False)
     labels: Labels = Field(default={})
     unlabelled: tuple[str, ...] = Field(default=(), strict=False)
     sample_weight: str | None = Field(default=None, min_length=1)
+    maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)
+    maximum_bytes: int = Field(default=DEFAULT_MAXIMUM_BYTES, ge=1)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [feature.key for feature in self.features]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(feature.key for feature in self.features)
+        twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
         columns = {feature.column for feature in self.features}

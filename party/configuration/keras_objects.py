@@ -1,4 +1,4 @@
-"""What Keras has under a name: optimizers, schedules, losses and metrics, with their arguments."""
+"""Keras objects that a configuration names: optimizers, schedules, losses and metrics, with their arguments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from pydantic import BeforeValidator, Field
 from party.configuration.strict import StrictModel
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+MAXIMUM_ARGUMENTS = 32
+MAXIMUM_LISTED = 33  # the values of 32 boundaries of a schedule: 1,000 took Keras minutes to build
+MAXIMUM_TEXT = 256
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Argument = bool | int | Number | str | None
-Arguments = dict[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
-    Argument | Annotated[tuple[Argument, ...], Field(strict=False)],
+Text = Annotated[str, Field(max_length=MAXIMUM_TEXT)]
+Argument = bool | Whole | Number | Text | None
+Arguments = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
+        Argument | Annotated[tuple[Argument, ...], Field(strict=False, max_length=MAXIMUM_LISTED)],
+    ],
+    Field(max_length=MAXIMUM_ARGUMENTS),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The labels of the label party: what the model is trained to tell."""
+"""The labels of the label party: what the model is trained to predict."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Label(StrictModel):
-    """What every kind of label has.
+    """The keys of every kind of label.
 
     Attributes:
-        metrics: of Keras, by name, reported for this label besides its loss.
-        weight: of this label's loss among several.
+        metrics: Keras metrics to report for this label besides its loss.
+        weight: weight of this label's loss in the sum over all labels.
     """
 
     metrics: tuple[NamedKerasObject, ...] = Field(default=(), strict=False)
@@ -33,20 +33,20 @@ class Label(StrictModel):
 
 
 class ClassWeights(StrictModel):
-    """What the rows of each class weigh in training."""
+    """Weights of the rows of each class in training."""
 
     negative: Weight = 1.0
     positive: Weight = 1.0
 
 
 class BinaryLabel(Label):
-    """A yes or no.
+    """A label with two classes.
 
     Attributes:
-        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; true is the positive class.
-        loss: of Keras, by name.
-        metrics: of Keras, by name.
-        class_weights: what the rows of each class weigh in training.
+        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; rows for which it holds are the positive class.
+        loss: a Keras loss.
+        metrics: Keras metrics.
+        class_weights: weights of the rows of each class in training.
     """
 
     kind: Literal["binary"] = "binary"
@@ -82,9 +82,9 @@ class RegressionLabel(Label):
     """A number.
 
     Attributes:
-        column: that holds it.
-        loss: of Keras, by name.
-        metrics: of Keras, by name.
+        column: the column with the number.
+        loss: a Keras loss.
+        metrics: Keras metrics.
     """
 
     kind: Literal["regression"]
@@ -104,11 +104,11 @@ class MultiClassLabel(Label):
     """One of several classes.
 
     Attributes:
-        column: that holds the class as text.
-        classes: all of them; another text is an error.
-        loss: of Keras, by name.
-        metrics: of Keras, by name.
-        class_weights: what the rows of a class weigh in training; 1 where absent.
+        column: the column with the class, as text.
+        classes: all classes; any other text is an error.
+        loss: a Keras loss.
+        metrics: Keras metrics.
+        class_weights: weights in training of the rows of a class; 1 for a class that is omitted.
     """
 
     kind: Literal["multi_class"]

@@ -1,4 +1,4 @@
-"""What has to be kept of a model to build it again."""
+"""The stored layouts of models, from which they are built again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from party.configuration.strict import StrictModel
 
 
 class FeatureLayout(StrictModel):
-    """Where a feature stands in the packed arrays.
+    """The place of a feature in the packed arrays.
 
     Attributes:
-        name: of the feature.
-        kind: of the feature.
+        name: name of the feature.
+        kind: kind of the feature.
         start: its first slot.
-        width: its slots.
-        target: feature that a sequence is judged against, if any.
-        size: embedding rows that it needs.
-        table: feature whose embedding rows these are; its own where None.
+        width: number of its slots.
+        target: the feature that a sequence is scored against, if any.
+        size: number of embedding rows that it needs.
+        table: the feature that owns these embedding rows; None if the feature owns them itself.
     """
 
     name: str
@@ -37,13 +37,13 @@ class FeatureLayout(StrictModel):
 
 
 class BaseLayout(StrictModel):
-    """What is needed to build a base model again.
+    """The stored layout of a base model.
 
     Attributes:
-        section: its hyper-parameters.
-        features: where each feature stands.
-        size: rows of the embedding table.
-        source_sha256: digest of the file with an owner's own model, hexadecimal.
+        section: the model's hyper-parameters.
+        features: the place of each feature.
+        size: number of rows of the embedding table.
+        source_sha256: hexadecimal digest of the Python file of a model that the owner wrote; else empty.
     """
 
     section: AnyModel
@@ -53,19 +53,19 @@ class BaseLayout(StrictModel):
 
     @property
     def slots(self) -> int:
-        """Slots of all features together."""
+        """Number of slots of all features together."""
         return self.features[-1].end
 
 
 class FuseLayout(StrictModel):
-    """What is needed to build a fuse model again.
+    """The stored layout of a fuse model.
 
     Attributes:
-        section: its hyper-parameters.
+        section: the model's hyper-parameters.
         units: width of each aggregated hidden by name.
-        aggregations: how each hidden meets those of other parties, `concat` or `sum`.
-        labels: what it was trained to tell.
-        source_sha256: digest of the file with an owner's own model, hexadecimal.
+        aggregations: how each hidden is combined with those of other parties, `concat` or `sum`, by name.
+        labels: the labels that it was trained to predict.
+        source_sha256: hexadecimal digest of the Python file of a model that the owner wrote; else empty.
     """
 
     section: AnyFuse

@@ -30,7 +30,7 @@ class EmbeddedModel(StrictModel):
     Attributes:
         embedding_dimension: width of a feature's embedding.
         units: widths of the dense layers below the cut.
-        activation: of those layers, by Keras name.
+        activation: activation of those layers, by Keras name.
         dropout: share of units dropped after each of them in training.
         embedding_l2: L2 regularisation of the embeddings, weight of the squared sum.
     """
@@ -66,9 +66,9 @@ class BSTModel(EmbeddedModel):
 
     Attributes:
         blocks: transformer blocks, one above the other.
-        heads: of each block's attention.
+        heads: number of attention heads in each block.
         dropout: in attention, after attention, after the feed-forward layers, and after the dense layers.
-        feed_forward_units: width inside a block's feed-forward layers; four times the embedding's where absent.
+        feed_forward_units: width inside a block's feed-forward layers; four times the embedding dimension if omitted.
         pooling: how the items of a sequence become one vector.
         attention_units: widths of the layers that score an item against the target, for target attention.
     """
@@ -131,8 +131,8 @@ class DenseFuse(FuseSection):
     """Dense layers above the cut.
 
     Attributes:
-        units: their widths.
-        activation: of those layers, by Keras name.
+        units: widths of the layers.
+        activation: activation of those layers, by Keras name.
         dropout: share of units dropped after each of them in training.
     """
 
@@ -157,11 +157,11 @@ class MMoEFuse(FuseSection):
     """Multi-gate mixture of experts: experts that all labels share, one gate and one tower for each label.
 
     Attributes:
-        experts: how many.
+        experts: number of experts.
         expert_units: widths of the layers of each expert.
         gate_units: widths of the layers below each gate's softmax.
         tower_units: widths of the layers of each tower.
-        activation: of all these layers, by Keras name.
+        activation: activation of all these layers, by Keras name.
         dropout: share of units dropped after each layer of experts and towers in training.
     """
 

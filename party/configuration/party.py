@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -12,60 +13,101 @@ from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, 
 from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
+from party.errors import ConfigurationError
+from party.ownership import OTHERS, loose_mode, looseness
+
+PurposeName = Literal["align", "train", "measure", "evaluate", "predict"]
+
+
+class KnownCoordinator(KnownName):
+    """A coordinator, and what it may request.
+
+    Attributes:
+        purposes: purposes of the sessions that it may open.
+        datasets: datasets that it may name and whose row counts it may see; all of them if omitted.
+    """
+
+    purposes: tuple[PurposeName, ...] = Field(default=get_args(PurposeName), min_length=1, strict=False)
+    datasets: tuple[str, ...] | None = Field(default=None, strict=False)
 
 
 class PolicySection(StrictModel):
-    """What this party's owner allows others to ask for.
+    """What this party's owner allows others to request.
+
+    The limits on counts use the ledger: they hold over all runs, restarts and coordinators.
 
     Attributes:
         minimum_batch: fewest rows in any batch of training, the last of an epoch included.
-        minimum_metric_rows: fewest rows behind any metric that the coordinator is told.
+        minimum_metric_rows: fewest rows behind any metric that is released to the coordinator.
+        running_metrics: whether metrics are released to the coordinator during a pass.
+        exact_metrics: whether metrics are released to the coordinator exactly, neither bounded nor rounded.
         maximum_epochs: most epochs of one run.
-        maximum_restores: how many times one run may go back to a checkpoint, or to its beginning.
+        maximum_restores: most times that one run may go back to a checkpoint or to its beginning.
+        maximum_runs: most runs that may train on one dataset.
+        maximum_measurements: most sessions that may measure with one dataset, as `coordinator plan` does.
+        maximum_evaluations: most evaluations of one dataset.
+        maximum_predictions: most predictions of one dataset.
+        maximum_alignments_per_day: most alignments with one peer within 24 hours.
+        maximum_sessions_per_day: most sessions, of any purpose, that one coordinator may request within 24 hours.
+        maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
+        training_datasets: datasets that may be trained and measured on.
         minimum_intersection: fewest rows in common that an alignment may end with.
-        maximum_peer_rows: most rows that a peer may bring to an alignment.
-        allowed_aggregations: how hiddens may meet those of other parties.
+        maximum_peer_rows: most rows that a peer may have in an alignment.
+        allowed_aggregations: how hiddens may be combined with those of other parties.
         allowed_codecs: how the tensors of a training batch may be encoded.
-        inference_datasets: datasets that may be evaluated and predicted; all where absent.
+        inference_datasets: datasets that may be evaluated and predicted; all of them if omitted.
         allow_predict: whether predictions may be written at the label party.
-        peer_sets: sets of peers that a run may have; only all of `peers` where absent.
+        peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
+        share_schema: whether errors for the coordinator may name columns and files of the data.
     """
 
     minimum_batch: int = Field(default=1, ge=1)
     minimum_metric_rows: int = Field(default=32, ge=1)
+    running_metrics: bool = False
+    exact_metrics: bool = False
     maximum_epochs: int = Field(default=1000, ge=1)
-    maximum_restores: int = Field(default=100, ge=0)
+    maximum_restores: int = Field(default=20, ge=0)
+    maximum_runs: int = Field(default=200, ge=0)
+    maximum_measurements: int = Field(default=50, ge=0)
+    maximum_evaluations: int = Field(default=10, ge=0)
+    maximum_predictions: int = Field(default=100, ge=0)
+    maximum_alignments_per_day: int = Field(default=20, ge=0)
+    maximum_sessions_per_day: int = Field(default=1000, ge=0)
+    maximum_releases_per_row: int = Field(default=10_000, ge=0)
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
         default=("concat", "sum"), min_length=1, strict=False
     )
     allowed_codecs: tuple[CodecKind, ...] = Field(default=get_args(CodecKind), min_length=1, strict=False)
+    training_datasets: tuple[str, ...] = Field(default=("train",), strict=False)
     inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
     allow_predict: bool = True
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
+    share_schema: bool = False
 
 
 class ThreadsSection(StrictModel):
-    """Threads of TensorFlow; part of what decides equality of bits.
+    """Threads of TensorFlow. The same bits need the same numbers of threads.
 
     Attributes:
         intra_operation: threads inside one operation; `auto` is as many as there are cores for this process, up to
             MAXIMUM_AUTOMATIC_THREADS; 0 leaves it to TensorFlow.
-        inter_operation: operations at the same time; 0 leaves it to TensorFlow.
+        inter_operation: operations that run at the same time; 0 leaves it to TensorFlow.
     """
 
     intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     inter_operation: int = Field(default=1, ge=0)
 
 
-class CheckpointsSection(StrictModel):
-    """What this party keeps of a run to go on from.
+class PartyCheckpointsSection(StrictModel):
+    """The checkpoints that this party retains of a run to resume from.
 
     Attributes:
-        keep: checkpoints that all parties have, the latest ones; an older one serves where a later one is damaged.
-        allow_other_numerics: whether a run may go on with other libraries, threads or another processor than it began
-            with, and so with other last bits than a run that was never stopped.
+        keep: number of checkpoints to retain, the latest of those that all parties have. An older one is used if a
+            later one is damaged.
+        allow_other_numerics: whether a run may resume with other libraries, threads or another processor than it
+            started with. Its last bits then differ from those of a run that was never stopped.
     """
 
     keep: int = Field(default=2, ge=2)
@@ -76,30 +118,30 @@ class PartyConfiguration(StrictModel):
     """One party's file, validated; paths in it are relative to `folder`.
 
     Attributes:
-        party: own name, equal to the certificate's only DNS name.
+        party: name of this party, equal to the only DNS name of its certificate.
         listen: address and port to serve on.
         label_party: name of the party with the labels, this one or a peer.
         peers: the other parties.
-        coordinators: who may drive runs.
-        tls: own certificate and key.
-        state: folder of the party's own records, alignments and models.
+        coordinators: the coordinators that may drive runs, and what each may request.
+        tls: this party's certificate and key.
+        state: folder for the party's records, alignments and models.
         data: files, features, labels.
-        model: the base model; absent at a label party without features.
+        model: the base model; omitted at a label party without features.
         fuse: the fuse model, at the label party.
-        optimizer: of this party's own models, in place of the run's.
+        optimizer: optimizer of this party's models, in place of the run's.
         policy: what the owner allows.
-        checkpoints: what is kept of a run to go on from.
-        threads: of TensorFlow.
+        checkpoints: the checkpoints that are retained of a run.
+        threads: threads of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
-        insecure: no TLS, loopback only.
-        log_level: of the party's log on standard error.
+        insecure: no TLS; only on loopback addresses.
+        log_level: level of the party's log on standard error.
     """
 
     party: Name
     listen: Address
     label_party: Name
     peers: tuple[KnownName, ...] = Field(min_length=1, strict=False)
-    coordinators: tuple[KnownName, ...] = Field(min_length=1, strict=False)
+    coordinators: tuple[KnownCoordinator, ...] = Field(min_length=1, strict=False)
     tls: TlsSection
     state: str
     data: DataSection
@@ -107,7 +149,7 @@ class PartyConfiguration(StrictModel):
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
     policy: PolicySection = PolicySection()
-    checkpoints: CheckpointsSection = CheckpointsSection()
+    checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
     insecure: bool = False
@@ -135,10 +177,17 @@ class PartyConfiguration(StrictModel):
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
-        for allowed in self.policy.inference_datasets or ():
-            if allowed not in self.data.datasets:
-                raise ValueError(f"policy.inference_datasets names {allowed}, which is not in data.datasets")
+        self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
+        if "training_datasets" in self.policy.model_fields_set:
+            self._check_datasets("policy.training_datasets", self.policy.training_datasets)
+        for coordinator in self.coordinators:
+            self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
         return self
+
+    def _check_datasets(self, key: str, names: tuple[str, ...] | None) -> None:
+        for name in names or ():
+            if name not in self.data.datasets:
+                raise ValueError(f"{key} names {name}, which is not in data.datasets")
 
     def _check_sequences(self, model: BSTModel) -> None:
         sequences = [feature for feature in self.data.features if isinstance(feature, SequenceFeature)]
@@ -147,6 +196,31 @@ class PartyConfiguration(StrictModel):
         without = [feature.key for feature in sequences if feature.target is None]
         if model.pooling == "target_attention" and without:
             raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
+
+    @property
+    def authority_files(self) -> tuple[Path, ...]:
+        """The files of `ca` of all peers, then of all coordinators."""
+        return tuple(self.path(one.ca) for one in (*self.peers, *self.coordinators))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for every protection that this file switches off."""
+        policy = self.policy
+        given_up = (
+            (
+                self.pinned_secret,
+                "pinned_secret is for tests and demonstrations: weights can be guessed by its holders",
+            ),
+            (self.insecure, "insecure: calls come without TLS from any process of this machine"),
+            (policy.running_metrics, "policy.running_metrics: figures of few rows at a time tell labels"),
+            (policy.exact_metrics, "policy.exact_metrics: exact figures tell labels to who can craft hiddens"),
+            (policy.share_schema, "policy.share_schema: a coordinator is told names of columns and files"),
+            (
+                self.checkpoints.allow_other_numerics,
+                "checkpoints.allow_other_numerics: a step that is repeated may ask another question",
+            ),
+        )
+        return tuple(sentence for is_set, sentence in given_up if is_set)
 
     @property
     def holds_labels(self) -> bool:
@@ -189,6 +263,19 @@ def load_party_configuration(path: Path) -> PartyConfiguration:
         The configuration, its paths relative to the file's folder.
 
     Raises:
-        ConfigurationError: the file or a key of it cannot be used.
+        ConfigurationError: the file or a key of it cannot be used, or others may change it, or read a secret in it.
     """
-    return load(PartyConfiguration, path)
+    configuration = load(PartyConfiguration, path)
+    # After loading: this covers everybody who can read or change what was loaded.
+    secret = configuration.pinned_secret is not None
+    received = looseness(path.stat(), OTHERS) if secret else loose_mode(path.stat(), stat.S_IWOTH)
+    if received is not None:
+        mode = "go-rwx" if secret else "o-w"
+        raise ConfigurationError(
+            "holds pinned_secret and is open to others" if secret else "can be changed by every user",
+            where=path,
+            expected="mode 0600, owned by the user of this process" if secret else "a file that its owner alone writes",
+            received=received,
+            fix=f"run chmod {mode} {path}" + (", and chown it if it is another user's" if secret else ""),
+        )
+    return configuration

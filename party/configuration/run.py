@@ -1,4 +1,4 @@
-"""What the parties of a run agree on: the one byte string that Open carries and every party signs."""
+"""The run configuration: the one byte string that Open carries and that every party signs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from party.configuration.extent import RUN_EXTENT, check_extent
 from party.configuration.keras_objects import NAME_PATTERN, Arguments, KerasObject
 from party.configuration.sections import Name
 from party.configuration.strict import DATASET_PATTERN, StrictModel, validate
 from party.errors import ConfigurationError
 
-MAXIMUM_CONFIGURATION_BYTES = 256 * 1024
+MAXIMUM_CONFIGURATION_BYTES = 64 * 1024
+MAXIMUM_COUNT = 1_000_000_000  # of epochs, steps and the like
+MAXIMUM_PARTIES = 64
+MAXIMUM_DATASETS = 64
 MAXIMUM_BATCH = 1 << 20
+MAXIMUM_PATIENCE = 20  # with restore_best: a feature party retains its weights of patience + 1 epochs
 INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
@@ -24,8 +29,8 @@ class OptimizerSection(StrictModel):
     """An optimizer of Keras, which a party applies to its own weights.
 
     Attributes:
-        name: of the optimizer.
-        learning_rate: its step size, or a schedule of Keras.
+        name: name of the optimizer.
+        learning_rate: a number, or a Keras learning rate schedule.
         arguments: further arguments of its constructor.
     """
 
@@ -42,28 +47,37 @@ class EarlyStoppingSection(StrictModel):
     """When to stop before the last epoch; needs held-out rows.
 
     Attributes:
-        metric: of the held-out rows, as the history names it: `val_loss`, `val_auc`, ...
-        mode: whether less or more of it is better.
-        patience: epochs without an improvement that are let pass.
-        minimum_delta: what counts as an improvement.
-        restore_best: whether every party goes back to its weights of the best epoch.
+        metric: metric of the held-out rows, as the history names it: `val_loss`, `val_auc`, ...
+        mode: whether smaller or larger is better.
+        patience: epochs without an improvement before the run stops; with `restore_best` at most MAXIMUM_PATIENCE.
+        minimum_delta: least change that counts as an improvement.
+        restore_best: whether every party restores its weights of the best epoch.
     """
 
     metric: str = Field(default="val_loss", pattern=r"^val_[a-z0-9_]{1,128}$")
     mode: Literal["min", "max"] = "min"
-    patience: int = Field(default=0, ge=0)
+    patience: int = Field(default=0, ge=0, le=MAXIMUM_COUNT)
     minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     restore_best: bool = True
 
+    @model_validator(mode="after")
+    def _bounds_saved_epochs(self) -> Self:
+        if self.restore_best and self.patience > MAXIMUM_PATIENCE:
+            raise ValueError(
+                f"patience may be {MAXIMUM_PATIENCE} at most with restore_best, which retains the weights of"
+                " patience + 1 epochs: lower it, or set restore_best: false"
+            )
+        return self
+
 
 class ScheduleSection(StrictModel):
-    """How many batches are under way between the parties at a time.
+    """How many batches are in flight between the parties at a time.
 
     Attributes:
         kind: `synchronous`, which equals training the joined model in one process; or `pipelined`, whose feature
-            parties send further batches before the gradients of the first come, computed on weights that are up to
-            depth - 1 updates old. In a coordinator's file also `auto`: what its planner recommends.
-        depth: batches under way; 2 where a pipelined schedule does not say.
+            parties send further batches before the gradients of the first arrive, computed on weights that are up to
+            depth - 1 updates old. A coordinator's file may also say `auto`, which takes what its planner recommends.
+        depth: batches in flight; a pipelined schedule has 2 if omitted.
     """
 
     kind: Literal["synchronous", "pipelined", "auto"] = "synchronous"
@@ -79,7 +93,7 @@ class ScheduleSection(StrictModel):
 
     @property
     def batches_under_way(self) -> int:
-        """Most batches whose gradients are still to come."""
+        """Most batches whose gradients have not arrived yet."""
         if self.kind == "auto":
             raise RuntimeError("a schedule of kind auto is not decided yet")
         if self.kind == "synchronous":
@@ -91,16 +105,16 @@ class LocalUpdatesSection(StrictModel):
     """Further updates between two exchanges, on batches that were exchanged before.
 
     Attributes:
-        steps: local steps after the update by each exchanged batch.
-        window: of the last exchanged batches, as many are kept; none is drawn again within so many draws.
-        uses: most local steps with one batch; 0 is training without local updates.
-        minimum_cosine: a row counts by the cosine between what was exchanged and what the present weights give, and
-            not at all where it is less than this; null counts every row in full.
+        steps: number of local steps after the update by each exchanged batch.
+        window: number of latest exchanged batches to draw from; a batch is not drawn again within this many draws.
+        uses: most local steps with one batch; 0 means training without local updates.
+        minimum_cosine: each row is weighted by the cosine between the exchanged values and those that the present
+            weights give, and left out if the cosine is below this; null gives every row its full weight.
     """
 
     steps: int = Field(ge=1, le=64)
     window: int = Field(default=5, ge=1, le=64)
-    uses: int = Field(default=5, ge=0)
+    uses: int = Field(default=5, ge=0, le=MAXIMUM_COUNT)
     minimum_cosine: float | None = Field(default=0.5, ge=0.0, le=1.0)
 
 
@@ -108,12 +122,12 @@ class CodecSection(StrictModel):
     """How the tensors of a training batch are encoded; all but float32 lose something.
 
     Attributes:
-        kind: `float32` as they are; `float16`, `bfloat16`; `int8`, `int4` with a range for each row; `topk`, the
-            largest values of a row; `randomk`, columns drawn for each batch.
-        fraction: of the columns that topk and randomk keep.
-        values: how topk and randomk send what they keep.
-        error_feedback: whether the parties remember for every row what the codec lost, and make up for it when the row
-            comes next.
+        kind: `float32`, lossless; `float16`, `bfloat16`; `int8`, `int4` with a range for each row; `topk`, the
+            largest values of a row; `randomk`, columns drawn at random for each batch.
+        fraction: share of the columns that topk and randomk send.
+        values: how topk and randomk encode the values that they send.
+        error_feedback: whether the parties store for every row what the codec lost, and add it when the row is next
+            sent.
     """
 
     kind: CodecKind = "float32"
@@ -123,18 +137,18 @@ class CodecSection(StrictModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        keeps_some = self.kind in ("topk", "randomk")
-        if keeps_some and self.fraction is None:
+        selects_columns = self.kind in ("topk", "randomk")
+        if selects_columns and self.fraction is None:
             raise ValueError(f"kind {self.kind} needs a fraction")
-        if not keeps_some and (self.fraction is not None or self.values != "float32"):
+        if not selects_columns and (self.fraction is not None or self.values != "float32"):
             raise ValueError("fraction and values belong to topk and randomk")
         if self.error_feedback and self.kind == "float32":
             raise ValueError("error_feedback belongs to a codec that loses something: float32 does not")
         return self
 
     @property
-    def kept_fraction(self) -> float:
-        """The fraction, all where there is none."""
+    def selected_fraction(self) -> float:
+        """The fraction; 1 for a codec that sends all columns."""
         return 1.0 if self.fraction is None else self.fraction
 
 
@@ -143,7 +157,7 @@ class CodecsSection(StrictModel):
 
     Attributes:
         hidden: from a feature party to the label party.
-        gradient: back.
+        gradient: from the label party to a feature party.
     """
 
     hidden: CodecSection = CodecSection()
@@ -155,28 +169,29 @@ class TrainingSection(StrictModel):
 
     Attributes:
         dataset: name of the dataset to train on.
-        validation_fraction: share of its rows held out by the seed.
-        seed: of the order of rows and of the held-out rows; weights have secrets of their own besides.
-        epochs: passes over the training rows.
-        batch_size: rows of a step.
-        remainder: what becomes of an epoch's last, smaller batch.
-        evaluation_batch_size: rows of a batch outside of training.
-        maximum_steps: stop after so many steps; no limit where absent.
-        optimizer: of every party whose own file names none.
-        early_stopping: when to stop before the last epoch; never where absent.
-        schedule: how many batches are under way at a time.
-        local_updates: further updates between two exchanges; none where absent.
+        validation_fraction: share of its rows that is held out.
+        seed: together with secrets of the parties, determines the order of rows, the weights and everything
+            else that is random; alone it determines neither rows nor weights.
+        epochs: number of passes over the training rows.
+        batch_size: number of rows of a step.
+        remainder: whether the last, smaller batch of an epoch is used or dropped.
+        evaluation_batch_size: number of rows of a batch outside of training.
+        maximum_steps: number of steps after which to stop; no limit if omitted.
+        optimizer: optimizer of every party whose own file names none.
+        early_stopping: when to stop before the last epoch; never if omitted.
+        schedule: how many batches are in flight at a time.
+        local_updates: further updates between two exchanges; none if omitted.
         codecs: how the tensors of a training batch are encoded.
     """
 
     dataset: DatasetName = "train"
     validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    epochs: int = Field(default=1, ge=1)
+    epochs: int = Field(default=1, ge=1, le=MAXIMUM_COUNT)
     batch_size: int = Field(default=128, ge=1, le=MAXIMUM_BATCH)
     remainder: Literal["keep", "drop"] = "keep"
     evaluation_batch_size: int = Field(default=4096, ge=1, le=MAXIMUM_BATCH)
-    maximum_steps: int | None = Field(default=None, ge=0)
+    maximum_steps: int | None = Field(default=None, ge=0, le=MAXIMUM_COUNT)
     optimizer: OptimizerSection = OptimizerSection()
     early_stopping: EarlyStoppingSection | None = None
     schedule: ScheduleSection = ScheduleSection()
@@ -195,10 +210,12 @@ class AlignmentSection(StrictModel):
 
     Attributes:
         datasets: names of the datasets to align.
-        chunk_rows: ids of one message: bounds memory, moves the progress bar.
+        chunk_rows: number of ids in one message; bounds the memory, and is the step of the progress bar.
     """
 
-    datasets: Annotated[tuple[DatasetName, ...], Field(min_length=1, strict=False)] = ("train",)
+    datasets: Annotated[tuple[DatasetName, ...], Field(min_length=1, max_length=MAXIMUM_DATASETS, strict=False)] = (
+        "train",
+    )
     chunk_rows: int = Field(default=8192, ge=64, le=500_000)
 
 
@@ -207,12 +224,12 @@ class RunConfiguration(StrictModel):
 
     Attributes:
         parties: names of all parties, ascending.
-        label_party: one of them.
+        label_party: name of the label party, one of them.
         alignment: which datasets are aligned, and how.
         training: the training parameters.
     """
 
-    parties: Annotated[tuple[Name, ...], Field(min_length=2, strict=False)]
+    parties: Annotated[tuple[Name, ...], Field(min_length=2, max_length=MAXIMUM_PARTIES, strict=False)]
     label_party: Name
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()
@@ -253,13 +270,13 @@ def run_configuration_from_bytes(data: bytes) -> RunConfiguration:
     """Parses a received run configuration strictly.
 
     Args:
-        data: JSON as `RunConfiguration.to_bytes` makes it, at most 256 KiB.
+        data: JSON as `RunConfiguration.to_bytes` makes it, at most 64 KiB.
 
     Returns:
         The validated configuration.
 
     Raises:
-        ConfigurationError: it is too long, no JSON, has unknown keys or bad values.
+        ConfigurationError: it is too long or too large, is not JSON, or has unknown keys or invalid values.
     """
     where = "run configuration"
     if len(data) > MAXIMUM_CONFIGURATION_BYTES:
@@ -268,4 +285,5 @@ def run_configuration_from_bytes(data: bytes) -> RunConfiguration:
         content: Any = json.loads(data)
     except (ValueError, RecursionError):
         raise ConfigurationError("is no JSON", where=where) from None
+    check_extent(content, RUN_EXTENT, where)
     return validate(RunConfiguration, content, where)

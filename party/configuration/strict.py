@@ -7,16 +7,22 @@ import re
 import types
 import typing
 from collections.abc import Callable, Hashable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from party.configuration.extent import FILE_EXTENT, check_extent
 from party.errors import ConfigurationError
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 DATASET_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
+MAXIMUM_FILE_BYTES = 1 << 20
+REPORTED_PROBLEMS = 10
+SHOWN_KEY_CHARACTERS = 128  # of a key and of its path: whoever sends a configuration chooses them
+SHOWN_PROBLEM_CHARACTERS = 512
 
 
 class StrictModel(BaseModel):
@@ -47,21 +53,21 @@ _UniqueKeyLoader.add_implicit_resolver(
 
 
 def kind_of(default: str, **by_key: str) -> Callable[[object], str]:
-    """Tells which section of a union is meant: that of its `kind`.
+    """Makes a discriminator that finds the section of a union by its `kind`.
 
     Args:
-        default: where there is none.
-        by_key: kinds that a key of the section tells where there is no `kind`.
+        default: the kind if the section names none.
+        by_key: the kind that the presence of a key implies if the section names none.
 
     Returns:
-        A discriminator that yields the kind in brackets, which keeps it out of the paths of errors.
+        A function that yields the kind in brackets; brackets keep it out of the paths in errors.
     """
 
     def discriminate(value: object) -> str:
         if not isinstance(value, dict):
             return f"[{getattr(value, 'kind', default)}]"
-        told = next((kind for key, kind in by_key.items() if key in value), default)
-        return f"[{value.get('kind', told)}]"
+        implied = next((kind for key, kind in by_key.items() if key in value), default)
+        return f"[{value.get('kind', implied)}]"
 
     return discriminate
 
@@ -76,53 +82,113 @@ def read_yaml(path: Path) -> dict[str, Any]:
         The mapping.
 
     Raises:
-        ConfigurationError: the file is missing, unreadable, no YAML or no mapping.
+        ConfigurationError: the file is missing, unreadable or too large, is not YAML, or holds no mapping.
     """
+    usable_path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506
+        content = yaml.load(_read_text(path), Loader=_UniqueKeyLoader)  # noqa: S506
     except FileNotFoundError:
-        raise ConfigurationError("configuration file not found", where=str(path), fix="check --config") from None
+        raise ConfigurationError("configuration file not found", where=path, fix="check --config") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot be read ({error.__class__.__name__})", where=str(path)) from error
+        raise ConfigurationError(f"cannot be read ({error.__class__.__name__})", where=path) from error
     except yaml.MarkedYAMLError as error:
         mark = f"{path}:{error.problem_mark.line + 1}" if error.problem_mark else str(path)
-        raise ConfigurationError(f"not valid YAML: {error.problem}", where=mark) from error
+        raise ConfigurationError(
+            f"not valid YAML: {error.problem}", where=mark, public_message="its configuration is not valid YAML"
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"not valid YAML: {error.__class__.__name__}", where=str(path)) from error
+        raise ConfigurationError(f"not valid YAML: {error.__class__.__name__}", where=path) from error
     if not isinstance(content, dict):
-        raise ConfigurationError("is no mapping of keys to values", where=str(path))
+        raise ConfigurationError("is no mapping of keys to values", where=path)
+    check_extent(content, FILE_EXTENT, path)
     return content
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(MAXIMUM_FILE_BYTES + 1)
+    if len(data) > MAXIMUM_FILE_BYTES:
+        raise ConfigurationError("is too long", where=path, expected=f"at most {MAXIMUM_FILE_BYTES} bytes")
+    return data.decode("utf-8")
 
 
 Model = typing.TypeVar("Model", bound=StrictModel)
 
 
-def validate(model: type[Model], content: object, where: str) -> Model:
+def validate(model: type[Model], content: object, where: object) -> Model:
     """Validates parsed content against a configuration model.
 
     Args:
-        model: the section's model.
+        model: class of the section.
         content: mapping as read from a file or from JSON.
-        where: file or message that the content came from, for errors.
+        where: file or message that the content comes from, for errors.
 
     Returns:
         The validated section.
 
     Raises:
-        ConfigurationError: one line that names every offending key.
+        ConfigurationError: the content is invalid. The line names the wrong keys, at most REPORTED_PROBLEMS of them;
+            or the first key with a text that no file, name or message can carry.
     """
+    unusable = _unusable_text(content)
+    if unusable is not None:
+        raise ConfigurationError(
+            f"key {unusable} holds a text with a NUL character or half of a surrogate pair", where=where
+        )
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [_describe(model, dict(problem)) for problem in error.errors(include_url=False)]
+        found = error.errors(include_url=False, include_input=False)
+        problems = [_describe(model, dict(problem)) for problem in islice(found, REPORTED_PROBLEMS)]
+        if len(found) > REPORTED_PROBLEMS:
+            problems.append(f"and {len(found) - REPORTED_PROBLEMS} more")
         raise ConfigurationError("; ".join(problems), where=where) from None
 
 
-def load(model: type[Model], path: Path) -> Model:
-    """Reads a configuration file whose model has a `folder`, which its relative paths start from.
+def _unusable_text(content: object) -> str | None:
+    """The path of the first key that is, or holds, a text which no file name, certificate or UTF-8 can carry."""
+    waiting: list[tuple[str, object]] = [("", content)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and _is_unusable(value):
+            return path
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                below = f"{path}.{key}".removeprefix(".")
+                if isinstance(key, str) and _is_unusable(key):
+                    return ascii(below)[1:-1]
+                waiting.append((below, inner))
+        elif isinstance(value, list | tuple):
+            waiting += [(f"{path}.{place}".removeprefix("."), inner) for place, inner in enumerate(value)]
+    return None
+
+
+def _is_unusable(text: str) -> bool:
+    return any(one == "\0" or "\ud800" <= one <= "\udfff" for one in text)
+
+
+def usable_path(path: Path) -> Path:
+    """Checks a path from the command line or from a caller.
 
     Args:
-        model: of the whole file.
+        path: the path as given.
+
+    Returns:
+        The same path.
+
+    Raises:
+        ConfigurationError: no file can have this path.
+    """
+    if "\0" in str(path):
+        raise ConfigurationError("a path holds a NUL character", where=path, fix="correct the path")
+    return path
+
+
+def load(model: type[Model], path: Path) -> Model:
+    """Reads a configuration file whose model has a `folder`, to which its paths are relative.
+
+    Args:
+        model: class of the whole file.
         path: the YAML file.
 
     Returns:
@@ -133,16 +199,20 @@ def load(model: type[Model], path: Path) -> Model:
     """
     content = read_yaml(path)
     if "folder" in content:
-        raise ConfigurationError("unknown key folder", where=str(path))
-    return validate(model, {**content, "folder": path.resolve().parent}, str(path))
+        raise ConfigurationError("unknown key folder", where=path)
+    return validate(model, {**content, "folder": path.resolve().parent}, path)
 
 
 def _describe(model: type[BaseModel], problem: dict[str, Any]) -> str:
+    return _described(model, problem)[:SHOWN_PROBLEM_CHARACTERS]
+
+
+def _described(model: type[BaseModel], problem: dict[str, Any]) -> str:
     location = problem["loc"]
-    path = ".".join(str(part) for part in location if not _is_tag(part))
+    path = ".".join(str(part)[:SHOWN_KEY_CHARACTERS] for part in location if not _is_tag(part))[:SHOWN_KEY_CHARACTERS]
     if problem["type"] == "extra_forbidden":
         known = sorted(_known_keys(model, problem["loc"][:-1]))
-        nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+        nearest = difflib.get_close_matches(str(location[-1])[:SHOWN_KEY_CHARACTERS], known, n=1, cutoff=0.0)
         hint = f", did you mean {nearest[0]}?" if nearest else ""
         return f"unknown key {path}{hint}"
     if problem["type"] == "missing":
@@ -155,7 +225,7 @@ def _describe(model: type[BaseModel], problem: dict[str, Any]) -> str:
 
 
 def _is_tag(part: int | str) -> bool:
-    """Whether a part of a location tells a union's section apart, and is no key of the file."""
+    """Whether a part of a location is the tag of a union's section, and not a key of the file."""
     return isinstance(part, str) and part.startswith("[") and part.endswith("]")
 
 

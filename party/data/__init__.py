@@ -1,1 +1,1 @@
-"""From the columns of a CSV file to integer and float arrays."""
+"""Converts the columns of CSV and Parquet files to integer and float arrays."""

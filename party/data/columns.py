@@ -1,15 +1,20 @@
-"""What every file of a party must have, whatever its format."""
+"""The columns that every data file must have, whatever its format."""
 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 
+from party.data.limits import check_columns
 from party.errors import DataError
+
+SHOWN_COLUMNS = 8  # of a list in an error
+COMPARED_CHARACTERS = 64  # a longer name is no misspelling, and slow to compare
 
 
 def check_names(header: Sequence[str], needed: Sequence[str], where: str) -> None:
-    """Refuses a file that lacks a column, or names one twice.
+    """Refuses a file that lacks a column, names one twice or has too many.
 
     Args:
         header: names of all columns.
@@ -17,34 +22,72 @@ def check_names(header: Sequence[str], needed: Sequence[str], where: str) -> Non
         where: party and file, for errors.
 
     Raises:
-        DataError: a column is missing or named twice.
+        DataError: a column is missing or named twice, or there are too many.
     """
-    missing = [name for name in needed if name not in header]
+    check_columns(len(header), where)
+    counts = Counter(header)
+    missing = [name for name in needed if name not in counts]
     if missing:
         raise _missing_columns(header, needed, missing, where)
     # Twice among the columns that nobody needs is harmless, but says that the file is not what its owner thinks.
-    twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
-        names = ", ".join(twice)
-        raise DataError(f"columns named twice: {names}", where=where, expected="each name once in the header line")
+        raise DataError(
+            f"columns named twice: {_listed(twice)}",
+            where=where,
+            expected="each name once in the header line",
+            public_message="a file of its data names columns twice",
+        )
 
 
 def _missing_columns(header: Sequence[str], needed: Sequence[str], missing: Sequence[str], where: str) -> DataError:
-    nearest = {name: difflib.get_close_matches(name, header, n=1) for name in missing}
-    named = ", ".join(f"{name} (did you mean {near[0]}?)" if near else name for name, near in nearest.items())
-    if len(missing) == len(needed) and not any(nearest.values()):
-        # Such a first line may well be a row of data, which an error must not repeat.
+    public_message = f"a file of its data lacks {len(missing)} of {len(needed)} columns"
+    if 2 * len(missing) > len(needed):
+        # Such a first line may well be a row of data, which an error must not repeat, not even in part.
+        few = "none" if len(missing) == len(needed) else f"only {len(needed) - len(missing)}"
         return DataError(
-            f"first line names none of the columns {named}",
+            f"first line names {few} of the {len(needed)} columns; missing are {_listed(missing)}",
             where=where,
             received=f"{len(header)} fields in the first line",
             fix="the first line must hold the columns' names, separated by commas",
+            public_message=public_message,
         )
+    candidates = [name for name in header if len(name) <= COMPARED_CHARACTERS]
+    named = [_with_nearest(name, candidates) for name in missing[:SHOWN_COLUMNS]]
     return DataError(
-        f"columns missing: {named}", where=where, received=f"columns {', '.join(header)}", fix="check data.features"
+        f"columns missing: {_listed(named, len(missing))}",
+        where=where,
+        received=f"columns {_listed(header)}",
+        fix="check data.features",
+        public_message=public_message,
     )
 
 
+def _with_nearest(name: str, candidates: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:COMPARED_CHARACTERS], candidates, n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
+
+
+def _listed(names: Sequence[str], count: int | None = None) -> str:
+    """The first names of a list, and how many there are besides."""
+    further = (len(names) if count is None else count) - SHOWN_COLUMNS
+    shown = ", ".join(name[: 2 * COMPARED_CHARACTERS] for name in names[:SHOWN_COLUMNS])
+    return f"{shown} and {further} more" if further > 0 else shown
+
+
 def no_rows(what: str, where: str) -> DataError:
-    """The error of a file without rows."""
-    return DataError(what, where=where, expected="a header line and at least one row")
+    """Makes the error for a file without rows.
+
+    Args:
+        what: what is wrong with the file.
+        where: party and file.
+
+    Returns:
+        The error to raise.
+    """
+    return DataError(
+        what,
+        where=where,
+        expected="a header line and at least one row",
+        public_message="a file of its data has no rows",
+    )

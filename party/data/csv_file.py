@@ -5,45 +5,48 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from party.data.columns import check_names, no_rows
+from party.data.limits import FileLimits
 from party.errors import DataError
 
 # Arrow must find the end of a row within two blocks, so this bounds how long a row may be.
 _BLOCK_BYTES = 1 << 26
+_MAXIMUM_HEADER_CHARACTERS = 1 << 20
 
 # Arrow's own text quotes the row that it stumbled over; only these numbers of it may be repeated.
 _RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
 
 
-def read_csv(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
+def read_csv(content: bytes, needed: Sequence[str], where: str, limits: FileLimits) -> pd.DataFrame:
     """Reads the needed columns of a CSV file, without interpreting any cell.
 
     Args:
-        content: of the file: UTF-8, fields separated by commas, a header line.
+        content: content of the file: UTF-8, fields separated by commas, a header line.
         needed: names of the columns.
         where: party and file, for errors.
+        limits: the owner's limits.
 
     Returns:
         Text columns; an empty cell is the empty text.
 
     Raises:
-        DataError: the content cannot be parsed, or lacks a column or rows.
+        DataError: the content cannot be parsed, lacks a column or rows, or has too many.
     """
     check_names(_read_header(content, where), needed, where)
     _check_quotes(content, where)
-    return _parse(content, needed, where)
+    return _parse(content, needed, where, limits)
 
 
 def _read_header(content: bytes, where: str) -> list[str]:
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     try:
-        header = next((line for line in csv.reader(text) if line), None)
+        header = next((line for line in csv.reader(_header_lines(text, where)) if line), None)
     except UnicodeDecodeError:
         raise _not_utf8(content, where) from None
     except csv.Error:
@@ -51,6 +54,18 @@ def _read_header(content: bytes, where: str) -> list[str]:
     if header is None:
         raise no_rows("is empty", where)
     return header
+
+
+def _header_lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
+    """The lines until the header has ended, none of them longer than all of it may be."""
+    characters = 0
+    while line := text.readline(_MAXIMUM_HEADER_CHARACTERS):
+        characters += len(line)
+        if characters >= _MAXIMUM_HEADER_CHARACTERS:
+            raise DataError(
+                "header line is too long", where=where, expected=f"fewer than {_MAXIMUM_HEADER_CHARACTERS:,} characters"
+            )
+        yield line
 
 
 def _check_quotes(content: bytes, where: str) -> None:
@@ -70,10 +85,10 @@ def _check_quotes(content: bytes, where: str) -> None:
         ) from None
 
 
-def _parse(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
+def _parse(content: bytes, needed: Sequence[str], where: str, limits: FileLimits) -> pd.DataFrame:
     """Parses with Arrow, which refuses a row of too few or too many fields where pandas would shift or fill it."""
     try:
-        table = arrow_csv.read_csv(
+        reader = arrow_csv.open_csv(
             pa.BufferReader(content),
             # Without threads an error knows its row.
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
@@ -85,12 +100,18 @@ def _parse(content: bytes, needed: Sequence[str], where: str) -> pd.DataFrame:
                 check_utf8=True,
             ),
         )
+        batches, rows = [], 0
+        for batch in reader:
+            rows += batch.num_rows
+            limits.check_rows(rows, where)
+            batches.append(batch)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise _not_utf8(content, where) from None
         if "Empty CSV file" in str(error):
             raise no_rows("has no rows", where) from None
         raise _unparsable(str(error), where) from None
+    table = pa.Table.from_batches(batches, schema=reader.schema)
     frame: pd.DataFrame = table.to_pandas().astype("str")
     return frame
 

@@ -1,4 +1,4 @@
-"""From columns of text to index and value arrays, once, at load."""
+"""Encodes columns of text as index and value arrays, once, when the data is loaded."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ AnyEncoder = Annotated[
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedFeature:
     """One feature of every row, ready for an embedding lookup weighted by values.
 
     Attributes:
-        name: of the feature.
-        kind: of the feature, as in the configuration.
+        name: name of the feature.
+        kind: kind of the feature, as in the configuration.
         indices: embedding rows, int32, shape (rows, width).
         values: their weights, float32, shape (rows, width); 0 where the index is padding.
-        size: embedding rows that the feature needs; every index is below it.
-        table: feature whose embedding rows these are, itself or the target that it shares them with.
-        target: feature that a sequence is judged against, if any.
+        size: number of embedding rows that the feature needs; every index is below it.
+        table: the feature that owns these embedding rows: this one, or the target that it shares them with.
+        target: the feature that a sequence is scored against, if any.
     """
 
     name: str
@@ -63,8 +63,8 @@ class Encoders(StrictModel):
     """The encoders of a party's features, in the order of the configuration, fitted on its training rows.
 
     Attributes:
-        version: of the stored form.
-        party: own name, for errors.
+        version: version of the stored form.
+        party: name of this party, for errors.
         encoders: one per feature.
     """
 
@@ -82,7 +82,7 @@ class Encoders(StrictModel):
 
         Args:
             frame: text columns, among them the features'.
-            source: file that they came from, for errors.
+            source: name of their file, for errors.
 
         Returns:
             One encoded feature per feature, in the order of the configuration.
@@ -97,7 +97,7 @@ class Encoders(StrictModel):
 
         Args:
             frame: text columns, among them the features'.
-            source: file that they came from, for errors.
+            source: name of their file, for errors.
 
         Returns:
             One count per feature, in the order of the configuration.
@@ -117,10 +117,10 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFr
     """Fits one encoder per feature on the training rows; their order does not matter.
 
     Args:
-        party: own name, for errors.
+        party: name of this party, for errors.
         features: as the configuration lists them.
         training: text columns, among them the features'.
-        source: file that they came from, for errors.
+        source: name of their file, for errors.
 
     Returns:
         The fitted encoders.
@@ -156,7 +156,10 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
         encoders = Encoders.model_validate_json(text)
     except ValidationError as error:
         received = f"{error.error_count()} problems"
-        raise StorageError("cannot be read", where=where, received=received, fix="fit them again") from None
+        public_message = "the fitted encoders of the run cannot be read"
+        raise StorageError(
+            "cannot be read", where=where, received=received, fix="fit them again", public_message=public_message
+        ) from None
     stored = [encoder.feature for encoder in encoders.encoders]
     differing = [mine.key for mine, theirs in zip(features, stored, strict=False) if mine != theirs]
     if len(stored) != len(features) or differing:
@@ -166,6 +169,7 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
             expected=f"{len(features)} features as configured",
             received=f"{len(stored)} features, differing in {', '.join(differing) or 'number'}",
             fix="restore the configuration or train anew",
+            public_message="data.features differ from those that the run was trained with",
         )
     return encoders
 

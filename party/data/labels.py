@@ -1,4 +1,4 @@
-"""Labels from columns: classes by a rule or by name, and numbers."""
+"""Labels read from columns: classes by a rule or by name, and numbers."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class LabelArrays:
     """The labels of all rows, one column for each.
 
     Attributes:
-        values: 0 or 1, a number, or the place of a class; float32, shape (rows, labels).
-        weights: what each row weighs in the training loss of each label, float32, same shape; None where all weigh 1.
+        values: 0 or 1, a number, or the index of a class; float32, shape (rows, labels).
+        weights: weight of each row in the training loss of each label, float32, same shape; None if all are 1.
     """
 
     values: NDArray[np.float32] = field(repr=False)
@@ -42,13 +42,13 @@ class LabelArrays:
 
 
 def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: str) -> LabelArrays:
-    """Reads every label, and what the rows weigh.
+    """Reads every label and the weights of the rows.
 
     Args:
-        party: own name, for errors.
+        party: name of this party, for errors.
         data: the party's data section, with at least one label.
         columns: text columns, among them those of the labels.
-        source: file that they came from, for errors.
+        source: name of their file, for errors.
 
     Returns:
         The labels in the order of the configuration.
@@ -79,7 +79,7 @@ def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: st
 
 
 def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
-    """What the values of a label amount to, in words, for its owner's eyes.
+    """Summarises the values of a label in words, for its owner.
 
     Args:
         label: the label.
@@ -181,4 +181,6 @@ def _unquoted(operand: str) -> str:
 def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str) -> None:
     if without.any():
         received = f"{cells.row_count(without)} rows without one"
-        raise DataError("labels are missing or malformed", where=cells.where, expected=expected, received=received)
+        what = "labels are missing or malformed"
+        public_message = f"{what}; expected {expected}; received {received}"
+        raise DataError(what, where=cells.where, expected=expected, received=received, public_message=public_message)

@@ -1,4 +1,4 @@
-"""What a party's data amounts to, for its owner's eyes: counts and sizes, no values."""
+"""A summary of a party's data for its owner: counts and sizes, no values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from party.data.encoders import fit_encoders
 from party.data.table import Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ColumnSummary:
-    """One feature as a table's rows would have it.
+    """One feature, fitted on all rows of a table.
 
     Attributes:
-        name: of the feature.
-        kind: of the feature.
-        size: embedding rows that it needs.
-        width: values that a row has room for, as of a sequence.
-        missing: rows in which it is missing.
+        name: name of the feature.
+        kind: kind of the feature.
+        size: number of embedding rows that it needs.
+        width: number of values of a row, as of a sequence.
+        missing: number of rows in which it is missing.
     """
 
     name: str
@@ -29,10 +29,10 @@ class ColumnSummary:
 
 
 def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:
-    """Fits and applies the encoders to all rows of a table, which finds whatever training would stumble over.
+    """Fits and applies the encoders to all rows of a table, and so finds every cell that training would refuse.
 
     Args:
-        party: own name, for errors.
+        party: name of this party, for errors.
         data: the party's data section.
         table: one dataset, with the features' columns.
 
@@ -46,6 +46,12 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
     encoders = fit_encoders(party, data.features, table.columns, source)
     missing = encoders.missing_rows(table.columns, source)
     return tuple(
-        ColumnSummary(feature.name, feature.kind, feature.size, feature.indices.shape[1], count)
+        ColumnSummary(
+            name=feature.name,
+            kind=feature.kind,
+            size=feature.size,
+            width=feature.indices.shape[1],
+            missing=count,
+        )
         for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +15,14 @@ from numpy.typing import NDArray
 
 from party.data.columns import no_rows
 from party.data.csv_file import read_csv
+from party.data.limits import FileLimits
 from party.data.parquet_file import read_parquet
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """One dataset of a party, every cell as the text that the file holds.
 
@@ -54,28 +57,31 @@ class Table:
         return self.columns.iloc[rows].reset_index(drop=True)
 
 
-def read_table(party: str, dataset: str, path: Path, id_column: str, columns: Collection[str]) -> Table:
+def read_table(
+    party: str, dataset: str, path: Path, *, id_column: str, columns: Collection[str], limits: FileLimits
+) -> Table:
     """Reads the needed columns of a file, without interpreting any cell.
 
     Args:
-        party: own name, for errors.
+        party: name of this party, for errors.
         dataset: name of the dataset.
         path: the file: Parquet where its name ends in .parquet, else CSV with a header line.
         id_column: column with the sample ids.
         columns: columns of features and label.
+        limits: the largest file that the owner allows.
 
     Returns:
         The table. An empty cell is the empty text; ids are neither stripped nor normalised.
 
     Raises:
-        DataError: the file cannot be read or parsed, lacks a column, has a column twice, has no rows,
+        DataError: the file cannot be read or parsed, is too large, lacks a column, has a column twice, has no rows,
             or has empty or repeated ids.
     """
     where = f"{party}: {path.name}"
-    content = _read_bytes(path, where, dataset)
+    content = _read_bytes(path, where, dataset, limits)
     needed = list(dict.fromkeys([id_column, *columns]))
     read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
-    frame = read(content, needed, where)
+    frame = read(content, needed, where, limits)
     if frame.empty:
         raise no_rows("has no rows", where)
     _check_ids(frame[id_column], f"{where}: column {id_column}")
@@ -88,27 +94,47 @@ def read_table(party: str, dataset: str, path: Path, id_column: str, columns: Co
     )
 
 
-def _read_bytes(path: Path, where: str, dataset: str) -> bytes:
-    fix = f"check data.datasets.{dataset}"
+def _read_bytes(path: Path, where: str, dataset: str, limits: FileLimits) -> bytes:
+    fix, public_message = f"check data.datasets.{dataset}", f"the file of dataset {dataset} cannot be read"
     try:
-        return path.read_bytes()
+        # O_NONBLOCK: if a named pipe is in the file's place, opening it would wait for a writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(
+                    "is no file", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
+                )
+            limits.check_bytes(status.st_size, where)
+            return file.read()
     except FileNotFoundError:
-        raise DataError("file not found", where=where, fix=fix) from None
+        raise DataError("file not found", where=where, fix=fix, public_message=public_message) from None
     except IsADirectoryError:
-        raise DataError("is a folder", where=where, expected="a CSV or Parquet file", fix=fix) from None
+        raise DataError(
+            "is a folder", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
+        ) from None
     except OSError as error:
-        raise DataError(f"cannot be read ({error.__class__.__name__})", where=where, fix=fix) from error
+        raise DataError(
+            f"cannot be read ({error.__class__.__name__})", where=where, fix=fix, public_message=public_message
+        ) from error
 
 
 def _check_ids(ids: pd.Series[str], where: str) -> None:
     empty = int((ids == "").sum())
     if empty:
-        raise DataError("empty ids", where=where, expected="an id in every row", received=f"{empty} rows without one")
+        raise DataError(
+            "empty ids",
+            where=where,
+            expected="an id in every row",
+            received=f"{empty} rows without one",
+            public_message=f"empty ids; received {empty} rows without one",
+        )
     repeated = int(ids[ids.duplicated()].nunique())
     if repeated:
+        received = f"{repeated} ids that appear more than once"
         raise DataError(
             "ids are not unique",
             where=where,
             expected="each id in one row",
-            received=f"{repeated} ids that appear more than once",
+            received=received,
+            public_message=f"ids are not unique; received {received}",
         )

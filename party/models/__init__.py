@@ -1,1 +1,1 @@
-"""The mathematics of base and fuse models; the only folder that imports TensorFlow."""
+"""The architectures of base and fuse models; apart from `party.engine`, the only folder that imports TensorFlow."""

@@ -23,14 +23,15 @@ from party.configuration.models import (
     OwnFuse,
     OwnModel,
 )
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.errors import HandshakeError, ModelError
 from party.models import bst, deepfm, dnn, mmoe
 from party.models.embedding import INDICES, VALUES
+from party.models.fuse_outputs import FuseOutputs
 from party.models.initial_weights import draw_initial_weights
 from party.models.own import build_own_base, build_own_fuse, own_inputs, source_digest
 from party.models.packing import PackedFeatures
 from party.models.storage import load_weights, save_model, save_weights
-from party.protocol.hidden import Aggregation, HiddenSpec
 from party.security.randomness import secret_stream
 
 WEIGHTS_FILE = "weights.npz"
@@ -44,10 +45,10 @@ class PartyModels:
     Args:
         base: layout of the base model; None without features.
         fuse: layout of the fuse model; None at a feature party.
-        folder: that files with models of the owner's own are relative to.
+        folder: the folder that files with models of the owner's own are relative to.
 
     Raises:
-        ModelError: a model of the owner's own does not keep the contract.
+        ModelError: a model of the owner's own breaks the contract.
     """
 
     def __init__(self, base: BaseLayout | None, fuse: FuseLayout | None = None, folder: Path = Path()) -> None:
@@ -62,15 +63,15 @@ class PartyModels:
             self._add_fuse(fuse)
 
     def add_fuse(self, section: AnyFuse, labels: Labels, specs: Mapping[str, Sequence[HiddenSpec]]) -> None:
-        """Adds the fuse model once it is known what every party sends.
+        """Adds the fuse model, once the hiddens of every party are known.
 
         Args:
-            section: its hyper-parameters.
-            labels: what it tells.
-            specs: hiddens by party, own included.
+            section: the model's hyper-parameters.
+            labels: the labels that it predicts.
+            specs: specs of the hiddens by party, this one included.
 
         Raises:
-            HandshakeError: the hiddens do not fit together, or not the fuse model.
+            HandshakeError: the hiddens do not fit together, or do not fit the fuse model.
         """
         expected = EXPECTED.get(type(section))
         if expected is None:
@@ -90,19 +91,35 @@ class PartyModels:
         self.fuse_layout = layout
         self.models[FUSE] = build_fuse(layout, self._folder)
 
+    @property
+    def fuse_outputs(self) -> FuseOutputs:
+        """The outputs of the fuse model; it must have been added."""
+        if self.fuse_layout is None:
+            raise RuntimeError("these models have no fuse model")
+        return fuse_outputs(self.fuse_layout)
+
     def inputs(self, packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:
-        """The arrays that the base model reads, by input."""
+        """The arrays that the base model reads, by input name."""
         if self.base_layout is not None and isinstance(self.base_layout.section, OwnModel):
             return own_inputs(packed, self.models[BASE])
         return base_inputs(packed)
 
     def draw(self, secret: bytes, seed: int) -> None:
-        """Draws initial weights and dropout states from the party's secret."""
+        """Draws initial weights and dropout states from the party's secret.
+
+        Args:
+            secret: the party's secret of the run, 32 bytes.
+            seed: the run's seed.
+        """
         for name, model in self.models.items():
             draw_initial_weights(model, secret_stream(secret, seed, name))
 
     def save(self, folder: Path) -> tuple[str, ...]:
-        """Writes weights and models; returns the names of the files."""
+        """Writes the weights and the models into a folder; returns the names of the files.
+
+        Args:
+            folder: the run's folder.
+        """
         save_weights(folder / WEIGHTS_FILE, self.models)
         files = [WEIGHTS_FILE]
         for name, model in self.models.items():
@@ -111,7 +128,11 @@ class PartyModels:
         return tuple(files)
 
     def load(self, folder: Path) -> None:
-        """Reads the weights of a finished run."""
+        """Reads the weights of a finished run.
+
+        Args:
+            folder: the run's folder.
+        """
         load_weights(folder / WEIGHTS_FILE, self.models)
 
 
@@ -123,7 +144,12 @@ EXPECTED: Mapping[type[AnyFuse], Mapping[str, Aggregation]] = {
 
 
 def build_base_and_specs(layout: BaseLayout, folder: Path) -> tuple[keras.Model, tuple[HiddenSpec, ...]]:
-    """The base model that a layout's section names, and its hiddens."""
+    """Builds the base model that a layout's section names; returns it with the specs of its hiddens.
+
+    Args:
+        layout: layout of the base model.
+        folder: the folder that own models' files are relative to.
+    """
     if isinstance(layout.section, OwnModel):
         return build_own_base(layout, layout.section, folder)
     return build_base(layout), base_specs(layout)
@@ -142,7 +168,7 @@ def build_base(layout: BaseLayout) -> keras.Model:
 
 
 def base_specs(layout: BaseLayout) -> tuple[HiddenSpec, ...]:
-    """The hiddens of the built-in base model that a layout's section names."""
+    """Specs of the hiddens of the built-in base model that a layout's section names."""
     match layout.section:
         case DeepFMModel() as section:
             return deepfm.base_specs(layout, section)
@@ -158,7 +184,12 @@ def _no_builtin(kind: str) -> ModelError:
 
 
 def build_fuse(layout: FuseLayout, folder: Path = Path()) -> keras.Model:
-    """Builds the fuse model that a layout's section names."""
+    """Builds the fuse model that a layout's section names.
+
+    Args:
+        layout: layout of the fuse model.
+        folder: the folder that own models' files are relative to.
+    """
     match layout.section:
         case DeepFMFuse() as section:
             return deepfm.build_fuse(section, layout.units, layout.labels)
@@ -170,32 +201,52 @@ def build_fuse(layout: FuseLayout, folder: Path = Path()) -> keras.Model:
             return build_own_fuse(layout, section, folder)
 
 
+def fuse_outputs(layout: FuseLayout) -> FuseOutputs:
+    """The outputs of the fuse model that a layout's section names.
+
+    Args:
+        layout: layout of the fuse model.
+
+    Returns:
+        The outputs.
+    """
+    if isinstance(layout.section, MMoEFuse):
+        return mmoe.fuse_outputs(layout.section, layout.labels)
+    return FuseOutputs(labels=layout.labels)
+
+
 def base_layout(section: AnyModel, packed: PackedFeatures, folder: Path = Path()) -> BaseLayout:
-    """The layout of a base model over packed features."""
+    """Makes the layout of a base model over packed features.
+
+    Args:
+        section: the model's hyper-parameters.
+        packed: the packed features.
+        folder: the folder that own models' files are relative to.
+    """
     sha256 = source_digest(folder, section.file) if isinstance(section, OwnModel) else ""
     return BaseLayout(section=section, features=packed.features, size=packed.size, source_sha256=sha256)
 
 
 def base_inputs(packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:
-    """The arrays that a base model reads, by input."""
+    """The arrays that a built-in base model reads, by input name."""
     return {INDICES: packed.indices, VALUES: packed.values}
 
 
 def aggregated_units(
     specs: Mapping[str, Sequence[HiddenSpec]], expected: Mapping[str, Aggregation], kind: str
 ) -> dict[str, int]:
-    """Width of each aggregated hidden; refuses hiddens that do not fit together, or not the fuse model.
+    """Computes the width of each aggregated hidden; refuses hiddens that do not fit together or the fuse model.
 
     Args:
-        specs: hiddens by party.
-        expected: aggregation of each hidden that the fuse model takes, by name.
-        kind: of the fuse model, for errors.
+        specs: specs of the hiddens by party.
+        expected: aggregation of each input of the fuse model, by name.
+        kind: kind of the fuse model, for errors.
 
     Returns:
-        Width by name, in the order of `expected`.
+        Widths by name, in the order of `expected`.
 
     Raises:
-        HandshakeError: says which party sends what and what the fuse model expects.
+        HandshakeError: the hiddens do not fit; it says what each party sends and what the fuse model expects.
     """
     units: dict[str, int] = {}
     first: dict[str, str] = {}

@@ -7,7 +7,7 @@ item. Per block, with S the items and their positions:
     F  = LayerNorm(S' + Dropout(W₂ LeakyReLU(W₁ S' + b₁) + b₂))
 
 Padding is zeroed before the first block, takes no part in any attention, and
-is left out of the pooling, so that its content never changes an output.
+is excluded from the pooling, so that its content never changes an output.
 
 References: Chen et al., "Behavior Sequence Transformer for E-commerce
 Recommendation in Alibaba", DLP-KDD 2019, equations 1 to 5; for target
@@ -22,12 +22,12 @@ from keras import ops
 
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import BSTModel
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.models.dnn import DEEP
 from party.models.embedding import INDICES, EmbeddedFeatures, dense_layers, embed
-from party.protocol.hidden import Aggregation, HiddenSpec
 
 HIDDEN_ACTIVATION = "leaky_relu"
-MASKED_SCORE = -1e9  # far below any score: its share of a softmax is zero in float32
+MASKED_SCORE = -1e9  # far below any score: its softmax weight is zero in float32
 
 
 def base_specs(layout: BaseLayout, section: BSTModel) -> tuple[HiddenSpec, ...]:
@@ -39,8 +39,8 @@ def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
     """Builds the base model of one party.
 
     Args:
-        layout: of its features, at least one of them a sequence.
-        section: its hyper-parameters.
+        layout: layout of its features, at least one of them a sequence.
+        section: the model's hyper-parameters.
 
     Returns:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
@@ -52,7 +52,7 @@ def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
     for feature in layout.features:
         if feature.kind == "sequence":
             target = None if feature.target is None else by_name[feature.target]
-            parts += _interest(embedded, feature, target, section, f"sequence_{len(parts)}_")
+            parts += _interest(embedded, feature, target, section, prefix=f"sequence_{len(parts)}_")
         else:
             parts.append(embedded.field(feature))
     hidden = keras.layers.Concatenate(name="parts")(parts) if len(parts) > 1 else parts[0]
@@ -60,15 +60,20 @@ def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
 
 
 def _width(layout: BaseLayout, section: BSTModel) -> int:
-    """Width of all parts side by side: a sequence with a target yields two vectors."""
+    """Total width of all parts; a sequence with a target yields two vectors."""
     parts = len(layout.features) + sum(feature.target is not None for feature in layout.features)
     return parts * section.embedding_dimension
 
 
 def _interest(
-    embedded: EmbeddedFeatures, feature: FeatureLayout, target: FeatureLayout | None, section: BSTModel, prefix: str
+    embedded: EmbeddedFeatures,
+    feature: FeatureLayout,
+    target: FeatureLayout | None,
+    section: BSTModel,
+    *,
+    prefix: str,
 ) -> list[keras.KerasTensor]:
-    """What a sequence says: its pooled items and, with a target, the target as the blocks see it."""
+    """The representation of a sequence: its pooled items and, with a target, the output of the blocks for it."""
     items, mask = embedded.slots[feature.name], embedded.mask(feature)
     tokens, present = items, mask
     if target is not None:
@@ -83,13 +88,13 @@ def _interest(
     history, judged = tokens[:, :-1], tokens[:, -1]
     if section.pooling == "mean":
         return [_mean(history, mask), judged]
-    return [_target_attention(history, judged, mask, section, prefix), judged]
+    return [_target_attention(history, judged, mask, section=section, prefix=prefix), judged]
 
 
 def _positions(embedded: EmbeddedFeatures, length: int, section: BSTModel, prefix: str) -> keras.KerasTensor:
-    """Learned vectors of the places, the last for the target or the most recent item: float32 (1, length, d).
+    """Learned position embeddings, the last for the target or the most recent item: float32 (1, length, d).
 
-    Looked up once for all rows: Keras's Adam squares the gradient of each lookup before it adds them up.
+    They are looked up once for all rows: Keras's Adam squares the gradient of each lookup before it adds them.
     """
     first_row = ops.zeros_like(embedded.inputs[INDICES][:1, :1])
     places = first_row + ops.expand_dims(ops.arange(length, dtype="int32"), 0)
@@ -114,7 +119,7 @@ def _block(tokens: keras.KerasTensor, present: keras.KerasTensor, section: BSTMo
 
 
 def _mean(items: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean over the items that are no padding; zero where all are."""
+    """Mean over the items that are not padding; zero if all are."""
     return ops.sum(items * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
 
@@ -122,10 +127,11 @@ def _target_attention(
     history: keras.KerasTensor,
     target: keras.KerasTensor,
     mask: keras.KerasTensor,
+    *,
     section: BSTModel,
     prefix: str,
 ) -> keras.KerasTensor:
-    """Sum of the items, each weighted by how it is scored against the target; zero where all are padding."""
+    """Sum of the items, weighted by their scores against the target; zero if all are padding."""
     query = ops.expand_dims(target, 1) + ops.zeros_like(history)
     hidden = ops.concatenate([query, history, query - history, query * history], axis=-1)
     for number, width in enumerate(section.attention_units):

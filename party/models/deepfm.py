@@ -3,7 +3,7 @@
     logit = Σₚ linearₚ + ½(‖Σₚ factor_sumₚ‖² − Σₚ factor_squareₚ) + DNN(concatₚ deepₚ)
 
 with, over the features of party p, linearₚ = Σ w x, factor_sumₚ = Σ v x and
-factor_squareₚ = Σ‖v x‖². The linear term and the squares cross the cut apart,
+factor_squareₚ = Σ‖v x‖². The linear term and the squares cross the cut separately,
 so that each keeps its own coefficient.
 
 Reference: Guo et al., "DeepFM: A Factorization-Machine based Neural Network
@@ -20,8 +20,8 @@ from keras import ops
 from party.configuration.labels import Labels
 from party.configuration.layout import BaseLayout
 from party.configuration.models import DeepFMFuse, DeepFMModel
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.models.embedding import INDICES, dense_layers, embed, fields_side_by_side
-from party.protocol.hidden import Aggregation, HiddenSpec
 
 DEEP = "deep"
 FACTOR_SUM = "factor_sum"
@@ -45,8 +45,8 @@ def build_base(layout: BaseLayout, section: DeepFMModel) -> keras.Model:
     """Builds the base model of one party.
 
     Args:
-        layout: of its features.
-        section: its hyper-parameters.
+        layout: layout of its features.
+        section: the model's hyper-parameters.
 
     Returns:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
@@ -69,9 +69,9 @@ def build_fuse(section: DeepFMFuse, units: Mapping[str, int], labels: Labels) ->
     """Builds the fuse model.
 
     Args:
-        section: its hyper-parameters.
+        section: the model's hyper-parameters.
         units: width of each aggregated hidden by name; those of `EXPECTED`.
-        labels: one, with one output.
+        labels: a single label with a single output.
 
     Returns:
         A model from {name: float32 (batch, units)} to {label: logits, float32 (batch, 1)}.

@@ -13,8 +13,8 @@ import keras
 from party.configuration.labels import Labels
 from party.configuration.layout import BaseLayout
 from party.configuration.models import DNNFuse, DNNModel
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.models.embedding import dense_layers, embed, fields_side_by_side
-from party.protocol.hidden import Aggregation, HiddenSpec
 
 DEEP = "deep"
 EXPECTED = {DEEP: Aggregation.CONCAT}
@@ -30,8 +30,8 @@ def build_base(layout: BaseLayout, section: DNNModel) -> keras.Model:
     """Builds the base model of one party.
 
     Args:
-        layout: of its features.
-        section: its hyper-parameters.
+        layout: layout of its features.
+        section: the model's hyper-parameters.
 
     Returns:
         A model from {indices: int32 (batch, slots), values: float32 (batch,
@@ -46,9 +46,9 @@ def build_fuse(section: DNNFuse, units: Mapping[str, int], labels: Labels) -> ke
     """Builds the fuse model.
 
     Args:
-        section: its hyper-parameters.
-        units: width of each aggregated hidden by name; that of `deep` alone.
-        labels: what it tells.
+        section: the model's hyper-parameters.
+        units: width of each aggregated hidden by name; only `deep`.
+        labels: the labels that it predicts.
 
     Returns:
         A model from {deep: float32 (batch, units)} to {label: logits, float32 (batch, units of the label)}.

@@ -1,4 +1,4 @@
-"""Packed features to embeddings: what the built-in base models begin with."""
+"""Embeds packed features: the first layer of the built-in base models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ VALUES = "values"
 
 @dataclass(frozen=True)
 class EmbeddedFeatures:
-    """The inputs of a base model and what they are looked up as.
+    """The inputs of a base model and their embeddings.
 
     Attributes:
         inputs: {indices: int32 (batch, slots), values: float32 (batch, slots)}.
         vectors: embedding row times value of every slot, float32 (batch, slots, dimension).
         weight: the values, float32 (batch, slots, 1).
-        slots: the vectors of each feature's slots by its name, float32 (batch, width, dimension).
+        slots: vectors of the slots of each feature by its name, float32 (batch, width, dimension).
     """
 
     inputs: dict[str, keras.KerasTensor]
@@ -36,7 +36,7 @@ class EmbeddedFeatures:
         return ops.sum(self.slots[feature.name], axis=1)
 
     def mask(self, feature: FeatureLayout) -> keras.KerasTensor:
-        """Which slots of a sequence hold a value and are no padding: float32 (batch, width, 1), 0 or 1."""
+        """Mask of the slots of a sequence: float32 (batch, width, 1), 1 for a value and 0 for padding."""
         return self.weight[:, feature.start : feature.end]
 
 
@@ -44,8 +44,8 @@ def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
     """Looks up every slot in the one embedding table of a base model.
 
     Args:
-        layout: of its features.
-        section: its hyper-parameters.
+        layout: layout of its features.
+        section: the model's hyper-parameters.
 
     Returns:
         The embedded features.
@@ -58,7 +58,7 @@ def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
         layout.size, section.embedding_dimension, embeddings_regularizer=regularizer, name="factors"
     )
     vectors = table(indices) * weight
-    # One split, whose gradient is one concatenation: the gradient of each slice would be as long as all of them.
+    # A single split has one concatenation as its gradient; the gradient of each slice would be as long as all of them.
     ends = [feature.end for feature in layout.features[:-1]]
     parts = ops.split(vectors, ends, axis=1) if ends else [vectors]
     slots = {feature.name: part for feature, part in zip(layout.features, parts, strict=True)}
@@ -66,7 +66,7 @@ def embed(layout: BaseLayout, section: EmbeddedModel) -> EmbeddedFeatures:
 
 
 def fields_side_by_side(embedded: EmbeddedFeatures, features: Sequence[FeatureLayout]) -> keras.KerasTensor:
-    """One vector for each feature, all of them side by side: float32 (batch, features × dimension)."""
+    """Concatenates one vector per feature: float32 (batch, features × dimension)."""
     dimension = embedded.vectors.shape[-1]
     if all(feature.width == 1 for feature in features) and features[-1].end == embedded.vectors.shape[1]:
         return keras.layers.Reshape((len(features) * dimension,), name="fields")(embedded.vectors)
@@ -80,16 +80,16 @@ def dense_layers(
     section: EmbeddedModel | DenseFuse | MMoEFuse,
     prefix: str = "",
 ) -> keras.KerasTensor:
-    """Dense layers, each followed by dropout where the section has any.
+    """Applies dense layers, each followed by dropout if the section sets it.
 
     Args:
         hidden: float32 (batch, width).
         units: widths of the layers.
-        section: with their activation and dropout.
-        prefix: of the layers' names.
+        section: sets their activation and dropout.
+        prefix: prefix of the layers' names.
 
     Returns:
-        float32 (batch, last of units), or the input where there are no layers.
+        float32 (batch, last of units), or the input if there are no layers.
     """
     for number, width in enumerate(units):
         hidden = keras.layers.Dense(width, activation=section.activation, name=f"{prefix}dense_{number}")(hidden)

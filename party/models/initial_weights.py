@@ -1,8 +1,8 @@
 """Initial weights drawn from a party's own secret.
 
-With initial weights that others can guess, whole rows can be read off the
-first hidden; a Keras seed has 32 bits, which can be searched. So the values
-that a Keras initializer would draw are drawn here, from a 128-bit key.
+If others can guess the initial weights, they can read whole rows off the first
+hidden; the 32 bits of a Keras seed can be searched. So this module draws the
+values of the Keras initializers itself, from a 128-bit key.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import numpy.typing as npt
 from party.errors import ModelError
 
 SEED_STATE = "seed_generator_state"
-TRUNCATION = 2.0  # deviations at which Keras cuts a truncated normal
-TRUNCATION_CORRECTION = 0.87962566103423978  # deviation of a unit normal cut there
+TRUNCATION = 2.0  # standard deviations at which Keras truncates a normal distribution
+TRUNCATION_CORRECTION = 0.87962566103423978  # standard deviation of a unit normal truncated there
 
 
 def draw_initial_weights(model: keras.Model, generator: np.random.Generator) -> None:
-    """Sets every weight of a model afresh by its own initializer.
+    """Draws new values for every weight of a model by its own initializer.
 
     Args:
         model: a built model; its seed generators' states are drawn too.
-        generator: the source of randomness, from a secret of the party.
+        generator: source of randomness, seeded from a secret of the party.
 
     Raises:
-        ModelError: a weight has an initializer that cannot be drawn from a generator.
+        ModelError: the initializer of a weight is not supported.
     """
     for layer in innermost_layers(model):
-        for weight in layer._trainable_variables:  # its own, without those of layers inside of it
+        for weight in layer._trainable_variables:  # its own, without those of inner layers
             initializer = getattr(layer, f"{weight.name}_initializer", None)
             weight.assign(_draw(initializer, weight, generator))
     for state in model.non_trainable_variables:
@@ -40,7 +40,7 @@ def draw_initial_weights(model: keras.Model, generator: np.random.Generator) -> 
 
 
 def innermost_layers(model: keras.Model) -> list[keras.Layer]:
-    """All layers of a model, those inside of others too, each after the one that holds it."""
+    """All layers of a model, inner layers included, each after the layer that contains it."""
     return list(model._flatten_layers(include_self=False))
 
 

@@ -1,4 +1,4 @@
-"""Optimizers, schedules, losses and metrics of Keras, from their names and arguments."""
+"""Builds Keras optimizers, schedules, losses and metrics from their names and arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from party.errors import ConfigurationError
 
 Optimizer = keras.Optimizer
 
-# These, and the moving average of weights, change weights outside of a step, or hold other optimizers.
+# These, like the moving average of weights, change weights outside of a step or contain other optimizers.
 UNSUPPORTED_OPTIMIZERS = frozenset({"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"})
 UNSUPPORTED_ARGUMENTS = frozenset({"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"})
 BINARY_LOSSES = frozenset({"BinaryCrossentropy", "BinaryFocalCrossentropy"})
@@ -67,17 +67,17 @@ REGRESSION_METRICS = frozenset(
 
 
 def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
-    """The optimizer of a run, with Keras's own defaults for all that the section leaves open.
+    """Builds the optimizer of a run, with the defaults of Keras for everything that the section omits.
 
     Args:
-        section: its name, learning rate or schedule, and further arguments.
-        where: party and key, for errors.
+        section: the optimizer's name, learning rate or schedule, and further arguments.
+        where: name of the party and key, for errors.
 
     Returns:
-        A fresh optimizer.
+        A new optimizer.
 
     Raises:
-        ConfigurationError: Keras has none of this name, or does not take an argument.
+        ConfigurationError: Keras has no optimizer of this name, or it does not take an argument.
     """
     known = {
         name for name in _classes(keras.optimizers, keras.optimizers.Optimizer) if name not in UNSUPPORTED_OPTIMIZERS
@@ -97,14 +97,14 @@ def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
 
 
 def build_loss(label: AnyLabel, where: str) -> keras.Loss:
-    """The loss of a label, by row and from logits.
+    """Builds the loss of a label, which is computed per row from logits.
 
     Args:
-        label: its section.
-        where: party and key, for errors.
+        label: the label's section.
+        where: name of the party and key, for errors.
 
     Returns:
-        A loss that yields float32 (batch,).
+        A loss that returns float32 (batch,).
 
     Raises:
         ConfigurationError: the label's kind has no such loss, or the loss does not take an argument.
@@ -123,14 +123,14 @@ def build_loss(label: AnyLabel, where: str) -> keras.Loss:
 
 
 def build_metrics(label: AnyLabel, where: str) -> list[keras.Metric]:
-    """The metrics of a label, which take probabilities or numbers.
+    """Builds the metrics of a label, which take probabilities or numbers.
 
     Args:
-        label: its section.
-        where: party and key, for errors.
+        label: the label's section.
+        where: name of the party and key, for errors.
 
     Returns:
-        Fresh metrics in the order of the configuration.
+        New metrics in the order of the configuration.
 
     Raises:
         ConfigurationError: the label's kind has no such metric, or a metric does not take an argument.

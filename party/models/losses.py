@@ -1,4 +1,4 @@
-"""The losses of several labels, and how they add up."""
+"""The losses of several labels, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ import numpy as np
 import tensorflow as tf
 
 from party.configuration.labels import Labels, RegressionLabel
+from party.cut.hidden import FloatArray
 from party.models.keras_objects import build_loss
+
+CHUNK_ROWS = 65_536  # rows per call when the losses of a pass are recomputed, to bound the memory that Keras needs
 
 
 class TaskLosses:
-    """Mean loss of each label over a batch, and the sum that is trained on.
+    """The mean loss of each label over a batch, and their sum, which training minimises.
 
-    With fixed weights the sum is Σ w_k L_k. With weights that are learned, and
+    With fixed weights the sum is Σ w_k L_k. With learned weights, and
     s_k the logarithm of a task's variance, it is Σ exp(−s_k) L_k + ½ s_k for
     classes and Σ ½ exp(−s_k) L_k + ½ s_k for numbers.
 
     Args:
-        labels: by name.
+        labels: labels by name.
         uncertainty: whether the weights are learned.
-        party: own name, for errors.
+        party: name of this party, for errors.
 
     Raises:
-        ConfigurationError: a loss is not known, or does not take an argument.
+        ConfigurationError: a loss is not known, or it does not take an argument.
 
     Reference:
         Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
@@ -42,35 +45,52 @@ class TaskLosses:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """What is learned of the weights."""
+        """The trainable variables of learned weights."""
         return [self._log_variances] if self._uncertainty else []
 
     def means(self, labels: tf.Tensor, outputs: Mapping[str, tf.Tensor], weights: tf.Tensor | None) -> list[tf.Tensor]:
-        """Mean loss of each label; weighted rows still count as one each in the divisor, as in Keras.
+        """Computes the mean loss of each label; as in Keras, the divisor is the number of rows, whatever their weights.
 
         Args:
-            labels: float32 (batch, labels).
+            labels: labels of the rows, float32 (batch, labels).
             outputs: logits by label, float32 (batch, units of the label).
-            weights: of the rows, float32 (batch, labels); None where all weigh 1.
+            weights: weights of the rows, float32 (batch, labels); None where all weigh 1.
 
         Returns:
             Scalars in the order of the labels.
         """
         means = []
-        for place, (name, loss) in enumerate(self._losses.items()):
-            truth = labels[:, place : place + 1] if self._single_output[name] else labels[:, place]
-            by_row = loss(truth, outputs[name])
+        for place, name in enumerate(self._losses):
+            by_row = self._by_row(name, labels[:, place], outputs[name])
             means.append(tf.reduce_mean(by_row if weights is None else by_row * weights[:, place]))
         return means
 
+    def by_row(self, name: str, labels: FloatArray, outputs: FloatArray) -> FloatArray:
+        """Computes the loss of one label for each row.
+
+        Args:
+            name: name of the label.
+            labels: the label's values, float32 (rows,).
+            outputs: its logits, float32 (rows, units of the label).
+
+        Returns:
+            float32 (rows,).
+        """
+        parts = [slice(start, start + CHUNK_ROWS) for start in range(0, len(labels), CHUNK_ROWS)]
+        losses = [self._by_row(name, tf.constant(labels[part]), tf.constant(outputs[part])).numpy() for part in parts]
+        return np.concatenate(losses)
+
+    def _by_row(self, name: str, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return self._losses[name](labels[:, None] if self._single_output[name] else labels, outputs)
+
     def weights(self) -> tf.Tensor:
-        """What each label's loss is multiplied with, float32 (labels,)."""
+        """The factor of each label's loss, float32 (labels,)."""
         if self._uncertainty:
             return tf.constant(self._scales) * tf.exp(-self._log_variances.value)
         return tf.constant(self.fixed_weights, tf.float32)
 
     def weighted(self, means: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The terms of the sum that depend on the labels."""
+        """The terms of the sum that depend on the labels: each mean loss times its weight."""
         if not self._uncertainty and (self.fixed_weights == 1.0).all():
             return list(means)
         weights = self.weights()

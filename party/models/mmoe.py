@@ -19,6 +19,7 @@ from party.configuration.labels import Labels
 from party.configuration.models import MMoEFuse
 from party.models.dnn import DEEP
 from party.models.embedding import dense_layers
+from party.models.fuse_outputs import FuseOutputs, ReportedOutput
 
 EXPERTS = "expert outputs"  # no label can have these names
 GATES = "gate weights"
@@ -28,9 +29,9 @@ def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels) -> k
     """Builds the fuse model.
 
     Args:
-        section: its hyper-parameters.
-        units: width of each aggregated hidden by name; that of `deep` alone.
-        labels: what it tells, one task for each.
+        section: the model's hyper-parameters.
+        units: width of each aggregated hidden by name; only `deep`.
+        labels: the labels that it predicts, one task for each.
 
     Returns:
         A model from {deep: float32 (batch, units)} to {label: logits, float32 (batch, units of the label)}, with the
@@ -51,6 +52,20 @@ def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels) -> k
         tower = dense_layers(mixed[:, place], section.tower_units, section, prefix=f"{name}_tower_")
         outputs[name] = keras.layers.Dense(label.units, name=f"{name}_logit")(tower)
     return keras.Model({DEEP: deep}, {**outputs, EXPERTS: experts, GATES: gates}, name="fuse")
+
+
+def fuse_outputs(section: MMoEFuse, labels: Labels) -> FuseOutputs:
+    """The outputs of a mixture: its labels share the experts, and each gate's mean weight of every expert is reported.
+
+    Args:
+        section: the model's hyper-parameters.
+        labels: the labels that it predicts.
+
+    Returns:
+        The outputs of the model that `build_fuse` builds.
+    """
+    names = tuple(f"{name}_expert_{number}_gate" for name in labels for number in range(section.experts))
+    return FuseOutputs(labels=labels, shared=EXPERTS, reported=(ReportedOutput(GATES, names),))
 
 
 def _gate(deep: keras.KerasTensor, section: MMoEFuse, name: str) -> keras.KerasTensor:

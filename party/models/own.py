@@ -1,4 +1,4 @@
-"""Models that a party's owner wrote: loading them, and the contract that they keep.
+"""Loads models that a party's owner wrote, and checks that they keep the contract.
 
 A base builder takes the features by name and returns a functional Keras model
 and how each of its outputs meets those of other parties:
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,29 +36,30 @@ import tensorflow as tf
 
 from party.configuration.layout import BaseLayout, FuseLayout
 from party.configuration.models import OwnFuse, OwnModel
+from party.cut.hidden import Aggregation, HiddenSpec
 from party.errors import HandshakeError, ModelError
 from party.models.initial_weights import draw_initial_weights
 from party.models.packing import PackedFeatures
 from party.models.storage import EMBEDDINGS
-from party.protocol.hidden import Aggregation, HiddenSpec
+from party.ownership import OTHERS_WRITE, looseness
 
 CHECKED_ROWS = 2
 MAXIMUM_UNITS = 1 << 16
 RANK = 2
 
 
-@dataclass(frozen=True)
-class Feature:
+@dataclass(frozen=True, kw_only=True)
+class InputFeature:
     """A feature as a base builder sees it.
 
     Attributes:
-        name: of the feature; also of the model's input for it.
-        kind: of the feature.
-        width: columns of its input: int32 (batch, width), or float32 (batch, 1) for kind numeric.
-        size: embedding rows that it needs; every index is below it. Index 0 is missing, or padding of kinds multi_hot
-            and sequence.
-        table: feature that it shares its vocabulary with; itself where it shares none.
-        target: feature that a sequence is to judge, if any.
+        name: name of the feature and of its model input.
+        kind: kind of the feature.
+        width: number of columns of its input: int32 (batch, width), or float32 (batch, 1) for kind numeric.
+        size: number of embedding rows that it needs; every index is below it. Index 0 means missing, or padding for
+            kinds multi_hot and sequence.
+        table: name of the feature whose vocabulary it shares; its own name if it shares none.
+        target: name of the target feature of a sequence, if any.
     """
 
     name: str
@@ -79,7 +81,7 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Task:
-    """A label as a fuse builder sees it: its output is float32 (batch, units), logits where it is of classes."""
+    """A label as a fuse builder sees it: its output is float32 (batch, units), logits if its kind has classes."""
 
     name: str
     kind: str
@@ -89,32 +91,61 @@ class Task:
 def source_digest(folder: Path, file: str) -> str:
     """SHA-256 of a model's file, hexadecimal.
 
+    Args:
+        folder: the folder that the file is relative to.
+        file: path of the file, as configured.
+
     Raises:
-        ModelError: it cannot be read.
+        ModelError: the file cannot be read, or others may change it.
     """
+    path = (folder / file).resolve()
     try:
-        return hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        _refuse_writers(path, file)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ModelError(f"cannot be read ({type(error).__name__})", where=file, fix="check model.file") from None
 
 
+def _refuse_writers(path: Path, file: str) -> None:
+    """Refuses a file that others may write or replace: its code runs with the rights of the party."""
+    above = path.parent.stat()
+    in_folder = looseness(above, 0 if above.st_mode & stat.S_ISVTX else OTHERS_WRITE)
+    received = looseness(path.stat(), OTHERS_WRITE) or (in_folder and f"its folder {in_folder}")
+    if received is not None:
+        raise ModelError(
+            "can be changed by others than its owner",
+            where=file,
+            expected="a file and a folder that only the user of this process writes",
+            received=received,
+            fix=f"run chmod go-w {path} {path.parent}, and chown them if they are another user's",
+            public_message="the file of its own model can be changed by others than its owner",
+        )
+
+
 def build_own_base(layout: BaseLayout, section: OwnModel, folder: Path) -> tuple[keras.Model, tuple[HiddenSpec, ...]]:
-    """Builds the base model of an owner's file.
+    """Builds the base model from an owner's file.
 
     Args:
-        layout: of the party's features.
+        layout: layout of the party's features.
         section: names the file and the function.
-        folder: that the file is relative to.
+        folder: the folder that the file is relative to.
 
     Returns:
-        A model from {feature: array} to {hidden: float32 (batch, units)}, and its hiddens.
+        A model from {feature: array} to {hidden: float32 (batch, units)}, and the specs of its hiddens.
 
     Raises:
-        ModelError: the file or the model does not keep the contract.
+        ModelError: the file or the model breaks the contract.
     """
     where = f"{section.file}: {section.base}"
     features = {
-        one.name: Feature(one.name, one.kind, one.width, one.size, one.table or one.name, one.target)
+        one.name: InputFeature(
+            name=one.name,
+            kind=one.kind,
+            width=one.width,
+            size=one.size,
+            table=one.table or one.name,
+            target=one.target,
+        )
         for one in layout.features
     }
     built = _build(folder, section.file, section.base, layout.source_sha256, features)
@@ -142,19 +173,19 @@ def build_own_base(layout: BaseLayout, section: OwnModel, folder: Path) -> tuple
 
 
 def build_own_fuse(layout: FuseLayout, section: OwnFuse, folder: Path) -> keras.Model:
-    """Builds the fuse model of an owner's file.
+    """Builds the fuse model from an owner's file.
 
     Args:
-        layout: of the hiddens and the labels.
+        layout: layout of the hiddens and the labels.
         section: names the file and the function.
-        folder: that the file is relative to.
+        folder: the folder that the file is relative to.
 
     Returns:
         A model from {hidden: float32 (batch, units)} to {label: float32 (batch, units of the label)}.
 
     Raises:
         HandshakeError: the model takes other hiddens than the parties send.
-        ModelError: the file or the model does not keep the contract.
+        ModelError: the file or the model breaks the contract.
     """
     where = f"{section.file}: {section.fuse}"
     hiddens = {name: Hidden(name, units, layout.aggregations[name]) for name, units in layout.units.items()}
@@ -165,7 +196,9 @@ def build_own_fuse(layout: FuseLayout, section: OwnFuse, folder: Path) -> keras.
     if taken != {name: (None, hidden.units) for name, hidden in hiddens.items()}:
         sent = ", ".join(f"{one.name} ({one.units}, {one.aggregation})" for one in hiddens.values())
         expected = ", ".join(f"{name} ({shape[-1]})" for name, shape in taken.items())
-        raise HandshakeError("the hiddens do not fit the fuse model", where=where, expected=expected, received=sent)
+        what = "the hiddens do not fit the fuse model"
+        public_message = f"{what}; expected {expected}; received {sent}"
+        raise HandshakeError(what, where=where, expected=expected, received=sent, public_message=public_message)
     if {name: tuple(tensor.shape) for name, tensor in outputs.items()} != {
         name: (None, task.units) for name, task in tasks.items()
     }:
@@ -202,16 +235,23 @@ def _build(folder: Path, file: str, function: str, sha256: str, *arguments: obje
     where = f"{file}: {function}"
     if source_digest(folder, file) != sha256:
         raise ModelError(
-            "the file has changed since the run was trained", where=file, fix="restore the file or train anew"
+            "the file has changed since the run was trained",
+            where=file,
+            fix="restore the file or train anew",
+            public_message="the file of its own model has changed since the run was trained; restore it or train anew",
         )
     builder = _load(folder / file, file, function)
     try:
-        # Keras numbers the layers that their owner did not name, in each thread from the beginning: in a thread of its
-        # own, a model has the names under which its weights were saved.
+        # Keras numbers unnamed layers per thread: built in a new thread, a model gets the names under which its weights
+        # were saved.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="own-model") as fresh:
             return fresh.submit(builder, *arguments).result()
-    except Exception as error:  # whatever an owner's code raises is told by kind and line, never by text
-        raise ModelError(f"raised {type(error).__name__}{_line(error, folder / file)}", where=where) from error
+    except Exception as error:  # of errors in an owner's code, only type and line are reported, never the text
+        raised = f"raised {type(error).__name__}"
+        public_message = f"the code of its own model {raised}; its own log says where"
+        raise ModelError(
+            f"{raised}{_line(error, folder / file)}", where=where, public_message=public_message
+        ) from error
 
 
 def _load(path: Path, file: str, function: str) -> Callable[..., Any]:
@@ -230,7 +270,7 @@ def _load(path: Path, file: str, function: str) -> Callable[..., Any]:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    """Where in the owner's file an error arose."""
+    """The line of the owner's file where an error arose, as text."""
     trace, line = error.__traceback__, getattr(error, "lineno", None)
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
@@ -240,7 +280,7 @@ def _line(error: BaseException, path: Path) -> str:
 
 
 def _check_model(model: object, where: str) -> Mapping[str, keras.KerasTensor]:
-    """The outputs of a functional model, which must have names and one vector for each row."""
+    """Returns the outputs of a functional model, which must have names and one vector per row."""
     if not isinstance(model, keras.Model) or not hasattr(model, "inputs") or model.inputs is None:
         raise _broken(where, "returns no functional Keras model", "keras.Model(inputs, outputs)")
     outputs = model.output
@@ -255,7 +295,7 @@ def _check_model(model: object, where: str) -> Mapping[str, keras.KerasTensor]:
 
 
 def _check_weights(model: keras.Model, where: str) -> None:
-    """Every weight must be drawable from the party's secret, and have a gradient that an optimizer takes as it is."""
+    """Requires weights that can be drawn from the party's secret and that have a gradient usable by the optimizer."""
     draw_initial_weights(model, np.random.default_rng(0))
     inputs = {tensor.name: tf.zeros((CHECKED_ROWS, tensor.shape[1]), tensor.dtype) for tensor in model.inputs}
     weights = model.trainable_variables

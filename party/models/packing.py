@@ -1,4 +1,4 @@
-"""All features of a party as one pair of arrays, so that a step needs one lookup."""
+"""Packs all features of a party into one pair of arrays, so that a step needs one lookup."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from party.configuration.layout import FeatureLayout
 from party.data.encoders import EncodedFeature
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackedFeatures:
-    """Indices into one table that holds the embedding rows of every feature, one after another.
+    """Indices into one table that concatenates the embedding rows of every feature.
 
     Attributes:
         indices: row numbers of the common table, int32 (rows, slots).
-        values: what each looked-up row is multiplied with, float32 (rows, slots).
-        features: where each feature stands.
-        size: rows of the common table.
+        values: factor of each looked-up row, float32 (rows, slots).
+        features: slots of each feature.
+        size: number of rows in the common table.
         firsts: first row of each feature's embedding rows in the common table.
     """
 
@@ -32,13 +32,13 @@ class PackedFeatures:
 
 
 def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:
-    """Packs encoded features side by side.
+    """Packs encoded features into common arrays.
 
     Args:
-        features: at least one, all with the same number of rows.
+        features: at least one feature, all with the same number of rows.
 
     Returns:
-        The packed arrays; a feature's indices are offset by the sizes of the tables before its own.
+        The packed arrays; a feature's indices are offset by the sizes of the tables before it.
     """
     tables = {feature.name: feature.size for feature in features if feature.table == feature.name}
     offsets = dict(zip(tables, np.cumsum([0, *tables.values()])[:-1].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The metrics of a pass over rows, by the names of Keras."""
+"""Computes the Keras metrics of a pass over rows."""
 
 from __future__ import annotations
 
@@ -10,51 +10,55 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.keras_objects import KerasObject
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
+from party.cut.hidden import FloatArray
 from party.errors import ConfigurationError
+from party.metrics.area_under_curve import area_under_curve
 from party.models.keras_objects import build_metrics
-from party.protocol.hidden import FloatArray
-from party.protocol.metrics import area_under_curve
 
 
 class Scores:
     """Computes the metrics of every label from the outputs of many rows at once.
 
-    AUC without arguments is exact; Keras's own, which a table of thresholds
-    approximates, is what `AUC` with arguments means.
+    `AUC` without arguments is exact; with arguments it is the AUC of Keras, which
+    approximates by a table of thresholds.
 
     Args:
-        labels: by name.
-        party: own name, for errors.
+        labels: labels by name.
+        party: name of this party, for errors.
 
     Raises:
-        ConfigurationError: a metric is not known, or does not take an argument.
+        ConfigurationError: a metric is not known, or it does not take an argument.
     """
 
     def __init__(self, labels: Labels, party: str) -> None:
         self._labels = labels
-        # Built once: TensorFlow never gives back all the memory of a metric of Keras.
+        # Built once: TensorFlow never frees all the memory of a Keras metric.
         self._metrics = {name: build_metrics(label, f"{party}: data.labels.{name}") for name, label in labels.items()}
-        self._lock = threading.Lock()  # a call for running metrics may meet the end of a pass
+        self._lock = threading.Lock()  # a call for running metrics may coincide with the end of a pass
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise ConfigurationError(f"two metrics are named {twice[0]}", where=f"{party}: data.labels")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all metrics, as the history has them."""
-        return tuple(
-            self._name(name, _metric_name(given.name))
-            for name, label in self._labels.items()
-            for given in label.metrics
-        )
+        """Names of all metrics, as in the history."""
+        return tuple(key for name in self._labels for key, _, _ in self.of_label(name))
+
+    def of_label(self, name: str) -> list[tuple[str, KerasObject, keras.Metric]]:
+        """The metrics of a label: the name in the history, the configured metric, and the Keras object."""
+        return [
+            (self._name(name, _metric_name(given.name)), given, metric)
+            for given, metric in zip(self._labels[name].metrics, self._metrics[name], strict=True)
+        ]
 
     def __call__(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
-        """Metrics by name.
+        """Computes all metrics.
 
         Args:
-            outputs: of all labels side by side, float32 (rows, outputs).
-            labels: float32 (rows, labels).
+            outputs: outputs of all labels side by side, float32 (rows, outputs).
+            labels: labels of the rows, float32 (rows, labels).
 
         Returns:
             Values by name; NaN where a metric is undefined.
@@ -63,8 +67,7 @@ class Scores:
         start = 0
         for place, (name, label) in enumerate(self._labels.items()):
             scores, start = outputs[:, start : start + label.units], start + label.units
-            for given, metric in zip(label.metrics, self._metrics[name], strict=True):
-                key = self._name(name, _metric_name(given.name))
+            for key, given, metric in self.of_label(name):
                 if isinstance(metric, keras.metrics.AUC) and not given.arguments:
                     values[key] = area_under_curve(scores[:, 0], labels[:, place])
                     continue
@@ -80,14 +83,14 @@ class Scores:
 
 
 def predictions(label: AnyLabel, outputs: FloatArray) -> npt.NDArray[np.float64]:
-    """What the outputs of a label mean: probabilities of classes, or numbers.
+    """Converts the outputs of a label to predictions: probabilities of classes, or numbers.
 
     Args:
-        label: its section.
+        label: the label's section.
         outputs: float32 (rows, units of the label).
 
     Returns:
-        Same shape, float64, from 0 to 1 for classes.
+        float64 of the same shape, from 0 to 1 for classes.
     """
     wide: npt.NDArray[np.float64] = outputs.astype(np.float64)
     match label:
@@ -100,7 +103,7 @@ def predictions(label: AnyLabel, outputs: FloatArray) -> npt.NDArray[np.float64]
 
 
 def _metric_name(name: str) -> str:
-    """As histories have it: `AUC` and `auc` become auc, `MeanAbsoluteError` becomes mean_absolute_error."""
+    """The name in histories: `AUC` and `auc` become auc, `MeanAbsoluteError` becomes mean_absolute_error."""
     if name.isupper():
         return name.lower()
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,8 +1,9 @@
-"""Weights and models on disk."""
+"""Saves and loads weights and models."""
 
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from party.errors import ModelError, StorageError
-from party.security.files import read_private, write_atomically
+from party.security.files import close_to_others, make_folder, private_folder, read_private, write_atomically
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 EMBEDDINGS = "embeddings"
 
 
 def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a model under names that say which layer they belong to.
+    """The weights of a model by names that contain their layers.
 
     Args:
         model: a built model.
@@ -44,8 +45,8 @@ def save_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
     """Writes the weights of models into one file.
 
     Args:
-        path: of the .npz file.
-        models: the models by what they are.
+        path: path of the .npz file.
+        models: models by their role.
     """
     arrays = {name: weight.numpy() for model in models.values() for name, weight in named_weights(model).items()}
     content = io.BytesIO()
@@ -54,11 +55,11 @@ def save_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
 
 
 def load_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
-    """Reads the weights of models.
+    """Reads the weights of models from a file that `save_weights` wrote.
 
     Args:
-        path: of the .npz file.
-        models: built as those that were saved.
+        path: path of the .npz file.
+        models: models built like those that were saved, by their role.
 
     Raises:
         StorageError: the file is missing or damaged.
@@ -69,25 +70,50 @@ def load_weights(path: Path, models: Mapping[str, keras.Model]) -> None:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError):
-        raise StorageError("weights are damaged", where=str(path), fix="train again") from None
+        raise StorageError(
+            "weights are damaged", where=path, fix="train again", public_message="the weights of the run are damaged"
+        ) from None
     for model in models.values():
         for name, weight in named_weights(model).items():
             if name not in arrays or arrays[name].shape != tuple(weight.shape):
                 received = str(arrays[name].shape) if name in arrays else "nothing"
                 raise ModelError(
-                    f"weight {name} does not fit", where=str(path), expected=str(tuple(weight.shape)), received=received
+                    f"weight {name} does not fit", where=path, expected=str(tuple(weight.shape)), received=received
                 )
             weight.assign(arrays[name])
 
 
 def save_model(path: Path, model: keras.Model) -> None:
-    """Writes a model in Keras's own format, for its owner's use outside of this software.
+    """Writes a model in Keras's own format, for use outside of this software.
 
     Args:
-        path: of the .keras file.
-        model: built of standard layers.
+        path: path of the .keras file.
+        model: a model of standard layers.
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
         model.save(draft)
         write_atomically(path, draft.read_bytes())
+
+
+def export_model(target: Path, model: keras.Model) -> None:
+    """Writes a model as a TensorFlow SavedModel that nobody but its owner can read.
+
+    The modes of TensorFlow's files depend on the umask, so they are written into a folder that others cannot enter.
+
+    Args:
+        target: a folder that does not exist yet; missing parent folders are created.
+        model: a model of standard layers.
+
+    Raises:
+        OSError: the model cannot be written.
+        StorageError: others could replace the folder that it is written to.
+    """
+    make_folder(target.parent)
+    draft = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)  # left by a killed process
+    private_folder(draft)
+    model.export(draft / target.name, verbose=False)
+    close_to_others(draft)
+    (draft / target.name).rename(target)
+    draft.rmdir()

@@ -17,10 +17,11 @@ class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_KIND_PSI_SETUP: _ClassVar[MessageKind]
     MESSAGE_KIND_PSI_REQUEST: _ClassVar[MessageKind]
     MESSAGE_KIND_PSI_RESPONSE: _ClassVar[MessageKind]
-    MESSAGE_KIND_ALIGNED_DIGESTS: _ClassVar[MessageKind]
+    MESSAGE_KIND_ALIGNED_ELEMENTS: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNMENT_PROOF: _ClassVar[MessageKind]
     MESSAGE_KIND_DECISION: _ClassVar[MessageKind]
     MESSAGE_KIND_PREPARED: _ClassVar[MessageKind]
+    MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: _ClassVar[MessageKind]
 MESSAGE_KIND_UNSPECIFIED: MessageKind
 MESSAGE_KIND_CONFIRM: MessageKind
 MESSAGE_KIND_HIDDEN: MessageKind
@@ -28,10 +29,11 @@ MESSAGE_KIND_GRADIENT: MessageKind
 MESSAGE_KIND_PSI_SETUP: MessageKind
 MESSAGE_KIND_PSI_REQUEST: MessageKind
 MESSAGE_KIND_PSI_RESPONSE: MessageKind
-MESSAGE_KIND_ALIGNED_DIGESTS: MessageKind
+MESSAGE_KIND_ALIGNED_ELEMENTS: MessageKind
 MESSAGE_KIND_ALIGNMENT_PROOF: MessageKind
 MESSAGE_KIND_DECISION: MessageKind
 MESSAGE_KIND_PREPARED: MessageKind
+MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: MessageKind
 
 class Envelope(_message.Message):
     __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
@@ -277,7 +279,7 @@ class BackwardReply(_message.Message):
     next_hidden: Envelope
     def __init__(self, next_hidden: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
 
-class ConverseRequest(_message.Message):
+class StreamCallsRequest(_message.Message):
     __slots__ = ("method", "request")
     METHOD_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
@@ -285,7 +287,7 @@ class ConverseRequest(_message.Message):
     request: bytes
     def __init__(self, method: _Optional[str] = ..., request: _Optional[bytes] = ...) -> None: ...
 
-class ConverseReply(_message.Message):
+class StreamCallsReply(_message.Message):
     __slots__ = ("status", "details", "reply")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
@@ -434,7 +436,7 @@ class ReportRequest(_message.Message):
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., steps_seen: _Optional[int] = ...) -> None: ...
 
 class ReportReply(_message.Message):
-    __slots__ = ("steps", "running", "epochs", "evaluation", "timings", "best_epoch", "codecs")
+    __slots__ = ("steps", "running", "epochs", "evaluation", "timings", "best_epoch", "codecs", "running_metrics")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
@@ -442,6 +444,7 @@ class ReportReply(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     CODECS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_METRICS_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[StepReport]
     running: Metrics
     epochs: _containers.RepeatedCompositeFieldContainer[EpochReport]
@@ -449,7 +452,8 @@ class ReportReply(_message.Message):
     timings: _containers.RepeatedCompositeFieldContainer[Timing]
     best_epoch: int
     codecs: _containers.RepeatedCompositeFieldContainer[CodecCost]
-    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., best_epoch: _Optional[int] = ..., codecs: _Optional[_Iterable[_Union[CodecCost, _Mapping]]] = ...) -> None: ...
+    running_metrics: bool
+    def __init__(self, steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., running: _Optional[_Union[Metrics, _Mapping]] = ..., epochs: _Optional[_Iterable[_Union[EpochReport, _Mapping]]] = ..., evaluation: _Optional[_Union[Metrics, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., best_epoch: _Optional[int] = ..., codecs: _Optional[_Iterable[_Union[CodecCost, _Mapping]]] = ..., running_metrics: _Optional[bool] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
     __slots__ = ("session",)

@@ -26,16 +26,16 @@ if _version_not_supported:
 
 
 class PartyStub:
-    """What one organisation offers to a coordinator. The order of calls:
+    """The calls that a party offers to a coordinator. Their order:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
-    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
-    Report at any time, Finish at the end, Close whenever it is over.
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, of which nothing is saved
+    Report at any time, Finish at the end, Close to end the session.
     Describe and Probe need no session.
-    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
+    StreamCalls carries Forward, Fuse, Backward and Snapshot over one stream, which costs less than separate calls.
     """
 
     def __init__(self, channel):
@@ -124,10 +124,10 @@ class PartyStub:
                 request_serializer=party_dot_pb_dot_party__pb2.CommitRequest.SerializeToString,
                 response_deserializer=party_dot_pb_dot_party__pb2.CommitReply.FromString,
                 _registered_method=True)
-        self.Converse = channel.stream_stream(
-                '/split.v1.Party/Converse',
-                request_serializer=party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
-                response_deserializer=party_dot_pb_dot_party__pb2.ConverseReply.FromString,
+        self.StreamCalls = channel.stream_stream(
+                '/split.v1.Party/StreamCalls',
+                request_serializer=party_dot_pb_dot_party__pb2.StreamCallsRequest.SerializeToString,
+                response_deserializer=party_dot_pb_dot_party__pb2.StreamCallsReply.FromString,
                 _registered_method=True)
         self.Report = channel.unary_unary(
                 '/split.v1.Party/Report',
@@ -147,16 +147,16 @@ class PartyStub:
 
 
 class PartyServicer:
-    """What one organisation offers to a coordinator. The order of calls:
+    """The calls that a party offers to a coordinator. Their order:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
-    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
-    Report at any time, Finish at the end, Close whenever it is over.
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, of which nothing is saved
+    Report at any time, Finish at the end, Close to end the session.
     Describe and Probe need no session.
-    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
+    StreamCalls carries Forward, Fuse, Backward and Snapshot over one stream, which costs less than separate calls.
     """
 
     def Describe(self, request, context):
@@ -255,7 +255,7 @@ class PartyServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Converse(self, request_iterator, context):
+    def StreamCalls(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -362,10 +362,10 @@ def add_PartyServicer_to_server(servicer, server):
                     request_deserializer=party_dot_pb_dot_party__pb2.CommitRequest.FromString,
                     response_serializer=party_dot_pb_dot_party__pb2.CommitReply.SerializeToString,
             ),
-            'Converse': grpc.stream_stream_rpc_method_handler(
-                    servicer.Converse,
-                    request_deserializer=party_dot_pb_dot_party__pb2.ConverseRequest.FromString,
-                    response_serializer=party_dot_pb_dot_party__pb2.ConverseReply.SerializeToString,
+            'StreamCalls': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamCalls,
+                    request_deserializer=party_dot_pb_dot_party__pb2.StreamCallsRequest.FromString,
+                    response_serializer=party_dot_pb_dot_party__pb2.StreamCallsReply.SerializeToString,
             ),
             'Report': grpc.unary_unary_rpc_method_handler(
                     servicer.Report,
@@ -391,16 +391,16 @@ def add_PartyServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Party:
-    """What one organisation offers to a coordinator. The order of calls:
+    """The calls that a party offers to a coordinator. Their order:
     Open, Agree, Authenticate, Confirm           at every party
     Produce and Consume                          purpose align
     Forward, Fuse, Backward, Decide, Follow      purpose train
     Snapshot, Prepare, Commit                    purpose train, between two steps
     Forward, Fuse                                purposes evaluate and predict
-    Forward, Fuse, Backward, Decide, Follow      purpose measure, which nothing is kept of
-    Report at any time, Finish at the end, Close whenever it is over.
+    Forward, Fuse, Backward, Decide, Follow      purpose measure, of which nothing is saved
+    Report at any time, Finish at the end, Close to end the session.
     Describe and Probe need no session.
-    Converse carries Forward, Fuse, Backward and Snapshot over one open stream, which costs less than a call each.
+    StreamCalls carries Forward, Fuse, Backward and Snapshot over one stream, which costs less than separate calls.
     """
 
     @staticmethod
@@ -836,7 +836,7 @@ class Party:
             _registered_method=True)
 
     @staticmethod
-    def Converse(request_iterator,
+    def StreamCalls(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -849,9 +849,9 @@ class Party:
         return grpc.experimental.stream_stream(
             request_iterator,
             target,
-            '/split.v1.Party/Converse',
-            party_dot_pb_dot_party__pb2.ConverseRequest.SerializeToString,
-            party_dot_pb_dot_party__pb2.ConverseReply.FromString,
+            '/split.v1.Party/StreamCalls',
+            party_dot_pb_dot_party__pb2.StreamCallsRequest.SerializeToString,
+            party_dot_pb_dot_party__pb2.StreamCallsReply.FromString,
             options,
             channel_credentials,
             insecure,

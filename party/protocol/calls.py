@@ -1,4 +1,4 @@
-"""Calls that may be repeated, and change nothing when they are."""
+"""Idempotent calls: a repeated call changes nothing."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from collections.abc import Callable, Hashable
 from party.errors import SessionError
 from party.protocol.deferred import Deferred
 
-SHORT_BYTES = 1 << 20  # a request up to here is kept as it is, which takes less time than its digest
-KEPT_REPLIES = 2  # the latest of each kind of call, where one is under way at a time
+SHORT_BYTES = 1 << 20  # a shorter request is stored as it is, which takes less time than its digest
+CACHED_REPLIES = 2  # of each kind of call, the latest, where one call is under way at a time
 
 
 class RepeatableCalls:
     """Answers a repeated call with the bytes of its first answer.
 
     A message is never sealed twice: a repeat gets the cached bytes. A different
-    request in the place of an answered one is refused.
+    request for a call that was answered is refused.
 
     Args:
-        where: party that answers, for errors.
-        kept: how many replies of each kind of call are kept; more than there are calls under way.
+        where: name of the party that answers, for errors.
+        cached: number of replies that are cached for each kind of call; more than there are calls under way.
     """
 
-    def __init__(self, where: str, kept: int = KEPT_REPLIES) -> None:
+    def __init__(self, where: str, cached: int = CACHED_REPLIES) -> None:
         self._where = where
-        self._kept = kept
+        self._cached = cached
         self._lock = threading.Lock()
         self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, Deferred[bytes]]]] = {}
 
     def answer(self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], bytes]) -> bytes:
-        """Answers a call, computing only the first time; calls wait for each other.
+        """Answers a call; computes the reply only the first time. Calls wait for each other.
 
         Args:
-            call: what identifies the call in its session: its kind, and last its place among those of its kind.
+            call: identifies the call in its session: its kind first, its position among those of its kind last.
             request: the whole request as received.
-            compute: yields the reply; an error leaves the call unanswered.
+            compute: computes the reply; an error leaves the call unanswered.
 
         Returns:
             The reply.
@@ -50,15 +50,15 @@ class RepeatableCalls:
     def begin(
         self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], Deferred[bytes]]
     ) -> Deferred[bytes]:
-        """Answers a call whose reply may take longer than the next call has to wait.
+        """Answers a call whose reply is computed later, so that the next call need not wait for it.
 
         Args:
             call: as for `answer`.
             request: the whole request as received.
-            compute: yields the reply to come; an error leaves the call unanswered, one of the reply answers it.
+            compute: begins the reply; its own error leaves the call unanswered, an error of the reply answers it.
 
         Returns:
-            The reply to come, the same one to a repeated call.
+            The deferred reply; a repeated call gets the same one.
 
         Raises:
             SessionError: the call was answered before, for a different request.
@@ -77,7 +77,7 @@ class RepeatableCalls:
                 return known[1]
             reply = compute()
             replies[call] = (known_by, reply)
-            while len(replies) > self._kept:
+            while len(replies) > self._cached:
                 replies.popitem(last=False)
             self._replies[call[:-1]] = replies
             return reply

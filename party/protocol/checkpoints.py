@@ -1,4 +1,4 @@
-"""Which checkpoints of a run may be made, used and dropped: rules alone, without disk, clock, network or tensors."""
+"""The rules for making, using and dropping checkpoints, without disk, clock, network or tensors."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ class Mark:
     """One point in the history of a run.
 
     Attributes:
-        step: training steps before it.
+        step: number of training steps before it.
         lineage: digest of every session and step that led to it; empty at the origin. Two points of one step with
-            different lineages come from different histories, and never meet in one session.
+            different lineages come from different histories, and cannot meet in one session.
     """
 
     step: int
     lineage: bytes
 
     def after(self, transcript: bytes, step: int) -> Mark:
-        """The point that a session which starts here reaches with a step.
+        """The point that a session which starts here reaches at a step.
 
         Args:
-            transcript: of the session's handshake, which every party signed.
-            step: training steps before the new point, through the whole run.
+            transcript: transcript of the session's handshake, which every party signed.
+            step: number of training steps before the new point, counted through the whole run.
         """
         content = length_prefixed([self.lineage, transcript, step.to_bytes(8, "big")])
         return Mark(step, hashlib.sha256(LINEAGE_LABEL + content).digest())
 
 
 ORIGIN = Mark(0, b"")
-MAXIMUM_UNCOMMITTED = 8  # copies of one session without a commit between; an honest coordinator makes one
+MAXIMUM_UNCOMMITTED = 8  # snapshots of one session without a commit in between; an honest coordinator takes one
 
 
 class CheckpointBook:
-    """What a party has on disk of one run.
+    """The checkpoints of one run that a party has on disk.
 
     Args:
-        prepared: points whose checkpoints are durable here.
-        committed: those of them that were durable at all parties, the oldest first.
-        keep: how many committed ones to keep, at least two: where the last is damaged, the one before it is used.
+        prepared: points whose checkpoints are durable at this party.
+        committed: those that are durable at all parties, the oldest first.
+        keep: number of committed checkpoints to retain, at least two: if the last is damaged, the one before is used.
     """
 
     def __init__(self, prepared: Iterable[Mark], committed: Sequence[Mark], keep: int) -> None:
@@ -56,30 +56,33 @@ class CheckpointBook:
         self._keep = keep
 
     def holds(self, mark: Mark) -> bool:
-        """Whether a run can go on from a point here; from its origin it always can."""
+        """Whether the run can continue from a point at this party; from its origin it always can."""
         return mark == ORIGIN or mark in self.prepared
 
     def add(self, mark: Mark) -> None:
-        """Notes that a checkpoint is durable."""
+        """Records that a checkpoint is durable at this party."""
         self.prepared.add(mark)
 
     def confirm(self, mark: Mark) -> None:
-        """Notes that all parties have just gone back to a point, and so have its checkpoint; drops nothing.
+        """Records that all parties have gone back to a point and so have its checkpoint; drops nothing.
 
-        What was committed after it belongs to a history that is given up: it must not take the place of what remains.
+        Later commits belong to an abandoned history: they must not displace the checkpoints that remain valid.
+
+        Args:
+            mark: the point that the parties went back to.
         """
         self.committed = [one for one in self.committed if one.step < mark.step]
         if mark in self.prepared:
             self.committed.append(mark)
 
     def commit(self, mark: Mark) -> tuple[Mark, ...]:
-        """Notes that a checkpoint is durable at all parties.
+        """Records that a checkpoint is durable at all parties.
 
         Args:
-            mark: its point.
+            mark: the point of the checkpoint.
 
         Returns:
-            The points whose checkpoints are not needed any more.
+            The points whose checkpoints are no longer needed.
         """
         if mark not in self.prepared:
             raise CheckpointError(f"step {mark.step} was never prepared", where="checkpoints")
@@ -91,20 +94,22 @@ class CheckpointBook:
 
 
 class Checkpoints:
-    """The checkpoints of one session at one party, from a copy in memory until all parties have theirs on disk.
+    """The checkpoints of one session at one party: each is a snapshot in memory, then prepared, then committed.
 
     Args:
-        party: own name.
-        peers: the other parties of the session.
-        start: point that the session started from.
-        transcript: of the session's handshake.
-        book: of the run.
+        party: name of this party.
+        peers: names of the other parties of the session.
+        start: the point that the session started from.
+        transcript: transcript of the session's handshake.
+        book: book of the run.
 
     Raises:
-        CheckpointError: the book does not hold the point to start from.
+        CheckpointError: this party has no checkpoint of the point to start from.
     """
 
-    def __init__(self, party: str, peers: Iterable[str], start: Mark, transcript: bytes, book: CheckpointBook) -> None:
+    def __init__(
+        self, party: str, peers: Iterable[str], start: Mark, *, transcript: bytes, book: CheckpointBook
+    ) -> None:
         if not book.holds(start):
             raise CheckpointError(f"no checkpoint of step {start.step} from this history is here", where=party)
         self._party = party
@@ -122,17 +127,17 @@ class Checkpoints:
         return self._start.after(self._transcript, step)
 
     def take(self, step: int) -> Mark:
-        """Takes note of a copy of the state at a step; an earlier copy that is not committed is given up.
+        """Records that a snapshot of the state was taken at a step; an earlier uncommitted snapshot is abandoned.
 
         Args:
-            step: training steps so far; never less than before.
+            step: number of training steps so far; never less than before.
 
         Returns:
-            The copy's point.
+            The point of the snapshot.
 
         Raises:
-            SessionError: the step lies before that of an earlier copy, or of the session's start; or so many copies
-                were taken, and none committed, that they might fill the disk.
+            SessionError: the step is before that of an earlier snapshot or of the session's start; or so many snapshots
+                were taken without a commit that they might fill the disk.
         """
         latest = self._start.step if self._taken is None else self._taken.step
         if step < latest:
@@ -152,10 +157,13 @@ class Checkpoints:
         return mark
 
     def prepared(self, mark: Mark) -> None:
-        """Notes that the copy is durable.
+        """Records that the latest snapshot is durable at this party.
+
+        Args:
+            mark: the point of the snapshot.
 
         Raises:
-            SessionError: it is not the latest copy.
+            SessionError: the point is not that of the latest snapshot.
         """
         if mark != self._taken:
             raise SessionError("no such snapshot was taken", where=f"{self._party}: step {mark.step}")
@@ -163,11 +171,11 @@ class Checkpoints:
         self._book.add(mark)
 
     def commit(self, step: int, vouchers: Mapping[str, bytes]) -> tuple[Mark, ...]:
-        """Notes that all parties have a checkpoint, which makes older ones superfluous.
+        """Records that all parties have a checkpoint, so that older ones may be dropped.
 
         Args:
-            step: of the latest copy, durable here.
-            vouchers: by peer, the lineage of what it says is durable there.
+            step: step of the latest snapshot, which is durable here.
+            vouchers: vouchers by peer, the lineage of the checkpoint that is durable there, as the peer states it.
 
         Returns:
             The points whose checkpoints may be dropped.

@@ -1,4 +1,4 @@
-"""A value that is on its way."""
+"""A value that is computed later."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 class Deferred(Generic[Value]):
-    """Computed when it is first asked for, once, whichever thread asks; asked again, it says the same.
+    """A value that is computed once, when a thread first asks for it; later calls return the same result.
 
     Args:
-        compute: yields the value, or raises what every asker gets.
+        compute: computes the value; what it raises is raised by every call of `result`.
     """
 
     def __init__(self, compute: Callable[[], Value]) -> None:
@@ -24,37 +24,37 @@ class Deferred(Generic[Value]):
 
     @classmethod
     def of(cls, value: Value) -> Self:
-        """A value that is there already."""
+        """Wraps a value that is known already."""
         made = cls(lambda: value)
         made.result()
         return made
 
     @property
-    def there(self) -> bool:
-        """Whether asking takes no time."""
+    def is_ready(self) -> bool:
+        """Whether `result` returns or raises at once."""
         return self._compute is None
 
-    def give_up(self, error: Exception) -> None:
-        """Leaves a value that nobody has asked for; waits for one that is being computed, and changes nothing then.
+    def abandon(self, error: Exception) -> None:
+        """Prevents a computation that has not begun; waits for one that has, and then changes nothing.
 
         Args:
-            error: that whoever asks from now on gets.
+            error: the error that `result` raises from now on.
         """
         with self._lock:
             if self._compute is not None:
                 self._compute, self._error = None, error
 
     def result(self) -> Value:
-        """The value.
+        """Returns the value, computing it if necessary.
 
         Raises:
-            Exception: what computing it raised.
+            Exception: computing the value raised it.
         """
         with self._lock:
             if self._compute is not None:
                 try:
                     self._value = self._compute()
-                except Exception as error:  # kept for whoever asks
+                except Exception as error:  # stored, and raised below and by later calls
                     self._error = error
                 self._compute = None
             if self._error is not None:

@@ -1,4 +1,4 @@
-"""Whether to go on after an epoch: what the label party decides and tells the others."""
+"""Early stopping: the label party decides after each epoch, and sends the other parties no more than they need."""
 
 from __future__ import annotations
 
@@ -6,56 +6,71 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from party.channel.decision_channel import DECISION_BYTES, EPOCH_BYTES
 from party.configuration.run import EarlyStoppingSection
+from party.cut.state import State
 from party.errors import ConfigurationError, SealError
-from party.protocol.state import State
 
 VALIDATION_PREFIX = "val_"
+CONTINUE = bytes(DECISION_BYTES)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What every party has to know after an epoch.
+class Decision:
+    """All that every party must know after an epoch; any further bit would reveal something about labels.
 
     Attributes:
-        improved: whether this epoch's weights are the best so far, to be kept.
-        stop: whether it was the last epoch.
-        restore: whether to go back to the weights that were kept last.
+        stop: whether this was the last epoch.
+        epoch: if it was, the epoch whose weights all parties restore; 0 if training continues.
     """
 
-    improved: bool
     stop: bool
-    restore: bool
+    epoch: int
 
     def to_bytes(self) -> bytes:
-        """Three bytes, whatever they say: a length would give it away."""
-        return bytes([self.improved, self.stop, self.restore])
+        """Encodes the decision in a fixed number of bytes: a varying length would reveal it."""
+        return bytes([self.stop]) + self.epoch.to_bytes(EPOCH_BYTES, "big")
 
 
-def verdict_from_bytes(content: bytes, where: object) -> Verdict:
-    """Parses what the label party decided.
+def decision_from_bytes(content: bytes, where: object) -> Decision:
+    """Parses the decision of the label party.
 
     Args:
-        content: as opened from its seal.
-        where: what the message is, for errors.
+        content: the opened message.
+        where: the slot of the message, for errors.
 
     Returns:
-        The verdict.
+        The decision.
 
     Raises:
-        SealError: it is none.
+        SealError: it is not a decision.
     """
-    if len(content) != len(Verdict(False, False, False).to_bytes()) or not set(content) <= {0, 1}:
+    if len(content) != DECISION_BYTES or (content[0] != 1 and content != CONTINUE):
         raise SealError("the decision cannot be parsed", where=where)
-    return Verdict(*(bool(one) for one in content))
+    return Decision(bool(content[0]), int.from_bytes(content[1:], "big"))
+
+
+def retained_epochs(section: EarlyStoppingSection, epoch: int) -> range:
+    """Epochs whose weights a feature party must retain when training continues after an epoch.
+
+    Any of them may turn out to be the best epoch, and no other: with an older best one, patience would be exhausted.
+
+    Args:
+        section: section of the run configuration.
+        epoch: the epoch after which training continues; counts from 0.
+
+    Returns:
+        The last `patience` + 1 epochs, that one included; empty without `restore_best`.
+    """
+    return range(max(0, epoch - section.patience), epoch + 1) if section.restore_best else range(0)
 
 
 class EarlyStopping:
-    """Watches one metric of the held-out rows.
+    """Decides by one metric of the held-out rows.
 
     Args:
-        section: of the run configuration.
-        epochs: of the run.
+        section: section of the run configuration.
+        epochs: number of epochs in the run.
     """
 
     def __init__(self, section: EarlyStoppingSection, epochs: int) -> None:
@@ -63,10 +78,15 @@ class EarlyStopping:
         self._epochs = epochs
         self._best = math.inf if section.mode == "min" else -math.inf
         self._waited = 0
-        self._kept = False
+        self.restores_best = section.restore_best
         self.best_epoch: int | None = None
 
-    def judge(self, epoch: int, values: Mapping[str, float]) -> Verdict:
+    @property
+    def best_epochs(self) -> tuple[int, ...]:
+        """The best epoch so far, whose weights the label party retains; empty if there is none."""
+        return () if self.best_epoch is None else (self.best_epoch,)
+
+    def judge(self, epoch: int, values: Mapping[str, float]) -> Decision:
         """Decides after an epoch.
 
         Args:
@@ -74,7 +94,7 @@ class EarlyStopping:
             values: metrics of the held-out rows by name.
 
         Returns:
-            The verdict; an undefined metric is no improvement.
+            The decision; an undefined metric counts as no improvement.
 
         Raises:
             ConfigurationError: the metric is not among the values.
@@ -86,24 +106,23 @@ class EarlyStopping:
                 where="training.early_stopping.metric",
                 expected="one of " + ", ".join(f"{VALIDATION_PREFIX}{one}" for one in values),
             )
-        improved = self._improves(values[name])
-        if improved:
-            self._best, self._waited, self.best_epoch, self._kept = values[name], 0, epoch, True
+        if self._improves(values[name]):
+            self._best, self._waited, self.best_epoch = values[name], 0, epoch
         else:
             self._waited += 1
-        stop = epoch == self._epochs - 1 or self._waited > self._section.patience
-        return Verdict(improved, stop, stop and self._section.restore_best and self._kept and not improved)
+        if epoch < self._epochs - 1 and self._waited <= self._section.patience:
+            return Decision(stop=False, epoch=0)
+        best = self.best_epoch if self.restores_best else None
+        return Decision(stop=True, epoch=epoch if best is None else best)
 
     def state(self) -> State:
-        """What later decisions depend on."""
-        return State(
-            {"best": self._best, "waited": self._waited, "kept": self._kept, "best_epoch": self.best_epoch},
-        )
+        """The state that later decisions depend on."""
+        return State({"best": self._best, "waited": self._waited, "best_epoch": self.best_epoch})
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state."""
+        """Continues from a state of the same run."""
         self._best, self._waited = float(state.values["best"]), int(state.values["waited"])
-        self._kept, self.best_epoch = bool(state.values["kept"]), state.values["best_epoch"]
+        self.best_epoch = state.values["best_epoch"]
 
     def _improves(self, value: float) -> bool:
         if self._section.mode == "min":

@@ -1,84 +1,146 @@
-"""The two halves of the joined model, as a session sees them."""
+"""The interfaces of the two halves of the joined model that a session uses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from party.protocol.hidden import FloatArray, HiddenSpec, Inferred, LossAndGradients, Rows, Step, Tensors
-from party.protocol.state import State
+from party.cut.hidden import FloatArray, Rows
+from party.cut.layout import CutLayout
+from party.cut.results import InferenceResult, PreparedStep, TrainingResult
+from party.cut.state import State
 
 
 class Base(Protocol):
-    """What a session needs of a base model."""
+    """A base model outside of training."""
 
     @property
-    def specs(self) -> Sequence[HiddenSpec]:
-        """The hiddens, in the order in which they cross the cut."""
+    def layout(self) -> CutLayout:
+        """Column layout of its matrix."""
 
-    def infer(self, rows: Rows) -> Tensors:
-        """Hiddens outside of training."""
+    def infer(self, rows: Rows) -> FloatArray:
+        """Computes hiddens outside of training, float32 (batch, columns).
 
-    def forward(self, rows: Rows) -> Tensors:
-        """Hiddens of a training batch, whose gradients come after those of the batches under way."""
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+        """
 
-    def backward(self, gradients: Tensors) -> None:
-        """Update by the gradients of the oldest batch under way."""
 
-    def backward_and_forward(self, gradients: Tensors, next_rows: Rows) -> Tensors:
-        """Update, then the hiddens of the next batch."""
+class TrainableBase(Base, Protocol):
+    """A base model in training."""
 
-    def local_step(self, rows: Rows, hiddens: Tensors, gradients: Tensors, number: int) -> None:
-        """Update by a batch that was exchanged before; batches under way are left as they are."""
+    def forward(self, rows: Rows) -> FloatArray:
+        """Computes the hiddens of a training batch; its gradients follow those of the batches under way.
 
-    def keep(self) -> None:
-        """Remember the weights as they are."""
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+        """
 
-    def restore(self) -> None:
-        """Go back to the weights that were kept last."""
+    def backward(self, gradients: FloatArray) -> None:
+        """Updates the weights by the gradients of the oldest batch under way, float32 (batch, columns)."""
+
+    def backward_and_forward(self, gradients: FloatArray, next_rows: Rows) -> FloatArray:
+        """Updates the weights like `backward`, then computes the hiddens of the next batch.
+
+        Args:
+            gradients: as for `backward`.
+            next_rows: row numbers of the next batch, int32 (batch,).
+        """
+
+    def local_step(self, rows: Rows, number: int, *, hiddens: FloatArray, gradients: FloatArray) -> None:
+        """Updates the weights by a batch that was exchanged before; the batches under way do not change.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            number: number of the local step in its run.
+            hiddens: as the exchange sent them, float32 (batch, columns).
+            gradients: gradients of the loss with respect to them, float32 (batch, columns).
+        """
+
+    def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
+        """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
+
+        Args:
+            epoch: the epoch that has ended.
+            retained: epochs whose weights are retained.
+        """
+
+    def restore_epoch(self, epoch: int) -> None:
+        """Restores the weights of an epoch."""
 
     def state(self) -> State:
-        """Everything that decides how training goes on, what is kept of batches under way included."""
+        """The state that training continues from, with the batches under way."""
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state, with its batches under way."""
+        """Continues from a state, with its batches under way."""
 
 
 class Fuse(Protocol):
-    """What a session needs of a fuse model."""
+    """A fuse model outside of training."""
 
     @property
     def outputs(self) -> int:
-        """Width of the outputs of all labels side by side."""
+        """Total width of the outputs of all labels."""
 
     def score(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
-        """Metrics by name, of float32 (rows, outputs) and (rows, labels)."""
+        """Computes metrics by name from outputs, float32 (rows, outputs), and labels, float32 (rows, labels)."""
 
-    def infer(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Inferred:
-        """Outputs and losses outside of training."""
+    def infer(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> InferenceResult:
+        """Computes outputs and losses outside of training.
 
-    def gradients(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> LossAndGradients:
-        """Loss and gradients of a training batch."""
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: each party's matrix, by party, float32 (batch, columns).
+        """
 
-    def begin_step(self, rows: Rows, hiddens: Mapping[str, Tensors]) -> Step:
-        """A training batch whole, the own base model and all own updates included; gradients of the others' hiddens."""
+
+class TrainableFuse(Fuse, Protocol):
+    """A fuse model in training."""
+
+    def gradients(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> TrainingResult:
+        """Computes the loss and the gradients of a training batch; `apply` must follow.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: each party's matrix, by party, float32 (batch, columns).
+        """
+
+    def begin_step(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> PreparedStep:
+        """Prepares a whole training step: own base model, loss, gradients for the feature parties, all own updates.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            hiddens: matrices of the feature parties, by party, float32 (batch, columns).
+        """
 
     def apply(self) -> None:
-        """Update by the batch that `gradients` saw last."""
+        """Updates the weights by the batch of the last call of `gradients`."""
 
     def local_step(
-        self, rows: Rows, hiddens: Mapping[str, Tensors], gradients: Mapping[str, Tensors], number: int
+        self, rows: Rows, number: int, *, hiddens: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]
     ) -> None:
-        """Update, the own base model included, by a batch that was exchanged before."""
+        """Updates the weights, those of the own base model included, by a batch that was exchanged before.
 
-    def keep(self) -> None:
-        """Remember the weights as they are."""
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            number: number of the local step in its run.
+            hiddens: matrices of the feature parties as exchanged, by party, float32 (batch, columns).
+            gradients: gradients of the loss with respect to them as exchanged, float32 (batch, columns).
+        """
 
-    def restore(self) -> None:
-        """Go back to the weights that were kept last."""
+    def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
+        """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
+
+        Args:
+            epoch: the epoch that has ended.
+            retained: epochs whose weights are retained.
+        """
+
+    def restore_epoch(self, epoch: int) -> None:
+        """Restores the weights of an epoch."""
 
     def state(self) -> State:
-        """Everything that decides how training goes on."""
+        """The state that training continues from."""
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state."""
+        """Continues from a state of the same run."""

@@ -1,4 +1,4 @@
-"""Further updates on batches that were exchanged before: which batch, at which step, decided before the run."""
+"""Local updates on batches that were exchanged before; which batch is used at which step is fixed before the run."""
 
 from __future__ import annotations
 
@@ -8,56 +8,56 @@ from dataclasses import dataclass
 from typing import cast
 
 from party.configuration.run import LocalUpdatesSection
+from party.cut.hidden import FloatArray
+from party.cut.state import State, join_states, part_of
 from party.data.order import permutation
-from party.protocol.hidden import FloatArray
-from party.protocol.state import State, join_states, part_of
 
 STREAM = "local"
 
 
 @dataclass(frozen=True)
 class LocalStep:
-    """One update without an exchange.
+    """One local step: an update without an exchange.
 
     Attributes:
-        number: of local steps made before it in the run.
-        position: of the exchange whose batch it uses again.
-        kept: what the party kept of that exchange, by name.
+        number: number of local steps before it in the run.
+        position: position of the exchange whose batch it uses again.
+        cached: the matrices of that exchange, by name.
     """
 
     number: int
     position: int
-    kept: Mapping[str, FloatArray]
+    cached: Mapping[str, FloatArray]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _CachedBatch:
     step: int
     position: int
     since: int
-    kept: Mapping[str, FloatArray]
+    matrices: Mapping[str, FloatArray]
     uses: int = 0
 
 
 class LocalUpdates:
-    """Keeps the last exchanged batches and draws from them.
+    """Caches the last exchanged batches and draws from them.
 
-    A batch leaves after so many uses, so many exchanges, or so many updates; it is not drawn again while it is among
-    the last `window` - 1 draws. Every party derives the same draws by itself: they follow from the run's seed and the
-    number of steps, never from a clock or from values.
+    A batch leaves the cache after a fixed number of uses, exchanges or updates; it is not drawn again while it is among
+    the last `window` - 1 draws. Every party derives the same draws by itself: they follow from the key of the order
+    of rows and the number of steps, never from a clock or from values.
 
     Args:
-        section: of the run configuration.
-        seed: of the run.
+        section: section of the run configuration.
+        row_key: key of the run's order of rows, 32 bytes; secret, because the draws show which batches count more.
 
     Reference:
         Fu et al., "Towards Communication-efficient Vertical Federated Learning Training via Cache-enabled Local
         Updates", PVLDB 15(10), 2022, sections 3 and 4; here with a fixed number of local steps per exchange.
     """
 
-    def __init__(self, section: LocalUpdatesSection, seed: int) -> None:
+    def __init__(self, section: LocalUpdatesSection, row_key: bytes) -> None:
         self._section = section
-        self._seed = seed
+        self._row_key = row_key
         self._clock = 0
         self._exchanged = 0
         self._made = 0
@@ -66,38 +66,39 @@ class LocalUpdates:
 
     @property
     def cached(self) -> int:
-        """How many batches are kept."""
+        """Number of batches in the cache."""
         return len(self._cache)
 
-    def add(self, position: int, kept: Mapping[str, FloatArray]) -> None:
-        """Keeps a batch, right after the update by it.
+    def add(self, position: int, matrices: Mapping[str, FloatArray]) -> None:
+        """Caches a batch, right after its update.
 
         Args:
-            position: of its exchange.
-            kept: what the party needs of it, by name; left unchanged by the caller from now on.
+            position: position of its exchange.
+            matrices: the matrices that the party needs of it, by name; the caller must not change them any more.
         """
         self._clock += 1
-        self._cache.append(_CachedBatch(self._exchanged, position, self._clock, kept))
+        batch = _CachedBatch(step=self._exchanged, position=position, since=self._clock, matrices=matrices)
+        self._cache.append(batch)
         self._exchanged += 1
         self._drop_old()
 
     def draws(self, step: int) -> Iterator[LocalStep]:
-        """The local steps that follow a training step.
+        """Yields the local steps that follow a training step.
 
         Args:
-            step: that was added last, counted from 0 through the whole run.
+            step: the training step that was added last, counted from 0 through the whole run.
         """
         for place in range(self._section.steps):
             drawn = self._draw(step, place)
             if drawn is None:
                 continue
-            local_step = LocalStep(self._made, drawn.position, drawn.kept)
+            local_step = LocalStep(self._made, drawn.position, drawn.matrices)
             self._clock += 1
             self._made += 1
             yield local_step
 
     def state(self) -> State:
-        """The batches and what was drawn."""
+        """The cached batches and the draws."""
         own = State(
             {
                 "clock": self._clock,
@@ -107,17 +108,21 @@ class LocalUpdates:
                 "cache": [[one.step, one.position, one.since, one.uses] for one in self._cache],
             }
         )
-        return join_states({"own": own, **{str(one.step): State(arrays=dict(one.kept)) for one in self._cache}})
+        return join_states({"own": own, **{str(one.step): State(arrays=dict(one.matrices)) for one in self._cache}})
 
     def set_state(self, state: State) -> None:
-        """Goes on from a state of the same run."""
+        """Continues from a state of the same run."""
         own = part_of(state, "own").values
         self._clock, self._exchanged, self._made = int(own["clock"]), int(own["exchanged"]), int(own["made"])
         self._draws.clear()
         self._draws.extend(int(step) for step in own["draws"])
         self._cache = [
             _CachedBatch(
-                step, position, since, cast("Mapping[str, FloatArray]", part_of(state, str(step)).arrays), uses
+                step=step,
+                position=position,
+                since=since,
+                matrices=cast("Mapping[str, FloatArray]", part_of(state, str(step)).arrays),
+                uses=uses,
             )
             for step, position, since, uses in own["cache"]
         ]
@@ -127,7 +132,7 @@ class LocalUpdates:
         candidates = [one for one in self._cache if one.step not in self._draws]
         if not candidates:
             return None
-        chosen = int(permutation(self._seed, f"{STREAM} {place}", step, len(candidates))[0])
+        chosen = int(permutation(self._row_key, f"{STREAM} {place}", step, len(candidates))[0])
         drawn = candidates[chosen]
         drawn.uses += 1
         self._draws.append(drawn.step)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from party.configuration.run import TrainingSection
 from party.protocol.schedule import TrainingSchedule
 
-EPOCHS = 2  # the first one also shows what is done once only, such as compiling
+EPOCHS = 2  # the first one also shows what is done only once, such as compiling
 DEFAULT_EPOCH_STEPS = 16
-HELD_OUT_BATCHES = 3  # the first, those that follow it, and a smaller last one
+HELD_OUT_BATCHES = 3  # the first, one that follows it, and a smaller last one
 
 
 class MiniatureSchedule(TrainingSchedule):
@@ -21,29 +21,30 @@ class MiniatureSchedule(TrainingSchedule):
 
     Args:
         training: the run's training parameters.
-        rows: in common, at least one.
+        rows: number of rows in common, at least one.
+        row_key: key of the run's order of rows, 32 bytes.
 
     Raises:
         ConfigurationError: no row is left to train on.
     """
 
-    def __init__(self, training: TrainingSection, rows: int) -> None:
+    def __init__(self, training: TrainingSection, rows: int, row_key: bytes) -> None:
         limit = training.maximum_steps
         self._most_steps = DEFAULT_EPOCH_STEPS if limit is None else max(1, limit // EPOCHS)
-        super().__init__(training.model_copy(update={"epochs": EPOCHS, "maximum_steps": None}), rows)
+        super().__init__(training.model_copy(update={"epochs": EPOCHS, "maximum_steps": None}), rows, row_key)
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The beginnings of both parts."""
+        """The first rows of both parts."""
         training_rows, held_out_rows = super()._split(rows)
         batch_size, evaluation_batch_size = self._training.batch_size, self._training.evaluation_batch_size
-        kept = self._most_steps * batch_size
+        count = self._most_steps * batch_size
         if self._training.remainder == "keep":
-            kept = _cut(len(training_rows), batch_size, self._most_steps)
-        return training_rows[:kept], held_out_rows[: _cut(len(held_out_rows), evaluation_batch_size, HELD_OUT_BATCHES)]
+            count = _cut(len(training_rows), batch_size, self._most_steps)
+        return training_rows[:count], held_out_rows[: _cut(len(held_out_rows), evaluation_batch_size, HELD_OUT_BATCHES)]
 
 
 def _cut(rows: int, batch_size: int, batches: int) -> int:
-    """Rows of so many batches at most, whose last one is as large as that of all rows."""
+    """Number of rows in at most so many batches, whose last one is as large as that of all rows."""
     if rows <= batches * batch_size:
         return rows
     return batches * batch_size - (-rows % batch_size)

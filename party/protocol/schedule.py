@@ -1,4 +1,4 @@
-"""Which batch comes when: a pure function of the run configuration and the number of rows."""
+"""The schedule: a pure function of the run configuration, the number of rows and the key of their order."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from party.configuration.run import TrainingSection
+from party.cut.hidden import Rows
 from party.data.order import epoch_order, hold_out
 from party.errors import ConfigurationError
-from party.protocol.hidden import Rows
 
-KEPT_ORDERS = 2  # of epochs
+CACHED_ORDERS = 2  # number of epochs whose order is cached
 
 
 class Activity(Enum):
-    """What a batch is for."""
+    """The purpose of a batch."""
 
     TRAIN = "train"
     VALIDATE = "validate"
@@ -27,18 +27,18 @@ class Activity(Enum):
     INFER = "infer"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One batch on its way through all parties.
+    """One batch that is exchanged between the parties.
 
     Attributes:
-        position: counts every exchange of a session from 0.
-        activity: what the batch is for.
-        epoch: counts from 0.
-        step: training steps before this exchange, through the whole run.
-        start: first place of the batch in its epoch's order.
-        rows: of the batch.
-        last: whether it is the last of its activity in its epoch.
+        position: number of the exchange in the session, from 0.
+        activity: purpose of the batch.
+        epoch: number of the epoch, from 0.
+        step: number of training steps before this exchange, counted through the whole run.
+        start: index of its first row in the order of its epoch.
+        rows: number of rows in the batch.
+        last: whether it is the last one of its activity in its epoch.
     """
 
     position: int
@@ -51,18 +51,20 @@ class Exchange:
 
 
 class TrainingSchedule:
-    """Epochs of training batches, each followed by one pass over the held-out rows and, where asked for, a decision.
+    """Epochs of training batches, each followed by a pass over the held-out rows and, with early stopping, a decision.
 
     Args:
         training: the run's training parameters.
-        rows: in common, at least one.
+        rows: number of rows in common, at least one.
+        row_key: key of the run's order of rows, 32 bytes.
 
     Raises:
-        ConfigurationError: no row is left to train on, or to decide by.
+        ConfigurationError: no row is left to train on, or for early stopping to decide by.
     """
 
-    def __init__(self, training: TrainingSection, rows: int) -> None:
+    def __init__(self, training: TrainingSection, rows: int, row_key: bytes) -> None:
         self._training = training
+        self._row_key = row_key
         self.training_rows, self.held_out_rows = self._split(rows)
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
@@ -92,29 +94,29 @@ class TrainingSchedule:
                 fix="raise validation_fraction or leave early_stopping out",
             )
         self.exchanges = self.steps + self.epochs * (self._validation_batches + self._decisions)
-        # Every batch needs its epoch's order, and a local step may need that of an epoch before.
-        self._order = lru_cache(KEPT_ORDERS)(lambda epoch: epoch_order(training.seed, epoch, self.training_rows))
+        # Every batch needs the order of its epoch; a local step may need that of the epoch before.
+        self._order = lru_cache(CACHED_ORDERS)(lambda epoch: epoch_order(row_key, epoch, self.training_rows))
 
     @property
     def largest_training_batch(self) -> int:
-        """Rows of the largest batch of training."""
+        """Number of rows in the largest training batch."""
         return min(self._training.batch_size, len(self.training_rows))
 
     @property
     def largest_batch(self) -> int:
-        """Rows of the largest batch, of training or not."""
+        """Number of rows in the largest batch of any activity."""
         return max(self.largest_training_batch, min(self._training.evaluation_batch_size, len(self.held_out_rows)))
 
     @property
     def smallest_batch(self) -> int:
-        """Rows of the smallest training batch."""
+        """Number of rows in the smallest training batch."""
         if self._training.remainder == "drop" or len(self.training_rows) % self._training.batch_size == 0:
             return self._training.batch_size
         return len(self.training_rows) % self._training.batch_size
 
     @property
     def smallest_epoch(self) -> int:
-        """Rows that the shortest epoch trains on: the last one, which `maximum_steps` may cut short."""
+        """Number of rows that the shortest epoch trains on: the last one, which `maximum_steps` may cut short."""
         return self._epoch_training_rows(self.epochs - 1) if self.epochs else 0
 
     def exchange(self, position: int) -> Exchange:
@@ -125,16 +127,44 @@ class TrainingSchedule:
         if place < steps:
             start, rows = _slice(place, self._training.batch_size, len(self.training_rows))
             last = place == steps - 1
-            return Exchange(position, Activity.TRAIN, epoch, first_step + place, start, rows, last)
+            return Exchange(
+                position=position,
+                activity=Activity.TRAIN,
+                epoch=epoch,
+                step=first_step + place,
+                start=start,
+                rows=rows,
+                last=last,
+            )
         place -= steps
         if place == self._validation_batches:
-            return Exchange(position, Activity.DECIDE, epoch, first_step + steps, 0, 0, True)
+            return Exchange(
+                position=position,
+                activity=Activity.DECIDE,
+                epoch=epoch,
+                step=first_step + steps,
+                start=0,
+                rows=0,
+                last=True,
+            )
         start, rows = _slice(place, self._training.evaluation_batch_size, len(self.held_out_rows))
         last = place == self._validation_batches - 1
-        return Exchange(position, Activity.VALIDATE, epoch, first_step + steps, start, rows, last)
+        return Exchange(
+            position=position,
+            activity=Activity.VALIDATE,
+            epoch=epoch,
+            step=first_step + steps,
+            start=start,
+            rows=rows,
+            last=last,
+        )
 
     def position_of(self, step: int) -> int:
-        """Position of the exchange that trains with so many steps before it; `exchanges` where it was the last step."""
+        """Position of the exchange of a training step; `exchanges` if the step is past the last one.
+
+        Args:
+            step: number of training steps before it, counted through the whole run.
+        """
         if step >= self.steps:
             return self.exchanges
         epoch, place = divmod(step, self._epoch_steps)
@@ -142,18 +172,35 @@ class TrainingSchedule:
 
     @property
     def passes(self) -> Sequence[tuple[int, int]]:
-        """First position and number of batches of every pass over training rows."""
+        """First position and number of batches of each pass over training rows."""
         whole = self._epoch_steps + self._validation_batches + self._decisions
         steps = [min(self._epoch_steps, self.steps - epoch * self._epoch_steps) for epoch in range(self.epochs)]
         return [(epoch * whole, count) for epoch, count in enumerate(steps)]
 
     @property
     def decisions(self) -> Sequence[int]:
-        """Positions at which the label party decides whether to go on: after the held-out rows of each epoch."""
+        """Positions at which the label party decides whether to continue: after the held-out rows of each epoch."""
         if not self._decisions:
             return ()
         whole = self._epoch_steps + self._validation_batches + 1
         return [min((epoch + 1) * whole, self.exchanges) - 1 for epoch in range(self.epochs)]
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch of a training step; `epochs` if the step is past the last one.
+
+        Args:
+            step: number of training steps before it, counted through the whole run.
+        """
+        return min(step // self._epoch_steps, self.epochs)
+
+    def rows_from(self, epoch: int) -> tuple[int, int]:
+        """Numbers of training rows and held-out rows in all epochs from one on; a row counts in each epoch.
+
+        Args:
+            epoch: number of the first of these epochs, from 0.
+        """
+        training = sum(self._epoch_training_rows(one) for one in range(epoch, self.epochs))
+        return training, len(self.held_out_rows) * max(0, self.epochs - epoch)
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
@@ -161,14 +208,14 @@ class TrainingSchedule:
         return order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
-        """Rows that the exchange's activity covers in its epoch."""
+        """Number of rows that the exchange's activity covers in its epoch."""
         if exchange.activity is Activity.VALIDATE:
             return len(self.held_out_rows)
         return self._epoch_training_rows(exchange.epoch)
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Rows to train on and rows held out, each ascending."""
-        return hold_out(self._training.seed, rows, self._training.validation_fraction)
+        """The training rows and the held-out rows, each ascending."""
+        return hold_out(self._row_key, rows, self._training.validation_fraction)
 
     def _epoch_training_rows(self, epoch: int) -> int:
         steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)
@@ -179,7 +226,7 @@ class InferenceSchedule:
     """One pass over every row, in the common order.
 
     Args:
-        rows: in common.
+        rows: number of rows in common.
         batch_size: rows of a batch.
     """
 
@@ -197,14 +244,22 @@ class InferenceSchedule:
     def exchange(self, position: int) -> Exchange:
         """The exchange at a position of 0 to `exchanges` − 1."""
         start, rows = _slice(position, self._batch_size, self._rows)
-        return Exchange(position, Activity.INFER, 0, 0, start, rows, position == self.exchanges - 1)
+        return Exchange(
+            position=position,
+            activity=Activity.INFER,
+            epoch=0,
+            step=0,
+            start=start,
+            rows=rows,
+            last=position == self.exchanges - 1,
+        )
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
         return np.arange(exchange.start, exchange.start + exchange.rows, dtype=np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
-        """Rows of the whole pass."""
+        """Number of rows in the whole pass."""
         return self._rows
 
 
@@ -212,15 +267,15 @@ Schedule = TrainingSchedule | InferenceSchedule
 
 
 def exchange_to_send(schedule: Schedule, position: int, under_way: int) -> Exchange | None:
-    """The exchange whose hiddens come next, before the gradients of those under way.
+    """The exchange whose hiddens are sent next, before the gradients of those under way.
 
     Args:
-        schedule: of the session.
-        position: of the oldest exchange that is not done.
-        under_way: how many, that one included, were sent already.
+        schedule: the session's schedule.
+        position: position of the oldest exchange that is not done.
+        under_way: number of exchanges sent already, that one included.
 
     Returns:
-        The exchange; None where as many are under way as the schedule allows, or its pass has no more.
+        The exchange; None if the maximum is under way, or the pass has no more exchanges.
     """
     if under_way >= schedule.depth or position + under_way >= schedule.exchanges:
         return None
@@ -232,12 +287,12 @@ def exchange_after_update(schedule: Schedule, position: int, under_way: int) -> 
     """The exchange whose hiddens are computed right after an update.
 
     Args:
-        schedule: of the session.
-        position: of the exchange that the update is of.
-        under_way: how many, that one included, were sent.
+        schedule: the session's schedule.
+        position: position of the exchange that the update belongs to.
+        under_way: number of exchanges sent already, that one included.
 
     Returns:
-        The exchange; None where its pass has no more. With one batch under way the next pass may follow at once.
+        The exchange; None if the pass has no more. With one batch under way, the next pass may follow at once.
     """
     if schedule.depth == 1:
         return following_training_exchange(schedule, position)
@@ -252,7 +307,7 @@ def _in_one_pass(one: Exchange, other: Exchange) -> bool:
 
 
 def following_training_exchange(schedule: Schedule, position: int) -> Exchange | None:
-    """The exchange after a position, where it is one of training."""
+    """The exchange after a position; None unless it is one of training."""
     if position + 1 >= schedule.exchanges:
         return None
     following = schedule.exchange(position + 1)

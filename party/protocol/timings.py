@@ -1,4 +1,4 @@
-"""Where the time of a session goes."""
+"""Measures the time that a session spends on each activity."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from contextlib import contextmanager
 
 
 class Timings:
-    """Adds up seconds by activity.
+    """Accumulates seconds by activity.
 
     Args:
-        clock: seconds of a monotonic clock.
+        clock: returns the seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._totals: dict[str, tuple[float, int]] = {}  # pairs, as another thread may read while one is added to
+        self._totals: dict[str, tuple[float, int]] = {}  # tuples, as another thread may read while one is replaced
 
     @contextmanager
     def measure(self, activity: str) -> Iterator[None]:
-        """Adds the time that the body takes."""
+        """Adds the duration of the body to an activity.
+
+        Args:
+            activity: name of the activity.
+        """
         start = self._clock()
         yield
         seconds, count = self._totals.get(activity, (0.0, 0))

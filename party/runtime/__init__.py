@@ -1,1 +1,1 @@
-"""One running party: its data, its records, and the session it serves."""
+"""A running party: its data, its records, and the session that it serves."""

@@ -2,81 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from party.alignment.exchange import FeatureSide, LabelSide
+from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
+from party.alignment.feature_side import FeatureSide
+from party.alignment.label_side import LabelSide
 from party.alignment.pool import WorkerPool
 from party.alignment.store import StoredAlignment
 from party.alignment.terms import AlignmentTerms
-from party.configuration.run import RunConfiguration
+from party.data.table import Table
 from party.errors import SessionError
+from party.ledger.entry import Kind
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
 from party.pb.party_pb2 import Envelope, MessageKind
-from party.runtime.context import PartyContext
+from party.policy.requests import Release
+from party.runtime.plan import OfferedCalls, PairKey, PlanFacts, SessionOutline, SessionResult
+from party.runtime.proposal import Opening
+from party.security.row_secret import RowSecret, fresh_row_secret, pinned_row_secret
 from party.security.sealing import SealingKeys, Slot
-
-ALIGNMENT_ID_BYTES = 16
-PairKey = Callable[[str], bytes]
 
 
 class AlignmentPlan:
-    """What a party brings to an alignment, and what it takes from it.
+    """The plan of an alignment at one party.
 
     Args:
-        context: of the party.
-        run: the run configuration.
-        realign: whether to align also where a stored alignment still holds.
+        opening: the granted proposal.
+        tables: tables to align, by dataset.
+        stored: their stored alignments that are still valid, by dataset.
     """
 
-    outputs = ()
-    lineage = b""
-
-    def __init__(self, context: PartyContext, run: RunConfiguration, realign: bool) -> None:
-        self._context = context
-        self._run = run
-        self._tables = {name: context.tables.table(name) for name in sorted(run.alignment.datasets)}
-        self._stored: dict[str, StoredAlignment] = {}
-        for name, table in self._tables.items():
-            stored = None if realign else context.stored_alignment(table, run.parties)
-            if stored is not None:
-                self._stored[name] = stored
+    def __init__(self, opening: Opening, tables: Mapping[str, Table], stored: Mapping[str, StoredAlignment]) -> None:
+        self._context = opening.context
+        self._grant = opening.grant
+        self._run = opening.run
+        self._tables = tables
+        self._stored = stored
         self._pending: tuple[str, ...] = ()
         self._hellos: Mapping[str, Hello] = {}
         self._pool: WorkerPool | None = None
         self._side: LabelSide | FeatureSide | None = None
         self._keys: SealingKeys | None = None
+        self._released_rows: int | None = None
+        self.facts = _facts(tables, stored)
+        self.agreement = self
+        self.progress = self
+        self.offered = OfferedCalls(alignment=self, finish=self.finish)
 
     @property
-    def datasets(self) -> list[DatasetRows]:
-        """What Hello says of the datasets: rows of the file, and the alignment that still holds."""
-        return [
-            DatasetRows(
-                dataset=name,
-                rows=table.rows,
-                alignment_id=self._stored[name].alignment_id if name in self._stored else b"",
-            )
-            for name, table in self._tables.items()
-        ]
-
-    @property
-    def pending(self) -> tuple[str, ...]:
-        """Datasets without an alignment that holds at every party."""
-        return self._pending
-
-    @property
-    def exchanges(self) -> int:
-        """An alignment has no batches."""
+    def step(self) -> int:
+        """Always 0: an alignment has no training steps."""
         return 0
 
-    position = 0
-    steps = 0
-    step = 0
-    decisions = ()
-    passes = ()
-    depth = 1
+    @property
+    def outline(self) -> SessionOutline:
+        """The datasets that must be aligned because some party has no valid alignment; known once agreed."""
+        return SessionOutline(datasets=self._pending)
+
+    @property
+    def released(self) -> Mapping[Kind, int]:
+        """Number of rows in common that were released, by kind; the maximum, if the alignment was not finished."""
+        if self._side is not None and self._released_rows is None:
+            return self.facts.release.most
+        return {"intersections": self._released_rows or 0}
 
     def agreed(self, hellos: Mapping[str, Hello]) -> None:
-        """Notes what every party brings."""
+        """Records the datasets and row counts that every party states.
+
+        Args:
+            hellos: hellos by party.
+        """
         self._hellos = hellos
         ids: dict[str, set[bytes]] = {name: set() for name in self._tables}
         for hello in hellos.values():
@@ -84,77 +78,86 @@ class AlignmentPlan:
                 ids[one.dataset].add(one.alignment_id)
         self._pending = tuple(name for name, found in ids.items() if len(found) > 1 or found == {b""})
 
+    def confirmation(self, pair_key: bytes) -> Confirmation:
+        """Confirms the key alone: the rows have no common order yet."""
+        return Confirmation()
+
     def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
-        """Makes ready for the messages of the protocol, once keys are agreed."""
+        """Starts the protocol, once keys are agreed.
+
+        Args:
+            keys: the session's sealing keys.
+            pair_key: returns the 32 bytes that only this party and a given peer know.
+
+        Raises:
+            AlignmentError: a party has other datasets, or no rows.
+            PolicyError: a peer states more rows than the owner allows.
+        """
         self._keys = keys
         if not self._pending:
             return
-        party, label_party = self._context.party, self._run.label_party
-        partners = self._run.feature_parties if party == label_party else (label_party,)
-        policy = self._context.configuration.policy
-        terms = AlignmentTerms(
-            party=party,
-            peers={name: self._declared_rows(name) for name in partners},
-            ids={name: self._tables[name].ids.tolist() for name in self._pending},
-            chunk_rows=self._run.alignment.chunk_rows,
-            minimum_intersection=policy.minimum_intersection,
-            maximum_peer_rows=policy.maximum_peer_rows,
-        )
+        terms = self._terms()
         self._pool = WorkerPool()
-        if party == label_party:
+        if self._context.party == self._run.label_party:
             self._side = LabelSide(
                 terms,
                 pair_key=pair_key,
                 new_alignment_id=lambda: self._context.random_bytes(ALIGNMENT_ID_BYTES),
+                new_row_secret=self._new_row_secret,
                 pool=self._pool,
             )
         else:
             self._side = FeatureSide(terms, pair_key=pair_key, pool=self._pool)
 
-    def confirmation(self, pair_key: bytes) -> Confirmation:
-        """Nothing to confirm but the key itself: rows are not in order yet."""
-        return Confirmation()
-
-    def produce(self, kind: MessageKind, dataset: str, receiver: str, index: int) -> tuple[Envelope, int]:
-        """Makes and seals the next message of a kind.
+    def produce(self, kind: MessageKind, dataset: str, *, receiver: str, index: int) -> tuple[Envelope, int]:
+        """Produces and seals the next message of a kind.
 
         Args:
-            kind: of the message.
-            dataset: that is being aligned.
-            receiver: a peer.
-            index: of the message.
+            kind: kind of the message.
+            dataset: the dataset that is being aligned.
+            receiver: name of the peer.
+            index: index of the message.
 
         Returns:
-            The envelope, and how many of its kind there are.
+            The envelope, and the number of messages of its kind.
         """
         side, keys = self._started()
         message, total = side.produce(kind, dataset, receiver, index)
-        return keys.seal(Slot(self._context.party, receiver, kind, dataset, index, 0), message), total
+        return keys.seal(Slot(self._context.party, receiver, kind, dataset, index=index, rows=0), message), total
 
-    def consume(self, kind: MessageKind, dataset: str, sender: str, index: int, envelope: Envelope) -> int:
-        """Opens and takes the next message of a kind.
+    def consume(self, kind: MessageKind, dataset: str, *, sender: str, index: int, envelope: Envelope) -> int:
+        """Opens and processes the next message of a kind.
 
         Args:
-            kind: of the message.
-            dataset: that is being aligned.
-            sender: a peer.
-            index: of the message.
-            envelope: as relayed.
+            kind: kind of the message.
+            dataset: the dataset that is being aligned.
+            sender: name of the peer.
+            index: index of the message.
+            envelope: the envelope, as the coordinator relayed it.
 
         Returns:
-            Rows in common, as far as known.
+            The number of rows in common, as far as known.
         """
         side, keys = self._started()
-        message = keys.open(Slot(sender, self._context.party, kind, dataset, index, 0), envelope)
-        return side.consume(kind, dataset, sender, index, message)
+        message = keys.open(Slot(sender, self._context.party, kind, dataset, index=index, rows=0), envelope)
+        return side.consume(kind, dataset, sender, index, message=message)
 
-    def finish(self) -> tuple[tuple[str, ...], int]:
-        """Stores what was aligned; returns the names of the files and the rows in common."""
+    def finish(self) -> SessionResult:
+        """Stores the alignments.
+
+        Returns:
+            The names of the aligned datasets, and the total number of rows in common.
+
+        Raises:
+            SessionError: the alignment is not complete.
+            StorageError: an alignment cannot be stored.
+        """
         rows = sum(len(stored.rows) for name, stored in self._stored.items() if name not in self._pending)
         if not self._pending:
-            return (), rows
+            return SessionResult((), rows)
         side, _ = self._started()
         results = side.results()
+        self._released_rows = sum(len(aligned.rows) for aligned in results.values())
         for name, aligned in results.items():
             stored = StoredAlignment(
                 alignment_id=aligned.alignment_id,
@@ -162,9 +165,10 @@ class AlignmentPlan:
                 data_sha256=bytes.fromhex(self._tables[name].sha256),
                 id_column=self._context.configuration.data.id,
                 parties=self._run.parties,
+                row_secret=aligned.row_secret,
             )
             self._context.alignments.save(name, stored)
-        return tuple(results), rows + sum(len(aligned.rows) for aligned in results.values())
+        return SessionResult(tuple(results), rows + self._released_rows)
 
     def close(self) -> None:
         """Ends the worker processes."""
@@ -173,6 +177,23 @@ class AlignmentPlan:
         if self._pool is not None:
             self._pool.close()
 
+    def _terms(self) -> AlignmentTerms:
+        party, label_party = self._context.party, self._run.label_party
+        partners = self._run.feature_parties if party == label_party else (label_party,)
+        return AlignmentTerms(
+            party=party,
+            peers={name: self._declared_rows(name) for name in partners},
+            ids={name: self._tables[name].ids.tolist() for name in self._pending},
+            chunk_rows=self._run.alignment.chunk_rows,
+            rules=self._grant.alignment,
+        )
+
+    def _new_row_secret(self, dataset: str) -> RowSecret:
+        pinned = self._context.configuration.pinned_secret
+        if pinned is not None:
+            return pinned_row_secret(bytes.fromhex(pinned), dataset)
+        return fresh_row_secret(self._context.random_bytes)
+
     def _started(self) -> tuple[LabelSide | FeatureSide, SealingKeys]:
         if self._side is None or self._keys is None:
             raise SessionError("no dataset is being aligned in this session", where=self._context.party)
@@ -180,3 +201,32 @@ class AlignmentPlan:
 
     def _declared_rows(self, peer: str) -> dict[str, int]:
         return {one.dataset: one.rows for one in self._hellos[peer].datasets if one.dataset in self._pending}
+
+
+def alignment_plan(opening: Opening) -> AlignmentPlan:
+    """Prepares the plan of an alignment.
+
+    Args:
+        opening: the granted proposal; it may ask to align again although a stored alignment is valid.
+
+    Raises:
+        DataError: a dataset is not configured, or its file cannot be used.
+    """
+    context, run = opening.context, opening.run
+    tables = {name: context.tables.table(name) for name in sorted(run.alignment.datasets)}
+    stored: dict[str, StoredAlignment] = {}
+    for name, table in tables.items():
+        found = None if opening.proposal.realign else context.stored_alignment(table, run.parties)
+        if found is not None:
+            stored[name] = found
+    return AlignmentPlan(opening, tables, stored)
+
+
+def _facts(tables: Mapping[str, Table], stored: Mapping[str, StoredAlignment]) -> PlanFacts:
+    """The row counts of the files, the valid alignments, and the most rows that can be in common."""
+    rows = sum(table.rows for table in tables.values())
+    datasets = [
+        DatasetRows(dataset=name, rows=table.rows, alignment_id=stored[name].alignment_id if name in stored else b"")
+        for name, table in tables.items()
+    ]
+    return PlanFacts(datasets=datasets, release=Release(rows, most={"intersections": rows}))

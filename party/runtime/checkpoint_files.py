@@ -1,4 +1,4 @@
-"""The checkpoints of one run on a party's disk: each file whole or absent, and known to be what was written."""
+"""The checkpoint files of one run: each is whole or absent, and verified by a digest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from party.cut.state import State
 from party.errors import CheckpointError, StorageError
 from party.protocol.checkpoints import Mark
-from party.protocol.state import State
 from party.security.files import private_folder, read_private, write_atomically
 
 FOLDER = "checkpoints"
@@ -27,11 +27,11 @@ VALUES = "values"
 
 
 class CheckpointFiles:
-    """The folder with the checkpoints of a run.
+    """The folder of a run's checkpoints.
 
     Args:
-        run_folder: of the run; need not exist before something is written.
-        party: own name, for errors.
+        run_folder: the run's folder; need not exist before something is written.
+        party: name of this party, for errors.
     """
 
     def __init__(self, run_folder: Path, party: str) -> None:
@@ -39,23 +39,27 @@ class CheckpointFiles:
         self._party = party
 
     def prepared(self) -> list[Mark]:
-        """The points that have a file, whether or not it can be read."""
+        """The points that have a file, readable or not."""
         matches = [FILE_PATTERN.fullmatch(path.name) for path in self._folder.glob(f"*{SUFFIX}")]
         return sorted(Mark(int(one["step"]), bytes.fromhex(one["lineage"])) for one in matches if one is not None)
 
     def committed(self) -> list[Mark]:
-        """The points that all parties had, the oldest first; none where the list cannot be read."""
+        """The points that all parties committed, the oldest first; empty if the list cannot be read."""
         path = self._folder / COMMITTED_FILE
         if not path.exists():
             return []
         try:
             return [Mark(int(step), bytes.fromhex(lineage)) for step, lineage in json.loads(read_private(path))]
         except (ValueError, TypeError, StorageError):
-            # It only decides what may be dropped: without it everything is kept.
+            # The list only decides what may be dropped: without it, everything is retained.
             return []
 
     def write(self, mark: Mark, state: State) -> None:
-        """Makes a state durable under its point.
+        """Writes a state durably.
+
+        Args:
+            mark: the point of the state.
+            state: the state.
 
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
@@ -64,13 +68,14 @@ class CheckpointFiles:
         write_atomically(self._path(mark), pack_state(state))
 
     def read(self, mark: Mark) -> State:
-        """The state of a point.
+        """Reads the state of a point.
 
         Raises:
-            CheckpointError: there is none, or its file is damaged.
+            CheckpointError: its file is missing or damaged.
         """
         path = self._path(mark)
-        where = f"{self._party}: checkpoint of step {mark.step}"
+        place = f"checkpoint of step {mark.step}"
+        where = f"{self._party}: {place}"
         fix = "the coordinator goes back to the one before it"
         if not path.exists():
             raise CheckpointError("is missing", where=where, fix=fix)
@@ -79,21 +84,28 @@ class CheckpointFiles:
         except ValueError as error:
             raise CheckpointError(f"is damaged: {error}", where=where, fix=fix) from None
         except StorageError as error:
-            raise CheckpointError(f"cannot be read: {error}", where=where, fix=fix) from error
+            public_message = f"{place}: cannot be read: {error.public_message}; {fix}"
+            raise CheckpointError(
+                f"cannot be read: {error}", where=where, fix=fix, public_message=public_message
+            ) from error
 
     def note_committed(self, marks: list[Mark]) -> None:
-        """Writes the list of points that all parties had."""
+        """Writes the list of points that all parties committed.
+
+        Args:
+            marks: the points, the oldest first.
+        """
         content = json.dumps([[mark.step, mark.lineage.hex()] for mark in marks])
         write_atomically(self._folder / COMMITTED_FILE, content.encode())
 
     def drop(self, marks: tuple[Mark, ...]) -> None:
-        """Removes checkpoints; one that cannot be removed only takes room."""
+        """Removes checkpoints; one that cannot be removed only takes up space."""
         for mark in marks:
             with contextlib.suppress(OSError):
                 self._path(mark).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Removes what a killed process left half written; no other one may be writing."""
+        """Removes files that a killed process left half written; no other process may be writing."""
         for path in self._folder.glob(f".*{SUFFIX}.partial"):
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -103,7 +115,7 @@ class CheckpointFiles:
 
 
 def pack_state(state: State) -> bytes:
-    """A state as bytes: a header, a SHA-256 digest of the rest, an .npz archive without pickles."""
+    """Encodes a state: a header, a SHA-256 digest of the rest, and an .npz archive without pickles."""
     values = np.frombuffer(json.dumps(dict(state.values)).encode(), np.uint8)
     archive = io.BytesIO()
     np.savez(archive, allow_pickle=False, **{VALUES: values}, **{f"/{name}": one for name, one in state.arrays.items()})
@@ -112,10 +124,10 @@ def pack_state(state: State) -> bytes:
 
 
 def unpack_state(content: bytes) -> State:
-    """The state that `pack_state` packed.
+    """Decodes a state that `pack_state` encoded.
 
     Raises:
-        ValueError: the bytes are not what was packed; says why without a value.
+        ValueError: the bytes are not a valid state; the message holds no value of it.
     """
     start = len(HEADER) + DIGEST_BYTES
     if not content.startswith(HEADER) or len(content) < start:

@@ -1,31 +1,31 @@
-"""What codecs cost at this party, measured."""
+"""Measures what codecs cost at this party."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from party.codecs.make import make_codec
-from party.configuration.run import CodecSection, TrainingSection
+from party.channel.codecs.make import make_codec
+from party.channel.matrix_encoding import MatrixEncoding
+from party.configuration.run import CodecSection
+from party.cut.layout import CutLayout
 from party.errors import ConfigurationError
-from party.protocol.hidden import HiddenSpec
-from party.protocol.tensors import BatchCodec
 
 REPETITIONS = 5
 MEASURED = "measured codec"
 
 
 @dataclass(frozen=True)
-class CodecCost:
-    """What a codec costs for the hiddens, or the gradients, of one batch of training.
+class MeasuredCodec:
+    """The cost of a codec for the hiddens, or the gradients, of one training batch.
 
     Attributes:
-        codec: as the run configuration names it.
-        message_bytes: of all messages, before they are sealed.
-        encode_seconds: of all messages.
-        decode_seconds: of all messages.
+        codec: the codec's section of the run configuration.
+        message_bytes: total size of the messages before they are sealed, in bytes.
+        encode_seconds: time to encode all messages, in seconds.
+        decode_seconds: time to decode all messages, in seconds.
     """
 
     codec: CodecSection
@@ -36,19 +36,20 @@ class CodecCost:
 
 def measure_codecs(
     codecs: Iterable[CodecSection],
-    specs: Mapping[str, Sequence[HiddenSpec]],
+    layouts: Mapping[str, CutLayout],
+    *,
     rows: int,
-    training: TrainingSection,
+    seed: int,
     monotonic: Callable[[], float],
-) -> list[CodecCost]:
-    """Measures codecs on random tensors; those that would not make every party's messages shorter are left out.
+) -> list[MeasuredCodec]:
+    """Measures codecs on random matrices; omits those that would not shorten the messages of every party.
 
     Args:
-        codecs: to measure.
-        specs: the tensors of each feature party.
-        rows: of a batch.
-        training: of the run, for its seed.
-        monotonic: seconds of a monotonic clock.
+        codecs: codecs to measure.
+        layouts: layouts of each feature party's matrices.
+        rows: number of rows in a batch.
+        seed: the run's seed.
+        monotonic: returns the seconds of a monotonic clock.
 
     Returns:
         The costs, in the order of the codecs.
@@ -57,29 +58,31 @@ def measure_codecs(
     for section in codecs:
         try:
             made = {
-                name: make_codec(section, [spec.units for spec in sent], training.seed, rows, MEASURED)
-                for name, sent in specs.items()
+                name: make_codec(section, layout, seed=seed, rows=rows, where=MEASURED)
+                for name, layout in layouts.items()
             }
         except ConfigurationError:
             continue
-        batches = [BatchCodec(sent, made[name], section.kind) for name, sent in specs.items()]
-        each = [_measure(batch, rows, training.seed, monotonic) for batch in batches]
+        encodings = [MatrixEncoding(layout, made[name], section.kind) for name, layout in layouts.items()]
+        each = [_measure(one, rows, seed, monotonic) for one in encodings]
         sizes, encoding, decoding = zip(*each, strict=True)
-        costs.append(CodecCost(section, sum(sizes), sum(encoding), sum(decoding)))
+        costs.append(MeasuredCodec(section, sum(sizes), sum(encoding), sum(decoding)))
     return costs
 
 
-def _measure(batch: BatchCodec, rows: int, seed: int, monotonic: Callable[[], float]) -> tuple[int, float, float]:
-    """Bytes of a message, and the least seconds of encoding and decoding."""
+def _measure(
+    encoding: MatrixEncoding, rows: int, seed: int, monotonic: Callable[[], float]
+) -> tuple[int, float, float]:
+    """Bytes of a message, and the shortest times to encode and decode it, in seconds."""
     generator = np.random.default_rng(seed)
-    tensors = {spec.name: generator.standard_normal((rows, spec.units), np.float32) for spec in batch.specs}
-    encoding, decoding = [], []
+    matrix = generator.standard_normal((rows, encoding.layout.columns), np.float32)
+    encode_seconds, decode_seconds = [], []
     message = b""
     for _ in range(REPETITIONS):
         started = monotonic()
-        message = batch.encode(tensors, 0)
+        message = encoding.encode(matrix, 0)
         encoded = monotonic()
-        batch.decode(message, rows, 0, MEASURED)
-        encoding.append(encoded - started)
-        decoding.append(monotonic() - encoded)
-    return len(message), min(encoding), min(decoding)
+        encoding.decode(message, rows, 0, MEASURED)
+        encode_seconds.append(encoded - started)
+        decode_seconds.append(monotonic() - encoded)
+    return len(message), min(encode_seconds), min(decode_seconds)

@@ -1,4 +1,4 @@
-"""Everything of a party that outlives a session."""
+"""The context of a party: everything that outlives a session."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from party.configuration.run import RunConfiguration
 from party.data.table import Table
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import PartyRole, Role
-from party.policy import Policy
+from party.policy.admission import Admission
 from party.runtime.records import RunRecords
 from party.runtime.tables import Tables
 from party.security.certificates import Identity
 from party.security.trust import TrustedName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PartyContext:
-    """What the sessions of a party share.
+    """The parts that the sessions of a party share.
 
     Attributes:
-        configuration: of the party.
-        identity: reads own certificate and key, as they are now.
-        peers: what is known of the peers beforehand.
-        tables: own datasets.
+        configuration: the party's configuration.
+        identity: reads the party's certificate and key from their files.
+        peers: what this party's configuration states about the peers.
+        tables: this party's datasets.
         alignments: stored alignments.
         records: stored runs.
-        policy: of the owner.
-        background: computes steps where several batches are under way.
+        admission: applies the owner's policy, grants sessions and writes them to the ledger.
+        background: executor that computes steps where several batches are under way.
         random_bytes: source of fresh randomness.
-        now: the time, with its zone.
-        monotonic: seconds of a monotonic clock.
+        now: the current time, with a time zone.
+        monotonic: returns the seconds of a monotonic clock.
     """
 
     configuration: PartyConfiguration
@@ -44,7 +44,7 @@ class PartyContext:
     tables: Tables
     alignments: AlignmentStore
     records: RunRecords
-    policy: Policy
+    admission: Admission
     background: Executor
     random_bytes: Callable[[int], bytes]
     now: Callable[[], datetime]
@@ -52,25 +52,34 @@ class PartyContext:
 
     @property
     def party(self) -> str:
-        """Own name."""
+        """Name of this party."""
         return self.configuration.party
 
     @property
     def role(self) -> Role:
-        """Own role."""
+        """Role of this party."""
         return Role.ROLE_LABEL if self.configuration.holds_labels else Role.ROLE_FEATURE
 
     def stored_alignment(self, table: Table, parties: tuple[str, ...]) -> StoredAlignment | None:
-        """The alignment of a dataset where it still holds for its file and these parties."""
+        """The alignment of a dataset, if it is still valid for its file and these parties.
+
+        Args:
+            table: the table of the dataset.
+            parties: names of all parties of the run, ascending.
+        """
         sha256 = bytes.fromhex(table.sha256)
         stored = self.alignments.load(table.dataset, data_sha256=sha256, parties=parties)
         return stored if stored is not None and stored.id_column == self.configuration.data.id else None
 
     def alignment(self, table: Table, parties: tuple[str, ...]) -> StoredAlignment:
-        """The alignment of a dataset, which must be there.
+        """The alignment of a dataset, which must exist.
+
+        Args:
+            table: the table of the dataset.
+            parties: names of all parties of the run, ascending.
 
         Raises:
-            AlignmentError: there is none for the file as it is now and these parties.
+            AlignmentError: none is valid for the present file and these parties.
         """
         stored = self.stored_alignment(table, parties)
         if stored is None:

@@ -1,4 +1,4 @@
-"""What decides whether a run that goes on gives the bits of one that was never stopped."""
+"""The fingerprint of a run: everything that its bits depend on at this party."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pydantic import BaseModel
 
 from party import __version__
 from party.configuration.party import PartyConfiguration
+from party.engine.numerics import numeric_settings
 from party.errors import SessionError
-from party.models.numerics import numeric_settings
 from party.models.own import source_digest
 
-NUMERICS = "numerics."  # what may differ where the owner allows it
+NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 CPU_LINES = ("model name", "flags", "Features")
 
@@ -27,16 +27,16 @@ CPU_LINES = ("model name", "flags", "Features")
 def run_fingerprint(
     configuration: PartyConfiguration, data_sha256: str, rows: npt.NDArray[np.int64], folder: Path
 ) -> dict[str, str]:
-    """What a run at this party depends on besides the run configuration.
+    """Computes what a run at this party depends on besides the run configuration.
 
     Args:
-        configuration: of the party.
+        configuration: the party's configuration.
         data_sha256: hexadecimal digest of the training dataset's file.
-        rows: of that file in the common order: an alignment that was made anew may well give the same.
-        folder: that own models' files are relative to.
+        rows: row numbers of that file in the common order; a new alignment may well give the same ones.
+        folder: the folder that own models' files are relative to.
 
     Returns:
-        By name, a version or the digest of a setting; a name tells what to look at where it differs.
+        By name, a version or the digest of a setting; the name says what to check if it differs.
     """
     sections: dict[str, BaseModel | None] = {
         "model": configuration.base_model,
@@ -68,16 +68,16 @@ def run_fingerprint(
 def check_fingerprint(
     party: str, stored: Mapping[str, str], present: Mapping[str, str], allow_other_numerics: bool
 ) -> None:
-    """Refuses to go on with a run where something it depends on has changed.
+    """Refuses to continue a run if something that it depends on has changed.
 
     Args:
-        party: own name, for errors.
-        stored: when the run began.
-        present: now.
-        allow_other_numerics: whether libraries, threads and processor may differ, and the last bits with them.
+        party: name of this party, for errors.
+        stored: the fingerprint when the run began.
+        present: the present fingerprint.
+        allow_other_numerics: whether libraries, threads and processor may differ, and so the last bits.
 
     Raises:
-        SessionError: names every difference.
+        SessionError: the fingerprints differ; it names every difference.
     """
     names = sorted(set(stored) | set(present))
     differing = [name for name in names if stored.get(name) != present.get(name)]
@@ -85,19 +85,19 @@ def check_fingerprint(
         differing = [name for name in differing if not name.startswith(NUMERICS)]
     if not differing:
         return
-    told = [f"{name.removeprefix(NUMERICS)}{_change(stored.get(name), present.get(name))}" for name in differing]
+    differences = [f"{name.removeprefix(NUMERICS)}{_change(stored.get(name), present.get(name))}" for name in differing]
     only_numerics = all(name.startswith(NUMERICS) for name in differing)
     raise SessionError(
-        "changed since the run began: " + ", ".join(told),
+        "changed since the run began: " + ", ".join(differences),
         where=party,
-        fix="set checkpoints.allow_other_numerics to go on with other last bits"
+        fix="set checkpoints.allow_other_numerics to continue with other last bits"
         if only_numerics
         else "change it back to resume, or begin a new run",
     )
 
 
 def _change(before: str | None, now: str | None) -> str:
-    """Versions and numbers are told; digests say nothing to a person."""
+    """Describes a change; shows versions and numbers, but no digests."""
     shown = [one for one in (before, now) if one is not None and len(one) < hashlib.sha256().digest_size]
     return f" ({shown[0]} then, {shown[1]} now)" if len(shown) > 1 else ""
 
@@ -107,7 +107,7 @@ def _digest(content: object) -> str:
 
 
 def _processor() -> list[str]:
-    """What kernels are chosen by: the processor's name and what it can do."""
+    """What the choice of kernels depends on: the processor's name and features."""
     try:
         lines = CPU_DESCRIPTION.read_text(encoding="utf-8").splitlines()
     except OSError:

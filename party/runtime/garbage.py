@@ -1,6 +1,6 @@
-"""Python's garbage collector, told what will stay.
+"""Limits the work of Python's garbage collector.
 
-TensorFlow and the other libraries are hundreds of thousands of Python objects that no collection can free.
+TensorFlow and other libraries consist of hundreds of thousands of Python objects that are never freed.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import gc
 
 
-def leave_out_what_stays() -> None:
-    """Leaves whatever the process has loaded out of later collections: before it answers its first call."""
+def freeze_loaded_objects() -> None:
+    """Excludes everything that is loaded from later collections; call it before the first call is answered."""
     gc.collect()
     gc.freeze()
 
 
-def collect_what_ended() -> None:
-    """Frees the models of a session that has ended, whose objects refer to each other."""
+def collect_ended_session() -> None:
+    """Frees the models of a session that has ended, whose objects form reference cycles."""
     gc.collect()

@@ -1,122 +1,135 @@
-"""A session that evaluates or predicts with the model of a finished run."""
+"""The plan of a session that evaluates or predicts with the model of a finished run."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
-import numpy as np
-import pandas as pd
-
-from party.configuration.party import PartyConfiguration
-from party.configuration.run import RunConfiguration
-from party.data.encoders import EncodedFeature, encoders_from_json
-from party.data.labels import LabelArrays
-from party.errors import DataError, SessionError
-from party.models.assembly import PartyModels
+from party.ledger.entry import Kind
+from party.metrics.pass_metrics import PassMetrics
 from party.pb.handshake_pb2 import Purpose
-from party.protocol.hidden import HiddenSpec
-from party.protocol.schedule import InferenceSchedule
-from party.runtime.batch_plan import BatchPlan
+from party.policy.requests import Release
+from party.runtime.batch_agreement import BatchAgreement
+from party.runtime.batch_setup import BatchSetup
+from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
-from party.runtime.context import PartyContext
+from party.runtime.inference_setup import inference_setup
+from party.runtime.own_figures import OwnFigures
+from party.runtime.plan import OfferedCalls, PairKey, SessionResult
 from party.runtime.predictions import prediction_table
-from party.runtime.records import ENCODERS_FILE
-from party.security.files import read_private, write_atomically
+from party.runtime.proposal import Opening
+from party.runtime.session_report import SessionReport, label_report
+from party.security.files import write_atomically
 from party.security.sealing import SealingKeys
 
 
-class InferencePlan(BatchPlan):
-    """Evaluation or prediction with the model of a finished run.
+class InferencePlan:
+    """The evaluation or prediction of a whole dataset.
 
     Args:
-        context: of the party.
-        run: the run configuration that the model was trained with.
-        run_id: of the training run.
-        configuration_sha256: of the run configuration as it came.
-        purpose: evaluate or predict.
-        dataset: to read, whole.
+        setup: the session's setup.
+        agreement: what the session's parties agree on.
+        batches: the session's batches.
     """
 
-    _trains = False
+    def __init__(self, setup: BatchSetup, agreement: BatchAgreement, batches: Batches) -> None:
+        self._setup = setup
+        self._batches = batches
+        self._opening = setup.opening
+        self._predicts = setup.opening.proposal.purpose == Purpose.PURPOSE_PREDICT
+        self._is_written = False
+        self._writing = threading.Lock()  # two calls for metrics may run at the same time
+        self._lineage = bytes.fromhex(setup.record.lineage)
+        self.facts = setup.facts(_release(setup, self._predicts), self._lineage)
+        self.agreement = agreement
+        self.progress = batches
+        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish)
 
-    def __init__(
-        self,
-        context: PartyContext,
-        run: RunConfiguration,
-        run_id: bytes,
-        configuration_sha256: bytes,
-        purpose: Purpose,
-        dataset: str,
-    ) -> None:
-        context.policy.check_inference(purpose, dataset, context.tables.datasets)
-        if dataset in context.configuration.data.unlabelled and purpose != Purpose.PURPOSE_PREDICT:
-            raise DataError(
-                f"dataset {dataset} has no labels: it can only be predicted",
-                where=context.party,
-                fix="name another --dataset",
-            )
-        self._purpose = purpose
-        self._record = context.records.trained(run_id, configuration_sha256, run.parties)
-        self._check_labels(context.configuration)
-        self.lineage = bytes.fromhex(self._record.lineage)
-        super().__init__(context, run, run_id, dataset)
+    @property
+    def released(self) -> Mapping[Kind, int]:
+        """Number of rows released so far, by kind; predictions stay with the label party."""
+        label = self._batches.label_side
+        if label is None or not self._predicts:
+            return self._batches.released
+        return {"predictions": len(self._setup.rows) if label.finished else 0}
 
-    def start(self, keys: SealingKeys, pair_key: object) -> None:
-        """Makes ready for the first batch; all parties have finished the run, so nothing is left to go back to."""
-        super().start(keys, pair_key)
-        files = CheckpointFiles(self._folder, self._context.party)
+    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+        """Prepares for the first batch, and removes checkpoints of the run, which every party has finished.
+
+        Args:
+            keys: the session's sealing keys.
+            pair_key: returns the 32 bytes that only this party and a given peer know.
+        """
+        self._batches.start(keys)
+        files = CheckpointFiles(self._opening.folder, self._opening.context.party)
         files.drop(tuple(files.prepared()))
 
-    def finish(self) -> tuple[tuple[str, ...], int]:
-        """Writes the predictions at the label party, where there are any to write."""
-        self._check_finished()
-        rows = len(self._alignment.rows)
-        if self._purpose != Purpose.PURPOSE_PREDICT or self.label is None or self.label.inference is None:
-            return (), rows
-        ids = self._table.ids.take(self._alignment.rows)
-        data = self._context.configuration.data
-        frame = prediction_table(data.id, ids, data.labels, self.label.inference.outputs)
-        name = f"predictions-{self._dataset}.csv"
-        write_atomically(self._folder / name, frame.to_csv(index=False).encode())
-        return (name,), rows
+    def report(self, steps_seen: int) -> SessionReport:
+        """Reports timings and the released metrics.
 
-    def _make_schedule(self, rows: int) -> InferenceSchedule:
-        if self._context.configuration.holds_labels:
-            self._context.policy.check_metric_rows(rows, f"rows of dataset {self._dataset}")
-        return InferenceSchedule(rows, self._run.training.evaluation_batch_size)
+        Args:
+            steps_seen: number of released step losses that the coordinator already has.
+        """
+        timings, label = self._batches.timings.totals(), self._batches.label_side
+        if label is None:
+            return SessionReport(timings=timings)
+        rules = self._opening.grant.metrics
+        return label_report(label, timings, rules, steps_seen=steps_seen, evaluation=self._evaluation)
 
-    def _labels(self) -> LabelArrays:
-        """Labels, or zeros where there are none and predictions alone are asked for."""
-        data = self._context.configuration.data
-        if self._dataset in data.unlabelled:
-            return LabelArrays(np.zeros((len(self._alignment.rows), len(data.labels)), np.float32))
-        return super()._labels()
+    def finish(self) -> SessionResult:
+        """Writes the predictions, at the label party in a session that predicts.
 
-    def _check_labels(self, configuration: PartyConfiguration) -> None:
-        """Refuses labels that the model was not trained for; their metrics and weights may have changed."""
-        if self._record.fuse is None:
-            return
-        trained, present = self._record.fuse.labels, configuration.data.labels
-        same = [(name, label.kind, label.units) for name, label in trained.items()] == [
-            (name, label.kind, label.units) for name, label in present.items()
-        ]
-        if not same:
-            raise SessionError(
-                "data.labels differ from those that the run was trained with",
-                where=configuration.party,
-                expected=", ".join(trained),
-                received=", ".join(present),
-                fix="restore the configuration or train anew",
-            )
+        Raises:
+            SessionError: not every batch is done.
+            StorageError: the predictions cannot be written.
+        """
+        self._batches.require_finished()
+        self._evaluation()
+        rows, label = self._setup.rows, self._batches.label_side
+        if not self._predicts or label is None or label.inference is None:
+            return SessionResult((), len(rows), self._lineage)
+        data = self._opening.context.configuration.data
+        frame = prediction_table(data.id, rows.ids(), data.labels, label.inference.outputs)
+        name = f"predictions-{rows.dataset}.csv"
+        write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
+        return SessionResult((name,), len(rows), self._lineage)
 
-    def _encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
-        text = read_private(self._folder / ENCODERS_FILE).decode()
-        return encoders_from_json(text, self._context.configuration.data.features).encode(frame, source)
+    def close(self) -> None:
+        """Waits for computations that have begun."""
+        self._batches.close()
 
-    def _make_models(self) -> PartyModels:
-        models = PartyModels(self._record.base, self._record.fuse, self._context.configuration.folder)
-        models.load(self._folder)
-        return models
+    def _evaluation(self) -> PassMetrics | None:
+        """Metrics of an evaluation, once available; the party's own file has them before they are released."""
+        label = self._batches.label_side
+        if self._predicts or label is None or label.inference is None:
+            return None
+        with self._writing:
+            metrics = label.inference.metrics()
+            if not self._is_written:
+                figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
+                figures.add_evaluation(self._setup.rows.dataset, self._opening.context.now(), metrics)
+                self._is_written = True
+        return metrics
 
-    def _prepare_fuse(self, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
-        """The fuse model was built from the record; the lineage in Hello says that the bases are its own."""
+
+def inference_plan(opening: Opening) -> InferencePlan:
+    """Prepares the plan of an evaluation or a prediction.
+
+    Args:
+        opening: the granted proposal.
+
+    Raises:
+        PolicyError: the run belongs to another coordinator, or there are fewer rows than the owner requires.
+        SplitError: the run does not exist, or the data does not fit it.
+    """
+    setup = inference_setup(opening)
+    agreement = BatchAgreement(setup)
+    return InferencePlan(setup, agreement, Batches(setup, agreement))
+
+
+def _release(setup: BatchSetup, predicts: bool) -> Release:
+    """The release of the session: every row once."""
+    rows = len(setup.rows)
+    if not setup.opening.context.configuration.holds_labels:
+        return Release(rows, most={"hiddens": rows})
+    return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

@@ -1,80 +1,106 @@
-"""A session that shows how long training takes: it trains in earnest, and keeps nothing of it."""
+"""The plan of a session that measures training: it trains for real, and saves nothing."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from party.configuration.candidates import CANDIDATE_CODECS
-from party.configuration.run import RunConfiguration
-from party.errors import SessionError
-from party.protocol.checkpoints import ORIGIN
-from party.protocol.miniature import MiniatureSchedule
-from party.protocol.schedule import TrainingSchedule
-from party.runtime.codec_costs import measure_codecs
-from party.runtime.context import PartyContext
-from party.runtime.training_checkpoints import TrainingCheckpoints
-from party.runtime.training_plan import TrainingPlan
+from party.cut.layout import CutLayout
+from party.ledger.entry import Kind
+from party.policy.requests import Release
+from party.runtime.batch_agreement import BatchAgreement
+from party.runtime.batches import Batches
+from party.runtime.codec_costs import MeasuredCodec, measure_codecs
+from party.runtime.plan import OfferedCalls, PairKey
+from party.runtime.proposal import Opening
+from party.runtime.run_origin import check_trainable, former_run
+from party.runtime.session_report import SessionReport
+from party.runtime.training_plan import training_release
+from party.runtime.training_setup import TrainingSetup, complete_models, measuring_setup
 from party.security.sealing import SealingKeys
 
+METRICS: Kind = "metrics"
+NOTHING_SAVED = "a measuring session keeps nothing"
 
-class MeasuringPlan(TrainingPlan):
+
+class MeasuringPlan:
     """A training run in miniature, with the data, the models and the policy of a whole one.
 
     Args:
-        context: of the party.
-        run: the run configuration; half of its `maximum_steps` are those of one of two epochs.
-        run_id: 16 bytes.
-        configuration_sha256: of the run configuration as it came.
-
-    Raises:
-        SessionError: a run has this run_id.
+        setup: the session's setup.
+        agreement: what the session's parties agree on.
+        batches: the session's batches.
     """
 
-    def __init__(
-        self, context: PartyContext, run: RunConfiguration, run_id: bytes, configuration_sha256: bytes
-    ) -> None:
-        super().__init__(context, run, run_id, configuration_sha256, ORIGIN, resume=False)
-
-    def start(self, keys: SealingKeys, pair_key: object) -> None:
-        """Measures codecs, then makes ready for the first batch."""
-        training = self._run.training
-        specs = (
-            self._peer_specs
-            if self._context.configuration.holds_labels
-            else {self._context.party: tuple(self.models.specs)}
+    def __init__(self, setup: TrainingSetup, agreement: BatchAgreement, batches: Batches) -> None:
+        self._setup = setup
+        self._batches = batches
+        self._agreement = agreement
+        self._codec_costs: Sequence[MeasuredCodec] = ()
+        self.facts = setup.batches.facts(_release(setup), lineage=b"")
+        self.agreement = agreement
+        self.progress = batches
+        self.offered = OfferedCalls(
+            batches=batches, report=self.report, no_checkpoints=NOTHING_SAVED, no_result=NOTHING_SAVED
         )
-        own = (training.codecs.hidden, training.codecs.gradient)
-        allowed = [
-            one for one in dict.fromkeys((*CANDIDATE_CODECS, *own)) if self._context.policy.allows_codec(one.kind)
-        ]
-        rows = self._training_schedule.largest_training_batch
-        self.codec_costs = measure_codecs(allowed, specs, rows, training, self._context.monotonic)
-        super().start(keys, pair_key)
-
-    def snapshot(self, step: int) -> None:
-        """Refuses: there is nothing to go on with."""
-        self._refuse()
 
     @property
-    def checkpoints(self) -> TrainingCheckpoints:
-        """Refuses: there are none."""
-        self._refuse()
+    def released(self) -> Mapping[Kind, int]:
+        """Number of rows released so far, by kind; metrics stay with the party."""
+        return {kind: count for kind, count in self._batches.released.items() if kind != METRICS}
 
-    def finish(self) -> tuple[tuple[str, ...], int]:
-        """Refuses: there is no result."""
-        self._refuse()
+    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+        """Measures codecs, then prepares for the first batch.
 
-    def _refuse(self) -> NoReturn:
-        raise SessionError("a measuring session keeps nothing", where=self._context.party)
+        Args:
+            keys: the session's sealing keys.
+            pair_key: returns the 32 bytes that only this party and a given peer know.
+        """
+        opening, setup = self._setup.batches.opening, self._setup.batches
+        context, training = opening.context, opening.run.training
+        specs = self._agreement.peer_specs
+        if not context.configuration.holds_labels:
+            specs = {context.party: tuple(setup.models.specs)}
+        own = (training.codecs.hidden, training.codecs.gradient)
+        allowed = [one for one in dict.fromkeys((*CANDIDATE_CODECS, *own)) if opening.grant.allows_codec(one.kind)]
+        rows = self._setup.whole.largest_training_batch
+        layouts = {name: CutLayout(sent) for name, sent in specs.items()}
+        self._codec_costs = measure_codecs(allowed, layouts, rows=rows, seed=training.seed, monotonic=context.monotonic)
+        self._batches.start(keys)
 
-    def _begin_to_keep(self, keys: SealingKeys) -> None:
-        """Keeps nothing."""
+    def report(self, steps_seen: int) -> SessionReport:
+        """Reports timings and codec costs; metrics of a miniature would say nothing about the model.
 
-    def _make_schedule(self, rows: int) -> TrainingSchedule:
-        """The whole run has to be allowed, and its miniature as well; encoders learn from the rows of the whole run."""
-        whole = self._run.training.model_copy(update={"maximum_steps": None})  # which the planner cuts short
-        self._training_schedule = TrainingSchedule(whole, rows)
-        self._context.policy.check_training(self._run, self._training_schedule)
-        miniature = MiniatureSchedule(self._run.training, rows)
-        self._context.policy.check_training(self._run, miniature)
-        return miniature
+        Args:
+            steps_seen: number of released step losses that the coordinator already has; this session releases none.
+        """
+        return SessionReport(timings=self._batches.timings.totals(), codec_costs=self._codec_costs)
+
+    def close(self) -> None:
+        """Waits for computations that have begun."""
+        self._batches.close()
+
+
+def measuring_plan(opening: Opening) -> MeasuringPlan:
+    """Prepares the plan of a session that measures; each of two epochs has half of `maximum_steps`.
+
+    Args:
+        opening: the granted proposal.
+
+    Raises:
+        PolicyError: the owner does not allow the whole run, or its miniature.
+        SessionError: a run has this run_id already.
+        SplitError: the data does not fit.
+    """
+    check_trainable(opening)
+    setup = measuring_setup(opening, former_run(opening))
+    agreement = BatchAgreement(setup.batches, partial(complete_models, setup.batches))
+    return MeasuringPlan(setup, agreement, Batches(setup.batches, agreement))
+
+
+def _release(setup: TrainingSetup) -> Release:
+    """The release of a run, but without metrics."""
+    whole = training_release(setup)
+    return replace(whole, most={kind: count for kind, count in whole.most.items() if kind != METRICS})

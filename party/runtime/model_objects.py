@@ -1,4 +1,4 @@
-"""What a party trains with besides its models: optimizer, losses, metrics."""
+"""Builds the optimizer, losses and metrics of a party from its configuration."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from party.runtime.tables import Tables
 
 
 def party_optimizer(configuration: PartyConfiguration, run: OptimizerSection) -> Optimizer:
-    """A fresh optimizer: the party's own where its file names one, else the run's.
+    """Makes a new optimizer: the party's own if its configuration names one, otherwise the run's.
+
+    Args:
+        configuration: the party's configuration.
+        run: the optimizer of the run configuration.
 
     Raises:
-        ConfigurationError: Keras has none of this name, or does not take an argument.
+        ConfigurationError: Keras has no optimizer of this name, or it does not take an argument.
     """
     if configuration.optimizer is not None:
         return build_optimizer(configuration.optimizer, f"{configuration.party}: optimizer")
@@ -28,7 +32,7 @@ def party_optimizer(configuration: PartyConfiguration, run: OptimizerSection) ->
 
 
 def party_scores(configuration: PartyConfiguration) -> Scores:
-    """The metrics of the party's labels.
+    """Makes the metrics of the party's labels.
 
     Raises:
         ConfigurationError: a metric is not known, or does not take an argument.
@@ -37,7 +41,7 @@ def party_scores(configuration: PartyConfiguration) -> Scores:
 
 
 def party_losses(configuration: PartyConfiguration) -> TaskLosses:
-    """The losses of the party's labels.
+    """Makes the losses of the party's labels.
 
     Raises:
         ConfigurationError: a loss is not known, or does not take an argument.
@@ -48,7 +52,7 @@ def party_losses(configuration: PartyConfiguration) -> TaskLosses:
 
 
 def check_objects(configuration: PartyConfiguration) -> None:
-    """Builds once whatever the party's own file names, so that a mistake shows when a party starts.
+    """Builds every Keras object of the party's configuration once, so that a mistake is found when the party starts.
 
     Raises:
         ConfigurationError: Keras does not know a name or an argument.
@@ -61,10 +65,14 @@ def check_objects(configuration: PartyConfiguration) -> None:
 
 
 def check_training(configuration: PartyConfiguration, training: TrainingSection) -> None:
-    """Refuses a run whose optimizer or early stopping this party cannot follow.
+    """Refuses a run whose optimizer or early stopping this party does not support.
+
+    Args:
+        configuration: the party's configuration.
+        training: the training section of the run configuration.
 
     Raises:
-        ConfigurationError: Keras does not know the optimizer, or no metric has the name to stop by.
+        ConfigurationError: Keras does not know the optimizer, or no metric has the name that early stopping uses.
     """
     party_optimizer(configuration, training.optimizer)
     if training.early_stopping is None or not configuration.holds_labels:
@@ -82,14 +90,14 @@ def check_training(configuration: PartyConfiguration, training: TrainingSection)
 
 
 def check_own_model(configuration: PartyConfiguration, tables: Tables) -> None:
-    """Builds an owner's base model once, over all rows of every dataset, so that a mistake shows when a party starts.
+    """Builds an owner's base model once, over all rows of every dataset, so that a mistake is found at start.
 
     Args:
-        configuration: of the party.
+        configuration: the party's configuration.
         tables: its datasets.
 
     Raises:
-        ModelError: the file or the model does not keep the contract.
+        ModelError: the file or the model breaks the contract.
         DataError: a cell is malformed.
     """
     section = configuration.base_model

@@ -1,97 +1,109 @@
-"""Opens sessions: parses what the coordinator proposes, checks it, and states what this party would run."""
+"""Opens sessions: checks a coordinator's proposal, has it granted, and states what this party would run."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from party import __version__
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Hello, Purpose
-from party.protocol.checkpoints import ORIGIN, Mark
-from party.runtime.alignment_plan import AlignmentPlan
+from party.policy.requests import SessionRequest
+from party.protocol.checkpoints import ORIGIN
+from party.runtime.alignment_plan import alignment_plan
 from party.runtime.context import PartyContext, party_roles
-from party.runtime.inference_plan import InferencePlan
-from party.runtime.measuring_plan import MeasuringPlan
-from party.runtime.session import Session
-from party.runtime.training_plan import TrainingPlan
+from party.runtime.inference_plan import inference_plan
+from party.runtime.measuring_plan import measuring_plan
+from party.runtime.plan import PlanFacts, SessionPlan
+from party.runtime.proposal import Opening, SessionProposal
+from party.runtime.session import PartySession
+from party.runtime.training_plan import training_plan
 from party.security.handshake import PROTOCOL, Handshake
 
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a coordinator proposes to run.
-
-    Attributes:
-        run_id: 16 bytes.
-        purpose: of the session.
-        start: point of the run's history to start from.
-        resume: whether the run began earlier.
-        configuration: the run configuration as received.
-        dataset: to evaluate or predict.
-        realign: whether to align again what is aligned.
-    """
-
-    run_id: bytes
-    purpose: Purpose
-    start: Mark
-    resume: bool
-    configuration: bytes
-    dataset: str
-    realign: bool
+KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
 
 
-def open_session(context: PartyContext, proposal: Proposal) -> Session:
-    """Builds the session that a proposal asks for.
+def open_session(context: PartyContext, proposal: SessionProposal) -> PartySession:
+    """Builds the session for a proposal.
 
     Args:
-        context: of the party.
-        proposal: as received.
+        context: the party's context.
+        proposal: the proposal as received.
 
     Returns:
-        The session, its Hello ready.
+        The session, with its Hello.
 
     Raises:
-        SplitError: the proposal cannot, or may not, be run here.
+        SplitError: the proposal cannot be run here, or is not allowed.
     """
+    opening = _granted(context, proposal)
+    with opening.grant.recording_refusals():
+        plan = _make_plan(opening)
+    peers = {name: context.peers[name] for name in opening.run.parties if name != context.party}
+    statement = _statement(opening, plan.facts)
+    handshake = Handshake(context.identity(), statement, peers, random_bytes=context.random_bytes, now=context.now())
+    opening.grant.reserve(plan.facts.release)
+    return PartySession(plan, handshake, opening.grant, party=context.party, peers=sorted(peers))
+
+
+def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
+    """Has a proposal granted; refuses what cannot be run here or is not allowed, before any row is read."""
+    if proposal.purpose not in KNOWN_PURPOSES:
+        raise SessionError("purpose is not known", where=context.party)
+    if proposal.resume and proposal.purpose != Purpose.PURPOSE_TRAIN:
+        raise SessionError("only a training run is resumed", where=context.party)
     run = run_configuration_from_bytes(proposal.configuration)
-    context.policy.check_members(run, context.configuration.label_party)
-    if proposal.start != ORIGIN and not (proposal.resume and proposal.purpose == Purpose.PURPOSE_TRAIN):
+    grant = context.admission.admit(_request(proposal, run))
+    if proposal.start != ORIGIN and not proposal.resume:
         raise SessionError("only a run that is resumed starts from a checkpoint", where=context.party)
-    sha256 = hashlib.sha256(proposal.configuration).digest()
-    plan = _make_plan(context, run, proposal, sha256)
-    statement = Hello(
+    return Opening(
+        context=context,
+        grant=grant,
+        proposal=proposal,
+        run=run,
+        configuration_sha256=hashlib.sha256(proposal.configuration).digest(),
+    )
+
+
+def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest:
+    return SessionRequest(
+        coordinator=proposal.coordinator,
+        purpose=proposal.purpose,
+        run_id=proposal.run_id,
+        run=run,
+        dataset=proposal.dataset,
+        resume=proposal.resume,
+    )
+
+
+def _make_plan(opening: Opening) -> SessionPlan:
+    match opening.proposal.purpose:
+        case Purpose.PURPOSE_ALIGN:
+            return alignment_plan(opening)
+        case Purpose.PURPOSE_TRAIN:
+            return training_plan(opening)
+        case Purpose.PURPOSE_MEASURE:
+            return measuring_plan(opening)
+        case _:
+            return inference_plan(opening)
+
+
+def _statement(opening: Opening, facts: PlanFacts) -> Hello:
+    """The statement of what this party would run; the handshake adds its key share and certificate."""
+    context, proposal = opening.context, opening.proposal
+    return Hello(
         protocol=PROTOCOL,
         code_version=__version__,
         run_id=proposal.run_id,
         purpose=proposal.purpose,
         party=context.party,
         role=context.role,
-        parties=party_roles(run),
-        configuration_sha256=sha256,
+        parties=party_roles(opening.run),
+        configuration_sha256=opening.configuration_sha256,
         start_step=proposal.start.step,
-        lineage=plan.lineage,
-        datasets=plan.datasets,
-        outputs=plan.outputs,
+        lineage=facts.lineage,
+        datasets=facts.datasets,
+        outputs=facts.outputs,
         insecure=context.configuration.insecure,
         dataset=proposal.dataset,
     )
-    peers = {name: context.peers[name] for name in run.parties if name != context.party}
-    handshake = Handshake(context.identity(), statement, peers, context.random_bytes, context.now())
-    return Session(context.party, sorted(peers), proposal.purpose, plan, handshake)
-
-
-def _make_plan(
-    context: PartyContext, run: RunConfiguration, proposal: Proposal, sha256: bytes
-) -> AlignmentPlan | TrainingPlan | InferencePlan:
-    match proposal.purpose:
-        case Purpose.PURPOSE_ALIGN:
-            return AlignmentPlan(context, run, proposal.realign)
-        case Purpose.PURPOSE_TRAIN:
-            return TrainingPlan(context, run, proposal.run_id, sha256, proposal.start, proposal.resume)
-        case Purpose.PURPOSE_MEASURE:
-            return MeasuringPlan(context, run, proposal.run_id, sha256)
-        case Purpose.PURPOSE_EVALUATE | Purpose.PURPOSE_PREDICT:
-            return InferencePlan(context, run, proposal.run_id, sha256, proposal.purpose, proposal.dataset)
-    raise SessionError("purpose is not known", where=context.party)

@@ -1,4 +1,4 @@
-"""Predictions as a table: ids, and what the model says of every label."""
+"""Predictions as a table: ids, and the model's predictions for every label."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
+from party.cut.hidden import FloatArray
 from party.models.scores import predictions
-from party.protocol.hidden import FloatArray
 
 
 def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
     """Makes the table that the label party writes.
 
     Args:
-        id_column: name of the first column.
-        ids: of the rows.
-        labels: by name.
-        outputs: of all labels side by side, float32 (rows, outputs).
+        id_column: name of the id column, which is the first.
+        ids: ids of the rows.
+        labels: labels by name.
+        outputs: outputs of all labels side by side, float32 (rows, outputs).
 
     Returns:
         A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the

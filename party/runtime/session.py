@@ -1,188 +1,248 @@
-"""One session of a party: from the agreement to the last message."""
+"""One session of a party, from the agreement to the last message."""
 
 from __future__ import annotations
 
 import hmac
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
 from party.errors import AlignmentError, SealError, SessionError
-from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, HelloSignature, Purpose
+from party.pb.handshake_pb2 import Confirmation, HelloSignature
 from party.pb.party_pb2 import Envelope, MessageKind
-from party.pb.tensor_pb2 import TensorSpec
+from party.policy.grant import Grant
 from party.protocol.calls import RepeatableCalls
-from party.protocol.stages import Stage, Stages
+from party.protocol.phases import SessionPhase, SessionPhases
+from party.runtime.plan import Aligning, Checkpointing, ExchangingBatches, SessionOutline, SessionPlan, SessionResult
+from party.runtime.session_report import SessionReport
 from party.security.handshake import Handshake
 from party.security.sealing import SealingKeys, Slot
 
+Calls = TypeVar("Calls")
+NO_BATCHES = "this session has no batches"
 MAXIMUM_CONFIRMATION_BYTES = 4096
+COMPLETED = "completed"
 
 
-class Plan(Protocol):
-    """What a session is for: alignment, training or inference."""
-
-    @property
-    def datasets(self) -> list[DatasetRows]:
-        """What Hello says of the datasets."""
-
-    @property
-    def outputs(self) -> Sequence[TensorSpec]:
-        """What Hello says of the hiddens."""
-
-    @property
-    def lineage(self) -> bytes:
-        """What the weights came from."""
-
-    @property
-    def exchanges(self) -> int:
-        """Batches of the session."""
-
-    @property
-    def position(self) -> int:
-        """The batch to begin with."""
-
-    @property
-    def steps(self) -> int:
-        """Training steps of the session."""
-
-    @property
-    def step(self) -> int:
-        """Training steps done so far."""
-
-    @property
-    def passes(self) -> Sequence[tuple[int, int]]:
-        """First position and number of batches of every pass over training rows."""
-
-    @property
-    def depth(self) -> int:
-        """Most batches under way at a time."""
-
-    @property
-    def decisions(self) -> Sequence[int]:
-        """Exchanges at which the label party decides whether to go on."""
-
-    @property
-    def pending(self) -> tuple[str, ...]:
-        """Datasets that the session has to align."""
-
-    def agreed(self, hellos: Mapping[str, Hello]) -> None:
-        """Takes note of what every party stated."""
-
-    def start(self, keys: SealingKeys, pair_key: Callable[[str], bytes]) -> None:
-        """Makes ready for the first message."""
-
-    def confirmation(self, pair_key: bytes) -> Confirmation:
-        """What a peer must find equal to its own."""
-
-    def finish(self) -> tuple[tuple[str, ...], int]:
-        """Writes results; returns names of files and a number of rows."""
-
-    def close(self) -> None:
-        """Lets go of everything."""
-
-
-class Session:
-    """The stages of one session at one party.
+class PartySession:
+    """One session at one party; it accepts calls in the order of its phases.
 
     Args:
-        party: own name.
-        peers: the other parties of the session, ascending.
-        purpose: of the session.
-        plan: what it is for.
-        handshake: with the other parties.
+        plan: what the session does.
+        handshake: the handshake with the other parties.
+        grant: the owner's grant, already reserved.
+        party: name of this party.
+        peers: names of the other parties of the session, ascending.
     """
 
-    def __init__(self, party: str, peers: Sequence[str], purpose: Purpose, plan: Plan, handshake: Handshake) -> None:
+    def __init__(
+        self, plan: SessionPlan, handshake: Handshake, grant: Grant, *, party: str, peers: Sequence[str]
+    ) -> None:
+        self._plan = plan
+        self._handshake = handshake
+        self._grant = grant
         self._party = party
         self._peers = tuple(peers)
-        self._handshake = handshake
         self._keys: SealingKeys | None = None
-        # Calls come in several threads: two of one stage at a time could mix the shares of one agreement
-        # with the signatures of another, or count the nonces of the same keys twice.
+        # Calls come in several threads: two calls of one phase at a time could mix the key shares of one agreement
+        # with the signatures of another, or use nonces of the same keys twice.
         self._transition = threading.Lock()
-        self.purpose = purpose
-        self.plan = plan
-        self._stages = Stages(party)
-        self.calls = RepeatableCalls(party, plan.depth + 1)
-        # Apart from the batches: writing a checkpoint must not hold them up.
+        self._phases = SessionPhases(party)
+        self.calls = RepeatableCalls(party, plan.facts.depth + 1)
+        # Separate from the batches: writing a checkpoint must not delay them.
         self.checkpoint_calls = RepeatableCalls(party)
 
     @property
-    def stage(self) -> Stage:
-        """How far it has come."""
-        return self._stages.current
+    def peers(self) -> tuple[str, ...]:
+        """Names of the other parties, ascending."""
+        return self._peers
+
+    @property
+    def phase(self) -> SessionPhase:
+        """The present phase."""
+        return self._phases.current
+
+    @property
+    def step(self) -> int:
+        """Number of training steps done so far."""
+        return self._plan.progress.step
 
     @property
     def hello(self) -> bytes:
-        """Own statement, as every party hashes it."""
+        """This party's statement, serialized as every party hashes it."""
         return self._handshake.hello
 
     @property
     def broken(self) -> bool:
-        """Whether too many messages failed to open for the session to go on."""
+        """Whether too many messages failed to open for the session to continue."""
         return self._keys is not None and self._keys.exhausted
 
     def agree(self, hellos: Sequence[bytes]) -> HelloSignature:
-        """Checks all statements, signs them, and builds what depends on them."""
+        """Checks all statements, signs them, and builds what depends on them.
+
+        Args:
+            hellos: the serialized hellos of every party, as relayed.
+
+        Returns:
+            This party's signature of all of them.
+
+        Raises:
+            HandshakeError: a statement is missing, was altered, or does not fit.
+            PolicyError: the owner does not allow what a peer states.
+        """
         with self._transition:
-            self.require(Stage.OPENED)
+            self.require(SessionPhase.OPENED)
             signature = self._handshake.agree(hellos)
-            self.plan.agreed(self._handshake.hellos)
-            self._stages.leave(Stage.OPENED)
+            with self._grant.recording_refusals():
+                self._plan.agreement.agreed(self._handshake.hellos)
+            self._phases.leave(SessionPhase.OPENED)
             return signature
 
     def authenticate(self, signatures: Sequence[HelloSignature]) -> list[Envelope]:
-        """Verifies all signatures, derives the keys, and seals a confirmation for every peer."""
+        """Verifies all signatures, derives the keys, and seals a confirmation for every peer.
+
+        Args:
+            signatures: signatures of every party, as relayed.
+
+        Raises:
+            HandshakeError: a signature does not verify.
+        """
         with self._transition:
-            self.require(Stage.AGREED)
+            self.require(SessionPhase.AGREED)
             keys = self._handshake.authenticate(signatures)
             envelopes = []
             for peer in self._peers:
-                content = self.plan.confirmation(self._handshake.pair_key(peer)).SerializeToString(deterministic=True)
+                confirmation = self._plan.agreement.confirmation(self._handshake.pair_key(peer))
+                content = confirmation.SerializeToString(deterministic=True)
                 envelopes.append(keys.seal(_confirmation_slot(self._party, peer), content))
             self._keys = keys
-            self._stages.leave(Stage.AGREED)
+            self._phases.leave(SessionPhase.AGREED)
             return envelopes
 
     def confirm(self, envelopes: Sequence[Envelope]) -> None:
-        """Verifies that every peer has the same keys and the same rows in the same order.
+        """Verifies that every peer has the same keys and the same rows in the same order; then starts the plan.
+
+        Args:
+            envelopes: the confirmations of every peer, as relayed.
 
         Raises:
             AlignmentError: a peer loaded other rows, or in another order.
             SealError: a confirmation is missing or does not verify.
         """
         with self._transition:
-            keys = self.require_keys(Stage.AUTHENTICATED)
+            keys = self.require_keys(SessionPhase.AUTHENTICATED)
             by_sender = {envelope.sender: envelope for envelope in envelopes}
             for peer in self._peers:
                 if peer not in by_sender:
                     raise SealError("the confirmation is missing", where=f"{self._party}: handshake with {peer}")
                 received = keys.open(_confirmation_slot(peer, self._party), by_sender[peer])
-                mine = self.plan.confirmation(self._handshake.pair_key(peer))
+                mine = self._plan.agreement.confirmation(self._handshake.pair_key(peer))
                 self._compare(mine, received, peer)
-            self.plan.start(keys, self._handshake.pair_key)
-            self._stages.leave(Stage.AUTHENTICATED)
+            self._grant.agreed()  # no result of the plan leaves before this ledger line is durable
+            try:
+                self._plan.start(keys, self._handshake.pair_key)
+            except BaseException:
+                self._phases.fail()  # half started: a second attempt could begin in another state
+                raise
+            self._phases.leave(SessionPhase.AUTHENTICATED)
 
-    def require(self, stage: Stage) -> None:
-        """Refuses a call that does not belong to the stage."""
-        self._stages.require(stage)
+    def require(self, phase: SessionPhase) -> None:
+        """Refuses a call that does not belong to the present phase."""
+        self._phases.require(phase)
 
-    def require_keys(self, stage: Stage) -> SealingKeys:
-        """The session's keys; refuses a call that does not belong to the stage."""
-        self.require(stage)
+    def require_keys(self, phase: SessionPhase) -> SealingKeys:
+        """The session's keys; refuses a call that does not belong to the present phase."""
+        self.require(phase)
         if self._keys is None:
             raise SessionError("no keys are agreed", where=self._party)
         return self._keys
 
-    def finish(self) -> tuple[tuple[str, ...], int]:
-        """Writes what the session came to."""
-        self.require(Stage.READY)
-        result = self.plan.finish()
-        self._stages.leave(Stage.READY)
+    def alignment(self) -> Aligning:
+        """The calls of an alignment.
+
+        Raises:
+            SessionError: the session is in another phase, or has another purpose.
+        """
+        return self._offered(self._plan.offered.alignment, "this session aligns nothing")
+
+    def batches(self) -> ExchangingBatches:
+        """The calls that exchange batches.
+
+        Raises:
+            SessionError: the session is in another phase, or has another purpose.
+        """
+        return self._offered(self._plan.offered.batches, NO_BATCHES)
+
+    def checkpoints(self) -> Checkpointing:
+        """The calls that write checkpoints.
+
+        Raises:
+            SessionError: the session is in another phase, or has another purpose.
+        """
+        return self._offered(self._plan.offered.checkpoints, self._plan.offered.no_checkpoints)
+
+    def report(self, steps_seen: int) -> SessionReport:
+        """Reports the timings and released metrics so far.
+
+        Args:
+            steps_seen: number of released step losses that the coordinator already has.
+
+        Raises:
+            SessionError: the session is in another phase, or has no batches.
+        """
+        return self._offered(self._plan.offered.report, NO_BATCHES)(steps_seen)
+
+    def outline(self) -> SessionOutline:
+        """The remaining work of a session that is ready."""
+        return self._plan.progress.outline
+
+    def after_reply(self) -> None:
+        """Does the work that can wait until a reply has been sent."""
+        batches = self._plan.offered.batches
+        if batches is not None:
+            batches.after_reply()
+
+    def recording_refusals(self) -> AbstractContextManager[None]:
+        """Writes to the ledger if a rule refuses what a peer sends within the context."""
+        return self._grant.recording_refusals()
+
+    def finish(self) -> SessionResult:
+        """Writes the session's results.
+
+        Returns:
+            The results that were written.
+
+        Raises:
+            SessionError: the session is in another phase, has no results, or is not complete.
+        """
+        result = self._offered(self._plan.offered.finish, self._plan.offered.no_result)()
+        self._phases.leave(SessionPhase.READY)
+        self._grant.ended(COMPLETED, self._plan.released)
         return result
+
+    def end(self, reason: str) -> None:
+        """Ends the session and releases all resources.
+
+        Args:
+            reason: why it ends, for the ledger; a session that has finished has its line already.
+        """
+        keys = self._keys
+        if keys is not None:
+            keys.close()  # before the releases are counted: nothing may leave afterwards
+        try:
+            self._plan.close()
+        finally:
+            self._grant.ended(reason, self._plan.released)
+
+    def _offered(self, calls: Calls | None, refusal: str) -> Calls:
+        """The calls of the plan, in a session that is ready; refuses calls that do not belong to its purpose."""
+        self.require(SessionPhase.READY)
+        if calls is None:
+            raise SessionError(refusal, where=self._party)
+        return calls
 
     def _compare(self, mine: Confirmation, received: bytes, peer: str) -> None:
         where = f"{self._party}: handshake with {peer}"
@@ -204,4 +264,4 @@ class Session:
 
 
 def _confirmation_slot(sender: str, receiver: str) -> Slot:
-    return Slot(sender, receiver, MessageKind.MESSAGE_KIND_CONFIRM, "", 0, 0)
+    return Slot(sender, receiver, MessageKind.MESSAGE_KIND_CONFIRM, "", index=0, rows=0)

@@ -1,4 +1,4 @@
-"""A party's datasets, read once and again when their files change."""
+"""Reads a party's datasets, once and again when their files change."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from pathlib import Path
 
 from party.configuration.party import PartyConfiguration
 from party.data.labels import read_labels
+from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import Table, read_table
 from party.errors import DataError
 
 
 class Tables:
-    """Reads the datasets of a configuration and keeps them.
+    """Reads and caches the datasets of a configuration.
 
     Args:
-        configuration: of the party.
+        configuration: the party's configuration.
     """
 
     def __init__(self, configuration: PartyConfiguration) -> None:
@@ -28,7 +29,7 @@ class Tables:
         return tuple(sorted(self._configuration.data.datasets))
 
     def read_all(self) -> None:
-        """Reads and encodes every dataset once, so that a mistake in any cell shows when a party starts.
+        """Reads and encodes every dataset once, so that a mistake in any cell is found at start.
 
         Raises:
             ConfigurationError: a label's rule does not fit its column.
@@ -42,7 +43,7 @@ class Tables:
                 read_labels(party, data, table.columns, table.path.name)
 
     def table(self, dataset: str) -> Table:
-        """One dataset as its file is now.
+        """The table of a dataset, read again if its file has changed.
 
         Args:
             dataset: name of the dataset.
@@ -51,7 +52,7 @@ class Tables:
             The table.
 
         Raises:
-            DataError: it is not configured, or its file cannot be used.
+            DataError: the dataset is not configured, or its file cannot be used.
         """
         data = self._configuration.data
         if dataset not in data.datasets:
@@ -60,19 +61,28 @@ class Tables:
                 where=self._configuration.party,
                 expected=", ".join(self.datasets),
                 fix="add it to data.datasets or correct the run configuration",
+                public_message=f"dataset {dataset[:64]} is not configured",
             )
         path = self._configuration.path(data.datasets[dataset])
         stamp = _stamp(path)
         known = self._tables.get(dataset)
         if known is not None and known[0] == stamp:
             return known[1]
-        table = read_table(self._configuration.party, dataset, path, data.id, data.columns(dataset))
+        limits = FileLimits(data.maximum_rows, data.maximum_bytes)
+        table = read_table(
+            self._configuration.party,
+            dataset,
+            path,
+            id_column=data.id,
+            columns=data.columns(dataset),
+            limits=limits,
+        )
         self._tables[dataset] = (stamp, table)
         return table
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Changes when the file does; a missing file is left to the reader to report."""
+    """A stamp that changes when the file does; a missing file is reported by the reader."""
     try:
         status = path.stat()
     except OSError:

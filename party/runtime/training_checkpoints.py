@@ -1,42 +1,46 @@
-"""The checkpoints of one training session: copies in memory, files on disk, vouchers for the peers."""
+"""The checkpoints of a training session: snapshots in memory, files on disk, vouchers for the peers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 
+from party.cut.state import State
 from party.errors import SessionError
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.checkpoints import CheckpointBook, Checkpoints, Mark
-from party.protocol.state import State
 from party.runtime.checkpoint_files import CheckpointFiles
+from party.runtime.request_file import RequestFile
 from party.security.sealing import SealingKeys, Slot
 
 
 class TrainingCheckpoints:
-    """Carries out what the rules of `party.protocol.checkpoints` allow.
+    """Makes and drops checkpoints by the rules of `party.protocol.checkpoints`.
 
     Args:
-        party: own name.
-        peers: the other parties of the session.
-        dataset: that is trained on.
-        start: point that the session started from.
-        keys: of the session.
-        files: of the run.
-        keep: how many committed checkpoints to keep.
+        keys: the session's sealing keys.
+        files: files of the run.
+        requests: the run's requests, which are synced to disk before a checkpoint counts.
+        party: name of this party.
+        peers: names of the other parties of the session.
+        dataset: name of the training dataset.
+        start: the point that the session started from.
+        keep: number of committed checkpoints to retain.
 
     Raises:
-        CheckpointError: there is no checkpoint of the point to start from.
+        CheckpointError: the checkpoint of the point to start from does not exist.
     """
 
     def __init__(
         self,
+        keys: SealingKeys,
+        files: CheckpointFiles,
+        requests: RequestFile,
+        *,
         party: str,
         peers: Sequence[str],
         dataset: str,
         start: Mark,
-        keys: SealingKeys,
-        files: CheckpointFiles,
         keep: int,
     ) -> None:
         self._party = party
@@ -44,16 +48,15 @@ class TrainingCheckpoints:
         self._dataset = dataset
         self._keys = keys
         self._files = files
+        self._requests = requests
         files.sweep()
         self._book = CheckpointBook(files.prepared(), files.committed(), keep)
         known = list(self._book.committed)
-        self._rules = Checkpoints(party, peers, start, keys.transcript, self._book)
-        if (
-            self._book.committed != known
-        ):  # a party that missed a Commit learns of it here, and must not forget it again
+        self._rules = Checkpoints(party, peers, start, transcript=keys.transcript, book=self._book)
+        if self._book.committed != known:  # a party that missed a Commit learns of it here, and must record it
             files.note_committed(list(self._book.committed))
         self._copy: tuple[Mark, State] | None = None
-        # Copies are taken between batches, while the one before may still be on its way to the disk.
+        # Snapshots are taken between batches, while the former one may still be being written.
         self._lock = threading.Lock()
 
     def mark(self, step: int) -> Mark:
@@ -61,31 +64,37 @@ class TrainingCheckpoints:
         return self._rules.mark(step)
 
     def take(self, step: int, state: State) -> None:
-        """Keeps a copy of the state in memory, in place of an earlier one.
+        """Keeps a snapshot of the state in memory, replacing an earlier one.
+
+        Args:
+            step: number of training steps so far.
+            state: the state at this step.
 
         Raises:
-            SessionError: the step lies before that of an earlier copy.
+            SessionError: the step is before that of an earlier snapshot.
         """
         with self._lock:
             self._copy = (self._rules.take(step), state)
 
     def prepare(self, step: int) -> tuple[bytes, list[Envelope]]:
-        """Makes the latest copy durable.
+        """Makes the latest snapshot durable.
 
         Args:
-            step: that it was taken at.
+            step: the step of the snapshot.
 
         Returns:
             The lineage of the checkpoint, and a sealed voucher for every peer.
 
         Raises:
-            SessionError: no copy of this step was taken.
+            SessionError: no snapshot of this step was taken.
             StorageError: the disk is full, or the folder cannot be written.
         """
         copy = self._copy
         if copy is None or copy[0].step != step:
             raise SessionError("no snapshot of this step was taken", where=f"{self._party}: step {step}")
         mark, state = copy
+        # Before the checkpoint counts: whoever goes back to an earlier one must know the requests that led to this one.
+        self._requests.sync()
         self._files.write(mark, state)
         with self._lock:
             self._rules.prepared(mark)
@@ -94,11 +103,11 @@ class TrainingCheckpoints:
         return mark.lineage, [self._keys.seal(slot, mark.lineage) for slot in slots]
 
     def commit(self, step: int, vouchers: Sequence[Envelope]) -> None:
-        """Notes that all parties have their part, and drops older checkpoints.
+        """Records that the checkpoint is durable at all parties, and drops older ones.
 
         Args:
-            step: of the checkpoint.
-            vouchers: sealed by every peer.
+            step: step of the checkpoint.
+            vouchers: the vouchers that every peer sealed.
 
         Raises:
             SessionError: no checkpoint of this step is durable here.
@@ -116,4 +125,4 @@ class TrainingCheckpoints:
         self._files.drop(dropped)
 
     def _voucher_slot(self, sender: str, receiver: str, step: int) -> Slot:
-        return Slot(sender, receiver, MessageKind.MESSAGE_KIND_PREPARED, self._dataset, step, 0)
+        return Slot(sender, receiver, MessageKind.MESSAGE_KIND_PREPARED, self._dataset, index=step, rows=0)

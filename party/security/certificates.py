@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from party.errors import IdentityError
+from party.ownership import OTHERS, looseness
+from party.security.chains import (
+    MAXIMUM_CERTIFICATES,
+    MAXIMUM_PEM_BYTES,
+    certificates_from_der,
+    certificates_from_pem,
+    check_count,
+)
 from party.security.leaf import (
     ACCEPTED_KEYS,
     CURVE_HASHES,
@@ -39,6 +46,7 @@ __all__ = [
     "Identity",
     "PrivateKey",
     "Usage",
+    "certificates_from_der",
     "load_chain",
     "load_private_key",
     "own_identity",
@@ -51,7 +59,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Identity:
-    """Own certificate, checked, with its private key.
+    """This party's certificate, checked, with its private key.
 
     Attributes:
         name: the only DNS name of the certificate.
@@ -64,6 +72,20 @@ class Identity:
     key: PrivateKey = field(repr=False)
 
 
+def unreadable(path: Path, error: OSError) -> IdentityError:
+    """The error of a file with a certificate or a key that cannot be read.
+
+    Args:
+        path: of the file.
+        error: of the system.
+    """
+    return IdentityError(
+        f"cannot be read ({error.__class__.__name__})",
+        where=path,
+        fix="check the paths under tls and ca; `party certificate` and `coordinator certificate` make these files",
+    )
+
+
 def load_chain(path: Path) -> tuple[x509.Certificate, ...]:
     """Reads a certificate chain.
 
@@ -74,14 +96,14 @@ def load_chain(path: Path) -> tuple[x509.Certificate, ...]:
         At least one certificate, in the order of the file.
 
     Raises:
-        IdentityError: the file is missing, unreadable or holds no certificate.
+        IdentityError: the file is missing, unreadable, too long, or holds no certificate or too many.
     """
     try:
-        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+        with path.open("rb") as file:
+            data = file.read(MAXIMUM_PEM_BYTES + 1)
     except OSError as error:
-        raise IdentityError(f"cannot be read ({error.__class__.__name__})", where=str(path)) from error
-    except PARSE_ERRORS:
-        raise IdentityError("holds no valid certificate", where=str(path), expected="a PEM file") from None
+        raise unreadable(path, error) from error
+    return certificates_from_pem(data, path)
 
 
 def load_private_key(path: Path, chain: Sequence[x509.Certificate]) -> PrivateKey:
@@ -97,16 +119,20 @@ def load_private_key(path: Path, chain: Sequence[x509.Certificate]) -> PrivateKe
     Raises:
         IdentityError: the file is missing, readable by others, no usable key, or another certificate's key.
     """
-    where = str(path)
+    where = path
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            received = looseness(os.fstat(file.fileno()), OTHERS)
             data = file.read()
     except OSError as error:
         raise IdentityError(f"cannot be read ({error.__class__.__name__})", where=where) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if received is not None:
         raise IdentityError(
-            "private key is open to others", where=where, received=f"mode {mode:04o}", fix=f"run chmod 600 {path}"
+            "private key is open to others",
+            where=where,
+            expected="mode 0600, owned by the user of this process or by root",
+            received=received,
+            fix=f"run chmod 600 {path}, and chown it if it is another user's",
         )
     try:
         key = serialization.load_pem_private_key(data, password=None)
@@ -120,15 +146,15 @@ def load_private_key(path: Path, chain: Sequence[x509.Certificate]) -> PrivateKe
     return key
 
 
-def own_identity(name: str, certificate: Path, key: Path, usage: Usage, now: datetime) -> Identity:
-    """Reads and checks the own certificate and key.
+def own_identity(name: str, certificate: Path, key: Path, *, usage: Usage, now: datetime) -> Identity:
+    """Reads and checks the certificate and key of this process.
 
     Args:
-        name: own name, from the configuration.
+        name: name of this process, from the configuration.
         certificate: PEM file with the chain, leaf first.
         key: PEM file with the leaf's private key.
         usage: role of this process.
-        now: with a time zone.
+        now: the current time, with a time zone.
 
     Returns:
         An identity that a peer with the right authority will accept.
@@ -137,7 +163,7 @@ def own_identity(name: str, certificate: Path, key: Path, usage: Usage, now: dat
         IdentityError: a file or the certificate in it is unfit; names the file.
     """
     chain = load_chain(certificate)
-    check_leaf(chain[0], name, usage, now, str(certificate))
+    check_leaf(chain[0], name, usage, now=now, where=certificate)
     return Identity(name, chain, load_private_key(key, chain))
 
 
@@ -159,8 +185,8 @@ def verify_leaf(
         name: the name that it must carry, as its only DNS name.
         ca: that name's authority, never anybody else's.
         usage: the role that it must have, and no other.
-        spki_sha256: hexadecimal digest of its public key, where pinned.
-        now: with a time zone.
+        spki_sha256: hexadecimal digest of its public key; None if it is not pinned.
+        now: the current time, with a time zone.
 
     Returns:
         When the first certificate of the verified chain expires.
@@ -169,20 +195,10 @@ def verify_leaf(
         IdentityError: names the expected name and what is wrong.
     """
     where = f"certificate of {name}"
-    check_leaf(leaf, name, usage, now, where)
-    ca_policy = ExtensionPolicy.webpki_defaults_ca().may_be_present(
-        x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None
-    )
-    # Name and usage are checked above, more strictly than the defaults do.
-    ee_policy = (
-        ExtensionPolicy.webpki_defaults_ee()
-        .may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
-        .require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
-        .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
-    )
+    check_count(1 + len(intermediates), where)
+    check_leaf(leaf, name, usage, now=now, where=where)
     try:
-        builder = PolicyBuilder().store(Store(list(ca))).time(now)
-        builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=ee_policy)
+        builder = _policy_builder(ca, now)
         if usage is Usage.PARTY:
             chain = builder.build_server_verifier(x509.DNSName(name)).verify(leaf, list(intermediates))
         else:
@@ -209,7 +225,7 @@ def sign(key: PrivateKey, message: bytes) -> bytes:
     """Signs with ECDSA over SHA-256 (P-256) or SHA-384 (P-384), or RSA-PSS over SHA-256.
 
     Args:
-        key: own private key.
+        key: private key of this process.
         message: what to sign, whole; the caller separates it from anything else that the key signs.
 
     Returns:
@@ -221,11 +237,11 @@ def sign(key: PrivateKey, message: bytes) -> bytes:
 
 
 def verify_signature(certificate: x509.Certificate, signature: bytes, message: bytes) -> None:
-    """Verifies what `sign` made.
+    """Verifies a signature that `sign` made.
 
     Args:
-        certificate: the signer's, already verified by `verify_leaf`.
-        signature: as received.
+        certificate: the signer's certificate, already verified by `verify_leaf`.
+        signature: the signature as received.
         message: what the signer must have signed, from the verifier's own view.
 
     Raises:
@@ -241,6 +257,21 @@ def verify_signature(certificate: x509.Certificate, signature: bytes, message: b
             raise IdentityError("key cannot be used", where="certificate", expected=ACCEPTED_KEYS)
     except InvalidSignature:
         raise IdentityError("signature does not verify with the certificate's key") from None
+
+
+def _policy_builder(ca: Authorities, now: datetime) -> PolicyBuilder:
+    """The rules of a chain; `check_leaf` checks the leaf's name and usage, more strictly than the defaults do."""
+    ca_policy = ExtensionPolicy.webpki_defaults_ca().may_be_present(
+        x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None
+    )
+    ee_policy = (
+        ExtensionPolicy.webpki_defaults_ee()
+        .may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
+        .require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+        .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
+    )
+    builder = PolicyBuilder().store(Store(list(ca))).time(now).max_chain_depth(MAXIMUM_CERTIFICATES)
+    return builder.extension_policies(ca_policy=ca_policy, ee_policy=ee_policy)
 
 
 def _check_pin(leaf: x509.Certificate, pin: str | None, where: str) -> None:

@@ -1,4 +1,4 @@
-"""The time, in one place: everything else has it passed in."""
+"""The only place that reads the clock: everything else takes the time as an argument."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The time, with its zone."""
+    """The present time, with a time zone."""
     return datetime.now(UTC)

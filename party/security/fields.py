@@ -1,4 +1,4 @@
-"""How many fields a protobuf message has, before it is parsed: an empty one of two bytes costs a hundred in memory."""
+"""Counts the fields of a protobuf message before it is parsed: an empty field of 2 bytes takes 100 in memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
 
 
 def has_at_most_fields(message: bytes, maximum: int) -> bool:
-    """Whether parsing a message cannot make more than so many objects at its top level.
+    """Checks the number of fields at the top level of a message.
 
     Args:
         message: serialized, as received.
-        maximum: of its fields, each occurrence of a repeated one counted.
+        maximum: most fields; each occurrence of a repeated field counts.
 
     Returns:
-        False also where the bytes are no message.
+        Whether the message has at most this many fields; False if the bytes are not a message.
     """
     position, fields = 0, 0
     try:
@@ -39,7 +39,7 @@ def has_at_most_fields(message: bytes, maximum: int) -> bool:
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:
-    """The number at a position, and the position after it; IndexError where there is none."""
+    """The number at a position, and the position after it; IndexError if there is none."""
     value = 0
     for number in range(LONGEST_VARINT_BYTES):
         byte = message[position + number]

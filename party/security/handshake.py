@@ -1,8 +1,7 @@
 """Pairwise keys of a session, agreed through a coordinator that cannot take part.
 
-Every party states what it is about to run (Hello), signs the hash of what all
-of them stated, and derives keys that depend on that hash: a coordinator that
-changes, replays or splits anything is noticed before a tensor is sent.
+Every party states what it is about to run (Hello), signs the hash of all statements, and derives keys that depend on
+that hash. A coordinator that changes, replays or splits anything is detected before a tensor is sent.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from google.protobuf.message import DecodeError
 from party.errors import HandshakeError, IdentityError
 from party.pb.handshake_pb2 import Hello, HelloSignature, Purpose
 from party.security.certificates import Identity, Usage, sign, verify_signature
+from party.security.chains import certificates_from_der
 from party.security.fields import has_at_most_fields
 from party.security.framing import length_prefixed
-from party.security.leaf import PARSE_ERRORS
 from party.security.printable import printable
 from party.security.sealing import KEY_BYTES, SealingKeys
 from party.security.trust import TrustedName
 
-PROTOCOL = 2
+PROTOCOL = 4
 TRANSCRIPT_LABEL = b"vsl/1 transcript\0"
 SIGNATURE_PREFIX = b"\x20" * 64 + b"vsl/1 handshake\0"
 SEAL_LABEL = b"vsl/1 seal\0"
@@ -57,9 +56,9 @@ class Handshake:
     """One party's side of one key agreement.
 
     Args:
-        identity: own certificate chain and key.
-        statement: own Hello, without share, nonce and certificates.
-        peers: the parties that take part besides this one.
+        identity: this party's certificate chain and key.
+        statement: this party's Hello, without share, nonce and certificates.
+        peers: the other parties of the session, by name.
         random_bytes: source of fresh randomness.
         now: time at which certificates are checked.
     """
@@ -69,6 +68,7 @@ class Handshake:
         identity: Identity,
         statement: Hello,
         peers: Mapping[str, TrustedName],
+        *,
         random_bytes: Callable[[int], bytes],
         now: datetime,
     ) -> None:
@@ -87,17 +87,17 @@ class Handshake:
         self._leaves: dict[str, x509.Certificate] = {}
 
     def agree(self, received: Sequence[bytes]) -> HelloSignature:
-        """Checks what every party states and signs all of it.
+        """Checks the statements of all parties and signs them.
 
         Args:
-            received: the Hello of every party, own included, in any order.
+            received: the Hello of every party, this one included, in any order.
 
         Returns:
-            Own signature of the transcript.
+            This party's signature of the transcript.
 
         Raises:
             HandshakeError: names the party and the field that differ.
-            IdentityError: a certificate is not that of the party.
+            IdentityError: a certificate is not the party's.
         """
         by_party: dict[str, bytes] = {}
         hellos: dict[str, Hello] = {}
@@ -111,17 +111,17 @@ class Handshake:
         self._check_members(by_party)
         for name in sorted(self._peers):
             self._check_statement(hellos[name])
-        self.hellos = hellos  # only now: a refused attempt must leave nothing for the next one
+        self.hellos = hellos  # only now: a refused attempt must leave nothing behind for the next one
         ordered = [by_party[name] for name in sorted(by_party)]
         self.transcript = hashlib.sha256(TRANSCRIPT_LABEL + length_prefixed(ordered)).digest()
         signature = sign(self._identity.key, _signed_bytes(self._own.party, self.transcript))
         return HelloSignature(party=self._own.party, signature=signature)
 
     def authenticate(self, signatures: Sequence[HelloSignature]) -> SealingKeys:
-        """Verifies that every party signed the same transcript; derives the keys.
+        """Verifies that every party signed the same transcript, and derives the keys.
 
         Args:
-            signatures: of every party, own included or not.
+            signatures: signatures of every party; that of this party may be missing.
 
         Returns:
             The keys of the session.
@@ -150,7 +150,11 @@ class Handshake:
         )
 
     def pair_key(self, peer: str) -> bytes:
-        """32 bytes that only this party and the peer know, for keyed digests."""
+        """The 32 bytes that only this party and the peer know, for keyed digests.
+
+        Args:
+            peer: name of the peer.
+        """
         first, second = sorted((self._own.party, peer))
         return self._derive(peer, PAIR_LABEL, first, second)
 
@@ -212,10 +216,7 @@ class Handshake:
                 )
 
     def _verified_leaf(self, hello: Hello, where: str) -> x509.Certificate:
-        try:
-            chain = [x509.load_der_x509_certificate(data) for data in hello.certificate_chain]
-        except PARSE_ERRORS:
-            raise HandshakeError("certificate_chain cannot be parsed", where=where) from None
+        chain = certificates_from_der(hello.certificate_chain, where)
         if not chain:
             raise HandshakeError("certificate_chain is empty", where=where)
         self._peers[hello.party].verify(chain[0], chain[1:], Usage.PARTY, self._now)

@@ -1,4 +1,4 @@
-"""What a leaf certificate must be, whoever issued it."""
+"""The checks of a leaf certificate that do not depend on its issuer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARSE_ERRORS = (
 
 
 class Usage(Enum):
-    """What a certificate may be used for: exactly one of these, so that no key can play the other role."""
+    """The use of a certificate: exactly one of these, so that no key can take the other role."""
 
     PARTY = "serverAuth"
     COORDINATOR = "clientAuth"
@@ -40,18 +40,18 @@ class Usage(Enum):
         return ExtendedKeyUsageOID.SERVER_AUTH if self is Usage.PARTY else ExtendedKeyUsageOID.CLIENT_AUTH
 
 
-def check_leaf(leaf: x509.Certificate, name: str, usage: Usage, now: datetime, where: str) -> None:
-    """Checks all of a leaf that does not need its authority.
+def check_leaf(leaf: x509.Certificate, name: str, usage: Usage, *, now: datetime, where: object) -> None:
+    """Checks everything about a leaf that does not need its authority.
 
     Args:
         leaf: the certificate.
         name: its only DNS name, compared exactly.
         usage: its only extended key usage.
-        now: with a time zone.
+        now: the current time, with a time zone.
         where: file or name, for errors.
 
     Raises:
-        IdentityError: says what is wrong with it.
+        IdentityError: something is wrong with it; the message says what.
     """
     try:
         check_validity(leaf, now, where)
@@ -62,8 +62,17 @@ def check_leaf(leaf: x509.Certificate, name: str, usage: Usage, now: datetime, w
         raise IdentityError("cannot be parsed", where=where, expected="an X.509 certificate") from error
 
 
-def check_validity(certificate: x509.Certificate, now: datetime, where: str) -> None:
-    """Refuses a certificate outside of its period of validity, with the date."""
+def check_validity(certificate: x509.Certificate, now: datetime, where: object) -> None:
+    """Refuses a certificate outside of its period of validity.
+
+    Args:
+        certificate: the certificate.
+        now: the current time, with a time zone.
+        where: file or name, for errors.
+
+    Raises:
+        IdentityError: it has expired or is not valid yet; the message has the date.
+    """
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > end:
         raise IdentityError(f"expired on {end:%Y-%m-%d %H:%M} UTC", where=where, fix="renew it")
@@ -72,7 +81,7 @@ def check_validity(certificate: x509.Certificate, now: datetime, where: str) -> 
         raise IdentityError(f"is not valid before {start:%Y-%m-%d %H:%M} UTC", where=where, fix=fix)
 
 
-def _check_name(leaf: x509.Certificate, name: str, where: str) -> None:
+def _check_name(leaf: x509.Certificate, name: str, where: object) -> None:
     expected = f"exactly one subject alternative name, the DNS name {name}"
     try:
         names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
@@ -86,7 +95,7 @@ def _check_name(leaf: x509.Certificate, name: str, where: str) -> None:
         raise IdentityError("has the wrong name", where=where, expected=expected, received=received)
 
 
-def _check_usage(leaf: x509.Certificate, usage: Usage, where: str) -> None:
+def _check_usage(leaf: x509.Certificate, usage: Usage, where: object) -> None:
     known = {one.oid: one.value for one in Usage}
     try:
         usages = list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
@@ -99,8 +108,16 @@ def _check_usage(leaf: x509.Certificate, usage: Usage, where: str) -> None:
         raise IdentityError("has the wrong extended key usage", where=where, expected=expected, received=received)
 
 
-def check_key(key: object, where: str) -> None:
-    """Refuses a public key of a kind that does not work everywhere here."""
+def check_key(key: object, where: object) -> None:
+    """Refuses a public key of a kind that gRPC, TLS and the handshake do not all support.
+
+    Args:
+        key: the public key.
+        where: file or name, for errors.
+
+    Raises:
+        IdentityError: it is not one of ACCEPTED_KEYS.
+    """
     if isinstance(key, ec.EllipticCurvePublicKey):
         accepted, received = key.curve.name in CURVE_HASHES, key.curve.name
     elif isinstance(key, rsa.RSAPublicKey):

@@ -1,4 +1,4 @@
-"""Text that came from elsewhere, made fit for an error message and a log."""
+"""Makes text from other machines safe for an error message and a log."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ SHOWN_CHARACTERS = 64
 
 
 def printable(text: str, maximum_characters: int = SHOWN_CHARACTERS) -> str:
-    """Text that stays on its line and within bounds.
+    """Shortens a text and removes what cannot be printed on one line.
 
     Args:
-        text: of a peer or a coordinator.
-        maximum_characters: of the result.
+        text: text of a peer or a coordinator.
+        maximum_characters: length of the result.
 
     Returns:
-        The beginning of the text, `?` in the place of what cannot be printed.
+        The beginning of the text, with `?` in place of what cannot be printed.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text[:maximum_characters])

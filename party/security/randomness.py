@@ -1,4 +1,4 @@
-"""Streams of secret randomness: weights and dropout of a party cannot be guessed from the shared seed."""
+"""Secret random streams: nobody can guess a party's weights and dropout from the shared seed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PHILOX_KEY_BYTES = 16
 
 
 def secret_stream(party_secret: bytes, seed: int, stream: str) -> np.random.Generator:
-    """A generator that only the holder of the secret can reproduce.
+    """Makes a generator that only the holder of the secret can reproduce.
 
     Args:
         party_secret: 32 random bytes of the run.
-        seed: of the run configuration.
-        stream: what the randomness is for; distinct names are independent.
+        seed: seed of the run configuration.
+        stream: purpose of the randomness; distinct names give independent streams.
 
     Returns:
         A generator keyed by HKDF-SHA256(party_secret, seed, stream).

@@ -1,15 +1,15 @@
-"""Messages between parties, sealed whole so that the relaying coordinator can only stop them."""
+"""Seals messages between parties as a whole: the coordinator that relays them can only stop them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from party.errors import SealError
+from party.errors import SealError, SessionLostError
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.security.framing import length_prefixed
 from party.security.printable import printable
@@ -23,26 +23,27 @@ KINDS = frozenset(MessageKind.values())
 
 @dataclass(frozen=True)
 class Slot:
-    """The one place in a session that a message is for, as sender and receiver each derive it.
+    """The place of a message in a session, which sender and receiver derive independently.
 
     Attributes:
-        sender: party that seals.
-        receiver: party that opens.
-        kind: what the message holds.
-        dataset: that it is about; empty where it is about the session.
+        sender: name of the party that seals.
+        receiver: name of the party that opens.
+        kind: kind of the message.
+        dataset: dataset of the message; empty if it is about the whole session.
         index: exchange or chunk that it belongs to.
-        rows: that it covers.
+        rows: number of rows that it covers.
     """
 
     sender: str
     receiver: str
     kind: MessageKind
     dataset: str
+    _: KW_ONLY
     index: int
     rows: int
 
     def associated_data(self, transcript: bytes) -> bytes:
-        """What the seal authenticates besides the message."""
+        """The bytes that the seal authenticates besides the message."""
         numbers = b"".join(number.to_bytes(8, "big") for number in (self.kind, self.index, self.rows))
         return length_prefixed(
             [transcript, self.sender.encode(), self.receiver.encode(), self.dataset.encode(), numbers]
@@ -73,17 +74,26 @@ class SealingKeys:
         self._counters = dict.fromkeys(outgoing, 0)
         self._lock = threading.Lock()
         self._failures = 0
+        self._closed = False
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many messages failed that the session has to end."""
+        """Whether too many messages failed to open for the session to continue."""
         return self._failures >= MAXIMUM_FAILURES
+
+    def invalidate(self) -> None:
+        """Ends the session as if too many messages had failed to open."""
+        self._failures = MAXIMUM_FAILURES
+
+    def close(self) -> None:
+        """Refuses to seal from now on, so that results that are still being computed when a session ends stay here."""
+        with self._lock:
+            self._closed = True
 
     def seal(self, slot: Slot, message: bytes) -> Envelope:
         """Seals a message for its slot.
 
-        A nonce counts the seals under a key and never depends on the step, so
-        that no two different messages can share one.
+        The nonce counts the seals under a key and never depends on the step, so that no two messages can share one.
 
         Args:
             slot: where the message belongs; its receiver is a peer.
@@ -91,8 +101,13 @@ class SealingKeys:
 
         Returns:
             The envelope to hand to the coordinator.
+
+        Raises:
+            SessionLostError: the session has ended.
         """
         with self._lock:
+            if self._closed:
+                raise SessionLostError("the session has ended", where=slot)
             self._counters[slot.receiver] += 1
             nonce = self._counters[slot.receiver].to_bytes(NONCE_BYTES, "big")
         ciphertext = self._outgoing[slot.receiver].encrypt(nonce, message, slot.associated_data(self.transcript))
@@ -110,16 +125,18 @@ class SealingKeys:
         """Opens the message of a slot.
 
         Args:
-            slot: what the receiver expects; the envelope's own fields only name errors.
-            envelope: as relayed.
+            slot: the slot that the receiver expects; the fields of the envelope are used for errors only.
+            envelope: the envelope, as the coordinator relayed it.
 
         Returns:
             The plaintext.
 
         Raises:
-            SealError: the message is of another slot, of another session, or altered.
+            SealError: the message belongs to another slot or session, or was altered.
         """
-        stated = Slot(envelope.sender, envelope.receiver, envelope.kind, envelope.dataset, envelope.index, slot.rows)
+        stated = Slot(
+            envelope.sender, envelope.receiver, envelope.kind, envelope.dataset, index=envelope.index, rows=slot.rows
+        )
         usable = slot.sender in self._incoming and slot.kind in KINDS
         if stated != slot or not usable:
             self._failures += 1

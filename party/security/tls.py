@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from party.errors import IdentityError
-from party.security.certificates import Authorities, Identity, Usage, own_identity
+from party.security.certificates import Authorities, Identity, Usage, own_identity, unreadable
+from party.security.chains import certificates_from_pem
 from party.security.leaf import PARSE_ERRORS
 from party.security.trust import TrustedName
 
@@ -27,6 +28,9 @@ MAX_PING_STRIKES = 3
 SHORTEST_RECONNECT_MILLISECONDS = 100
 LONGEST_RECONNECT_MILLISECONDS = 3 * 1000
 IDENTITY_ONLY_BITSET = 1
+HANDSHAKE_TIMEOUT_MILLISECONDS = 5 * 1000
+MAX_CONNECTIONS = 64
+MAX_STREAMS_PER_CONNECTION = 32
 CACHED_CALLERS = 64
 
 ChannelOptions = list[tuple[str, int | str]]
@@ -39,28 +43,34 @@ def server_credentials(
     name: str,
     certificate: Path,
     key: Path,
-    coordinators: Mapping[str, TrustedName],
+    *,
+    coordinators: Callable[[], Mapping[str, TrustedName]],
     clock: Callable[[], datetime],
 ) -> grpc.ServerCredentials:
-    """Credentials that demand a client certificate and follow a replaced certificate without a restart.
+    """Makes credentials that require a client certificate and use a replaced certificate or list without a restart.
 
-    They let in whatever any of the authorities issued: `CallerNames` must check every call.
+    They accept whatever any of the authorities issued: `CallerNames` must check every call.
 
     Args:
-        name: own name.
-        certificate: PEM file with the own chain, leaf first.
+        name: name of this party.
+        certificate: PEM file with its chain, leaf first.
         key: PEM file with its private key.
-        coordinators: who may call.
-        clock: the time, with a time zone.
+        coordinators: returns the coordinators that may call at present.
+        clock: returns the current time, with a time zone.
 
     Returns:
         Credentials for `Server.add_secure_port`.
 
     Raises:
-        IdentityError: the own certificate or key is unfit.
+        IdentityError: the certificate or key is unfit.
     """
-    roots = b"".join(_pem(trusted.authorities) for trusted in coordinators.values())
-    rotation = _CertificateRotation(name, certificate, key, roots, clock)
+    rotation = _CertificateRotation(
+        name,
+        certificate,
+        key,
+        roots=lambda: b"".join(_pem(one.authorities) for one in coordinators().values()),
+        clock=clock,
+    )
     return grpc.dynamic_ssl_server_credentials(
         rotation.initial,
         rotation.fetch,  # type: ignore[arg-type]  # the stub omits the documented None
@@ -69,11 +79,11 @@ def server_credentials(
 
 
 def channel_credentials(identity: Identity, party_authorities: Authorities) -> grpc.ChannelCredentials:
-    """Credentials of a coordinator for calls to one party.
+    """Makes the credentials of a coordinator for calls to one party.
 
     Args:
-        identity: the coordinator's.
-        party_authorities: that party's authority, nobody else's.
+        identity: the coordinator's identity.
+        party_authorities: the authority of that party alone.
 
     Returns:
         Credentials for `grpc.secure_channel`; `channel_options` names the party.
@@ -93,7 +103,11 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> ChannelOptions
     return [
         # Two processes on one port would share the calls of one session between them.
         ("grpc.so_reuseport", 0),
-        # A live connection outlives its certificate: a new handshake must come now and then.
+        # Whoever reaches the port can connect: without these, idle connections take every file descriptor.
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MILLISECONDS),
+        ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+        ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+        # A connection outlives its certificate, so a new handshake is needed from time to time.
         ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MILLISECONDS),
         ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_GRACE_MILLISECONDS),
         ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_INTERVAL_MILLISECONDS),
@@ -114,7 +128,7 @@ def channel_options(party_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES)
     """
     return [
         ("grpc.ssl_target_name_override", party_name),
-        # By default a channel to a party that was away waits for up to two minutes before it looks again.
+        # By default a channel waits up to two minutes before it tries again to reach a party that was away.
         ("grpc.initial_reconnect_backoff_ms", SHORTEST_RECONNECT_MILLISECONDS),
         ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MILLISECONDS),
         *_common_options(max_message_bytes),
@@ -122,13 +136,13 @@ def channel_options(party_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES)
 
 
 class CallerNames:
-    """Tells which coordinator made a call, from its certificate and that coordinator's own authority.
+    """Identifies the coordinator that made a call, by its certificate and that coordinator's own authority.
 
     gRPC accepts whatever any authority in its bundle issued; one organisation's authority could thus
     issue the name of another.
 
     Args:
-        coordinators: who may call.
+        coordinators: the coordinators that may call.
     """
 
     def __init__(self, coordinators: Mapping[str, TrustedName]) -> None:
@@ -140,8 +154,8 @@ class CallerNames:
         """Verifies the certificate of a call's connection.
 
         Args:
-            auth_context: of the call's gRPC context.
-            now: with a time zone.
+            auth_context: authentication context of the call's gRPC context.
+            now: the current time, with a time zone.
 
         Returns:
             The coordinator's name.
@@ -165,9 +179,9 @@ class CallerNames:
         return name
 
     def _verify(self, leaf_pem: bytes, chain_pem: bytes, now: datetime) -> tuple[str, datetime]:
+        leaf = certificates_from_pem(leaf_pem, "certificate of the caller")[0]
+        sent = certificates_from_pem(chain_pem, "certificate of the caller") if chain_pem else (leaf,)
         try:
-            leaf = x509.load_pem_x509_certificate(leaf_pem)
-            sent = x509.load_pem_x509_certificates(chain_pem) if chain_pem else [leaf]
             names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             claimed = names.get_values_for_type(x509.DNSName)
         except (*PARSE_ERRORS, x509.ExtensionNotFound):
@@ -179,6 +193,8 @@ class CallerNames:
                 where="certificate of the caller",
                 expected=f"one of {', '.join(sorted(self._coordinators))}",
                 fix="add the coordinator to coordinators, or correct its certificate",
+                # Who else is trusted is nothing that a stranger needs to know.
+                public_message="certificate of the caller: carries no name that is trusted here",
             )
         intermediates = [certificate for certificate in sent if certificate != leaf]
         return trusted[0].name, trusted[0].verify(leaf, intermediates, Usage.COORDINATOR, now)
@@ -187,7 +203,9 @@ class CallerNames:
 class _CertificateRotation:
     """Reads certificate and key again once their files change; keeps the old ones until the new ones fit."""
 
-    def __init__(self, name: str, certificate: Path, key: Path, roots: bytes, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, certificate: Path, key: Path, *, roots: Callable[[], bytes], clock: Callable[[], datetime]
+    ) -> None:
         self._name = name
         self._certificate = certificate
         self._key = key
@@ -198,7 +216,7 @@ class _CertificateRotation:
         self.initial = self._load()
 
     def fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        """What gRPC asks before every handshake: a new configuration, or None to keep the last one."""
+        """Called by gRPC before every handshake: gives a new configuration, or None to keep the last one."""
         with self._lock:
             try:
                 stamps = self._read_stamps()
@@ -214,19 +232,19 @@ class _CertificateRotation:
             return configuration
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
-        identity = own_identity(self._name, self._certificate, self._key, Usage.PARTY, self._clock())
+        identity = own_identity(self._name, self._certificate, self._key, usage=Usage.PARTY, now=self._clock())
         pair = (_key_pem(identity), _pem(identity.chain))
-        return grpc.ssl_server_certificate_configuration([pair], root_certificates=self._roots)
+        return grpc.ssl_server_certificate_configuration([pair], root_certificates=self._roots())
 
-    def _read_stamps(self) -> tuple[FileStamp, FileStamp]:
-        return _stamp(self._certificate), _stamp(self._key)
+    def _read_stamps(self) -> tuple[FileStamp, FileStamp, bytes]:
+        return _stamp(self._certificate), _stamp(self._key), self._roots()
 
 
 def _stamp(path: Path) -> FileStamp:
     try:
         status = path.stat()
     except OSError as error:
-        raise IdentityError(f"cannot be read ({error.__class__.__name__})", where=str(path)) from error
+        raise unreadable(path, error) from error
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from cryptography import x509
 
 from party.configuration.sections import KnownName
 from party.errors import IdentityError
+from party.ownership import loose_mode
 from party.security.certificates import Authorities, Usage, load_chain, verify_leaf
 from party.security.leaf import PARSE_ERRORS
 
@@ -33,7 +35,20 @@ class TrustedName:
     def verify(
         self, leaf: x509.Certificate, intermediates: Sequence[x509.Certificate], usage: Usage, now: datetime
     ) -> datetime:
-        """Verifies a certificate as this name's; see `verify_leaf`."""
+        """Verifies that a certificate belongs to this name.
+
+        Args:
+            leaf: the certificate.
+            intermediates: further certificates that its owner sent.
+            usage: party or coordinator.
+            now: the current time, with a time zone.
+
+        Returns:
+            When the first certificate of the verified chain expires.
+
+        Raises:
+            IdentityError: it does not; see `verify_leaf`.
+        """
         return verify_leaf(
             leaf,
             intermediates,
@@ -50,7 +65,7 @@ def load_trusted(known: Sequence[KnownName], folder: Path) -> dict[str, TrustedN
 
     Args:
         known: the list.
-        folder: that the list's paths are relative to.
+        folder: the folder that the list's paths are relative to.
 
     Returns:
         The trusted names by name.
@@ -71,9 +86,13 @@ def load_authorities(path: Path) -> Authorities:
         The authority's certificates; several while it is being replaced.
 
     Raises:
-        IdentityError: the file cannot be read, or a certificate in it is no authority's.
+        IdentityError: the file cannot be read, every user may change it, or a certificate in it is no authority's.
     """
     authorities = load_chain(path)
+    received = loose_mode(path.stat(), stat.S_IWOTH)
+    if received is not None:
+        # Whoever can write an authority decides who is trusted.
+        raise IdentityError("can be changed by every user", where=path, received=received, fix=f"run chmod o-w {path}")
     for certificate in authorities:
         constraints = None
         with suppress(x509.ExtensionNotFound, *PARSE_ERRORS):
@@ -81,7 +100,7 @@ def load_authorities(path: Path) -> Authorities:
         if constraints is None or not constraints.ca:
             raise IdentityError(
                 "holds a certificate that is no authority's",
-                where=str(path),
+                where=path,
                 expected="basic constraints with CA:true",
                 fix="ask that organisation for its NAME-ca.pem",
             )

@@ -1,1 +1,1 @@
-"""gRPC: decode, check policy, call the protocol, encode."""
+"""The gRPC server of a party: decodes requests, checks the caller, calls the session and encodes replies."""

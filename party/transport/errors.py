@@ -1,8 +1,10 @@
-"""Errors across the wire: the typed tree to gRPC status and back."""
+"""Converts typed errors to gRPC status and back."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from itertools import accumulate
 
 import grpc
 
@@ -12,8 +14,10 @@ from party.errors import (
     ConfigurationError,
     ConnectionLostError,
     DataError,
+    ErrorFields,
     HandshakeError,
     IdentityError,
+    InstallationError,
     InternalError,
     ModelError,
     PolicyError,
@@ -28,8 +32,12 @@ from party.errors import (
 )
 from party.security.printable import printable
 
-MAXIMUM_MESSAGE_LENGTH = 2000
-# Not "handshake": gRPC says that also of a connection that merely broke while TLS began.
+MAXIMUM_MESSAGE_CHARACTERS = 2000  # of all fields of an error together
+# gRPC's limit for metadata, which includes the details of a status.
+MAXIMUM_DETAILS_BYTES = 8192
+BYTES_OF_A_CHARACTER = 3  # at most, for an ASCII character: gRPC escapes `%`; JSON escapes take less
+OTHER_FIELDS = tuple(field.name for field in fields(ErrorFields) if field.name != "what")
+# Not "handshake": gRPC also says that if a connection merely broke during the TLS handshake.
 IDENTITY_WORDS = ("certificate", "ssl_error", "tsi_protocol_failure", "hostname", "peer name")
 
 STATUS_BY_ERROR: dict[type[SplitError], grpc.StatusCode] = {
@@ -48,48 +56,86 @@ STATUS_BY_ERROR: dict[type[SplitError], grpc.StatusCode] = {
     StoppedError: grpc.StatusCode.CANCELLED,
     ModelError: grpc.StatusCode.FAILED_PRECONDITION,
     StorageError: grpc.StatusCode.INTERNAL,
+    InstallationError: grpc.StatusCode.FAILED_PRECONDITION,
     InternalError: grpc.StatusCode.INTERNAL,
 }
 
 
 def error_to_status(error: SplitError) -> tuple[grpc.StatusCode, str]:
-    """What a party answers instead of a reply.
+    """The gRPC status of an error: its public fields only, not what the party's own log says.
 
     Args:
-        error: to report.
+        error: the error to report.
 
     Returns:
-        The gRPC status and its details: JSON with the error's code and message.
+        The gRPC status and its details: JSON with the error's code and its non-empty fields.
     """
-    details = json.dumps({"code": error.code, "message": error_text(error)}, ensure_ascii=True)
+    content = {name: text for name, text in vars(bounded(error.public_fields)).items() if text or name == "what"}
+    details = json.dumps({"code": error.code, **content}, ensure_ascii=True)
     return STATUS_BY_ERROR.get(type(error), grpc.StatusCode.INTERNAL), details
 
 
+def bounded(given: ErrorFields) -> ErrorFields:
+    """Makes fields printable and short enough for the details of a status; `what` has precedence.
+
+    Args:
+        given: fields of an error; they may contain arbitrary text from a request or a party.
+
+    Returns:
+        The fields, with `?` for each unprintable character, truncated if they are too long in total.
+    """
+    left, cut = MAXIMUM_MESSAGE_CHARACTERS, {}
+    for name, text in vars(given).items():
+        costs = accumulate(map(_cost, printable(text, left)))
+        cut[name] = printable(text, sum(cost <= left for cost in costs))
+        left -= sum(map(_cost, cut[name]))
+    return ErrorFields(**cut)
+
+
+def _cost(letter: str) -> int:
+    """The length of a character on the wire, in ASCII characters; JSON escapes all others."""
+    return 1 if letter.isascii() else -(-(len(json.dumps(letter)) - 2) // BYTES_OF_A_CHARACTER)
+
+
 def error_text(error: SplitError) -> str:
-    """The message of an error as one line: a request may have put anything into it."""
-    return printable(str(error), MAXIMUM_MESSAGE_LENGTH)
+    """The message of an error for the party's own log, made printable; it may contain text from a request."""
+    return printable(str(error), MAXIMUM_MESSAGE_CHARACTERS)
 
 
 def error_from_rpc(error: grpc.RpcError, party: str, address: str) -> SplitError:
-    """The typed error that an RPC failed with.
+    """The typed error of a failed RPC.
 
     Args:
         error: as raised by a stub.
-        party: that was called.
-        address: that it was called at.
+        party: name of the party that was called.
+        address: the address that it was called at.
 
     Returns:
-        The party's own error where it sent one; else an error that tells what the connection did.
+        The party's own error, with its fields, if it sent one; otherwise an error that describes the connection.
     """
-    status = error.code()
     details = error.details() or ""
+    sent = _parse(details)
+    if sent is None:
+        return _connection_error(error.code(), details, party, address)
+    code, given = sent
+    return error_from_code(code, bounded(given), party=party)
+
+
+def _parse(details: str) -> tuple[str, ErrorFields] | None:
+    """Code and fields of an error; None for details that no party of this version sends."""
+    if len(details) > MAXIMUM_DETAILS_BYTES:
+        return None
     try:
         content = json.loads(details)
-        code, message = str(content["code"]), str(content["message"])
-    except (ValueError, KeyError, TypeError):
-        return _connection_error(status, details, party, address)
-    message = printable(message, MAXIMUM_MESSAGE_LENGTH)
-    return error_from_code(code, message if message.startswith(f"{party}:") else f"{party}: {message}")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or "code" not in content or "what" not in content:
+        return None
+    code, what = content["code"], content["what"]
+    others = {name: content[name] for name in OTHER_FIELDS if name in content}
+    if not all(isinstance(text, str) for text in (code, what, *others.values())):
+        return None
+    return code, ErrorFields(what=what, **others)
 
 
 def _connection_error(status: grpc.StatusCode, details: str, party: str, address: str) -> SplitError:
@@ -102,7 +148,7 @@ def _connection_error(status: grpc.StatusCode, details: str, party: str, address
         and "socket closed" in lowered
         and any(text in lowered for text in ("failed to connect", "handshake read failed"))
     ):
-        # With TLS 1.3 a server that refuses the caller's certificate says no more than this.
+        # With TLS 1.3, a server that refuses the caller's certificate sends no more than this.
         return ConnectionLostError(
             "closes the connection at once",
             where=where,

@@ -2,83 +2,147 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import logging
 import os
+import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
 from typing import cast
 
 import grpc
 
+from party import __version__
 from party.alignment.store import AlignmentStore
-from party.configuration.party import PartyConfiguration
-from party.errors import ConfigurationError, IdentityError
-from party.policy import Policy
+from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.errors import ConfigurationError, IdentityError, SplitError
+from party.ledger.entry import Content
+from party.ledger.file import Ledger
+from party.policy.admission import make_admission, record_start
 from party.runtime.context import PartyContext
-from party.runtime.desk import SessionDesk
-from party.runtime.garbage import leave_out_what_stays
+from party.runtime.garbage import freeze_loaded_objects
 from party.runtime.model_objects import check_objects, check_own_model
 from party.runtime.records import RunRecords
+from party.runtime.serving_file import Serving, ServingFile, configuration_sha256
+from party.runtime.session_manager import SessionManager
 from party.runtime.tables import Tables
 from party.security.certificates import Identity, Usage, own_identity
 from party.security.clock import utc_now
 from party.security.files import private_folder
 from party.security.tls import CallerNames, server_credentials, server_options
 from party.security.trust import load_trusted
-from party.transport.service import CallerName, PartyService
+from party.transport.answering import CallerName
+from party.transport.descriptors import raise_limit
+from party.transport.guard import ConnectionGuard
+from party.transport.revision import Revision, revision
+from party.transport.service import PartyService
+from party.transport.sockets import AcceptedSockets
 
 HANDLER_THREADS = 8
+HANDLER_NAME = "call"
+BACKGROUND_NAME = "update"
 MAXIMUM_CONCURRENT_CALLS = 16
 SHUTDOWN_GRACE_SECONDS = 5.0
+LAST_WAIT_SECONDS = 1.0  # for threads to end
 INSECURE_CALLER = "insecure"
 
 logger = logging.getLogger(__name__)
 
 
 class PartyServer:
-    """One party, listening.
+    """The gRPC server of one party.
 
     Args:
-        configuration: of the party.
+        configuration: the party's configuration.
 
     Raises:
         SplitError: certificate, state folder, data or address cannot be used.
     """
 
     def __init__(self, configuration: PartyConfiguration) -> None:
-        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="update")
-        self.context = make_context(configuration, self._background)
-        self.context.identity()
-        self.context.tables.read_all()
-        check_objects(configuration)
-        check_own_model(configuration, self.context.tables)
-        self._desk = SessionDesk(configuration.party, self.context.monotonic)
-        self._server = grpc.server(
-            ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix="call"),
-            maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_CALLS,
-            options=server_options(),
-        )
-        self.port, caller_name = self._bind()
-        self._service = PartyService(self.context, self._desk, caller_name)
-        self._server.add_generic_rpc_handlers((self._service.handler(),))
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix=BACKGROUND_NAME)
+        state = configuration.path(configuration.state)
+        with ExitStack() as held:
+            self._serving = ServingFile(state)
+            held.callback(self._serving.close)
+            self._ledger = Ledger(state, utc_now)
+            held.callback(self._ledger.close)
+            self._coordinators = load_trusted(configuration.coordinators, configuration.folder)
+            self.context = make_context(configuration, self._background, self._ledger)
+            self.context.identity()
+            self.context.tables.read_all()
+            check_objects(configuration)
+            check_own_model(configuration, self.context.tables)
+            self._sessions = SessionManager(configuration.party, self.context.monotonic)
+            self._handlers = ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix=HANDLER_NAME)
+            self._server = grpc.server(
+                self._handlers,
+                maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_CALLS,
+                options=server_options(),
+            )
+            self.port, caller_name = self._bind()
+            self._guard = ConnectionGuard(AcceptedSockets(self.port), self.context.monotonic)
+            self._service = PartyService(self.context, self._sessions, _vouching(caller_name, self._guard))
+            self._server.add_generic_rpc_handlers((self._service.handler(),))
+            record_start(self._ledger, __version__)
+            self._held = held.pop_all()
 
     def start(self) -> None:
         """Begins to answer calls."""
         self._server.start()
+        self._guard.start()
+
+    def state(self, serving: Serving) -> None:
+        """Writes which configuration is in force, for `party reload`."""
+        self._serving.state(serving)
+
+    def revise(self, configuration: PartyConfiguration) -> Revision:
+        """Applies a changed list of coordinators or peers, or a changed policy, while it serves.
+
+        A session whose coordinator or peer is no longer trusted in the same way ends at once. A session that continues
+        keeps the policy that it began with.
+
+        Args:
+            configuration: the new configuration, as read from the file.
+
+        Returns:
+            The changes.
+
+        Raises:
+            ConfigurationError: a key differs that only a restart can change; nothing has changed.
+            IdentityError: an authority's file cannot be used; nothing has changed.
+            StorageError: the ledger cannot be written; the change is in force.
+        """
+        coordinators = load_trusted(configuration.coordinators, configuration.folder)
+        context = renewed_context(self.context, configuration, self._ledger)
+        present = {**self.context.peers, **self._coordinators}
+        changes = revision(self.context.configuration, configuration, present, {**context.peers, **coordinators})
+        self._coordinators, self._callers, self.context = coordinators, CallerNames(coordinators), context
+        self._service.use(context)
+        self._sessions.evict_those_with(changes.removed)
+        # Last, so that trust ends even if nothing can be written.
+        self._ledger.append(Content(event="reloaded", result=str(changes)))
+        return changes
 
     def stop(self) -> None:
-        """Answers what is under way, then ends."""
+        """Answers the calls under way, then ends; does not wait for a computation beyond the grace period."""
         stopped = self._server.stop(SHUTDOWN_GRACE_SECONDS)
-        self._service.hang_up()
+        self._service.close_streams()
         stopped.wait()
-        self._desk.shut()
-        self._background.shutdown()
+        self._guard.stop()
+        self._sessions.shut_down()
+        self._handlers.shutdown(wait=False)
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self._held.close()
 
     def _bind(self) -> tuple[int, CallerName]:
         configuration = self.context.configuration
@@ -86,20 +150,19 @@ class PartyServer:
         try:
             if configuration.insecure:
                 _require_loopback(configuration)
-                logger.warning("insecure: true: calls come without TLS from any process of this machine")
                 port = self._server.add_insecure_port(configuration.listen)
                 caller_name = _insecure_caller
             else:
-                coordinators = load_trusted(configuration.coordinators, configuration.folder)
                 credentials = server_credentials(
                     configuration.party,
                     configuration.path(configuration.tls.certificate),
                     configuration.path(configuration.tls.key),
-                    coordinators,
-                    self.context.now,
+                    coordinators=lambda: self._coordinators,
+                    clock=self.context.now,
                 )
                 port = self._server.add_secure_port(configuration.listen, credentials)
-                caller_name = _verified_caller(CallerNames(coordinators), self.context.now)
+                self._callers = CallerNames(self._coordinators)
+                caller_name = self._verified_caller
         except RuntimeError:
             raise ConfigurationError(
                 f"cannot listen on {configuration.listen}",
@@ -108,13 +171,17 @@ class PartyServer:
             ) from None
         return port, caller_name
 
+    def _verified_caller(self, context: grpc.ServicerContext) -> str:
+        return self._callers.caller_name(_auth_context(context), self.context.now())
 
-def make_context(configuration: PartyConfiguration, background: ThreadPoolExecutor) -> PartyContext:
-    """Gathers what the sessions of a party share.
+
+def make_context(configuration: PartyConfiguration, background: ThreadPoolExecutor, ledger: Ledger) -> PartyContext:
+    """Makes the context that the sessions of a party share.
 
     Args:
-        configuration: of the party.
-        background: computes steps where several batches are under way.
+        configuration: the party's configuration.
+        background: executor that computes steps where several batches are under way.
+        ledger: the party's ledger.
 
     Returns:
         The context, its folders created.
@@ -127,7 +194,7 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
         tables=Tables(configuration),
         alignments=AlignmentStore(state / "alignments"),
         records=RunRecords(state / "runs", configuration.party),
-        policy=Policy(configuration),
+        admission=make_admission(configuration, ledger, now=utc_now, random_bytes=os.urandom),
         background=background,
         random_bytes=os.urandom,
         now=utc_now,
@@ -135,44 +202,114 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
     )
 
 
-def party_identity(configuration: PartyConfiguration, now: datetime) -> Identity:
-    """Own certificate and key, as the files are now."""
-    tls = configuration.tls
-    certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
-    return own_identity(configuration.party, certificate, key, Usage.PARTY, now)
-
-
-def serve(configuration: PartyConfiguration, announce: Callable[[str], None]) -> None:
-    """Runs a party until it is told to stop by SIGINT or SIGTERM.
+def renewed_context(context: PartyContext, configuration: PartyConfiguration, ledger: Ledger) -> PartyContext:
+    """Makes the context of further sessions after the configuration was read again.
 
     Args:
-        configuration: of the party.
-        announce: told once when calls are answered.
+        context: the context in force.
+        configuration: the new configuration, as read from the file.
+        ledger: the party's ledger.
     """
-    stopped = threading.Event()
+    return dataclasses.replace(
+        context,
+        configuration=configuration,
+        peers=load_trusted(configuration.peers, configuration.folder),
+        admission=make_admission(configuration, ledger, now=utc_now, random_bytes=os.urandom),
+    )
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
 
+def party_identity(configuration: PartyConfiguration, now: datetime) -> Identity:
+    """Reads this party's certificate and key from the present files.
+
+    Args:
+        configuration: the party's configuration.
+        now: the current time, with a time zone.
+    """
+    tls = configuration.tls
+    certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
+    return own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=now)
+
+
+def serve(path: Path, configuration: PartyConfiguration, announce: Callable[[str], None]) -> None:
+    """Runs a party until it is stopped by SIGINT or SIGTERM; on SIGHUP it reads its configuration again.
+
+    Args:
+        path: the party's YAML file.
+        configuration: the configuration as read from this file.
+        announce: called once, when the party answers calls.
+    """
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        signals.put(number)
+
+    sha256 = configuration_sha256(path, configuration.authority_files)
+    open_files = raise_limit()
     server = PartyServer(configuration)
-    leave_out_what_stays()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for warning in configuration.warnings:
+        logger.warning(warning)
+    freeze_loaded_objects()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, note)
     server.start()
+    server.state(Serving(os.getpid(), sha256))
     role = "label party" if configuration.holds_labels else "feature party"
     host = configuration.listen.rpartition(":")[0]
+    logger.info("may have %d files and connections open", open_files)
     announce(f"party {configuration.party} ({role}) is ready on {host}:{server.port}")
-    stopped.wait()
+    while signals.get() == signal.SIGHUP:
+        _read_again(server, path)
     logger.info("stopping")
     server.stop()
+    _exit_despite_running_threads()
 
 
-def _verified_caller(callers: CallerNames, now: Callable[[], datetime]) -> CallerName:
-    return lambda context: callers.caller_name(_auth_context(context), now())
+def _exit_despite_running_threads() -> None:
+    """Ends the process if a thread still runs: Python would wait for it, and building a model may take minutes.
+
+    Nothing is lost: files are written under temporary names first, and an unfinished session has no results.
+    """
+    threads = [one for one in threading.enumerate() if one.name.startswith((HANDLER_NAME, BACKGROUND_NAME))]
+    end_seconds = time.monotonic() + LAST_WAIT_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end_seconds - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        logger.warning("left behind a call that was still computing")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
+    """Reports every connection with an authorised call to the guard."""
+
+    def vouched_name(context: grpc.ServicerContext) -> str:
+        name = caller_name(context)
+        guard.vouch(context.peer())
+        return name
+
+    return vouched_name
+
+
+def _read_again(server: PartyServer, path: Path) -> None:
+    sha256 = configuration_sha256(path, ())
+    try:
+        configuration = load_party_configuration(path)
+        sha256 = configuration_sha256(path, configuration.authority_files)
+        changes = str(server.revise(configuration))
+        logger.info("configuration read again: %s", changes)
+        serving = Serving(os.getpid(), sha256, changes=changes)
+    except SplitError as error:
+        logger.warning("the configuration was read again: %s", error)
+        serving = Serving(os.getpid(), sha256, outcome=str(error))
+    try:
+        server.state(serving)
+    except OSError as error:  # whoever waits for it sees the log; the party continues to serve
+        logger.warning("cannot say that the configuration was read again: %s", type(error).__name__)
 
 
 def _auth_context(context: grpc.ServicerContext) -> Mapping[str, Iterable[bytes]]:
-    """What gRPC says of the connection; its type stub leaves out that every property has several values."""
+    """The properties of the connection in gRPC, whose type stub omits that each has several values."""
     return cast("Mapping[str, Iterable[bytes]]", context.auth_context())
 
 

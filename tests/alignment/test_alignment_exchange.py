@@ -1,19 +1,20 @@
 import numpy as np
 import pytest
-from alignment_driving import ALIGNMENT_ID, LABEL, Exchange, feature_side, label_side, terms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from party.alignment.messages import chunk_count, rows_of_chunk
 from party.errors import AlignmentError, DataError, PolicyError, SessionError
 from party.pb.party_pb2 import (
-    MESSAGE_KIND_ALIGNED_DIGESTS,
+    MESSAGE_KIND_ALIGNED_ELEMENTS,
+    MESSAGE_KIND_ALIGNMENT_COUNTERPROOF,
     MESSAGE_KIND_ALIGNMENT_PROOF,
     MESSAGE_KIND_HIDDEN,
     MESSAGE_KIND_PSI_REQUEST,
     MESSAGE_KIND_PSI_RESPONSE,
     MESSAGE_KIND_PSI_SETUP,
 )
+from tests.support.alignment_driving import ALIGNMENT_ID, LABEL, ROW_SECRET, Exchange, feature_side, label_side, terms
 
 PEER = "films"
 OTHER = "bank"
@@ -49,7 +50,7 @@ def test_result_is_the_plain_intersection_in_the_order_of_bytes(pool, label_ids,
         aligned = results[party]["train"]
         assert aligned_ids(ids[party]["train"], aligned) == expected
         assert aligned.rows.dtype == np.int64
-        assert aligned.alignment_id == ALIGNMENT_ID
+        assert (aligned.alignment_id, aligned.row_secret) == (ALIGNMENT_ID, ROW_SECRET)
 
 
 @settings(max_examples=8, deadline=None)
@@ -99,8 +100,8 @@ def test_datasets_are_aligned_each_for_itself(pool):
 def test_rows_in_common_are_told_once_known(pool):
     with Exchange(pool, {LABEL: {"train": IDS[:8]}, PEER: {"train": IDS[4:]}}) as exchange:
         exchange.run()
-    # 4 setups, 2 requests, 2 answers of which the last tells, 1 message of digests, 1 proof.
-    assert exchange.counts == [0] * 7 + [4] * 3
+    # 4 setups, 2 requests, 2 answers and 4 messages of marks, of both of which the last tells, 2 proofs.
+    assert exchange.counts == [0] * 7 + [4] + [0] * 3 + [4] * 3
 
 
 def test_setup_may_come_after_the_answers(pool):
@@ -137,8 +138,10 @@ def test_messages_are_not_made_before_their_time(pool):
         with pytest.raises(SessionError, match="too early"):
             exchange.features[PEER].produce(MESSAGE_KIND_PSI_RESPONSE, "train", LABEL, 0)
         with pytest.raises(SessionError, match="before all answers"):
-            exchange.label.produce(MESSAGE_KIND_ALIGNED_DIGESTS, "train", PEER, 0)
-        with pytest.raises(SessionError, match="before all digests"):
+            exchange.label.produce(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", PEER, 0)
+        with pytest.raises(SessionError, match="before the peer proved"):
+            exchange.label.produce(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", PEER, 0)
+        with pytest.raises(SessionError, match="before all aligned elements"):
             exchange.features[PEER].produce(MESSAGE_KIND_ALIGNMENT_PROOF, "train", LABEL, 0)
         for side in (exchange.label, exchange.features[PEER]):
             with pytest.raises(SessionError, match="not complete"):
@@ -152,11 +155,11 @@ def test_foreign_kinds_datasets_and_peers_are_refused(pool, kind):
             with pytest.raises(SessionError, match="never produces"):
                 side.produce(kind, "train", peer, 0)
             with pytest.raises(SessionError, match="never consumes"):
-                side.consume(kind, "train", peer, 0, b"")
+                side.consume(kind, "train", peer, 0, message=b"")
             with pytest.raises(SessionError, match="dataset test"):
                 side.produce(MESSAGE_KIND_PSI_SETUP, "test", peer, 0)
             with pytest.raises(SessionError, match="peer bakery"):
-                side.consume(MESSAGE_KIND_PSI_REQUEST, "train", "bakery", 0, b"")
+                side.consume(MESSAGE_KIND_PSI_REQUEST, "train", "bakery", 0, message=b"")
 
 
 def test_two_alignments_share_no_encrypted_element(pool):

@@ -23,13 +23,13 @@ if __name__ == "__main__":
 """
 PROGRAM = """
 import json, os, sys
-from party.alignment.exchange import LabelSide
+from party.alignment.label_side import LabelSide
 from party.alignment.pool import WorkerPool
-from party.alignment.psi import encrypt_setup, new_key
+from party.alignment.psi import encrypt, new_key
 
 def main():
     pool = WorkerPool(2)
-    message = pool.submit(encrypt_setup, new_key(), ["a", "b"]).result()
+    message = pool.submit(encrypt, new_key(), ["a", "b"]).result()
     modules = pool.submit(eval, "sorted(__import__('sys').modules)").result()
     print(json.dumps({"bytes": len(message), "modules": modules, "workers": sorted(pool._executor._processes)}))
     sys.stdout.flush()

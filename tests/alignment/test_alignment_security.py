@@ -1,28 +1,34 @@
-import itertools
+import dataclasses
 
+import numpy as np
 import pytest
-from alignment_driving import ALIGNMENT_ID, LABEL, Exchange, pair_key
 
-from party.alignment.digests import DigestChunk, digest_chunk_from_bytes, id_digest, order_proof
+from party.alignment.aligned_elements import AlignedElements, AlignmentSummary, aligned_elements_from_bytes
+from party.alignment.order_proof import OrderProof
 from party.errors import AlignmentError, SessionError
 from party.pb.party_pb2 import (
-    MESSAGE_KIND_ALIGNED_DIGESTS,
+    MESSAGE_KIND_ALIGNED_ELEMENTS,
+    MESSAGE_KIND_ALIGNMENT_COUNTERPROOF,
     MESSAGE_KIND_ALIGNMENT_PROOF,
     MESSAGE_KIND_PSI_REQUEST,
     MESSAGE_KIND_PSI_RESPONSE,
     MESSAGE_KIND_PSI_SETUP,
 )
+from party.security.row_secret import RowSecret
+from tests.support.alignment_driving import ALIGNMENT_ID, LABEL, ROW_SECRET, Exchange, pair_key
 
 PEER = "films"
-# The label party has 10 rows (chunks of 4, 4, 2), the feature party 9 (4, 4, 1), with 7 in common (4, 3).
+# The label party has 10 rows (chunks of 4, 4, 2), the feature party 9 (4, 4, 1), with 7 in common.
 IDS = {LABEL: {"train": [f"id-{n}" for n in range(10)]}, PEER: {"train": [f"id-{n}" for n in range(3, 12)]}}
+FROM_LABEL = (MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_ALIGNED_ELEMENTS, MESSAGE_KIND_ALIGNMENT_COUNTERPROOF)
 PSI_KINDS = [MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_PSI_RESPONSE]
 NAMES = {
     MESSAGE_KIND_PSI_SETUP: "PSI setup, dataset train, peer films",
     MESSAGE_KIND_PSI_REQUEST: "PSI request, dataset train, peer shop",
     MESSAGE_KIND_PSI_RESPONSE: "PSI response, dataset train, peer films",
-    MESSAGE_KIND_ALIGNED_DIGESTS: "aligned digests, dataset train, peer shop",
+    MESSAGE_KIND_ALIGNED_ELEMENTS: "aligned elements, dataset train, peer shop",
     MESSAGE_KIND_ALIGNMENT_PROOF: "alignment proof, dataset train, peer films",
+    MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: "alignment counterproof, dataset train, peer shop",
 }
 
 
@@ -52,15 +58,22 @@ def refuses(exchange, error, pattern):
         exchange.label.results()
 
 
-def refuses_digests(exchange, change, pattern, *, index=1, error=AlignmentError):
-    exchange.alter = altering(
-        MESSAGE_KIND_ALIGNED_DIGESTS,
-        index,
-        lambda message: change(digest_chunk_from_bytes(message, "test")).to_bytes(),
-    )
-    refuses(exchange, error, f"{NAMES[MESSAGE_KIND_ALIGNED_DIGESTS]}: {pattern}")
+def refuses_elements(exchange, change, pattern, *, index=1):
+    """Alters a message of marks, of 4 elements, 4 elements and 1."""
+    count = (4, 4, 1)[index]
+
+    def alter(message):
+        changed = change(aligned_elements_from_bytes(message, count, "test"))
+        return changed if isinstance(changed, bytes) else changed.to_bytes()
+
+    exchange.alter = altering(MESSAGE_KIND_ALIGNED_ELEMENTS, index, alter)
+    refuses(exchange, AlignmentError, f"{NAMES[MESSAGE_KIND_ALIGNED_ELEMENTS]}: {pattern}")
     with pytest.raises(SessionError, match="not complete"):
         exchange.features[PEER].results()
+
+
+def summary_with(**changes):
+    return lambda part: dataclasses.replace(part, summary=dataclasses.replace(part.summary, **changes))
 
 
 def test_unaltered_exchange_aligns(exchange):
@@ -95,7 +108,7 @@ def test_chunk_more_than_declared_is_refused(exchange, kind):
     side = exchange.features[PEER] if kind == MESSAGE_KIND_PSI_REQUEST else exchange.label
     peer = LABEL if kind == MESSAGE_KIND_PSI_REQUEST else PEER
     with pytest.raises(AlignmentError, match=f"{NAMES[kind]}: more messages than .*expected 3 .*received message 3"):
-        side.consume(kind, "train", peer, 3, bytes(33))
+        side.consume(kind, "train", peer, 3, message=bytes(33))
 
 
 @pytest.mark.parametrize("kind", PSI_KINDS, ids=NAMES.get)
@@ -110,8 +123,8 @@ def test_truncated_series_gives_no_result(exchange, kind):
         else:
             send_all(exchange, each)
     assert set(exchange.counts) == {0}
-    with pytest.raises(SessionError, match="before all answers came"):
-        exchange.label.produce(MESSAGE_KIND_ALIGNED_DIGESTS, "train", PEER, 0)
+    with pytest.raises(SessionError, match="before all answers arrived"):
+        exchange.label.produce(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", PEER, 0)
     with pytest.raises(SessionError, match="not complete"):
         exchange.label.results()
 
@@ -119,52 +132,63 @@ def test_truncated_series_gives_no_result(exchange, kind):
 def test_messages_out_of_order_or_twice_are_refused(exchange):
     first, _ = exchange.features[PEER].produce(MESSAGE_KIND_PSI_SETUP, "train", LABEL, 0)
     with pytest.raises(SessionError, match="expected message 0; received message 1"):
-        exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 1, first)
-    exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 0, first)
+        exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 1, message=first)
+    exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 0, message=first)
     with pytest.raises(SessionError, match="expected message 1; received message 0"):
-        exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 0, first)
+        exchange.label.consume(MESSAGE_KIND_PSI_SETUP, "train", PEER, 0, message=first)
 
 
 def test_refused_message_changes_nothing(exchange):
     refused = []
 
     def alter(kind, dataset, peer, index, message):
-        if kind in NAMES and kind != MESSAGE_KIND_ALIGNMENT_PROOF:
-            side = exchange.features[PEER] if peer_is_receiver(kind) else exchange.label
-            sender = LABEL if peer_is_receiver(kind) else PEER
-            with pytest.raises(AlignmentError):
-                side.consume(kind, dataset, sender, index, message[:-1])
-            refused.append(kind)
+        from_label = kind in FROM_LABEL
+        side = exchange.features[PEER] if from_label else exchange.label
+        with pytest.raises(AlignmentError, match="of the wrong size"):
+            side.consume(kind, dataset, LABEL if from_label else PEER, index, message=message[:-1])
+        refused.append(kind)
         return message
-
-    def peer_is_receiver(kind):
-        return kind in (MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_ALIGNED_DIGESTS)
 
     exchange.alter = alter
     assert exchange.run()[PEER]["train"].rows.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert len(refused) == 3 + 3 + 3 + 2
+    assert len(refused) == 3 + 3 + 3 + 3 + 1 + 1
 
 
-def test_setup_with_one_element_twice_is_refused(exchange):
-    exchange.alter = altering(MESSAGE_KIND_PSI_SETUP, 0, lambda message: message[:33] + message[:-33])
-    refuses(exchange, AlignmentError, f"{NAMES[MESSAGE_KIND_PSI_SETUP]}: elements .*received 1 repetitions")
+@pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_RESPONSE], ids=NAMES.get)
+@pytest.mark.parametrize("index", [0, 1])
+def test_one_element_or_answer_twice_is_refused(exchange, kind, index):
+    """Of one message, or of two: an answer that counts for two ids would claim one that the peer does not have."""
+    first = []
+
+    def alter(its_kind, dataset, peer, its_index, message):
+        if its_kind == kind:
+            first.append(message[:33])
+            if its_index == index:
+                return message[:33] + first[0] + message[66:]
+        return message
+
+    exchange.alter = alter
+    refuses(exchange, AlignmentError, f"{NAMES[kind]}: elements that occur more than once; received 1 repetitions")
 
 
-@pytest.mark.parametrize(
-    ("kind", "named"),
-    [
-        (MESSAGE_KIND_PSI_REQUEST, NAMES[MESSAGE_KIND_PSI_REQUEST]),
-        (MESSAGE_KIND_PSI_RESPONSE, NAMES[MESSAGE_KIND_PSI_RESPONSE]),
-    ],
-)
-def test_element_off_the_curve_is_refused(exchange, kind, named):
+@pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_REQUEST], ids=NAMES.get)
+def test_element_off_the_curve_is_refused(exchange, kind):
     exchange.alter = altering(kind, 1, lambda message: b"\x02" + b"\xff" * 32 + message[33:])
-    refuses(exchange, AlignmentError, f"{named}: an element that is no point of the curve")
+    refuses(exchange, AlignmentError, f"{NAMES[kind]}: an element that is no point of the curve")
+
+
+def test_an_answer_off_the_curve_matches_nothing(exchange):
+    exchange.alter = altering(MESSAGE_KIND_PSI_RESPONSE, 1, lambda message: b"\x02" + b"\xff" * 32 + message[33:])
+    results = exchange.run()
+    label, feature = ([IDS[name]["train"][row] for row in results[name]["train"].rows] for name in (LABEL, PEER))
+    assert label == feature
+    assert len(label) in (6, 7)
+    assert set(label) <= set(IDS[LABEL]["train"]) & set(IDS[PEER]["train"])
 
 
 @pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_PSI_RESPONSE], ids=NAMES.get)
 def test_chunks_swapped_under_the_seal_never_align_rows_wrongly(pool, kind):
-    """Swapping what the seal should keep in place gives the label party a wrong row; its digest then betrays it."""
+    """Swapping what the seal should keep in place gives the label party a wrong row; the proof then betrays it."""
     label_ids = [f"id-{number:02d}" for number in range(8)]
     ids = {LABEL: {"train": label_ids}, PEER: {"train": label_ids[:1]}}
     with Exchange(pool, ids) as swapped:
@@ -172,164 +196,232 @@ def test_chunks_swapped_under_the_seal_never_align_rows_wrongly(pool, kind):
         requests = [swapped.label.produce(MESSAGE_KIND_PSI_REQUEST, "train", PEER, index)[0] for index in (0, 1)]
         for index in (0, 1):
             message = requests[1 - index if kind == MESSAGE_KIND_PSI_REQUEST else index]
-            swapped.features[PEER].consume(MESSAGE_KIND_PSI_REQUEST, "train", LABEL, index, message)
+            swapped.features[PEER].consume(MESSAGE_KIND_PSI_REQUEST, "train", LABEL, index, message=message)
         answers = [
             swapped.features[PEER].produce(MESSAGE_KIND_PSI_RESPONSE, "train", LABEL, index)[0] for index in (0, 1)
         ]
         for index in (0, 1):
             message = answers[1 - index if kind == MESSAGE_KIND_PSI_RESPONSE else index]
-            swapped.label.consume(MESSAGE_KIND_PSI_RESPONSE, "train", PEER, index, message)
-        with pytest.raises(AlignmentError, match="digests of no own id; received 1 unknown digests"):
-            swapped.all(swapped.to_feature, MESSAGE_KIND_ALIGNED_DIGESTS, "train", PEER)
+            swapped.label.consume(MESSAGE_KIND_PSI_RESPONSE, "train", PEER, index, message=message)
+        swapped.all(swapped.to_feature, MESSAGE_KIND_ALIGNED_ELEMENTS, "train", PEER)
+        with pytest.raises(AlignmentError, match="the peer's rows are not in the common order"):
+            swapped.to_label(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0)
+        assert_nothing_is_kept(swapped)
 
 
-def test_unknown_digests_are_counted(exchange):
-    stranger = id_digest(pair_key(LABEL, PEER), "train", "stranger")
-    refuses_digests(
-        exchange,
-        lambda chunk: DigestChunk(chunk.alignment_id, chunk.total, (stranger, stranger, *chunk.digests[2:])),
-        "digests of no own id; received 2 unknown digests",
+def assert_nothing_is_kept(exchange):
+    with pytest.raises(SessionError, match="before the peer proved its order"):
+        exchange.label.produce(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", PEER, 0)
+    for side in (exchange.label, exchange.features[PEER]):
+        with pytest.raises(SessionError, match="not complete"):
+            side.results()
+
+
+def test_the_answer_says_no_more_than_which_elements_are_in_common(exchange):
+    """In the order of the setup, which the feature party drew: neither ids nor their order come back."""
+    answers = {}
+
+    def alter(kind, dataset, peer, index, message):
+        if kind == MESSAGE_KIND_ALIGNED_ELEMENTS:
+            answers[index] = aligned_elements_from_bytes(message, (4, 4, 1)[index], "test")
+        return message
+
+    exchange.alter = alter
+    exchange.run()
+    marks = np.concatenate([answers[index].marks for index in range(3)])
+    setup_order = exchange.features[PEER]._servers["train"].setup_order
+    ids = [IDS[PEER]["train"][row] for row in setup_order]
+    assert [one in IDS[LABEL]["train"] for one in ids] == marks.tolist()
+
+
+def test_marks_of_elements_that_the_label_party_cannot_name_are_never_kept(exchange):
+    """A cheating label party marks what it does not hold, to get hiddens of it: it cannot prove that it knows them."""
+
+    def alter(kind, dataset, peer, index, message):
+        if kind == MESSAGE_KIND_ALIGNED_ELEMENTS:
+            part = aligned_elements_from_bytes(message, (4, 4, 1)[index], "test")
+            every = np.ones_like(part.marks)
+            summary = dataclasses.replace(part.summary, total=9)
+            return AlignedElements(summary, every).to_bytes()
+        return message
+
+    exchange.alter = alter
+    with pytest.raises(AlignmentError, match="the peer's rows are not in the common order"):
+        exchange.run()
+    assert_nothing_is_kept(exchange)
+    with pytest.raises(AlignmentError, match=f"{NAMES[MESSAGE_KIND_ALIGNMENT_COUNTERPROOF]}: the peer's rows are not"):
+        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", LABEL, 0, message=bytes(32))
+
+
+def marking(change):
+    """Changes the marks of one message and leaves the total."""
+    return lambda part: dataclasses.replace(part, marks=change(part.marks))
+
+
+def test_more_elements_than_announced_are_refused(exchange):
+    refuses_elements(
+        exchange, summary_with(total=1), "more elements than announced; expected 1; received [234]", index=0
     )
 
 
-def test_digest_of_another_dataset_or_peer_is_unknown():
-    digests = {
-        id_digest(pair_key(LABEL, peer), dataset, "id-3")
-        for peer, dataset in itertools.product((PEER, "bank"), ("train", "test"))
-    }
-    assert len(digests) == 4
+def test_fewer_elements_than_announced_are_refused(exchange):
+    summaries = []
 
-
-def test_digest_twice_in_one_message_is_refused(exchange):
-    refuses_digests(
-        exchange,
-        lambda chunk: DigestChunk(chunk.alignment_id, chunk.total, (chunk.digests[0], *chunk.digests[:-1])),
-        "digests that are there more than once; received 1 repeated",
-    )
-
-
-def test_digest_of_a_former_message_is_refused(exchange):
-    former = id_digest(pair_key(LABEL, PEER), "train", "id-3")
-    refuses_digests(
-        exchange,
-        lambda chunk: DigestChunk(chunk.alignment_id, chunk.total, (*chunk.digests[:-1], former)),
-        "digests that are there more than once; received 1 repeated",
-    )
-
-
-def test_digests_in_another_order_are_refused(exchange):
-    refuses_digests(
-        exchange,
-        lambda chunk: DigestChunk(chunk.alignment_id, chunk.total, chunk.digests[::-1]),
-        "digests that are not in the common order",
-    )
-
-
-def test_digest_that_belongs_before_the_former_message_is_refused(exchange):
-    key = pair_key(LABEL, PEER)
-    first, later = (
-        [id_digest(key, "train", f"id-{number}") for number in numbers] for numbers in ((3, 4, 5, 9), (6, 7, 8))
-    )
-
-    def change(kind, dataset, peer, index, message):
-        if kind != MESSAGE_KIND_ALIGNED_DIGESTS:
+    def alter(kind, dataset, peer, index, message):
+        if kind != MESSAGE_KIND_ALIGNED_ELEMENTS:
             return message
-        return DigestChunk(ALIGNMENT_ID, 7, tuple((first, later)[index])).to_bytes()
+        part = aligned_elements_from_bytes(message, (4, 4, 1)[index], "test")
+        summaries.append(part.summary)
+        return marking(np.zeros_like)(part).to_bytes() if index < 2 else message
 
-    exchange.alter = change
-    refuses(exchange, AlignmentError, "digests that are not in the common order")
-
-
-@pytest.mark.parametrize(("index", "count"), [(0, 4), (1, 3)])
-def test_fewer_or_more_digests_than_announced_are_refused(pool, index, count):
-    changes = {"fewer": lambda digests: digests[:-1], "more": lambda digests: (*digests, bytes(16))}
-    for word, change in changes.items():
-        received = count + (1 if word == "more" else -1)
-        with Exchange(pool, IDS) as exchange:
-            refuses_digests(
-                exchange,
-                lambda chunk, change=change: DigestChunk(chunk.alignment_id, chunk.total, change(chunk.digests)),
-                f"{word} digests than announced; expected {count} in message {index}; received {received}",
-                index=index,
-            )
+    exchange.alter = alter
+    refuses(
+        exchange,
+        AlignmentError,
+        f"{NAMES[MESSAGE_KIND_ALIGNED_ELEMENTS]}: fewer elements than announced; expected 7; received [01]",
+    )
 
 
 def test_more_rows_in_common_than_there_are_is_refused(exchange):
-    refuses_digests(
+    refuses_elements(
         exchange,
-        lambda chunk: DigestChunk(chunk.alignment_id, 10, chunk.digests),
+        summary_with(total=10),
         "more rows in common than there can be; expected at most 9; received 10",
         index=0,
     )
 
 
 def test_announcement_of_nothing_is_refused(exchange):
-    exchange.alter = altering(
-        MESSAGE_KIND_ALIGNED_DIGESTS, 0, lambda message: DigestChunk(ALIGNMENT_ID, 0, ()).to_bytes()
-    )
+    summary = AlignmentSummary(ALIGNMENT_ID, 0, ROW_SECRET, bytes(33))
+    nothing = AlignedElements(summary, np.zeros(4, np.bool_)).to_bytes()
+    exchange.alter = altering(MESSAGE_KIND_ALIGNED_ELEMENTS, 0, lambda message: nothing)
     refuses(exchange, AlignmentError, "dataset train: no id is in common")
 
 
 @pytest.mark.parametrize(
-    "change",
+    "changes",
     [
-        lambda chunk: DigestChunk(bytes(16), chunk.total, chunk.digests),
-        lambda chunk: DigestChunk(chunk.alignment_id, chunk.total - 1, chunk.digests[:-1]),
+        {"alignment_id": bytes(16)},
+        {"total": 8},
+        {"row_secret": RowSecret(bytes(32), pinned=False)},
+        {"row_secret": RowSecret(ROW_SECRET.secret, pinned=True)},
+        {"share": bytes(33)},
     ],
-    ids=["alignment id", "total"],
+    ids=["alignment id", "total", "row secret", "pinned", "share"],
 )
-def test_messages_of_two_alignments_are_refused(exchange, change):
-    refuses_digests(exchange, change, "messages that belong to different alignments")
-
-
-def test_digests_after_the_last_are_refused(exchange):
-    exchange.run()
-    message = DigestChunk(ALIGNMENT_ID, 7, (bytes(16),)).to_bytes()
-    with pytest.raises(AlignmentError, match="more digests than announced; received message 2"):
-        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_DIGESTS, "train", LABEL, 2, message)
-
-
-def test_digests_out_of_order_are_refused(exchange):
-    message = DigestChunk(ALIGNMENT_ID, 7, (bytes(16),)).to_bytes()
-    with pytest.raises(SessionError, match="expected message 0; received message 1"):
-        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_DIGESTS, "train", LABEL, 1, message)
-
-
-@pytest.mark.parametrize("size", [0, 23, 25])
-def test_digest_message_of_an_impossible_size_is_refused(size):
-    with pytest.raises(AlignmentError, match=f"here: .*expected 24 bytes and 16 per digest; received {size} bytes"):
-        digest_chunk_from_bytes(bytes(size), "here")
+def test_messages_of_two_alignments_are_refused(exchange, changes):
+    refuses_elements(exchange, summary_with(**changes), "messages that belong to different alignments")
 
 
 @pytest.mark.parametrize(
     "change",
-    [lambda proof: bytes([proof[0] ^ 1]) + proof[1:], lambda proof: proof[:-1], lambda proof: b""],
-    ids=["bit", "short", "empty"],
+    [lambda message: message[:-1] + bytes([message[-1] | 1]), lambda message: message[:24] + b"\2" + message[25:]],
+    ids=["spare bits", "flag"],
 )
-def test_altered_proof_is_refused(exchange, change):
-    exchange.alter = altering(MESSAGE_KIND_ALIGNMENT_PROOF, 0, change)
-    refuses(exchange, AlignmentError, f"{NAMES[MESSAGE_KIND_ALIGNMENT_PROOF]}: the peer's rows are not in the common")
+def test_marks_of_what_is_not_there_are_refused(exchange, change):
+    refuses_elements(exchange, lambda part: change(part.to_bytes()), "a message that marks elements that do not exist")
+
+
+def test_marks_after_the_last_are_refused(exchange):
+    exchange.run()
+    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(33))
+    message = AlignedElements(summary, np.ones(1, np.bool_)).to_bytes()
+    with pytest.raises(AlignmentError, match=r"more messages than .*received message 3"):
+        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", LABEL, 3, message=message)
+
+
+def test_marks_out_of_order_are_refused(exchange):
+    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(33))
+    message = AlignedElements(summary, np.ones(4, np.bool_)).to_bytes()
+    with pytest.raises(SessionError, match="expected message 0; received message 1"):
+        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", LABEL, 1, message=message)
+
+
+@pytest.mark.parametrize("size", [0, 90, 91, 93])
+def test_message_of_marks_of_an_impossible_size_is_refused(size):
+    with pytest.raises(AlignmentError, match=f"here: .*expected 92 bytes for 9 elements; received {size} bytes"):
+        aligned_elements_from_bytes(bytes(size), 9, "here")
+
+
+@pytest.mark.parametrize("kind", [MESSAGE_KIND_ALIGNMENT_PROOF, MESSAGE_KIND_ALIGNMENT_COUNTERPROOF], ids=NAMES.get)
+def test_altered_proof_is_refused(exchange, kind):
+    exchange.alter = altering(kind, 0, lambda proof: proof[:-1] + bytes([proof[-1] ^ 1]))
+    with pytest.raises(AlignmentError, match=f"{NAMES[kind]}: the peer's rows are not in the common order"):
+        exchange.run()
+    with pytest.raises(SessionError, match="not complete"):
+        exchange.features[PEER].results()
+
+
+@pytest.mark.parametrize("change", [lambda proof: proof[:-1], lambda proof: b"", lambda proof: proof + b"\0"])
+@pytest.mark.parametrize("kind", [MESSAGE_KIND_ALIGNMENT_PROOF, MESSAGE_KIND_ALIGNMENT_COUNTERPROOF], ids=NAMES.get)
+def test_proof_of_another_size_is_refused(exchange, kind, change):
+    exchange.alter = altering(kind, 0, change)
+    with pytest.raises(AlignmentError, match=f"{NAMES[kind]}: a message of the wrong size"):
+        exchange.run()
+
+
+def test_a_proof_that_failed_is_not_followed_by_another_try(exchange):
+    """Each try would test one more list of ids against the same share."""
+    tries = []
+
+    def alter(kind, dataset, peer, index, message):
+        if kind == MESSAGE_KIND_ALIGNMENT_PROOF:
+            with pytest.raises(AlignmentError, match="not in the common order"):
+                exchange.label.consume(kind, dataset, peer, index, message=message[:33] + bytes(32))
+            tries.append(message)
+        return message
+
+    exchange.alter = alter
+    with pytest.raises(SessionError, match="a proof out of order"):
+        exchange.run()
+    assert len(tries) == 1
+
+
+def test_a_proof_sent_back_proves_nothing(exchange):
+    """What the feature party sent is no counterproof, and its share is not the label party's."""
+    proofs = []
+
+    def alter(kind, dataset, peer, index, message):
+        if kind == MESSAGE_KIND_ALIGNMENT_PROOF:
+            proofs.append(message)
+        return proofs[0][33:] if kind == MESSAGE_KIND_ALIGNMENT_COUNTERPROOF else message
+
+    exchange.alter = alter
+    with pytest.raises(AlignmentError, match="the peer's rows are not in the common order"):
+        exchange.run()
 
 
 def test_proof_is_taken_once_and_not_before_the_intersection(exchange):
     with pytest.raises(SessionError, match="a proof out of order"):
-        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, bytes(32))
+        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(65))
+    with pytest.raises(SessionError, match="a proof out of order"):
+        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", LABEL, 0, message=bytes(32))
     exchange.run()
     with pytest.raises(SessionError, match="a proof out of order"):
-        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, bytes(32))
+        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(65))
+    with pytest.raises(SessionError, match="a proof out of order"):
+        exchange.features[PEER].consume(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", LABEL, 0, message=bytes(32))
 
 
 def test_proof_depends_on_everything_it_covers():
-    base = (bytes(32), PEER, "train", ALIGNMENT_ID, ("a", "bc"))
+    base = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ("a", "bc"))
     changed = [
-        (bytes(31) + b"\1", *base[1:]),
-        (base[0], "bank", *base[2:]),
-        (*base[:2], "test", *base[3:]),
-        (*base[:3], bytes(16), base[4]),
-        (*base[:4], ("bc", "a")),
-        (*base[:4], ("ab", "c")),
-        (*base[:4], ("a",)),
+        (bytes(32), *base[1:]),
+        (base[0], "test", *base[2:]),
+        (*base[:2], bytes(16), base[3]),
+        (*base[:3], ("bc", "a")),
+        (*base[:3], ("ab", "c")),
+        (*base[:3], ("a",)),
     ]
-    proofs = {order_proof(*arguments) for arguments in (base, *changed)}
-    assert len(proofs) == 8
-    assert order_proof(*base) in proofs
+    one, other = OrderProof(*base), OrderProof(*base)
+    assert one.of(PEER, other.share, "here") == other.of(PEER, one.share, "here")
+    assert one.of(PEER, other.share, "here") != one.of(LABEL, other.share, "here")
+    for arguments in changed:
+        stranger = OrderProof(*arguments)
+        assert one.of(PEER, stranger.share, "here") != stranger.of(PEER, one.share, "here"), arguments
+
+
+def test_two_proofs_of_one_list_share_nothing():
+    """So a list cannot be guessed from what one of them shows."""
+    arguments = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ("a",))
+    assert len({OrderProof(*arguments).share for _ in range(3)}) == 3

@@ -1,10 +1,13 @@
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 import pytest
 
 from party.alignment.store import AlignmentStore, StoredAlignment
 from party.errors import StorageError
+from party.security.row_secret import RowSecret
 
 PARTIES = ("bank", "films", "shop")
 DATA_SHA256 = bytes(range(32))
@@ -14,6 +17,7 @@ ALIGNMENT = StoredAlignment(
     data_sha256=DATA_SHA256,
     id_column="user id, é",
     parties=PARTIES,
+    row_secret=RowSecret(bytes(range(64, 96)), pinned=True),
 )
 
 
@@ -106,3 +110,37 @@ def test_folder_and_file_are_private(store, tmp_path):
     (folder / "train.npz").chmod(0o640)
     with pytest.raises(StorageError, match="open to others"):
         load(store)
+
+
+def write_like(path, **changes):
+    """Writes a stored alignment anew, with another header and its digest."""
+    with np.load(path, allow_pickle=False) as arrays:
+        header, rows = json.loads(arrays["header"].tobytes()), arrays["rows"]
+    header = json.dumps({key: value for key, value in (header | changes).items() if value is not None}).encode()
+    digest = hashlib.sha256(hashlib.sha256(header).digest() + rows.tobytes()).digest()
+    np.savez(path, header=np.frombuffer(header, np.uint8), rows=rows, sha256=np.frombuffer(digest, np.uint8))
+
+
+def test_an_alignment_without_a_row_secret_does_not_hold(store, tmp_path):
+    """As the format before wrote it: that dataset is aligned anew, and nothing is damaged."""
+    store.save("train", ALIGNMENT)
+    path = tmp_path / "alignments" / "train.npz"
+    write_like(path, format=1, row_secret=None, row_secret_pinned=None)
+    assert load(store) is None
+    store.save("train", ALIGNMENT)
+    assert same(load(store), ALIGNMENT)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": 3}, {"row_secret": "ab"}, {"row_secret": None}, {"row_secret_pinned": None}], ids=str
+)
+def test_another_format_or_half_a_secret_is_damaged(store, tmp_path, changes):
+    store.save("train", ALIGNMENT)
+    write_like(tmp_path / "alignments" / "train.npz", **changes)
+    with pytest.raises(StorageError, match="damaged; delete it and align again"):
+        load(store)
+
+
+def test_the_row_secret_is_not_shown():
+    assert ALIGNMENT.row_secret.secret.hex() not in repr(ALIGNMENT)
+    assert str(ALIGNMENT.row_secret.secret) not in repr(ALIGNMENT)

@@ -8,38 +8,30 @@ second first, which shows what one costs; then at the default cadence. Recovery:
 from __future__ import annotations
 
 import json
-import socket
 import statistics
 import threading
 import time
-from contextlib import closing, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 
 from coordinator.checkpoints import Checkpointer
-from coordinator.configuration import CheckpointsSection, load_coordinator_configuration
+from coordinator.configuration import CheckpointIntervalSection, load_coordinator_configuration
 from coordinator.exchanges import run_exchanges
 from coordinator.federation import Federation
+from coordinator.local_federation import LocalFederation
 from coordinator.progress import SilentDisplay
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.traffic import Traffic
-from deploy.demo.configurations import (
-    PARTIES,
-    write_certificates,
-    write_party_configurations,
-    write_run_configuration,
-)
-from deploy.demo.processes import PartyProcesses
-from deploy.movielens import prepare
 from party.errors import StoppedError
 from party.pb.handshake_pb2 import Purpose
 from party.security.files import private_folder, write_atomically
+from tests.benchmarks.movielens_parties import federation_of, prepared_parties
 
 SEED = 7
 BATCH_SIZE = 128
 TRAINING = {"seed": SEED, "batch_size": BATCH_SIZE, "validation_fraction": 0.0, "remainder": "drop"}
-OFTEN = CheckpointsSection(every_seconds=1.0)
-DEFAULT = CheckpointsSection()
+OFTEN = CheckpointIntervalSection(every_seconds=1.0)
+DEFAULT = CheckpointIntervalSection()
 
 
 class Blocks:
@@ -53,11 +45,11 @@ class Blocks:
         self.with_checkpoints: list[float] = []
         self.without: list[float] = []
 
-    def wants(self, traffic: Traffic) -> bool:
-        return self._active and self._checkpointer.wants(traffic)
+    def is_due(self, traffic: Traffic) -> bool:
+        return self._active and self._checkpointer.is_due(traffic)
 
-    def visit(self, traffic: Traffic) -> None:
-        self._checkpointer.visit(traffic)
+    def run(self, traffic: Traffic) -> None:
+        self._checkpointer.run(traffic)
 
     def progress(self, traffic: Traffic) -> None:
         if traffic.steps % self._steps == 0:
@@ -68,18 +60,21 @@ class Blocks:
 
 
 def measure_cost(
-    folder: Path, addresses: dict[str, str], cadence: CheckpointsSection, epochs_per_block: int, pairs: int
+    parties: LocalFederation, cadence: CheckpointIntervalSection, epochs_per_block: int, pairs: int
 ) -> dict[str, object]:
     """Seconds of blocks with and without checkpoints, in one session."""
     blocks = 2 * (pairs + 1)
-    path = write_run_configuration(folder, addresses, {**TRAINING, "epochs": blocks * epochs_per_block})
-    configuration = load_coordinator_configuration(path)
     committed: list[int] = []
-    with Federation(configuration) as federation:
+    with federation_of(parties, {**TRAINING, "epochs": blocks * epochs_per_block}) as federation:
         federation.align()
-        run = configuration.run
-        proposal = Proposal(Purpose.PURPOSE_TRAIN, new_run_id(), federation._journal.lease, run.to_bytes())
-        with Session(federation._connections, run, proposal) as session:
+        run = federation.configuration.run
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_TRAIN,
+            run_id=new_run_id(),
+            lease=federation._journal.lease,
+            configuration=run.to_bytes(),
+        )
+        with CoordinatedSession(federation._clients, run, proposal) as session:
             checkpointer = Checkpointer(session, cadence, lambda mark, traffic: committed.append(mark.step))
             watch = Blocks(checkpointer, session.steps // blocks)
             run_exchanges(session, watch.progress, watch)
@@ -105,7 +100,7 @@ def measure_cost(
 class Recovery(SilentDisplay):
     """Kills alice at her second sign of life, and notes when the run goes on."""
 
-    def __init__(self, parties: PartyProcesses) -> None:
+    def __init__(self, parties: LocalFederation) -> None:
         self._parties = parties
         self._updates = 0
         self._killed_seconds = 0.0
@@ -113,26 +108,24 @@ class Recovery(SilentDisplay):
         self.stepped_seconds: float | None = None
         self.done = threading.Event()
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         if text.startswith("going on from step "):
             self.resumed_seconds = time.perf_counter() - self._killed_seconds
 
     def update(self, text: str, done: int, total: int) -> None:
         self._updates += 1
         if self._updates == 2:
-            self._parties.processes["alice"].kill()
             self._killed_seconds = time.perf_counter()
-            self._parties.processes["alice"].wait()
-            self._parties.processes["alice"].stdout.close()
-            self._parties._start("alice")
+            self._parties.kill("alice")
+            self._parties.processes["alice"].launch()
         if self.resumed_seconds is not None and self.stepped_seconds is None:
             self.stepped_seconds = time.perf_counter() - self._killed_seconds
             self.done.set()
 
 
-def measure_recovery(folder: Path, parties: PartyProcesses) -> dict[str, float | None]:
+def measure_recovery(parties: LocalFederation) -> dict[str, float | None]:
     """Seconds from `kill -9` of a party to the next steps of the run."""
-    path = write_run_configuration(folder, parties.addresses, {**TRAINING, "epochs": 1000})
+    path = parties.write_run({**TRAINING, "epochs": 1000})
     display = Recovery(parties)
     with Federation(load_coordinator_configuration(path), lambda: display) as federation:
         federation.align()
@@ -142,22 +135,14 @@ def measure_recovery(folder: Path, parties: PartyProcesses) -> dict[str, float |
     return {"going_on_seconds": display.resumed_seconds, "next_steps_seen_seconds": display.stepped_seconds}
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def main() -> None:
     folder = private_folder(Path("benchmarks").resolve())
-    prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
-    write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder, {name: f"127.0.0.1:{free_port()}" for name in PARTIES})
-    with PartyProcesses(folder) as parties:
+    with prepared_parties(folder, SEED) as parties:
+        parties.write_party("alice", listen=parties.addresses["alice"])  # where she is found again
         results = {
-            "often": measure_cost(folder, parties.addresses, OFTEN, epochs_per_block=1, pairs=9),
-            "default": measure_cost(folder, parties.addresses, DEFAULT, epochs_per_block=1, pairs=40),
-            "recovery": measure_recovery(folder, parties),
+            "often": measure_cost(parties, OFTEN, epochs_per_block=1, pairs=9),
+            "default": measure_cost(parties, DEFAULT, epochs_per_block=1, pairs=40),
+            "recovery": measure_recovery(parties),
         }
     content = json.dumps(results, indent=2)
     print(content)

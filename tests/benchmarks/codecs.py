@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from party.codecs.make import RAW_BYTES, make_codec
+from party.channel.codecs.make import make_codec
 from party.configuration.run import CodecSection
 from party.security.files import private_folder, write_atomically
+from tests.support.cut_layouts import layout_of
 
 ROWS, COLUMNS = 4096, 64
 WARM_UP = 5
@@ -58,7 +59,9 @@ def measure(name: str, repetitions: int) -> dict[str, float]:
     core = min(os.sched_getaffinity(0))
     for thread in Path("/proc/self/task").iterdir():
         os.sched_setaffinity(int(thread.name), {core})
-    codec = make_codec(CodecSection.model_validate(CODECS[name]), [COLUMNS], SEED, ROWS, "benchmark")
+    codec = make_codec(
+        CodecSection.model_validate(CODECS[name]), layout_of([COLUMNS]), seed=SEED, rows=ROWS, where="benchmark"
+    )
     matrix = np.random.default_rng(SEED).normal(size=(ROWS, COLUMNS)).astype(np.float32)
     data = codec.encode(matrix, 0)
     faults = page_faults()
@@ -72,7 +75,7 @@ def measure(name: str, repetitions: int) -> dict[str, float]:
         "decode_median": statistics.median(decode),
         "decode_least": min(decode),
         "bytes": len(data),
-        "ratio": RAW_BYTES * matrix.size / len(data),
+        "ratio": matrix.nbytes / len(data),
     }
 
 

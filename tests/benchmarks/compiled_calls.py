@@ -11,29 +11,23 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from coordinator.configuration import load_coordinator_configuration
-from deploy.demo.configurations import (
-    PARTIES,
-    party_file,
-    run_file,
-    write_certificates,
-    write_party_configurations,
-    write_run_configuration,
-)
+from deploy.demo.federation import PARTIES, read_configurations
 from deploy.demo.pooled import read_pooled
-from deploy.movielens import prepare
-from party.configuration.party import ThreadsSection, load_party_configuration
+from party.configuration.party import ThreadsSection
+from party.cut.layout import CutLayout
+from party.data.rows import InMemoryRows, label_rows
+from party.engine.numerics import configure_tensorflow
+from party.engine.trainable_base_model import TrainableBaseModel
+from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
 from party.models.assembly import BASE, FUSE, PartyModels, base_layout
-from party.models.base_model import BaseModel
-from party.models.fuse_model import FuseModel
-from party.models.numerics import configure_tensorflow
+from party.models.label_tasks import LabelTasks
 from party.runtime.model_objects import party_losses, party_optimizer, party_scores
 from party.security.files import private_folder
+from tests.benchmarks.movielens_parties import prepared_parties
 
 SEED = 7
 DEPTH = 4
@@ -51,8 +45,8 @@ class Calls:
     """
 
     def __init__(self, folder: Path, batch_size: int) -> None:
-        training = load_coordinator_configuration(run_file(folder)).training
-        alice, bob = parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
+        run, parties = read_configurations(folder)
+        training, (alice, bob) = run.training, parties
         data = read_pooled(parties, training, training.dataset, [])
         specs, bases, pipelined = {}, {}, {}
         for party in parties:
@@ -61,20 +55,18 @@ class Calls:
                 models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
                 models.draw(SECRET, SEED)
                 optimizer = party_optimizer(party, training.optimizer)
-                inputs = models.inputs(packed)
-                made[party.party] = BaseModel(models.models[BASE], inputs, models.specs, optimizer, depth)
+                source, layout = InMemoryRows(models.inputs(packed)), CutLayout(models.specs)
+                made[party.party] = TrainableBaseModel(models.models[BASE], source, layout, optimizer, depth=depth)
             specs[party.party] = models.specs
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
         models.draw(SECRET, SEED)
-        self._fuse = FuseModel(
+        self._fuse = TrainableFuseModel(
             models.models[FUSE],
-            bob.data.labels,
-            data.labels,
-            specs,
-            party_losses(bob),
-            party_scores(bob),
-            party_optimizer(bob, training.optimizer),
-            (bob.party, bases[bob.party]),
+            label_rows(data.labels),
+            {name: base.layout for name, base in bases.items()},
+            LabelTasks(models.fuse_outputs, party_losses(bob), party_scores(bob)),
+            optimizer=party_optimizer(bob, training.optimizer),
+            own=OwnBase(bob.party, bases[bob.party]),
         )
         self._alice, self._bob = bases[alice.party], bases[bob.party]
         self._pipelined_alice = pipelined[alice.party]
@@ -121,10 +113,7 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_tensorflow(ThreadsSection(intra_operation=1))
     folder = private_folder(arguments.folder.resolve())
-    prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
-    write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder)
-    write_run_configuration(folder, ADDRESSES, {"seed": SEED})
+    prepared_parties(folder, SEED).write_run(addresses=ADDRESSES)
     for batch_size in arguments.batch_sizes:
         calls = Calls(folder, batch_size)
         gradients = milliseconds(calls.gradients)

@@ -10,20 +10,19 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from pathlib import Path
-
-from network.proxy import TcpProxy
 
 from coordinator.exchanges import run_exchanges
-from coordinator.session import Session
+from coordinator.local_federation import LocalFederation
+from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 from tests.benchmarks.movielens_parties import federation_of, open_run
+from tests.support.proxy import TcpProxy
 
 
 class DelayInTurn:
     """Switches the delay on and off after every epoch, and times the batches of each."""
 
-    def __init__(self, session: Session, proxies: Sequence[TcpProxy], delay_seconds: float) -> None:
+    def __init__(self, session: CoordinatedSession, proxies: Sequence[TcpProxy], delay_seconds: float) -> None:
         training = session.run.training
         self._exchanges_per_epoch = session.exchanges // training.epochs
         self._batch_size = training.batch_size
@@ -55,14 +54,14 @@ class DelayInTurn:
 
 
 def measure_distance(
-    folder: Path, proxies: dict[str, TcpProxy], training: dict[str, object], depth: int, pairs: int
+    parties: LocalFederation, proxies: dict[str, TcpProxy], training: dict[str, object], depth: int, pairs: int
 ) -> dict[str, object]:
     """Samples per second at a depth, with the delay that the proxies have now and without."""
     delay_seconds = next(iter(proxies.values())).delay_seconds
     addresses = {name: f"127.0.0.1:{proxy.port}" for name, proxy in proxies.items()}
     schedule = {"kind": "pipelined", "depth": depth}
     settings = {**training, "epochs": 1 + 2 * pairs, "schedule": schedule}
-    with federation_of(folder, addresses, settings) as federation, open_run(federation) as session:
+    with federation_of(parties, settings, addresses) as federation, open_run(federation) as session:
         watch = DelayInTurn(session, list(proxies.values()), delay_seconds)
         run_exchanges(session, watch)
         for proxy in proxies.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from coordinator.session import Session
+from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 
 
@@ -17,7 +17,7 @@ class EpochClock:
         held_out_bytes: of hiddens of held-out rows, likewise.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CoordinatedSession) -> None:
         self._exchanges_per_epoch = session.exchanges // session.run.training.epochs
         self._started_seconds = time.perf_counter()
         self._steps = self._hidden_bytes = 0

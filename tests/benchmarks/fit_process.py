@@ -6,16 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-from coordinator.configuration import load_coordinator_configuration
-from deploy.demo.configurations import PARTIES, party_file, run_file
+from deploy.demo.federation import read_configurations
 from deploy.demo.pooled import build_joined, compile_joined, label_party, read_pooled
-from party.configuration.party import load_party_configuration
 
 
 def main() -> None:
     folder, batch_size = Path(sys.argv[1]), int(sys.argv[2])
-    training = load_coordinator_configuration(run_file(folder)).training
-    parties = [load_party_configuration(party_file(folder, name)) for name in PARTIES]
+    run, parties = read_configurations(folder)
+    training = run.training
     data = read_pooled(parties, training, training.dataset, [])
     model = build_joined(parties, data.packed, training.seed)
     compile_joined(model, label_party(parties), training)

@@ -10,15 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from coordinator import connect
-from deploy.demo.configurations import write_certificates, write_party_configurations, write_run_configuration
-from deploy.demo.processes import PartyProcesses
+from deploy.demo.federation import scenario_federation
 from party.security.files import private_folder, write_atomically
 
 HELP_RUNS = 5
@@ -71,18 +68,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = private_folder(Path(name) / "lean")
         write_tables(folder, rows)
-        write_certificates(folder, datetime.now(UTC))
-        write_party_configurations(folder)
+        local = scenario_federation(folder, {"epochs": 1, "maximum_steps": 200})
         started_seconds = time.perf_counter()
-        with PartyProcesses(folder) as parties:
+        with local:
             figures["two_parties_ready_seconds"] = time.perf_counter() - started_seconds
-            path = write_run_configuration(folder, parties.addresses, {"epochs": 1, "maximum_steps": 200})
-            with connect(str(path)) as federation:
+            with local.connect() as federation:
                 started_seconds = time.perf_counter()
                 aligned = federation.align()
                 figures["align_seconds"] = time.perf_counter() - started_seconds
                 federation.fit()
-            for party, process in parties.processes.items():
+            for party, process in local.processes.items():
                 figures[f"{party}_resident_megabytes"] = resident_megabytes(process.pid, "VmRSS")
                 figures[f"{party}_peak_megabytes"] = resident_megabytes(process.pid, "VmHWM")
     figures["rows_per_party"] = rows

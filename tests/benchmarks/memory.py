@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from coordinator.exchanges import run_exchanges
+from coordinator.local_federation import LocalFederation
 from coordinator.traffic import Traffic
-from deploy.demo.processes import PartyProcesses
 from party.security.files import private_folder, write_atomically
 from tests.benchmarks.movielens_parties import federation_of, movielens_parties, open_run
 
@@ -41,7 +41,7 @@ Curve = list[tuple[int, float]]
 class MemoryWatch:
     """Notes the resident megabytes of every party every so many steps."""
 
-    def __init__(self, parties: PartyProcesses, every_steps: int) -> None:
+    def __init__(self, parties: LocalFederation, every_steps: int) -> None:
         self._processes = {name: process.pid for name, process in parties.processes.items()}
         self._every_steps = every_steps
         self.curves: dict[str, Curve] = {name: [] for name in self._processes}
@@ -73,7 +73,7 @@ def measure(folder: Path, variant: dict[str, object], steps: int, every_steps: i
             "maximum_steps": steps,
             **variant,
         }
-        with federation_of(folder, parties.addresses, training) as federation:
+        with federation_of(parties, training) as federation:
             watch = MemoryWatch(parties, every_steps)
             with open_run(federation) as session:
                 run_exchanges(session, watch)

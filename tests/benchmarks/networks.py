@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,17 +19,14 @@ from pathlib import Path
 from coordinator.exchanges import run_exchanges
 from coordinator.federation import Federation
 from coordinator.history import History
-from party.pb import party_pb2 as pb
+from deploy.demo.own_figures import last_evaluation, own_history
 from party.security.files import private_folder, write_atomically
-
-sys.path.append(str(Path(__file__).parents[1]))
-from network.proxy import TcpProxy  # a helper of the tests, which are no package
-
 from tests.benchmarks.distance import measure_distance
 from tests.benchmarks.epoch_clock import EpochClock
 from tests.benchmarks.movielens_parties import federation_of, movielens_parties, open_run
 from tests.benchmarks.network_plot import write_plot
 from tests.benchmarks.network_variants import DEFAULT, PLAIN, VARIANTS
+from tests.support.proxy import TcpProxy
 
 AUC_TOLERANCE = 0.002
 
@@ -67,13 +63,14 @@ def measure(federation: Federation) -> Outcome:
         clock = EpochClock(session)
         clock.complete(run_exchanges(session, clock))
         history = History(session.reference.run_id.hex())
-        history.take(session.label.call(session.label.stub.Report, pb.ReportRequest(session=session.reference)))
-    test = federation.evaluate(run_id=history.run_id)
+        history.take(session.label.report(session.reference, steps_seen=0))
+    federation.evaluate(run_id=history.run_id)
+    own = (federation.configuration.path(".."), federation.configuration.label_party, history.run_id)
     epochs = [end - begin for begin, end in zip([0.0, *clock.seconds], clock.seconds, strict=False)]
     return Outcome(
         seconds=clock.seconds,
-        validation_auc=history.history["val_auc"],
-        test_auc=test["auc"],
+        validation_auc=own_history(*own)["val_auc"],
+        test_auc=last_evaluation(*own)["auc"],
         samples_per_second=history.samples / len(epochs) / statistics.median(epochs[1:] or epochs),
         training_bytes=clock.training_bytes / history.samples,
         held_out_bytes=clock.held_out_bytes / history.samples,
@@ -180,12 +177,12 @@ def main() -> None:
             base = {"seed": seed, "batch_size": arguments.batch_size}
             for name in names:
                 training = {**base, **VARIANTS[name].training_for(arguments.epochs)}
-                with federation_of(folder, addresses, training) as federation:
+                with federation_of(parties, training, addresses) as federation:
                     outcomes[name][seed] = measure(federation)
                 print_outcome(seed, name, outcomes[PLAIN][seed], outcomes[name][seed])
             if milliseconds and seed == arguments.seeds[-1]:
                 distance = [
-                    measure_distance(folder, proxies, base, depth, arguments.distance_pairs)
+                    measure_distance(parties, proxies, base, depth, arguments.distance_pairs)
                     for depth in arguments.distance_depths
                 ]
     print_means(outcomes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,8 @@ from pathlib import Path
 from coordinator.planning.prediction import Prediction
 from coordinator.planning.recommendation import codecs_text, schedule_text
 from party.security.files import private_folder, write_atomically
-
-sys.path.append(str(Path(__file__).parents[1]))
-from network.proxy import TcpProxy  # a helper of the tests, which are no package
-
 from tests.benchmarks.movielens_parties import federation_of, movielens_parties
+from tests.support.proxy import TcpProxy
 
 SEED = 7
 TOLERANCE = 0.25
@@ -63,16 +59,16 @@ class Cell:
         )
 
 
-def compare(folder: Path, addresses: dict[str, str], training: dict[str, object], depths, codecs) -> list[Cell]:
+def compare(parties, addresses: dict[str, str], training: dict[str, object], *, depths, codecs) -> list[Cell]:
     """Plans, then trains each cell."""
-    with federation_of(folder, addresses, training) as federation:
+    with federation_of(parties, training, addresses) as federation:
         predictions = federation.plan().predictions
     cells = []
     for one in predictions:
         if one.schedule.batches_under_way not in depths or one.codecs.hidden.kind not in codecs:
             continue
         chosen = {"schedule": one.schedule.model_dump(), "codecs": one.codecs.model_dump()}
-        with federation_of(folder, addresses, {**training, **chosen}) as federation:
+        with federation_of(parties, {**training, **chosen}, addresses) as federation:
             cells.append(Cell(one, federation.fit().samples_per_second))
         print(f"  {cells[-1].line()}", flush=True)
     return cells
@@ -100,7 +96,7 @@ def main() -> None:
                 for party, address in parties.addresses.items():
                     proxy = stack.enter_context(network.proxy(int(address.rpartition(":")[2])))
                     addresses[party] = f"127.0.0.1:{proxy.port}"
-                cells = compare(folder, addresses, training, arguments.depths, arguments.codecs)
+                cells = compare(parties, addresses, training, depths=arguments.depths, codecs=arguments.codecs)
             within = sum(abs(cell.error) <= TOLERANCE for cell in cells)
             print(f"  {within} of {len(cells)} within {TOLERANCE:.0%}", flush=True)
             results[name] = [[cell.line(), cell.error] for cell in cells]

@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = private_folder(arguments.folder.resolve())
     results = {
-        seed: run_demonstration(folder / f"quality-{seed}", None, seed, arguments.epochs, 128)
+        seed: run_demonstration(folder / f"quality-{seed}", None, seed=seed, epochs=arguments.epochs, batch_size=128)
         for seed in arguments.seeds
     }
     print(f"\n{'seed':>6} {'split':>8} {'pooled':>8} {'bob alone':>10} {'split - pooled':>15}")

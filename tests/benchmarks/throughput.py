@@ -15,20 +15,17 @@ import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.exchanges import run_exchanges
 from coordinator.federation import Federation
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.local_federation import LocalFederation
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.traffic import Traffic
-from deploy.demo.configurations import write_certificates, write_party_configurations, write_run_configuration
-from deploy.demo.processes import PartyProcesses
-from deploy.movielens import prepare
-from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.files import private_folder, write_atomically
+from tests.benchmarks.movielens_parties import prepared_parties
 from tests.benchmarks.processor_time import ProcessorTime
 
 SEED = 7
@@ -62,7 +59,7 @@ class FitProcess:
 class EpochPairs:
     """Measures every epoch of a split run, and a fit epoch after each; processor time from the second epoch on."""
 
-    def __init__(self, fit: FitProcess, parties: PartyProcesses, steps_per_epoch: int, samples_per_epoch: int) -> None:
+    def __init__(self, fit: FitProcess, parties: LocalFederation, steps_per_epoch: int, samples_per_epoch: int) -> None:
         self._fit = fit
         numbers = {name: process.pid for name, process in parties.processes.items()}
         self.split_time = ProcessorTime({**numbers, "coordinator": os.getpid()})
@@ -86,7 +83,7 @@ class EpochPairs:
             self._started_seconds = time.perf_counter()
 
 
-def measure(folder: Path, parties: PartyProcesses, batch_size: int, pairs: int, depth: int) -> dict[str, object]:
+def measure(parties: LocalFederation, batch_size: int, pairs: int, depth: int) -> dict[str, object]:
     """Runs one batch size with so many batches under way."""
     training = {
         "seed": SEED,
@@ -96,23 +93,27 @@ def measure(folder: Path, parties: PartyProcesses, batch_size: int, pairs: int, 
         "remainder": "drop",
         "schedule": {"kind": "pipelined", "depth": depth},
     }
-    path = write_run_configuration(folder, parties.addresses, training)
-    configuration = load_coordinator_configuration(path)
+    configuration = load_coordinator_configuration(parties.write_run(training))
     with Federation(configuration) as federation:
         aligned = federation.align()
         run = configuration.run
-        proposal = Proposal(Purpose.PURPOSE_TRAIN, new_run_id(), federation._journal.lease, run.to_bytes())
-        with Session(federation._connections, run, proposal) as session:
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_TRAIN,
+            run_id=new_run_id(),
+            lease=federation._journal.lease,
+            configuration=run.to_bytes(),
+        )
+        with CoordinatedSession(federation._clients, run, proposal) as session:
             steps = session.steps // training["epochs"]
             samples = steps * batch_size
-            fit = FitProcess(folder, batch_size)
+            fit = FitProcess(parties.folder, batch_size)
             fit.epoch()
             watch = EpochPairs(fit, parties, steps, samples)
             before = time.perf_counter()
             run_exchanges(session, watch)
             fit.close()
             seconds = time.perf_counter() - before
-            timings = {name: _timings(session, name) for name in session.connections}
+            timings = {name: _timings(session, name) for name in session.clients}
     counted = watch.pairs[1:]
     ratios = [split / fit for split, fit in counted]
     return {
@@ -140,9 +141,8 @@ def measure(folder: Path, parties: PartyProcesses, batch_size: int, pairs: int, 
     }
 
 
-def _timings(session: Session, name: str) -> dict[str, tuple[float, int]]:
-    party = session.connections[name]
-    reply = party.call(party.stub.Report, pb.ReportRequest(session=session.reference, steps_seen=2**63))
+def _timings(session: CoordinatedSession, name: str) -> dict[str, tuple[float, int]]:
+    reply = session.clients[name].report(session.reference)
     return {timing.activity: (timing.seconds, timing.count) for timing in reply.timings}
 
 
@@ -193,14 +193,12 @@ def main() -> None:
     parser.add_argument("--depths", type=int, nargs="+", default=[1, 4], help="Batches under way; 1 is synchronous.")
     arguments = parser.parse_args()
     folder = private_folder(arguments.folder.resolve())
-    prepare(None, folder, seed=SEED, test_fraction=0.1, rows=None, cache=folder / "cache")
-    write_certificates(folder, datetime.now(UTC))
-    write_party_configurations(folder)
+    local = prepared_parties(folder, SEED)
     results = []
     for batch_size in arguments.batch_sizes:
         for depth in arguments.depths:
-            with PartyProcesses(folder) as parties:
-                results.append(measure(folder, parties, batch_size, arguments.pairs, depth))
+            with local as parties:
+                results.append(measure(parties, batch_size, arguments.pairs, depth))
             print_result(results[-1])
     write_atomically(folder / "throughput.json", json.dumps(results, indent=2).encode())
     print(f"wrote {folder / 'throughput.json'}")

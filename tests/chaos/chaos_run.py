@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
-from organisations import SMALL_FUSE, SMALL_MODEL, Organisations, make_frames
+
+from party.ledger.file import read_ledger
+from tests.support.organisations import SMALL_FUSE, SMALL_MODEL, Organisations, make_frames
 
 NAMES = ("alice", "bob", "charlie")
 TRAINING = {"epochs": 12, "validation_fraction": 0.1, "batch_size": 16}
+POLICY = {"minimum_metric_rows": 1, "maximum_restores": 100}  # a kill may cost several returns
 DROPOUT = {
-    "alice": {"model": {**SMALL_MODEL, "dropout": 0.2}},
-    "bob": {"model": SMALL_MODEL, "fuse": {**SMALL_FUSE, "dropout": 0.2}},
-    "charlie": {"model": SMALL_MODEL},
+    "alice": {"model": {**SMALL_MODEL, "dropout": 0.2}, "policy": POLICY},
+    "bob": {"model": SMALL_MODEL, "fuse": {**SMALL_FUSE, "dropout": 0.2}, "policy": POLICY},
+    "charlie": {"model": SMALL_MODEL, "policy": POLICY},
 }
 ROWS = 1600
 EVERY_STEPS = 5
@@ -46,7 +48,7 @@ class ChaosRun:
         self.kills = []
 
     def __enter__(self):
-        self.organisations.start_processes()
+        self.organisations.start()
         for name in NAMES:  # a party that is started again is found where it was
             self.organisations.write_party(name, listen=f"127.0.0.1:{self.organisations.ports[name]}")
         self.organisations.write_run(
@@ -128,14 +130,14 @@ class ChaosRun:
         if wish == "checkpoint":
             writers = folders if victim == "coordinator" else [self.checkpoint_folder(victim, entry["run_id"])]
             return any(list(folder.glob(".*.checkpoint.partial")) for folder in writers)
-        journal = (self.organisations.folder / "runs" / entry["run_id"] / "run.json").stat().st_mtime_ns
+        journal = (self.organisations.runs_path / entry["run_id"] / "run.json").stat().st_mtime_ns
         written = [path for folder in folders for path in folder.glob("*.checkpoint")]
         with contextlib.suppress(FileNotFoundError):  # dropped in between
             return any(path.stat().st_mtime_ns > journal for path in written)
         return False
 
     def kill(self, victim, inside):
-        process = self.coordinator if victim == "coordinator" else self.organisations.processes[victim]
+        process = self.coordinator if victim == "coordinator" else self.organisations.processes[victim].process
         if process.poll() is not None:
             return False
         process.send_signal(signal.SIGKILL)
@@ -146,7 +148,7 @@ class ChaosRun:
     def traces(self):
         """What the kill left on the disks since the journal was written last: shows what it interrupted."""
         run_id = self.entry()["run_id"]
-        journal = (self.organisations.folder / "runs" / run_id / "run.json").stat().st_mtime_ns
+        journal = (self.organisations.runs_path / run_id / "run.json").stat().st_mtime_ns
         folders = [self.checkpoint_folder(name, run_id) for name in NAMES]
         torn = [path for folder in folders for path in folder.glob(".*.checkpoint.partial")]
         written = [path for folder in folders for path in folder.glob("*.checkpoint")]
@@ -158,10 +160,8 @@ class ChaosRun:
     def revive(self):
         """Starts whatever is dead, as systemd or a person would."""
         for name in NAMES:
-            process = self.organisations.processes[name]
-            if process.poll() is not None:
-                process.stdout.close()
-                self.organisations.launch(name)
+            if not self.organisations.processes[name].is_running:
+                self.organisations.processes[name].launch()
         if self.coordinator.poll() is not None:
             entry = self.entry()
             if entry["state"] == "trained":
@@ -172,7 +172,7 @@ class ChaosRun:
         command = [sys.executable, "-m", "coordinator", "train", *arguments]
         log = (self.organisations.folder / "coordinator.log").open("ab")
         self.coordinator = subprocess.Popen(
-            [*command, "--config", str(self.organisations.folder / "run.yaml")],
+            [*command, "--config", str(self.organisations.run_path)],
             stdout=log,
             stderr=log,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -186,31 +186,43 @@ class ChaosRun:
         time.sleep(0.05)
 
     def entries(self):
-        found = [json.loads(path.read_text()) for path in (self.organisations.folder / "runs").glob("*/run.json")]
+        found = [json.loads(path.read_text()) for path in self.organisations.runs_path.glob("*/run.json")]
         return sorted(found, key=lambda entry: entry["started"])
 
     def entry(self):
         return self.entries()[-1]
 
     def checkpoint_folder(self, name, run_id):
-        return Path(self.organisations.folder) / "state" / name / "runs" / run_id / "checkpoints"
+        return self.organisations.state_path(name) / "runs" / run_id / "checkpoints"
 
     def outcome(self, run_id):
         """Weights, history, losses of steps and predictions of a finished run."""
         for name in NAMES:
-            if self.organisations.processes[name].poll() is not None:
-                self.organisations.processes[name].stdout.close()
-                self.organisations.launch(name)
+            if not self.organisations.processes[name].is_running:
+                self.organisations.processes[name].launch()
         self.call("predict", "--run", run_id)
-        folder = self.organisations.folder
-        history = json.loads((folder / "runs" / run_id / "history.json").read_text())
+        for name in NAMES:
+            expect_whole_ledger(self.organisations.state_path(name), run_id)
+        history = json.loads((self.organisations.runs_path / run_id / "history.json").read_text())
         kept = {key: history[key] for key in ("history", "epoch", "samples", "params")}
+        own = self.organisations.state_path("bob") / "runs" / run_id
         return {
             "weights": {name: self.organisations.weights(name, run_id) for name in NAMES},
             "history": kept,
-            "steps": (folder / "runs" / run_id / "steps.csv").read_text(),
-            "predictions": (folder / "state" / "bob" / "runs" / run_id / "predictions-train.csv").read_bytes(),
+            "own history": (own / "history.json").read_text(),
+            "steps": (own / "steps.csv").read_text(),
+            "predictions": (own / "predictions-train.csv").read_bytes(),
         }
+
+
+def expect_whole_ledger(state, run_id):
+    """Whatever was killed when: the chain is whole, and every session of the run has its lines, each once."""
+    entries = read_ledger(state)
+    lines = [(entry.session, entry.event) for entry in entries if entry.session]
+    assert len(set(lines)) == len(lines)
+    agreed = {entry.session for entry in entries if entry.event == "agreed" and entry.run_id == run_id}
+    assert agreed
+    assert agreed <= {entry.session for entry in entries if entry.event == "ended"}
 
 
 def expect_same(one, other):
@@ -218,5 +230,5 @@ def expect_same(one, other):
         assert set(arrays) == set(other["weights"][name])
         for key, array in arrays.items():
             np.testing.assert_array_equal(array, other["weights"][name][key], err_msg=f"{name}: {key}", strict=True)
-    for what in ("history", "steps", "predictions"):
+    for what in ("history", "own history", "steps", "predictions"):
         assert one[what] == other[what], what

@@ -3,13 +3,13 @@
 import subprocess
 
 import pytest
-from federation.commands import expect_error
-from organisations import Organisations, make_frames
 
 from coordinator import connect
 from coordinator.federation import connect_federation
 from coordinator.progress import SilentDisplay
 from party.errors import StorageError
+from tests.support.commands import expect_error
+from tests.support.organisations import Organisations, make_frames
 
 TRAINING = {"epochs": 3, "batch_size": 32}
 MEBIBYTE = 1 << 20
@@ -27,7 +27,7 @@ class Lines(SilentDisplay):
     def __init__(self, lines):
         self._lines = lines
 
-    def line(self, text):
+    def print_line(self, text):
         self._lines.append(text)
 
 
@@ -39,14 +39,13 @@ def mount(*arguments):
 def small(tmp_path):
     """Two parties, alice's state on a file system of its own; needs the right to mount."""
     with Organisations(tmp_path, frames=make_frames(("alice", "bob")), training=TRAINING, overrides=MODELS) as made:
-        state = made.folder / "state" / "alice"
+        state = made.state_path("alice")
         state.mkdir(parents=True, mode=0o700)
-        (made.folder / "state").chmod(0o700)
         mount("-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "tmpfs", state)
         made.state = state
         try:
             made.start_servers().write_run(checkpoints={"every_steps": 2})
-            with connect(made.folder / "run.yaml") as parties:
+            with connect(made.run_path) as parties:
                 parties.align()
                 made.reference = weights(made, parties.fit().run_id)
             yield made
@@ -65,7 +64,7 @@ def weights(organisations, run_id):
 
 
 def checkpoint_steps(organisations, name):
-    paths = (organisations.folder / "state" / name / "runs").glob("*/checkpoints/*.checkpoint")
+    paths = (organisations.state_path(name) / "runs").glob("*/checkpoints/*.checkpoint")
     return sorted(int(path.name[:12]) for path in paths)
 
 
@@ -94,7 +93,7 @@ def expect_stopped_with(organisations, *parts):
 
 def resume(organisations):
     lines = []
-    with connect_federation(organisations.folder / "run.yaml", lambda: Lines(lines)) as parties:
+    with connect_federation(organisations.run_path, lambda: Lines(lines)) as parties:
         history = parties.fit(resume="")
     return weights(organisations, history.run_id), lines
 
@@ -125,12 +124,12 @@ def test_a_folder_that_turns_read_only(small):
     mount("-o", "remount,ro", small.state)
     expect_error(small.coordinator("train", "--new"), StorageError.exit_code, "alice", "Read-only file system")
     mount("-o", f"remount,rw,size={ROOM}", small.state)
-    with connect(small.folder / "run.yaml") as parties:
+    with connect(small.run_path) as parties:
         assert weights(small, parties.fit().run_id) == small.reference
 
 
 def test_a_file_system_that_is_gone(small):
-    with connect(small.folder / "run.yaml") as parties:
+    with connect(small.run_path) as parties:
         run_id = parties.fit().run_id
     subprocess.run(["umount", "--lazy", str(small.state)], check=True)
     try:

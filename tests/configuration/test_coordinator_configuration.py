@@ -1,11 +1,11 @@
 import pytest
 import yaml
-from configuration_cases import change, coordinator, mistyped, refusal, run
 from hypothesis import given, settings
 
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from party.configuration.run import RunConfiguration
 from party.configuration.strict import validate
+from tests.support.configuration_cases import change, coordinator, mistyped, refusal, run
 
 
 def written(folder, content):

@@ -3,13 +3,13 @@
 import copy
 
 import pytest
-from configuration_cases import label_party, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from party.configuration.models import BSTModel, DeepFMFuse, DNNFuse, MMoEFuse, OwnFuse, OwnModel
 from party.configuration.party import PartyConfiguration
 from party.configuration.strict import validate
+from tests.support.configuration_cases import label_party, refusal
 
 SECTIONS = {
     "deepfm": {"kind": "deepfm", "embedding_dimension": 4, "units": [3], "activation": "relu", "dropout": 0.1},

@@ -1,8 +1,8 @@
 import copy
+import re
 
 import pytest
 import yaml
-from configuration_cases import FEATURES, change, feature_party, label_party, mistyped, refusal
 from hypothesis import given, settings
 
 from party.configuration.party import (
@@ -13,6 +13,8 @@ from party.configuration.party import (
     load_party_configuration,
 )
 from party.configuration.strict import validate
+from party.errors import ConfigurationError
+from tests.support.configuration_cases import FEATURES, change, feature_party, label_party, mistyped, refusal
 
 KINDS = {feature["kind"] for feature in FEATURES}
 
@@ -20,6 +22,7 @@ KINDS = {feature["kind"] for feature in FEATURES}
 def written(folder, content):
     path = folder / "bank.yaml"
     path.write_text(yaml.safe_dump(content))
+    path.chmod(0o600)
     return path
 
 
@@ -136,10 +139,8 @@ WRONG = {
 def test_wrong_value_is_refused_at_its_key(path, value):
     text = refusal(check, change(label_party(), path, value))
     section = path.rpartition(".")[0] if path.endswith(".kind") else path
-    parts = section.split(".")
-    place = 0
-    for part in ["key", *parts]:  # a discriminated section names its kind in between
-        place = text.index(part, place)
+    # A discriminated section names its kind in between.
+    assert re.search(".*".join(map(re.escape, ["key", *section.split(".")])), text), text
 
 
 @pytest.mark.parametrize(
@@ -220,6 +221,76 @@ def test_folder_is_no_key(tmp_path):
     assert "folder" not in refusal(check, label_party() | {"foldr": "/"}).partition("unknown key foldr")[2]
 
 
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o602, 0o610, 0o644])
+def test_file_with_a_pinned_secret_is_refused_where_others_may_read_or_write_it(tmp_path, bits):
+    path = written(tmp_path, label_party())
+    path.chmod(bits)
+    message = refusal(load_party_configuration, path)
+    assert "holds pinned_secret and is open to others; expected mode 0600" in message
+    assert f"received mode {bits:04o}; run chmod go-rwx {path}" in message
+    assert label_party()["pinned_secret"] not in message
+
+
+def test_file_without_a_secret_may_be_read_by_all_and_written_by_few(tmp_path):
+    content = {key: value for key, value in label_party().items() if key != "pinned_secret"}
+    path = written(tmp_path, content)
+    for bits in (0o644, 0o664, 0o444):
+        path.chmod(bits)
+        assert load_party_configuration(path).pinned_secret is None
+    path.chmod(0o666)
+    assert "can be changed by every user" in refusal(load_party_configuration, path)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0", "a\ud800b"], ids=ascii)
+def test_a_text_that_no_file_or_name_can_have_is_refused_with_its_key(tmp_path, text):
+    """Every text of the file, whatever it is for: paths, names, ids, columns."""
+    places = []
+
+    def walk(content, keys):
+        items = (
+            content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+        )
+        for key, value in items:
+            if isinstance(value, str):
+                places.append([*keys, key])
+            walk(value, [*keys, key])
+
+    walk(label_party(), [])
+    assert ["tls", "key"] in places
+    assert ["data", "id"] in places
+    for place in places:
+        content = copy.deepcopy(label_party())
+        inner = content
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = text
+        message = refusal(load_party_configuration, written(tmp_path, content))
+        assert f"key {'.'.join(map(str, place))} holds a text with a NUL character" in message
+        assert message.isprintable()
+
+
+def test_a_name_of_a_dataset_or_key_that_nothing_can_have_is_refused(tmp_path):
+    content = label_party()
+    content["data"]["datasets"]["te\0st"] = "x.csv"
+    assert r"key data.datasets.te\x00st holds" in refusal(load_party_configuration, written(tmp_path, content))
+
+
+def test_a_path_of_the_command_line_with_a_nul_is_refused(tmp_path):
+    assert "a path holds a NUL character" in refusal(load_party_configuration, tmp_path / "a\0b.yaml")
+    from party.export import export_models  # noqa: PLC0415
+
+    with pytest.raises(ConfigurationError, match="a path holds a NUL character"):
+        export_models(tmp_path / "alice.yaml", None, tmp_path / "a\0b")
+
+
+def test_errors_of_a_file_with_line_breaks_in_its_keys_are_one_line(tmp_path):
+    content = label_party() | {"two\nlines\x1b[2J": 1}
+    content["data"]["datasets"] = {"train\nHarmless: all is well": "x"}
+    message = refusal(load_party_configuration, written(tmp_path, content))
+    assert "unknown key two lines?[2J" in message
+    assert message.isprintable()
+
+
 def test_pinned_secret_is_never_shown(tmp_path):
     configuration = load_party_configuration(written(tmp_path, label_party()))
     secret = label_party()["pinned_secret"]
@@ -236,3 +307,25 @@ def test_configuration_does_not_share_what_it_was_made_of():
     before = copy.deepcopy(configuration)
     content["data"]["features"].clear()
     assert configuration == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, ()),
+        ({"pinned_secret": "0" * 64}, ("pinned_secret",)),
+        ({"insecure": True, "listen": "127.0.0.1:5000"}, ("insecure",)),
+        ({"checkpoints": {"allow_other_numerics": True}}, ("checkpoints.allow_other_numerics",)),
+        (
+            {"policy": {"running_metrics": True, "exact_metrics": True, "share_schema": True}},
+            ("policy.running_metrics", "policy.exact_metrics", "policy.share_schema"),
+        ),
+    ],
+)
+def test_every_protection_that_is_given_up_is_said(changes, named):
+    content = {
+        key: value for key, value in label_party().items() if key not in ("pinned_secret", "policy", "checkpoints")
+    }
+    configuration = validate(PartyConfiguration, {**content, "insecure": False, **changes}, "x")
+    assert len(configuration.warnings) == len(named)
+    assert all(warning.startswith(key) for warning, key in zip(configuration.warnings, named, strict=True))

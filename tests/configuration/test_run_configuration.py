@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from configuration_cases import change, mistyped, refusal, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,12 +11,14 @@ from party.configuration.run import (
     run_configuration_from_bytes,
 )
 from party.configuration.strict import validate
+from tests.support.configuration_cases import change, mistyped, refusal, run
 
 names = st.from_regex(r"\A[a-z]([a-z0-9-]{0,20}[a-z0-9])?\Z")
 datasets = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")
 
 
-plain = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(max_size=5) | st.none()
+USABLE = st.characters(codec="utf-8", exclude_characters="\0")  # what a file, a name or a message can carry
+plain = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(USABLE, max_size=5) | st.none()
 arguments = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3))
 schedules = st.fixed_dictionaries({"name": st.just("CosineDecay"), "arguments": arguments})
 
@@ -154,9 +155,17 @@ WRONG = {
         {"kind": "float32", "error_feedback": True},
         {"kind": "int8", "values": "int8"},
     ],
-    "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}],
+    "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}, {"patience": 21}],
     "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
 }
+
+
+def test_patience_is_bounded_only_where_weights_are_kept_for_it():
+    for section in ({"patience": 20}, {"patience": 1000, "restore_best": False}):
+        assert from_content(change(run(), "training.early_stopping", section)).training.early_stopping is not None
+    assert "patience may be 20 at most with restore_best" in refusal(
+        from_content, change(run(), "training.early_stopping", {"patience": 21})
+    )
 
 
 @pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in WRONG.items() for value in values])
@@ -168,7 +177,7 @@ def test_label_party_takes_part():
     assert "label_party must be one of the parties" in refusal(from_content, run() | {"label_party": "driver"})
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"parties: [a, b]", b"[" * 100_000, b'{"a": 1' + b"0" * 9000])
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"parties: [a, b]", b"[" * 60_000, b'{"a": 1' + b"0" * 9000])
 def test_what_is_no_json_is_refused(data):
     assert refusal(run_configuration_from_bytes, data).startswith("run configuration: ")
     assert "is no JSON" in refusal(run_configuration_from_bytes, data)

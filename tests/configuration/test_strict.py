@@ -1,10 +1,10 @@
 from typing import Annotated, Literal
 
 import pytest
-from configuration_cases import refusal
 from pydantic import Field
 
 from party.configuration.strict import StrictModel, read_yaml, validate
+from tests.support.configuration_cases import refusal
 
 
 class Wheel(StrictModel):

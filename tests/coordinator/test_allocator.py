@@ -9,11 +9,11 @@ import pytest
 
 PROGRAM = """
     import resource, sys
-    from coordinator.allocator import keep_freed_memory
+    from coordinator.allocator import retain_freed_memory
     from party.pb import party_pb2 as pb
 
     if sys.argv[1] == "kept":
-        keep_freed_memory()
+        retain_freed_memory()
     envelope = pb.Envelope(ciphertext=bytes(206_000))
 
     def relay():

@@ -1,8 +1,10 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from coordinator.inference import InferencePass
+from coordinator.relay import BatchRelay
 from coordinator.traffic import Traffic
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 from party.pb import party_pb2 as pb
@@ -23,25 +25,28 @@ class Calls:
         self.fused = {}
 
     def party(self, name):
-        stub = SimpleNamespace(Forward=self.forward, Fuse=self.fuse)
-        return SimpleNamespace(name=name, stub=stub, begin=lambda method, request: self.begin(name, method, request))
+        return SimpleNamespace(
+            name=name,
+            begin_forward=lambda session, position: self.begin(name, position, partial(self.forward, name)),
+            begin_fuse=lambda session, position, hiddens: self.begin(name, position, partial(self.fuse, hiddens)),
+        )
 
-    def begin(self, name, method, request):
-        self.under_way[name].append(request.position)
+    def begin(self, name, position, answer):
+        self.under_way[name].append(position)
         self.most[name] = max(self.most[name], len(self.under_way[name]))
 
         def result():
-            assert self.under_way[name].pop(0) == request.position, "a line answers in the order of its calls"
-            self.answered[name].append(request.position)
-            return method(name, request)
+            assert self.under_way[name].pop(0) == position, "a stream answers in the order of its calls"
+            self.answered[name].append(position)
+            return answer(position)
 
         return result
 
-    def forward(self, name, request):
-        return pb.ForwardReply(hidden=pb.Envelope(sender=name, ciphertext=bytes([request.position])))
+    def forward(self, name, position):
+        return pb.ForwardReply(hidden=pb.Envelope(sender=name, ciphertext=bytes([position])))
 
-    def fuse(self, name, request):
-        self.fused[request.position] = [(one.sender, one.ciphertext) for one in request.hiddens]
+    def fuse(self, hiddens, position):
+        self.fused[position] = [(one.sender, one.ciphertext) for one in hiddens]
         return pb.FuseReply()
 
 
@@ -60,7 +65,7 @@ def test_every_batch_is_fused_with_its_own_hiddens_and_a_bounded_number_is_under
         told.append(traffic.exchanges)
         assert calls.answered["bob"][-1] == traffic.exchanges - 1
 
-    asked = InferencePass(calls, traffic, end, training).run(progress)
+    asked = InferencePass(BatchRelay(calls, traffic), end, training).run(progress)
     assert list(calls.fused) == calls.answered["bob"] == positions
     assert calls.fused == {position: hiddens_of(position) for position in positions}
     assert calls.answered["alice"] == calls.answered["charlie"] == positions
@@ -77,14 +82,14 @@ def test_every_batch_is_fused_with_its_own_hiddens_and_a_bounded_number_is_under
     assert traffic == Traffic(end, 3, batches * sum(envelope.ByteSize() for envelope in envelopes), 0)
 
 
-def test_the_error_of_the_first_refused_batch_is_told():
+def test_the_error_of_the_first_refused_batch_is_raised():
     calls = Calls()
 
-    def refuse(name, request):
-        raise ValueError(f"Fuse {request.position}")
+    def refuse(hiddens, position):
+        raise ValueError(f"Fuse {position}")
 
-    calls.label.stub.Fuse = refuse
+    calls.fuse = refuse
     traffic = Traffic(exchanges=FIRST)
     with pytest.raises(ValueError, match=f"^Fuse {FIRST}$"):
-        InferencePass(calls, traffic, FIRST + 9, 0).run(lambda traffic: None)
+        InferencePass(BatchRelay(calls, traffic), FIRST + 9, 0).run(lambda traffic: None)
     assert traffic.exchanges == FIRST

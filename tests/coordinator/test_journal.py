@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coordinator.journal import (
-    KEPT_COMMITS,
     LEASE_BYTES,
+    SAVED_COMMITS,
     Commit,
     Journal,
     find_run,
@@ -104,11 +104,11 @@ def test_commits_are_kept_in_order_and_bounded(journal):
     journal.begin(FIRST, SENT, NOW)
     journal.agreed(FIRST, 700)
     assert (journal.entry(FIRST).began, journal.entry(FIRST).steps, journal.entry(FIRST).step) == (True, 700, 0)
-    for step in range(10, 10 * (KEPT_COMMITS + 3), 10):
+    for step in range(10, 10 * (SAVED_COMMITS + 3), 10):
         journal.commit(FIRST, committed(step))
     entry = journal.entry(FIRST)
-    assert entry.commits == tuple(committed(step) for step in range(30, 10 * (KEPT_COMMITS + 3), 10))
-    assert entry.step == 10 * (KEPT_COMMITS + 2)
+    assert entry.commits == tuple(committed(step) for step in range(30, 10 * (SAVED_COMMITS + 3), 10))
+    assert entry.step == 10 * (SAVED_COMMITS + 2)
 
 
 def test_a_commit_after_going_back_takes_the_place_of_later_ones(journal):

@@ -6,18 +6,28 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planning_cases import FLOAT16, FLOAT32, INT8, SIZE, SYNCHRONOUS, TOPK, measurements, networks, pipelined
 
 from coordinator.planning.prediction import (
     COMPUTING,
     WAITING,
+    bottleneck_seconds,
     interval_seconds,
-    pace_seconds,
+    latency_seconds,
     pass_seconds,
     predict,
-    way_seconds,
 )
 from coordinator.training import REPORT_SECONDS
+from tests.support.planning_cases import (
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    SIZE,
+    SYNCHRONOUS,
+    TOPK,
+    measurements,
+    networks,
+    pipelined,
+)
 
 SCHEDULES = (SYNCHRONOUS, *(pipelined(depth) for depth in (2, 4, 8, 16, 32)))
 CODECS = (FLOAT32, FLOAT16, INT8, TOPK)
@@ -75,27 +85,27 @@ def test_batches_that_queue_are_in_balance(pace, elsewhere, depth):
 @given(networks(), st.sampled_from(CODECS), st.integers(2, 64))
 def test_two_under_way_are_as_they_were_measured_and_more_are_bounded(network, codecs, depth):
     measured = measurements(**network)
-    way, pace = way_seconds(measured, FLOAT32), pace_seconds(measured, FLOAT32)
-    assert interval_seconds(way, pace, 2) == pytest.approx(measured.two_under_way.step_seconds, rel=1e-6)
-    way, pace = way_seconds(measured, codecs), pace_seconds(measured, codecs)
-    assert interval_seconds(way, pace, depth) * SLIGHTLY >= max(pace, way / depth)
+    latency, bottleneck = latency_seconds(measured, FLOAT32), bottleneck_seconds(measured, FLOAT32)
+    assert interval_seconds(latency, bottleneck, 2) == pytest.approx(measured.two_under_way.step_seconds, rel=1e-6)
+    latency, bottleneck = latency_seconds(measured, codecs), bottleneck_seconds(measured, codecs)
+    assert interval_seconds(latency, bottleneck, depth) * SLIGHTLY >= max(bottleneck, latency / depth)
 
 
 def test_a_pass_of_one_step_is_one_whole_way_with_any_number_under_way():
     measured = measurements()
-    assert {pass_seconds(measured, depth, FLOAT32, 1) for depth in (2, 32)} == {way_seconds(measured, FLOAT32)}
-    assert pass_seconds(measured, 1, FLOAT32, 1) == pytest.approx(way_seconds(measured, FLOAT32))
+    assert {pass_seconds(measured, depth, FLOAT32, 1) for depth in (2, 32)} == {latency_seconds(measured, FLOAT32)}
+    assert pass_seconds(measured, 1, FLOAT32, 1) == pytest.approx(latency_seconds(measured, FLOAT32))
 
 
 def test_without_a_network_only_computing_counts():
-    measured = measurements(round_trip_seconds=0.0, bandwidth=1e15, computing_seconds=0.02, pace_seconds=0.01)
+    measured = measurements(round_trip_seconds=0.0, bandwidth=1e15, computing_seconds=0.02, bottleneck_seconds=0.01)
     assert speed(measured, SYNCHRONOUS, FLOAT32) == pytest.approx(100 / 0.02, rel=1e-6)
     assert speed(measured, pipelined(16), FLOAT32) == pytest.approx(100 / 0.01, rel=0.02)
     assert {predict(measured, schedule, FLOAT32).limit for schedule in SCHEDULES} == {COMPUTING}
 
 
 def test_a_narrow_link_bounds_a_full_pipe_and_its_codec_widens_it():
-    measured = measurements(round_trip_seconds=0.01, bandwidth=1e5, pace_seconds=0.001, computing_seconds=0.001)
+    measured = measurements(round_trip_seconds=0.01, bandwidth=1e5, bottleneck_seconds=0.001, computing_seconds=0.001)
     plain, short = (predict(measured, pipelined(32), codecs) for codecs in (FLOAT32, TOPK))
     assert plain.samples_per_second == pytest.approx(100 / (1e4 / 1e5), rel=0.1)
     assert short.samples_per_second / plain.samples_per_second == pytest.approx(10, rel=0.1)
@@ -103,13 +113,13 @@ def test_a_narrow_link_bounds_a_full_pipe_and_its_codec_widens_it():
 
 
 def test_the_label_party_s_link_carries_the_hiddens_of_all():
-    one, two = (measurements(bandwidth=1e5, pace_seconds=0.001, features=names) for names in (("a",), ("a", "c")))
-    assert pace_seconds(two, FLOAT32) == pytest.approx(2 * pace_seconds(one, FLOAT32))
+    one, two = (measurements(bandwidth=1e5, bottleneck_seconds=0.001, features=names) for names in (("a",), ("a", "c")))
+    assert bottleneck_seconds(two, FLOAT32) == pytest.approx(2 * bottleneck_seconds(one, FLOAT32))
     assert predict(two, pipelined(32), FLOAT32).limit == "bandwidth of bob"
 
 
 def test_few_batches_under_way_wait_for_round_trips():
-    measured = measurements(round_trip_seconds=0.2, bandwidth=1e9, pace_seconds=0.001, computing_seconds=0.01)
+    measured = measurements(round_trip_seconds=0.2, bandwidth=1e9, bottleneck_seconds=0.001, computing_seconds=0.01)
     assert predict(measured, SYNCHRONOUS, FLOAT32).limit == predict(measured, pipelined(4), FLOAT32).limit == WAITING
     assert speed(measured, pipelined(4), FLOAT32) / speed(measured, SYNCHRONOUS, FLOAT32) == pytest.approx(4, rel=0.1)
 
@@ -150,9 +160,9 @@ def test_a_link_is_slower_only_where_its_own_bandwidth_is():
     measured = measurements(bandwidth=1e7)
     slow = dataclasses.replace(measured.links["bob"], to_party_bytes_per_second=1e5)
     uneven = dataclasses.replace(measured, links={**measured.links, "bob": slow})
-    assert pace_seconds(uneven, FLOAT32) == pytest.approx(1e4 / 1e5)
+    assert bottleneck_seconds(uneven, FLOAT32) == pytest.approx(1e4 / 1e5)
     assert predict(uneven, pipelined(32), FLOAT32).limit == "bandwidth of bob"
-    assert pace_seconds(with_links(measured, to_party_bytes_per_second=1e5), TOPK) == pytest.approx(0.015)
+    assert bottleneck_seconds(with_links(measured, to_party_bytes_per_second=1e5), TOPK) == pytest.approx(0.015)
 
 
 def test_batches_wait_while_the_label_party_is_asked_for_metrics():

@@ -38,15 +38,15 @@ def test_plain_display_prints_lasting_lines_at_once():
     lines, clock = [], Clock()
     display = PlainDisplay(lines.append, clock)
     display.update("rows", 1, 3)
-    display.line("epoch 1")
-    display.line("epoch 2")
+    display.print_line("epoch 1")
+    display.print_line("epoch 2")
     assert lines == ["1/3  rows", "epoch 1", "epoch 2"]
 
 
 def test_silent_display_prints_nothing(capsys):
     with SilentDisplay() as display:
         display.update("rows", 1, 1)
-        display.line("epoch 1")
+        display.print_line("epoch 1")
     assert capsys.readouterr() == ("", "")
 
 
@@ -62,7 +62,7 @@ def test_live_display_draws_progress_and_keeps_lines():
     display._progress.live.console = console
     with display:
         display.update("step 3", 3, 10)
-        display.line("epoch 1: [loss] 0.5000")
+        display.print_line("epoch 1: [loss] 0.5000")
         display._progress.refresh()
     text = screen.getvalue()
     assert "epoch 1: [loss] 0.5000" in text
@@ -72,6 +72,6 @@ def test_live_display_draws_progress_and_keeps_lines():
 
 def test_displays_share_one_interface():
     for display in (SilentDisplay, PlainDisplay, LiveDisplay):
-        for name in ("update", "line", "__enter__", "__exit__"):
+        for name in ("update", "print_line", "__enter__", "__exit__"):
             assert callable(getattr(display, name))
             assert hasattr(progress.Display, name)

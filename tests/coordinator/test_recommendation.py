@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from planning_cases import FLOAT32, INT8, SYNCHRONOUS, TOPK, measurements, networks, pipelined
 
 from coordinator.planning.prediction import Prediction, predict
 from coordinator.planning.recommendation import NEARLY, recommend
+from tests.support.planning_cases import FLOAT32, INT8, SYNCHRONOUS, TOPK, measurements, networks, pipelined
 
 SCHEDULES = (SYNCHRONOUS, *(pipelined(depth) for depth in (2, 4, 8, 16, 32)))
 CODECS = (FLOAT32, INT8, TOPK)
@@ -15,7 +15,9 @@ def table(*speeds):
     """Predictions of two codecs, each with one batch under way and with two."""
     cells = [(codecs, schedule) for codecs in (FLOAT32, INT8) for schedule in (SYNCHRONOUS, pipelined(2))]
     return [
-        Prediction(schedule, codecs, 100.0, speed, "round trips")
+        Prediction(
+            schedule=schedule, codecs=codecs, bytes_per_sample=100.0, samples_per_second=speed, limit="round trips"
+        )
         for (codecs, schedule), speed in zip(cells, speeds, strict=True)
     ]
 

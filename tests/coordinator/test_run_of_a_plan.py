@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from planning_cases import FLOAT32, INT8, pipelined
 
 from coordinator.configuration import CoordinatorConfiguration
 from coordinator.planning.planner import run_size
 from party.configuration.run import ScheduleSection, TrainingSection, run_configuration_from_bytes
 from party.configuration.strict import validate
 from party.errors import ConfigurationError
+from tests.support.planning_cases import FLOAT32, INT8, pipelined
 
 AUTO = {"schedule": {"kind": "auto"}}
 

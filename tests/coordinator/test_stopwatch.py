@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from planning_cases import FLOAT32, INT8
 
 from coordinator.planning.miniature import Stopwatch
 from coordinator.traffic import Traffic
 from party.configuration.run import ScheduleSection
 from party.errors import ConfigurationError, SessionError
 from party.pb import party_pb2 as pb
+from tests.support.planning_cases import FLOAT32, INT8
 
 STEPS, HELD_OUT = 8, 2
 COMPILING, STEP, LAST_STEP, FIRST_HELD_OUT, LAST_HELD_OUT = 5.0, 0.2, 0.1, 0.5, 0.3
@@ -21,9 +21,8 @@ class Party:
 
     def __init__(self, clock, codec):
         self._clock, self._codec = clock, codec
-        self.stub = SimpleNamespace(Report=None)
 
-    def call(self, method, request):
+    def report(self, session):
         clock = self._clock
         timings = [("open", 0.01), ("base", 0.05), ("wait for own update", 9.0)]
         return pb.ReportReply(
@@ -45,12 +44,12 @@ class Session:
         training = SimpleNamespace(schedule=ScheduleSection(kind="pipelined", depth=depth), codecs=FLOAT32)
         self.run, self.reference = SimpleNamespace(training=training), pb.SessionReference()
         self.exchanges, self.steps, self.decisions = 2 * (steps + HELD_OUT), 2 * steps, frozenset()
-        self.connections = {name: Party(clock, codec) for name in ("alice", "bob")}
+        self.clients = {name: Party(clock, codec) for name in ("alice", "bob")}
         self._clock = clock
 
     def at_all(self, call):
         self._clock.seconds += REPORTING
-        return {name: call(party) for name, party in self.connections.items()}
+        return {name: call(party) for name, party in self.clients.items()}
 
 
 def drive(depth=1, gaps=None, codec=None, exchanges=None, steps=STEPS):

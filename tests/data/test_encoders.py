@@ -4,12 +4,12 @@ import traceback
 
 import pandas as pd
 import pytest
-from encoding import CANARY, NUMBERS, TEXTS, encode, feature, frame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from party.data.encoders import encoders_from_json, fit_encoders
 from party.errors import DataError, StorageError
+from tests.support.encoding import CANARY, NUMBERS, TEXTS, encode, feature, frame
 
 MIXED = (
     feature("hash", "text", buckets=50, salt="s", missing=("-",)),

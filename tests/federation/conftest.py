@@ -1,9 +1,9 @@
 """Federations that end with the test that made them."""
 
 import pytest
-from organisations import Organisations
 
 from coordinator import connect
+from tests.support.organisations import Organisations
 
 
 @pytest.fixture
@@ -31,9 +31,17 @@ def relayed_organisations(tmp_path_factory):
         tmp_path_factory.mktemp("relayed"), names=("alice", "bob", "charlie"), training=training
     ) as made:
         made.start_servers()
-        made.run_path = made.write_run()
+        made.write_run()
         with connect(made.run_path) as parties:
             parties.align()
             made.run_id = parties.fit().run_id
         made.reference = {name: made.weights(name, made.run_id) for name in made.names}
         yield made
+
+
+@pytest.fixture(scope="module")
+def stop_is_seen_at_once():
+    """A run that is asked to stop ends before its next batch, whatever the clock says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
+        yield

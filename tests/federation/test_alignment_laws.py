@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from fitting import expect_same_bits, fit
-from hand_combined import common_ids
-from organisations import make_frames
 
 from coordinator import connect
 from party.alignment.store import AlignmentStore
 from party.errors import AlignmentError
+from tests.support.fitting import expect_same_bits, fit
+from tests.support.hand_combined import common_ids
+from tests.support.organisations import make_frames
 
 TRAINING = {"epochs": 2, "validation_fraction": 0.1, "batch_size": 32}
 
@@ -42,14 +42,14 @@ def test_order_and_foreign_rows_of_a_file_change_nothing(make_organisations):
     others = [set(organisations.read_table("bob", "train")["ID"])]
     for change in (permuted, without_foreign_ids, with_more_foreign_ids):
         former = organisations.table_path("alice", "train").read_bytes()
-        organisations.write_table("alice", "train", change(organisations.read_table("alice", "train"), others))
+        organisations.write_frame("alice", "train", change(organisations.read_table("alice", "train"), others))
         assert organisations.table_path("alice", "train").read_bytes() != former
         expect_same_bits(undisturbed, fit(organisations))
 
 
 def load_alignment(organisations, name, dataset="train"):
     """A party's stored alignment as its file is, and the store that it came from."""
-    folder = organisations.folder / "state" / name / "alignments"
+    folder = organisations.state_path(name) / "alignments"
     table = organisations.servers[name].context.tables.table(dataset)
     store = AlignmentStore(folder)
     return store, store.load(dataset, data_sha256=bytes.fromhex(table.sha256), parties=organisations.names)
@@ -81,7 +81,7 @@ def test_misaligned_party_never_trains(make_organisations, party):
             with pytest.raises(AlignmentError, match="not the same, or not in the same order") as caught:
                 parties.fit()
             assert "coordinator align --force" in str(caught.value)
-            assert not list(organisations.folder.glob("state/*/runs/*")), "a run began"
+            assert not list(organisations.folder.glob("*/state/runs/*")), "a run began"
         parties.align(force=True)
         assert parties.fit().step_loss
 

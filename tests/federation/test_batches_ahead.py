@@ -5,11 +5,11 @@ from functools import partial
 
 import grpc
 import pytest
-from faults import Network, Outcome, Place, Visit, await_event
-from organisations import Organisations, make_frames
 
-from coordinator.line import LineError, Stream
+from coordinator.call_stream import GrpcStream, StreamedCallError
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
+from tests.support.faults import Network, Outcome, Place, Visit, await_event
+from tests.support.organisations import Organisations, make_frames
 
 PARTIES = ("alice", "bob")
 DATASETS = ("train", "test")
@@ -76,31 +76,31 @@ class Loss:
     """A connection that is lost once, with all replies that the coordinator has not read yet.
 
     Args:
-        connection: to the party.
+        client: of the party.
         answered: set once the party has answered whatever is to be lost.
         monkeypatch: lets the connection be lost.
     """
 
-    def __init__(self, connection, answered, monkeypatch):
-        self._connection, self._answered = connection, answered
+    def __init__(self, client, answered, monkeypatch):
+        self._client, self._answered = client, answered
         self._armed = False
-        undisturbed = Stream.receive
+        undisturbed = GrpcStream.receive
 
         def receive(stream, timeout_seconds):
             self._lose(stream)
             return undisturbed(stream, timeout_seconds)
 
-        monkeypatch.setattr(Stream, "receive", receive)
+        monkeypatch.setattr(GrpcStream, "receive", receive)
 
     def arm(self):
         self._armed = True
 
     def _lose(self, stream):
-        line = self._connection._line
-        if self._armed and line is not None and line._stream is stream:
+        calls = self._client.transport.stream._stream
+        if self._armed and calls is not None and calls._stream is stream:
             self._armed = False
             await_event(self._answered)
-            raise LineError(grpc.StatusCode.UNAVAILABLE, "the connection is lost")
+            raise StreamedCallError(grpc.StatusCode.UNAVAILABLE, "the connection is lost")
 
 
 @pytest.mark.parametrize(("party", "method"), [("alice", "Forward"), ("bob", "Fuse")])
@@ -111,7 +111,7 @@ def test_a_party_gets_further_batches_before_it_answers_and_may_lose_all_answers
     assert network.reference.positions[: LAST + 2] == [*positions, first + LAST + 1]
     sent, answered = threading.Event(), threading.Event()
     with network.coordinator(training=TRAINING) as (parties, watch):
-        loss = Loss(parties._connections[party], answered, monkeypatch)
+        loss = Loss(parties._clients[party], answered, monkeypatch)
 
         def send():
             loss.arm()

@@ -1,19 +1,19 @@
 """Training with shorter messages: the bytes that the history counts, what owners allow, bits that stay reproducible."""
 
 import pytest
-from fitting import expect_same_bits, fit
-from organisations import SMALL_MODEL, Organisations, make_frames
-from test_resume import expect_equal, outcome, restart, stop_at, stop_is_seen_at_once, train  # noqa: F401
 
 from coordinator import connect
 from party.errors import ConfigurationError, PolicyError
+from tests.support.codec_cases import FED_BACK, WIDE
+from tests.support.fitting import expect_same_bits, fit
+from tests.support.organisations import Organisations, make_frames
+from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
+
+pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 TRAINING = {"epochs": 2, "batch_size": 64}
-WIDE = {"alice": {"model": {**SMALL_MODEL, "units": [8, 24], "embedding_dimension": 16}}}
-WIDE["bob"] = {"model": WIDE["alice"]["model"], "fuse": {"kind": "deepfm", "units": [8]}}
 INT8 = {"hidden": {"kind": "int8"}, "gradient": {"kind": "int8"}}
 TOPK = {"kind": "topk", "fraction": 0.15, "values": "int8"}
-FED_BACK = {"kind": "topk", "fraction": 0.1, "values": "int8", "error_feedback": True}
 CODECS = {
     "int8": (INT8, 3.2),
     "bfloat16, float16": ({"hidden": {"kind": "bfloat16"}, "gradient": {"kind": "float16"}}, 1.8),

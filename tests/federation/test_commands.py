@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from hand_combined import common_ids, labels, metrics, probabilities
-from organisations import Organisations, make_frames
+
+from coordinator.figures import figure_text
+from tests.support.commands import run_party
+from tests.support.hand_combined import common_ids, labels, metrics, probabilities
+from tests.support.organisations import Organisations, make_frames
 
 EPOCHS = 2
 BATCH_SIZE = 32
@@ -33,7 +36,7 @@ def organisations(tmp_path_factory):
         "optimizer": {"name": "adam", "learning_rate": 0.02},
     }
     with Organisations(tmp_path_factory.mktemp("commands"), frames=frames, training=training) as federation:
-        federation.start_processes().write_run()
+        federation.start().write_run()
         yield federation
 
 
@@ -52,6 +55,19 @@ def export_at_once(organisations, names, *arguments):
     with ThreadPoolExecutor() as threads:
         started = {name: threads.submit(party_command, organisations, name, "export", *arguments) for name in names}
     return {name: one.result() for name, one in started.items()}
+
+
+def test_health_is_asked_without_a_right_and_leaves_no_line_in_the_log(organisations):
+    for name in organisations.names:
+        copy = organisations.party_path(name).with_suffix(".health.yaml")
+        listen = f"0.0.0.0:{organisations.ports[name]}"
+        copy.write_text(organisations.party_path(name).read_text().replace("127.0.0.1:0", listen))
+        copy.chmod(0o600)
+        done = run_party("health", "--config", copy)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert done.stdout == f"party {name} answers on 127.0.0.1:{organisations.ports[name]}\n"
+    assert succeed(organisations, "status").count(" idle ") == 2
+    assert not any("handshake" in organisations.log(name).lower() for name in organisations.names)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +91,7 @@ def predicted(organisations, run_id):
 
 
 def run_folder(organisations, name, run_id):
-    return organisations.folder / "state" / name / "runs" / run_id
+    return organisations.state_path(name) / "runs" / run_id
 
 
 def read_predictions(organisations, run_id, dataset="test"):
@@ -85,9 +101,10 @@ def read_predictions(organisations, run_id, dataset="test"):
 
 def test_a_party_says_where_it_is_ready(organisations):
     log = organisations.folder / "second.log"
-    other = organisations.folder / "second.yaml"
+    other = organisations.party_path("bob").with_name("second.yaml")
     text = organisations.party_path("bob").read_text()
-    other.write_text(text.replace("state/bob", "state/second"))
+    other.write_text(text.replace("state: state", "state: second"))
+    other.chmod(0o600)
     with (
         log.open("wb") as errors,
         subprocess.Popen(
@@ -99,6 +116,7 @@ def test_a_party_says_where_it_is_ready(organisations):
         rest = process.stdout.read()
     assert re.fullmatch(r"party bob \(label party\) is ready on 127\.0\.0\.1:[1-9]\d*\n", line), log.read_text()
     assert (process.returncode, rest) == (0, b"")
+    assert "pinned_secret is for tests and demonstrations" in log.read_text()
 
 
 def test_align_prints_the_rows_of_every_party_and_in_common(organisations, aligned):
@@ -121,7 +139,7 @@ def test_align_uses_an_alignment_again_unless_forced(organisations, aligned):
 
 
 def test_train_prints_what_the_history_holds(organisations, trained, run_id):
-    folder = organisations.folder / "runs" / run_id
+    folder = organisations.runs_path / run_id
     assert f"wrote {folder / 'history.json'}\n" in trained
     history = json.loads((folder / "history.json").read_text())
     assert history["run_id"] == run_id
@@ -131,7 +149,7 @@ def test_train_prints_what_the_history_holds(organisations, trained, run_id):
     }
     for epoch in range(EPOCHS):
         values = {name: series[epoch] for name, series in history["history"].items()}
-        text = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        text = "  ".join(f"{name} {figure_text(value)}" for name, value in values.items())
         assert f"epoch {epoch + 1}: {text}\n" in trained
     rows = len(common_ids(organisations, "train"))
     training_rows = rows - math.floor(VALIDATION_FRACTION * rows)
@@ -143,8 +161,8 @@ def test_train_prints_what_the_history_holds(organisations, trained, run_id):
 
 
 def test_steps_add_up_to_the_epochs(organisations, run_id):
-    folder = organisations.folder / "runs" / run_id
-    history = json.loads((folder / "history.json").read_text())
+    folder = run_folder(organisations, "bob", run_id)
+    history = json.loads((organisations.runs_path / run_id / "history.json").read_text())
     with (folder / "steps.csv").open(newline="") as file:
         steps = [(int(row["step"]), int(row["rows"]), float(row["loss"])) for row in csv.DictReader(file)]
     assert [step for step, _, _ in steps] == list(range(history["params"]["steps"]))
@@ -162,7 +180,7 @@ def test_predictions_hold_the_ids_in_common_at_the_label_party(organisations, ru
     assert frame["probability"].between(0, 1, inclusive="neither").all()
     assert frame["probability"].std() > 0.001
     found = {path.relative_to(organisations.folder).parts[:2] for path in organisations.folder.rglob("predictions*")}
-    assert found == {("state", "bob")}
+    assert found == {("bob", "state")}
 
 
 def test_saved_keras_models_combined_by_hand_predict_the_same(organisations, run_id, predicted):
@@ -242,7 +260,8 @@ def test_check_prints_what_a_party_would_serve(organisations):
 
 
 def test_everything_written_is_for_its_owner_alone(organisations, run_id, predicted):
-    written = [path for part in ("runs", "state") for path in (organisations.folder / part).rglob("*")]
+    folders = [organisations.runs_path, *map(organisations.state_path, organisations.names)]
+    written = [path for folder in folders for path in folder.rglob("*")]
     assert len(written) > 10
     for path in written:
         expected = 0o700 if path.is_dir() else 0o600
@@ -251,11 +270,12 @@ def test_everything_written_is_for_its_owner_alone(organisations, run_id, predic
 
 
 def test_every_party_keeps_its_own_model(organisations, run_id):
-    own = {"record.json", "weights.npz", "encoders.json", "base.keras"}
+    own = {"record.json", "requests.journal", "weights.npz", "encoders.json", "base.keras"}
     names = {path.name for path in run_folder(organisations, "alice", run_id).iterdir()}
     assert names - {"checkpoints"} == own
     names = {path.name for path in run_folder(organisations, "bob", run_id).iterdir()}
-    assert names - {"checkpoints", "predictions-test.csv"} == own | {"fuse.keras"}
+    figures = {"history.json", "steps.csv"}
+    assert names - {"checkpoints", "predictions-test.csv", "evaluations.jsonl"} == own | figures | {"fuse.keras"}
     with np.load(run_folder(organisations, "bob", run_id) / "weights.npz") as archive:
         base = keras.models.load_model(run_folder(organisations, "bob", run_id) / "base.keras")
         np.testing.assert_array_equal(base.get_layer("factors").get_weights()[0], archive["base/factors"])

@@ -1,11 +1,11 @@
 """What one seed and the parties' secrets decide, to the last bit, and what neither gives away."""
 
 import numpy as np
-from fitting import expect_same_bits, fit
-from oracle import philox_permutation
-from organisations import FEATURES, SMALL_FUSE, SMALL_MODEL, make_frames
 
 from party.security.randomness import SECRET_BYTES
+from tests.support.fitting import expect_same_bits, fit
+from tests.support.oracle import philox_permutation
+from tests.support.organisations import FEATURES, SMALL_FUSE, SMALL_MODEL, make_frames
 
 TRAINING = {"epochs": 2, "validation_fraction": 0.1, "batch_size": 32}
 DROPOUT = {
@@ -26,10 +26,10 @@ def test_one_seed_and_pinned_secrets_give_the_same_bits(make_organisations):
 
 
 def test_processes_started_anew_give_the_same_bits(make_organisations):
-    organisations = make_organisations(training=TRAINING, overrides=DROPOUT).start_processes()
+    organisations = make_organisations(training=TRAINING, overrides=DROPOUT).start()
     first = fit(organisations)
     organisations.__exit__()
-    organisations.start_processes()
+    organisations.start()
     expect_same_bits(first, fit(organisations))
 
 
@@ -41,12 +41,12 @@ def test_initial_weights_are_fresh_without_a_pinned_secret(make_organisations):
     for name, key in drawn:
         equal = np.mean(first[name][key] == second[name][key])
         assert equal < 0.01, (name, key)
-    secrets = [path.read_text() for path in organisations.folder.glob("state/alice/runs/*/record.json")]
+    secrets = [path.read_text() for path in organisations.folder.glob("alice/state/runs/*/record.json")]
     assert len(secrets) == 2
     assert len({text.split('"secret": "')[1][: 2 * SECRET_BYTES] for text in secrets}) == 2
 
 
-def test_the_seed_alone_decides_the_batches(make_organisations):
+def test_seed_and_pinned_secret_decide_the_batches(make_organisations):
     """A text of its own in every row: the linear weights that a first step moves tell which rows it took."""
     frames = make_frames(("alice", "bob"))
     alice = frames["alice"]["train"]
@@ -59,7 +59,7 @@ def test_the_seed_alone_decides_the_batches(make_organisations):
     for seed in (5, 6):
         _, weights = fit(organisations, {"seed": seed})
         moved = np.flatnonzero(weights["alice"]["base/linear"][:, 0]) - 2
-        expected = philox_permutation(seed, "shuffle", 0, len(common))[:32]
+        expected = philox_permutation(organisations.row_key(seed), "shuffle", 0, len(common))[:32]
         np.testing.assert_array_equal(moved, np.sort(expected))
         batches[seed] = set(moved)
     assert batches[5] != batches[6]

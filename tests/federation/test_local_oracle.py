@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from local_oracle import LocalUpdatesOracle, planned_draws
-from oracle_cases import make_oracle, parties_of, random_weights, write_files
-from test_pipelining import PipelinedOracle
+
+from tests.support.local_oracle import LocalUpdatesOracle, planned_draws
+from tests.support.oracle_cases import make_oracle, parties_of, random_weights, write_files
+from tests.support.pipelined_oracle import PipelinedOracle
 
 STEPS = 5  # of three in an epoch
 
@@ -101,6 +102,6 @@ def test_rows_of_local_steps_weigh_what_they_count(make, monkeypatch):
 
 def test_plan_by_hand():
     """Of two batches the one that was drawn last rests; a third use is never made."""
-    assert planned_draws(5, 4, steps=3, window=2, uses=2) == [[0], [1, 0, 1], [2], [3, 2, 3]]
-    assert planned_draws(5, 3, steps=4, window=1, uses=2) == [[0, 0], [1, 1], [2, 2]]
-    assert planned_draws(5, 3, steps=4, window=3, uses=0) == [[], [], []]
+    assert planned_draws(bytes(32), 4, steps=3, window=2, uses=2) == [[0], [1, 0, 1], [2], [3, 2, 3]]
+    assert planned_draws(bytes(32), 3, steps=4, window=1, uses=2) == [[0, 0], [1, 1], [2, 2]]
+    assert planned_draws(bytes(32), 3, steps=4, window=3, uses=0) == [[], [], []]

@@ -6,30 +6,25 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from fitting import expect_same_bits, fit
-from local_oracle import LocalUpdatesOracle
-from organisations import SMALL_MODEL, Organisations
-from test_lossless import FEDERATIONS, LOSS_TOLERANCE, WEIGHT_TOLERANCE, make_oracle
-from test_pipelining import pipelined
-from test_resume import (
-    DROPOUT,
-    NORMALISED,
-    restart,
-    stop_at,
-    stop_is_seen_at_once,  # noqa: F401
-    train,
-)
 
 from coordinator import connect
-from party.codecs.affine import AffineCodec
-from party.codecs.codec import columns_of
+from party.channel.codecs.affine import AffineCodec
+from tests.support.cut_layouts import layout_of
+from tests.support.fitting import expect_same_bits, fit
+from tests.support.joined_federations import FEDERATIONS, LOSS_TOLERANCE, WEIGHT_TOLERANCE, make_oracle
+from tests.support.local_oracle import LocalUpdatesOracle
+from tests.support.organisations import SMALL_MODEL, Organisations
+from tests.support.pipelined_oracle import pipelined
+from tests.support.resuming import DROPOUT, NORMALISED, restart, stop_at, train
+
+pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 TRAINING = {"epochs": 2, "batch_size": 96, "validation_fraction": 0.1}
 EMBEDDING_L2 = 0.01
 POSITIVE_WEIGHT = 2.0
 ROUNDING = 1e-6  # a cosine this close to the threshold would be decided by the order of a sum
 NOTHING = 1e-46  # zero in single precision
-COLUMNS = columns_of([SMALL_MODEL["units"][-1], SMALL_MODEL["embedding_dimension"], 1, 1])
+LAYOUT = layout_of([SMALL_MODEL["units"][-1], SMALL_MODEL["embedding_dimension"], 1, 1])
 CODECS = {"hidden": {"kind": "int4"}, "gradient": {"kind": "int4"}}
 
 
@@ -39,7 +34,7 @@ def local(steps, window, uses, minimum_cosine=0.5):
 
 
 def through_int4(matrix):
-    codec = AffineCodec(COLUMNS, 4)
+    codec = AffineCodec(LAYOUT, 4)
     return codec.decode(codec.encode(matrix, 0), len(matrix), 0)
 
 
@@ -147,7 +142,8 @@ def expect_rows_that_count_and_rows_that_do_not(oracle):
 def dropping(tmp_path_factory):
     """A federation whose models drop units at random and keep statistics of their batches."""
     with Organisations(tmp_path_factory.mktemp("dropping"), training=TRAINING, overrides=DROPOUT) as made:
-        (made.folder / "normalised.py").write_text(NORMALISED)
+        for name in made.names:
+            (made.party_path(name).parent / "normalised.py").write_text(NORMALISED)
         made.start_servers()
         yield made
 

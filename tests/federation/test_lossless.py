@@ -1,26 +1,19 @@
 """Split training equals joint training, step for step: 2 and 3 parties, with and without own features."""
 
-import keras
 import numpy as np
 import pytest
-from oracle import JoinedOracle, OracleParty
-from organisations import FEATURES, SMALL_FUSE, SMALL_MODEL
 
 from coordinator import connect
+from tests.support.joined_federations import (
+    FEDERATIONS,
+    LEARNING_RATES,
+    LOSS_TOLERANCE,
+    OPTIMIZERS,
+    WEIGHT_TOLERANCE,
+    make_oracle,
+)
 
 STEPS = 100
-LOSS_TOLERANCE = 1e-5
-WEIGHT_TOLERANCE = 1e-4
-OPTIMIZERS = {
-    "adam": lambda: keras.optimizers.Adam(0.001),
-    "sgd": lambda: keras.optimizers.SGD(0.05),
-}
-LEARNING_RATES = {"adam": 0.001, "sgd": 0.05}
-FEDERATIONS = {
-    "two parties": {name: FEATURES[name] for name in ("alice", "bob")},
-    "three parties": FEATURES,
-    "label party without features": {"alice": FEATURES["alice"], "bob": []},
-}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -53,29 +46,3 @@ def test_split_training_equals_joint_training(make_organisations, federation, op
             difference = np.linalg.norm(saved[key] - array) / max(np.linalg.norm(array), 1e-12)
             assert difference < WEIGHT_TOLERANCE, (name, key, difference)
             assert not np.array_equal(saved[key], initial[name][key]), (name, key, "was not trained")
-
-
-def make_oracle(organisations, training, optimizer, initial):
-    parties = [
-        OracleParty(
-            name=name,
-            path=organisations.table_path(name, "train"),
-            features=organisations.features[name],
-            label=(lambda rating: rating > 3) if name == "bob" else None,
-            label_column="rating" if name == "bob" else None,
-        )
-        for name in organisations.names
-    ]
-    return JoinedOracle(
-        parties=parties,
-        id_column="ID",
-        label_party="bob",
-        seed=organisations.training["seed"],
-        validation_fraction=training["validation_fraction"],
-        embedding_dimension=SMALL_MODEL["embedding_dimension"],
-        base_units=SMALL_MODEL["units"],
-        fuse_units=SMALL_FUSE["units"],
-        optimizer=optimizer,
-        weights=initial,
-        batch_size=training["batch_size"],
-    )

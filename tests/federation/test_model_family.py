@@ -3,53 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from organisations import make_frames
 
 from coordinator import connect
 from party.errors import ConfigurationError, HandshakeError
-
-PARTIES = ("alice", "bob")
-LABELS = {
-    "liked": {"rule": "rating > 3", "class_weights": {"positive": 2.0}},
-    "minutes": {"kind": "regression", "column": "minutes", "loss": "huber", "weight": 0.5},
-    "mood": {"kind": "multi_class", "column": "mood", "classes": ["calm", "loud"]},
-}
-SEQUENCE = {"column": "seen", "kind": "sequence", "separator": " ", "maximum_length": 4, "target": "film"}
-FILM = {"column": "film", "kind": "vocabulary"}
-CITY = {"column": "city", "kind": "vocabulary"}
-SMALL_BST = {"kind": "bst", "embedding_dimension": 4, "heads": 2, "units": [6], "pooling": "target_attention"}
-SMALL_DNN = {"kind": "dnn", "embedding_dimension": 3, "units": [6]}
-SMALL_MMOE = {"kind": "mmoe", "experts": 2, "expert_units": [5], "tower_units": [3]}
-
-
-def frames():
-    """The usual rows with further labels, a history and a weight at bob."""
-    made = make_frames(PARTIES, datasets=("train", "future"))
-    generator = np.random.default_rng(8)
-    for frame in made["bob"].values():
-        count = len(frame)
-        films = [f"film{number}" for number in range(20)]
-        frame["seen"] = [" ".join(generator.choice(films, generator.integers(0, 6))) for _ in range(count)]
-        frame["minutes"] = [f"{value:.2f}" for value in generator.normal(90, 20, count)]
-        frame["mood"] = np.where(frame["film"].str[-1] > "5", "loud", "calm")
-        frame["w"] = [f"{value:.2f}" for value in generator.random(count)]
-    made["bob"]["future"] = made["bob"]["future"].drop(columns=["rating", "minutes", "mood", "w"])
-    return made
-
-
-def overrides(**bob):
-    data = {
-        "id": "ID",
-        "datasets": {"train": "data/bob/train.csv", "future": "data/bob/future.csv"},
-        "features": [FILM, SEQUENCE],
-        "labels": LABELS,
-        "unlabelled": ["future"],
-        "sample_weight": "w",
-    }
-    return {
-        "alice": {"model": SMALL_DNN},
-        "bob": {"data": data, "model": SMALL_BST, "fuse": SMALL_MMOE, **bob},
-    }
+from tests.support.model_family import (
+    CITY,
+    FILM,
+    LABELS,
+    PARTIES,
+    SEQUENCE,
+    frames,
+    overrides,
+)
 
 
 def federation(make_organisations, training=None, **bob):
@@ -86,7 +51,7 @@ def test_a_transformer_and_three_labels_are_trained_reported_and_predicted(make_
     assert {"loss", "liked_auc", "minutes_root_mean_squared_error", "mood_sparse_categorical_accuracy"} <= set(
         evaluated
     )
-    folder = organisations.folder / "state" / "bob" / "runs" / history.run_id
+    folder = organisations.state_path("bob") / "runs" / history.run_id
     table = pd.read_csv(folder / written.files[0])
     columns = ["ID", "liked_probability", "minutes_prediction", "mood_probability_calm", "mood_probability_loud"]
     assert list(table) == columns
@@ -169,7 +134,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def aligned(tmp_path_factory):
-    from organisations import Organisations  # noqa: PLC0415
+    from tests.support.organisations import Organisations  # noqa: PLC0415
 
     with Organisations(
         tmp_path_factory.mktemp("aligned"),
@@ -189,7 +154,7 @@ def test_a_run_that_cannot_be_followed_is_refused_before_training(aligned, case)
     training, kind, text = REFUSED[case]
     with connect(aligned.write_run(training)) as parties, pytest.raises(kind, match=text):
         parties.fit()
-    assert not list((aligned.folder / "state" / "alice" / "runs").glob("*/record.json"))
+    assert not list((aligned.state_path("alice") / "runs").glob("*/record.json"))
 
 
 def test_models_that_do_not_fit_together_are_refused_with_what_each_sends(make_organisations):

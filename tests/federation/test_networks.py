@@ -7,13 +7,13 @@ import time
 from functools import partial
 
 import pytest
-from faults import Network, Outage, Place, Visit, await_event
-from network.proxy import TcpProxy
-from organisations import Organisations, make_frames
 
 from coordinator.journal import list_runs
 from party.errors import ConnectionLostError
 from party.pb import party_pb2 as pb
+from tests.support.faults import Network, Outage, Place, Visit, await_event
+from tests.support.organisations import Organisations, make_frames
+from tests.support.proxy import TcpProxy
 
 PARTIES = ("alice", "bob", "charlie")
 FEW_STEPS = {"epochs": 2, "batch_size": 96, "validation_fraction": 0.2}
@@ -167,14 +167,14 @@ def test_a_slow_and_distant_network_changes_no_bit(network):
 
 def test_a_party_that_stalls_for_too_long_ends_a_run_that_can_go_on(network, monkeypatch):
     party = "bob"
-    monkeypatch.setattr("coordinator.session.CLOSE_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("coordinator.party_client.CLOSE_TIMEOUT_SECONDS", 0.1)
     with network.linked():
         link = network.links[party]
         actions = {Visit(Place.CALLED, party, "Snapshot", (4,)): partial(network.stall, party)}
         with pytest.raises(ConnectionLostError, match=f"party {party} at 127.0.0.1:{link.port}") as lost:
             network.fit(actions, reconnect_seconds=1, **OFTEN)
         assert lost.value.exit_code == 5
-        entry = list_runs(network.organisations.folder / "runs")[-1]
+        entry = list_runs(network.organisations.runs_path)[-1]
         assert (entry.state, entry.step) == ("failed", 2)
         link.delay_seconds = 0.0  # what was kept arrives now, from a coordinator that is gone
         outcome, watch = network.fit(resume=entry.run_id[:8])

@@ -5,9 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hand_combined import common_ids, labels, metrics
-from oracle import philox_permutation
-from organisations import FEATURES, make_frames
 
 from coordinator import connect
 from party.errors import (
@@ -18,6 +15,9 @@ from party.errors import (
     SessionError,
     StorageError,
 )
+from tests.support.hand_combined import common_ids, labels, metrics
+from tests.support.oracle import philox_permutation
+from tests.support.organisations import FEATURES, make_frames
 
 TRAINING = {
     "epochs": 3,
@@ -36,7 +36,7 @@ TOLERANCE = 2e-5
 
 def read_probabilities(organisations, predictions, run_id):
     (name,) = predictions.files
-    path = organisations.folder / "state" / predictions.party / "runs" / run_id / name
+    path = organisations.state_path(predictions.party) / "runs" / run_id / name
     return pd.read_csv(path, dtype={"ID": str}).set_index("ID")["probability"]
 
 
@@ -46,14 +46,14 @@ def test_a_notebook_trains_evaluates_and_predicts(make_organisations, federation
     frames = make_frames(sorted(features), datasets=("train", "test"))
     organisations = make_organisations(names=sorted(features), features=features, frames=frames, training=TRAINING)
     organisations.start_servers()
-    (organisations.folder / "runs").mkdir(mode=0o700)
-    (organisations.folder / "runs" / "notes.txt").write_text("kept")
+    (organisations.runs_path).mkdir(mode=0o700)
+    (organisations.runs_path / "notes.txt").write_text("kept")
     with connect(organisations.write_run()) as parties:
         parties.align()
         history = parties.fit()
         evaluated = parties.evaluate()
         on_test, on_train = parties.predict(), parties.predict("train")
-    assert (organisations.folder / "runs" / "notes.txt").read_text() == "kept"
+    assert (organisations.runs_path / "notes.txt").read_text() == "kept"
 
     ids = common_ids(organisations, "train")
     held_out_rows = math.floor(TRAINING["validation_fraction"] * len(ids))
@@ -72,7 +72,7 @@ def test_a_notebook_trains_evaluates_and_predicts(make_organisations, federation
     assert evaluated == pytest.approx(expected, abs=TOLERANCE)
 
     train = read_probabilities(organisations, on_train, history.run_id)
-    held_out = philox_permutation(organisations.training["seed"], "hold out", 0, len(ids))[:held_out_rows]
+    held_out = philox_permutation(organisations.row_key(), "hold out", 0, len(ids))[:held_out_rows]
     expected = metrics(train.to_numpy()[held_out], labels(organisations, "train")[held_out])
     received = {name: history.history[f"val_{name}"][-1] for name in METRICS}
     assert received == pytest.approx(expected, abs=TOLERANCE)
@@ -98,7 +98,7 @@ def test_one_federation_serves_several_runs(make_organisations):
             parties.evaluate("holidays")
         parties.close()
     organisations.write_run({"epochs": 2})
-    with connect(organisations.folder / "run.yaml") as parties:
+    with connect(organisations.run_path) as parties:
         assert parties.evaluate(run_id=first.run_id) == before, "the run's own configuration counts"
         assert len(parties.fit().epoch) == 2
 
@@ -113,10 +113,10 @@ def test_connect_says_what_is_wrong(make_organisations):
             connect(path)
     organisations.start_servers()
     with connect(organisations.write_run()), pytest.raises(SessionError, match="another coordinator works with"):
-        connect(organisations.folder / "run.yaml")
-    (organisations.folder / "runs").chmod(0o755)
+        connect(organisations.run_path)
+    (organisations.runs_path).chmod(0o755)
     with pytest.raises(StorageError, match=r"open to others.*chmod 700"):
-        connect(organisations.folder / "run.yaml")
+        connect(organisations.run_path)
 
 
 def test_history_without_steps_is_empty(make_organisations):

@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from commands import expect_error, run_party
-from organisations import FEATURES, SMALL_MODEL
 
 from coordinator import connect
 from party.errors import HandshakeError, ModelError
+from tests.support.commands import expect_error, run_party
+from tests.support.organisations import FEATURES, SMALL_MODEL
 
 PARTIES = ("alice", "bob")
 SOURCE = "deploy/examples/two_tower.py"
@@ -29,8 +29,14 @@ def federation(make_organisations, request, overrides, training=None):
         training=training or TRAINING,
         overrides=overrides,
     )
-    shutil.copy(request.config.rootpath / SOURCE, organisations.folder / "models.py")
+    for name in PARTIES:
+        shutil.copy(request.config.rootpath / SOURCE, home(organisations, name) / "models.py")
     return organisations
+
+
+def home(organisations, name):
+    """The folder of a party's file, and of the models that it names."""
+    return organisations.party_path(name).parent
 
 
 def test_two_towers_are_trained_saved_and_used(make_organisations, request):
@@ -43,11 +49,30 @@ def test_two_towers_are_trained_saved_and_used(make_organisations, request):
         evaluated = parties.evaluate()
         assert evaluated["auc"] > 0.7
         assert parties.predict().rows > 0
-        source = organisations.folder / "models.py"
+        source = home(organisations, "alice") / "models.py"
         source.write_text(source.read_text().replace("TOWER_UNITS = (64, 32)", "TOWER_UNITS = (64, 16)"))
-        with pytest.raises(ModelError, match="the file has changed since the run was trained"):
+        with pytest.raises(ModelError, match="the file of its own model has changed since the run was trained"):
             parties.evaluate()
     assert any(key.startswith("base/0_table") for key in organisations.weights("alice", history.run_id))
+
+
+@pytest.mark.parametrize("place", ["code/models.py", "code"])
+@pytest.mark.parametrize("bits", [0o002, 0o020], ids=["all", "group"])
+def test_a_file_that_others_may_change_is_not_run(make_organisations, place, bits):
+    """Its code has the rights of the party."""
+    organisations = make_organisations(overrides={"alice": {"model": {"file": "code/models.py", "base": "build"}}})
+    marker, path = organisations.folder / "ran", home(organisations, "alice") / place
+    source = home(organisations, "alice") / "code" / "models.py"
+    source.parent.mkdir(mode=0o700)
+    source.write_text(f"open({str(marker)!r}, 'w').close()\n")
+    with pytest.raises(ModelError, match="has no function build"):
+        organisations.start_server("alice")
+    assert marker.exists()
+    marker.unlink()
+    path.chmod(path.stat().st_mode | bits)
+    with pytest.raises(ModelError, match=r"models\.py: can be changed by others than its owner.*run chmod go-w"):
+        organisations.start_server("alice")
+    assert not marker.exists()
 
 
 def test_two_runs_are_identical_bit_by_bit(make_organisations, request):
@@ -70,7 +95,7 @@ def test_own_and_built_in_models_mix_where_their_hiddens_fit(make_organisations,
         request,
         {"alice": own, "bob": built_in},
     )
-    (organisations.folder / "mine.py").write_text(
+    (home(organisations, "alice") / "mine.py").write_text(
         "import keras\n"
         "def build(features):\n"
         "    income = keras.Input((1,), name='income')\n"
@@ -95,7 +120,7 @@ def test_hiddens_that_do_not_fit_are_refused_with_what_each_party_sends(make_org
     organisations = federation(lambda **all_: make_organisations("other", **all_), request, overrides).start_servers()
     with connect(organisations.write_run()) as parties:
         parties.align()
-        with pytest.raises((HandshakeError, ModelError), match=r"models\.py: build_match"):
+        with pytest.raises(ModelError, match="bob: the code of its own model raised KeyError"):
             parties.fit()
 
 
@@ -147,7 +172,7 @@ def test_a_broken_contract_is_told_when_the_party_starts(make_organisations, req
     text, message = BROKEN[case]
     organisations = federation(make_organisations, request, {"alice": {"model": {"file": "mine.py", "base": "build"}}})
     if text is not None:
-        (organisations.folder / "mine.py").write_text(text)
+        (home(organisations, "alice") / "mine.py").write_text(text)
     with pytest.raises(ModelError) as refused:
         organisations.start_server("alice")
     assert message in str(refused.value)

@@ -3,23 +3,24 @@
 import re
 
 import pytest
-from fitting import expect_same_bits
-from network.proxy import TcpProxy
-from organisations import SMALL_MODEL, Organisations
-from relaying import Relay
-from test_resume import Lines, StopAfter
 
 from coordinator import connect
 from coordinator.configuration import load_coordinator_configuration
-from coordinator.connection import close_connections, open_connections
+from coordinator.connection import close_clients, open_clients
 from coordinator.federation import Federation
 from coordinator.planning.planner import SCHEDULES
 from coordinator.planning.recommendation import schedule_text
-from coordinator.session import Proposal, Session, new_run_id
+from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from party.configuration.run import run_configuration_from_bytes
 from party.errors import PolicyError, SessionError, StoppedError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
+from tests.support.fitting import expect_same_bits
+from tests.support.organisations import SMALL_MODEL, Organisations
+from tests.support.proxy import TcpProxy
+from tests.support.raw_calls import call
+from tests.support.relaying import Relay
+from tests.support.resuming import Lines, StopAfter
 
 TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.1}
 MODEL = {**SMALL_MODEL, "units": [8, 24], "embedding_dimension": 16}
@@ -44,9 +45,10 @@ def organisations(tmp_path_factory):
 
 
 def files(organisations):
-    """Every file of all parties' and the coordinator's own records, with its bytes."""
-    folders = [organisations.folder / "state", organisations.folder / "runs"]
-    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    """Every file of all parties' and the coordinator's records, with its bytes; ledgers alone have new lines."""
+    folders = [*map(organisations.state_path, organisations.names), organisations.runs_path]
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.stem != "ledger"]
+    return {path: path.read_bytes() for path in paths}
 
 
 def test_the_plan_is_that_of_the_network_and_of_codecs_that_every_owner_allows(organisations):
@@ -120,15 +122,20 @@ def measuring(organisations):
     """An open measuring session, before its first batch."""
     with Federation(load_coordinator_configuration(organisations.write_run())) as parties:
         run = parties.configuration.run
-        proposal = Proposal(Purpose.PURPOSE_MEASURE, new_run_id(), parties._journal.lease, run.to_bytes())
-        with Session(parties._connections, run, proposal) as session:
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_MEASURE,
+            run_id=new_run_id(),
+            lease=parties._journal.lease,
+            configuration=run.to_bytes(),
+        )
+        with CoordinatedSession(parties._clients, run, proposal) as session:
             yield session
 
 
 @pytest.mark.parametrize("party", ["alice", "bob"])
 def test_a_measuring_session_keeps_nothing_whatever_is_asked(organisations, measuring, party):
     before = files(organisations)
-    connection = measuring.connections[party]
+    client = measuring.clients[party]
     for method, request in {
         "Snapshot": pb.SnapshotRequest,
         "Prepare": pb.PrepareRequest,
@@ -136,20 +143,20 @@ def test_a_measuring_session_keeps_nothing_whatever_is_asked(organisations, meas
         "Finish": pb.FinishRequest,
     }.items():
         with pytest.raises(SessionError, match=f"{party}: a measuring session keeps nothing"):
-            connection.call(getattr(connection.stub, method), request(session=measuring.reference))
+            call(client, method, request(session=measuring.reference))
     assert files(organisations) == before
 
 
 def test_a_probe_is_bounded_and_for_those_who_may_call(organisations):
-    connections = open_connections(load_coordinator_configuration(organisations.write_run()))
-    alice = connections["alice"]
-    reply = alice.call(alice.stub.Probe, pb.ProbeRequest(payload=bytes(4 * MEBIBYTE - 64), reply_bytes=4 * MEBIBYTE))
+    clients = open_clients(load_coordinator_configuration(organisations.write_run()))
+    alice = clients["alice"]
+    reply = alice.probe(bytes(4 * MEBIBYTE - 64), 4 * MEBIBYTE)
     assert reply.payload == bytes(4 * MEBIBYTE)
     with pytest.raises(SessionError, match="alice: a probe asks for too long a reply; expected at most 4194304"):
-        alice.call(alice.stub.Probe, pb.ProbeRequest(reply_bytes=4 * MEBIBYTE + 1))
+        alice.probe(b"", 4 * MEBIBYTE + 1)
     with pytest.raises(SessionError, match="alice: request is too long"):
-        alice.call(alice.stub.Probe, pb.ProbeRequest(payload=bytes(4 * MEBIBYTE)))
-    close_connections(connections)
+        alice.probe(bytes(4 * MEBIBYTE), 0)
+    close_clients(clients)
 
 
 def test_a_plan_with_a_codec_that_an_owner_does_not_allow_is_refused(organisations):

@@ -2,11 +2,11 @@
 
 import pandas as pd
 import pytest
-from hand_combined import common_ids
-from organisations import make_frames
 
 from coordinator import connect
 from party.errors import PolicyError
+from tests.support.hand_combined import common_ids
+from tests.support.organisations import EXACT_METRICS, make_frames
 
 DATASETS = ("train", "test")
 
@@ -23,7 +23,7 @@ def prediction_files(organisations):
 
 def with_policy(organisations, name, **policy):
     organisations.stop_server(name)
-    organisations.write_party(name, policy={"minimum_metric_rows": 1, **policy})
+    organisations.write_party(name, policy={"minimum_metric_rows": 1, **EXACT_METRICS, **policy})
     organisations.start_server(name)
     return organisations.write_run()
 
@@ -40,15 +40,14 @@ def test_nobody_but_the_label_party_gets_ids_or_probabilities(organisations):
         parties.evaluate()
         assert prediction_files(organisations) == [], "evaluation writes none"
         predictions = parties.predict()
-    path = f"state/bob/runs/{run_id}/predictions-test.csv"
+    path = f"bob/state/runs/{run_id}/predictions-test.csv"
     assert prediction_files(organisations) == [path]
     frame = pd.read_csv(organisations.folder / path, dtype=str)
     assert len(frame) == predictions.rows
     secrets = {*frame["probability"], *(one for dataset in DATASETS for one in common_ids(organisations, dataset))}
     assert len(secrets) > 100
-    elsewhere = [
-        path for part in ("runs", "state/alice") for path in (organisations.folder / part).rglob("*") if path.is_file()
-    ]
+    folders = (organisations.runs_path, organisations.state_path("alice"))
+    elsewhere = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(elsewhere) > 5
     for path in elsewhere:
         content = path.read_bytes()

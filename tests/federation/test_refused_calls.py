@@ -1,22 +1,25 @@
 """Calls that no honest coordinator makes: refused by name, and the run goes on to the same bits."""
 
 import dataclasses
-import shutil
-from datetime import UTC, datetime
+import threading
 
+import grpc
 import pytest
-from organisations import COORDINATOR, authority, tls
-from relaying import Relay, assert_undisturbed, fit, honest
 
 import party.transport.server as server_module
 from coordinator import connect
-from coordinator.session import Proposal, Session
-from deploy.certificates import write_organisation
-from party.errors import IdentityError, SessionError, SplitError
+from coordinator.session import CoordinatedSession, ProposedSession
+from party.configuration.party import load_party_configuration
+from party.engine.base_model import BaseModel
+from party.errors import IdentityError, SessionError, SplitError, StorageError
+from party.ledger.file import read_ledger
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
-from party.runtime.desk import SILENCE_SECONDS, Owner, SessionDesk
-from party.security.certificates import Usage
+from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
+from party.transport.waiting import MAXIMUM_WAITING_CALLS
+from tests.support import raw_calls
+from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
+from tests.support.relaying import Relay, assert_undisturbed, fit, honest
 
 SECOND = "second"
 
@@ -54,8 +57,7 @@ class Intruder:
 
 
 def call(relay, party, method, request):
-    connection = relay._connections[party]
-    return connection.call(getattr(connection.stub, method), request)
+    return raw_calls.call(relay._clients[party], method, request)
 
 
 def reference(session, **changes):
@@ -93,7 +95,7 @@ SESSION_CALLS = {
 
 
 def test_every_call_needs_run_and_lease(organisations):
-    described = {"Describe", "Probe", "Open", "Close", "Converse"}  # Converse carries calls that name their session
+    described = {"Describe", "Probe", "Open", "Close", "StreamCalls"}  # the last carries calls that name their session
     assert {one.name for one in pb.DESCRIPTOR.services_by_name["Party"].methods} == set(SESSION_CALLS) | described
 
     def intrude(relay, session):
@@ -109,9 +111,9 @@ def test_every_call_needs_run_and_lease(organisations):
 
 
 OUT_OF_ORDER = [  # once hiddens of the first batch were sent and before they are fused
-    ("alice", "Agree", {}, "call out of order; expected stage opened; received ready"),
-    ("alice", "Authenticate", {}, "call out of order; expected stage agreed; received ready"),
-    ("alice", "Confirm", {}, "call out of order; expected stage authenticated; received ready"),
+    ("alice", "Agree", {}, "call out of order; expected phase opened; received ready"),
+    ("alice", "Authenticate", {}, "call out of order; expected phase agreed; received ready"),
+    ("alice", "Confirm", {}, "call out of order; expected phase authenticated; received ready"),
     ("alice", "Finish", {}, "not every batch is done"),
     ("bob", "Finish", {}, "not every batch is done"),
     ("bob", "Forward", {}, "bob: Forward is for feature parties"),
@@ -144,16 +146,16 @@ def test_calls_out_of_order_are_named(organisations):
 
 
 EARLY = [
-    ("Forward", "expected stage ready; received authenticated"),
-    ("Backward", "expected stage ready; received authenticated"),
-    ("Report", "expected stage ready; received authenticated"),
-    ("Finish", "expected stage ready; received authenticated"),
-    ("Produce", "expected stage ready; received authenticated"),
-    ("Snapshot", "expected stage ready; received authenticated"),
-    ("Prepare", "expected stage ready; received authenticated"),
-    ("Commit", "expected stage ready; received authenticated"),
-    ("Agree", "expected stage opened; received authenticated"),
-    ("Authenticate", "expected stage agreed; received authenticated"),
+    ("Forward", "expected phase ready; received authenticated"),
+    ("Backward", "expected phase ready; received authenticated"),
+    ("Report", "expected phase ready; received authenticated"),
+    ("Finish", "expected phase ready; received authenticated"),
+    ("Produce", "expected phase ready; received authenticated"),
+    ("Snapshot", "expected phase ready; received authenticated"),
+    ("Prepare", "expected phase ready; received authenticated"),
+    ("Commit", "expected phase ready; received authenticated"),
+    ("Agree", "expected phase opened; received authenticated"),
+    ("Authenticate", "expected phase agreed; received authenticated"),
 ]
 
 
@@ -169,7 +171,7 @@ def test_nothing_is_sent_before_confirmation(organisations):
 def test_keys_need_an_agreement_first(organisations):
     def intrude(relay, session):
         for method in ("Authenticate", "Confirm", "Forward"):
-            with pytest.raises(SessionError, match=r"call out of order; expected stage .*; received opened"):
+            with pytest.raises(SessionError, match=r"call out of order; expected phase .*; received opened"):
                 call(relay, "alice", method, SESSION_CALLS[method](session=session))
 
     assert_undisturbed(organisations, Intruder("alice", "Agree", intrude).run(organisations))
@@ -204,9 +206,11 @@ def test_a_run_cannot_be_trained_twice(organisations):
     with Relay(organisations.run_path, honest) as parties:
         run_id = bytes.fromhex(parties.fit().run_id)
         run = parties.configuration.run
-        proposal = Proposal(Purpose.PURPOSE_TRAIN, run_id, parties._journal.lease, run.to_bytes())
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_TRAIN, run_id=run_id, lease=parties._journal.lease, configuration=run.to_bytes()
+        )
         with pytest.raises(SessionError, match="run_id was used before"):
-            Session(parties._connections, run, proposal).__enter__()
+            CoordinatedSession(parties._clients, run, proposal).__enter__()
     assert_undisturbed(organisations, run_id.hex())
 
 
@@ -248,8 +252,7 @@ def test_another_coordinator_must_wait_until_the_owner_is_silent(make_organisati
     coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, SECOND)]
     overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
     organisations = make_organisations(overrides=overrides, training={"maximum_steps": 2})
-    folder = organisations.folder / "certificates" / SECOND
-    write_organisation(SECOND, Usage.COORDINATOR, folder, now=datetime.now(UTC), days=30)
+    organisations.add_coordinator(SECOND)
     organisations.start_servers()
     with connect(organisations.write_run()) as first:
         first.align()
@@ -261,7 +264,7 @@ def test_another_coordinator_must_wait_until_the_owner_is_silent(make_organisati
 
 def steal_while_it_runs(first, second, clock):
     proposal = first._proposal(Purpose.PURPOSE_TRAIN, bytes(16), first.configuration.run.to_bytes())
-    session = Session(first._connections, first.configuration.run, proposal).__enter__()
+    session = CoordinatedSession(first._clients, first.configuration.run, proposal).__enter__()
     stolen = reference(session.reference)
     for _ in range(3):  # a call of the owner's starts the wait anew
         call(first, "alice", "Report", pb.ReportRequest(session=session.reference))
@@ -280,20 +283,14 @@ def steal_while_it_runs(first, second, clock):
 
 def test_a_name_that_is_not_on_the_list_may_not_even_ask(make_organisations):
     organisations = make_organisations()
-    folder = organisations.folder / "certificates" / SECOND
-    # Issued by the authority that the parties trust for `coordinator`, for nobody else.
-    trusted = organisations.folder / "certificates" / COORDINATOR
-    folder.mkdir(mode=0o700)
-    for file in trusted.glob("*-ca*.pem"):
-        shutil.copy(file, folder / file.name.replace(COORDINATOR, SECOND))
-    write_organisation(SECOND, Usage.COORDINATOR, folder, now=datetime.now(UTC), days=30, renew=True)
+    organisations.add_stranger(SECOND)  # by the authority that the parties trust for `coordinator`, for nobody else
     organisations.start_servers()
     path = organisations.write_run(coordinator=SECOND, tls=tls(SECOND))
     with pytest.raises(IdentityError, match="certificate of the caller: carries no name that is trusted here"):
         connect(path)
 
 
-class TestDesk:
+class TestSessionManager:
     """Who owns a party, by the minute."""
 
     OWNER = Owner("coordinator", bytes(32))
@@ -303,57 +300,216 @@ class TestDesk:
         broken = False
 
         def __init__(self):
-            self.plan = self
-            self.closed = False
+            self.ended = ""
 
-        def close(self):
-            self.closed = True
+        def end(self, reason):
+            self.ended = reason
 
     @pytest.fixture
     def clock(self):
         return Clock()
 
     @pytest.fixture
-    def desk(self, clock):
-        return SessionDesk("alice", clock)
+    def sessions(self, clock):
+        return SessionManager("alice", clock)
 
     @pytest.mark.parametrize(
         "other", [Owner("second", bytes(32)), Owner("coordinator", b"\1" * 32)], ids=["name", "lease"]
     )
-    def test_another_owner_comes_in_after_the_silence_and_not_before(self, desk, clock, other):
-        first = desk.open(self.OWNER, self.RUN_ID, self.Session)
+    def test_another_owner_comes_in_after_the_silence_and_not_before(self, sessions, clock, other):
+        first = sessions.open(self.OWNER, self.RUN_ID, self.Session)
         clock.seconds += SILENCE_SECONDS / 2
-        desk.session(self.OWNER, self.RUN_ID)
+        sessions.session(self.OWNER, self.RUN_ID)
         clock.seconds += SILENCE_SECONDS - 0.01
         with pytest.raises(SessionError, match="serves another coordinator"):
-            desk.open(other, self.RUN_ID, self.Session)
-        assert desk.session(self.OWNER, self.RUN_ID) is first
+            sessions.open(other, self.RUN_ID, self.Session)
+        assert sessions.session(self.OWNER, self.RUN_ID) is first
         clock.seconds += SILENCE_SECONDS
-        second = desk.open(other, self.RUN_ID, self.Session)
-        assert first.closed
-        assert desk.session(other, self.RUN_ID) is second
+        second = sessions.open(other, self.RUN_ID, self.Session)
+        assert first.ended == "replaced by another session"
+        assert sessions.session(other, self.RUN_ID) is second
         with pytest.raises(SessionError, match="no such session"):
-            desk.session(self.OWNER, self.RUN_ID)
+            sessions.session(self.OWNER, self.RUN_ID)
 
-    def test_a_stranger_neither_keeps_a_session_alive_nor_ends_it(self, desk, clock):
-        desk.open(self.OWNER, self.RUN_ID, self.Session)
+    def test_a_stranger_neither_keeps_a_session_alive_nor_ends_it(self, sessions, clock):
+        sessions.open(self.OWNER, self.RUN_ID, self.Session)
         stranger = Owner("second", bytes(32))
         clock.seconds += SILENCE_SECONDS / 2
         with pytest.raises(SessionError):
-            desk.session(stranger, self.RUN_ID)
-        desk.close(stranger, self.RUN_ID)
-        assert desk.session(self.OWNER, self.RUN_ID)
+            sessions.session(stranger, self.RUN_ID)
+        sessions.close(stranger, self.RUN_ID)
+        assert sessions.session(self.OWNER, self.RUN_ID)
 
-    def test_the_owner_starts_anew_at_any_time(self, desk):
-        first = desk.open(self.OWNER, self.RUN_ID, self.Session)
-        assert desk.open(self.OWNER, b"\1" * 16, self.Session) is not first
-        assert first.closed
+    def test_the_owner_starts_anew_at_any_time(self, sessions):
+        first = sessions.open(self.OWNER, self.RUN_ID, self.Session)
+        assert sessions.open(self.OWNER, b"\1" * 16, self.Session) is not first
+        assert first.ended == "replaced by another session"
 
-    def test_a_session_that_cannot_be_made_leaves_none(self, desk):
+    def test_a_session_that_cannot_be_made_leaves_none(self, sessions):
         def fails():
             raise SplitError("no")
 
         with pytest.raises(SplitError):
-            desk.open(self.OWNER, self.RUN_ID, fails)
-        assert desk.current is None
-        assert desk.open(Owner("second", bytes(32)), self.RUN_ID, self.Session)
+            sessions.open(self.OWNER, self.RUN_ID, fails)
+        assert sessions.current is None
+        assert sessions.open(Owner("second", bytes(32)), self.RUN_ID, self.Session)
+
+
+def test_a_coordinator_that_is_no_longer_trusted_loses_its_session_at_once(make_organisations):
+    """Also over a connection that was made before, and whatever it knows of the session."""
+    coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, SECOND)]
+    overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
+    organisations = make_organisations(overrides=overrides)
+    organisations.add_coordinator(SECOND)
+    organisations.start_servers()
+    with connect(organisations.write_run(coordinator=SECOND, tls=tls(SECOND), output="other-runs")) as revoked:
+        revoked.align()
+        proposal = revoked._proposal(Purpose.PURPOSE_TRAIN, bytes(16), revoked.configuration.run.to_bytes())
+        session = CoordinatedSession(revoked._clients, revoked.configuration.run, proposal).__enter__()
+        revoke(organisations, "alice", coordinators[:1])
+        with pytest.raises(IdentityError, match="carries no name that is trusted here"):
+            call(revoked, "alice", "Forward", pb.ForwardRequest(session=session.reference))
+        call(revoked, "bob", "Report", pb.ReportRequest(session=session.reference))
+        revoke(organisations, "bob", coordinators[:1])
+    entries = read_ledger(organisations.state_path("alice"))
+    assert [(entry.event, entry.result) for entry in entries[-2:]] == [
+        ("ended", "a name is no longer trusted"),
+        ("reloaded", f"changed: coordinators; no longer trusted as before: {SECOND}"),
+    ]
+    with connect(organisations.write_run()) as trusted:
+        trusted.align(force=True)
+
+
+def revoke(organisations, party, coordinators):
+    organisations.write_party(party, coordinators=coordinators)
+    configuration = load_party_configuration(organisations.party_path(party))
+    assert organisations.servers[party].revise(configuration).removed == (SECOND,)
+
+
+def test_nothing_is_released_where_the_ledger_cannot_be_written(make_organisations, monkeypatch):
+    organisations = make_organisations().start_servers()
+    with connect(organisations.write_run()) as parties:
+        parties.align()
+        ledger = organisations.servers["alice"]._ledger
+        append = ledger.append
+
+        def full(content):
+            if content.event == "agreed":
+                raise StorageError(
+                    "cannot be written: No space left on device", where="ledger", public_message="ledger: full"
+                )
+            return append(content)
+
+        monkeypatch.setattr(ledger, "append", full)
+        with pytest.raises(StorageError, match="alice: ledger: full"):
+            parties.fit()
+    entries = read_ledger(organisations.state_path("alice"))
+    assert [entry.event for entry in entries if entry.purpose == "train"] == ["opened", "ended"]
+    assert entries[-1].releases == {}
+
+
+@pytest.fixture(scope="module")
+def two_coordinators(tmp_path_factory):
+    """A federation in this process, aligned, and a run; a second coordinator may evaluate."""
+    coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, SECOND)]
+    overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
+    frames = make_frames(("alice", "bob"), datasets=("train", "test"))
+    with Organisations(tmp_path_factory.mktemp("two"), frames=frames, overrides=overrides) as made:
+        made.add_coordinator(SECOND)
+        made.start_servers()
+        made.write_run()
+        with connect(made.run_path) as parties:
+            parties.align()
+            parties.fit()
+        yield made
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT, Purpose.PURPOSE_MEASURE])
+def test_only_training_is_resumed(two_coordinators, purpose):
+    """A coordinator's own flag must not take a session off the limits."""
+    with connect(two_coordinators.run_path) as parties:
+        run = parties.configuration.run
+        proposal = ProposedSession(
+            purpose=purpose,
+            run_id=bytes(16),
+            lease=parties._journal.lease,
+            configuration=run.to_bytes(),
+            dataset="test",
+            resume=True,
+        )
+        with pytest.raises(SessionError, match="only a training run is resumed"):
+            CoordinatedSession(parties._clients, run, proposal).__enter__()
+
+
+def test_what_is_computed_when_a_session_ends_does_not_leave(two_coordinators, monkeypatch):
+    computing, closed = threading.Event(), threading.Event()
+    infer = BaseModel.infer
+
+    def slow(self, rows):
+        computing.set()
+        assert closed.wait(60)
+        return infer(self, rows)
+
+    with connect(two_coordinators.run_path) as parties:
+        entry = parties._journal.trained(None)
+        run = parties.configuration.run
+        proposal = ProposedSession(
+            purpose=Purpose.PURPOSE_EVALUATE,
+            run_id=bytes.fromhex(entry.run_id),
+            lease=parties._journal.lease,
+            configuration=entry.configuration,
+            dataset="test",
+        )
+        session = CoordinatedSession(parties._clients, run, proposal).__enter__()
+        monkeypatch.setattr(BaseModel, "infer", slow)
+        alice = parties._clients["alice"]
+        forward = alice.transport._channel.unary_unary("/split.v1.Party/Forward")
+        pending = forward.future(pb.ForwardRequest(session=session.reference).SerializeToString())
+        assert computing.wait(60)
+        call(parties, "alice", "Close", pb.CloseRequest(session=session.reference))
+        closed.set()
+        with pytest.raises(grpc.RpcError, match="the session has ended"):
+            pending.result()
+    ended = read_ledger(two_coordinators.state_path("alice"))[-1]
+    assert (ended.event, ended.result) == ("ended", "closed by the coordinator")
+    assert ended.releases["hiddens"] == 0, "the hiddens did not leave"
+
+
+def test_an_alignment_that_does_not_end_in_order_counts_with_all_rows(make_organisations):
+    organisations = make_organisations(training={"maximum_steps": 1}).start_servers()
+
+    def around(send, party, method, request):
+        if method == "Finish":
+            raise SplitError("gives up")
+        return send(request)
+
+    with Relay(organisations.write_run(), around) as parties, pytest.raises(SplitError, match="gives up"):
+        parties.align()
+    for name in organisations.names:
+        ended = read_ledger(organisations.state_path(name))[-1]
+        assert (ended.event, ended.purpose) == ("ended", "align")
+        assert ended.releases["intersections"] == ended.rows > 0
+
+
+def silent_calls(client, count):
+    """Describe calls whose message does not come, and what sends it."""
+    send = threading.Event()
+
+    def message():
+        assert send.wait(60)
+        yield b""
+
+    method = client.transport._channel.stream_unary("/split.v1.Party/Describe")
+    return [method.future(message(), timeout=60) for _ in range(count)], send
+
+
+def test_calls_that_send_nothing_leave_room_for_others(two_coordinators):
+    with connect(two_coordinators.write_run(coordinator=SECOND, tls=tls(SECOND), output="silent")) as second:
+        pending, send = silent_calls(second._clients["alice"], 12)
+        with connect(two_coordinators.write_run()) as first:
+            call(first, "alice", "Describe", pb.DescribeRequest())
+        send.set()
+        outcomes = [one.exception() for one in pending]
+    refused = [one for one in outcomes if one is not None]
+    assert len(refused) >= len(pending) - 2 * MAXIMUM_WAITING_CALLS
+    assert all("waits for the messages of too many calls" in one.details() for one in refused)

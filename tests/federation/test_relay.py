@@ -4,23 +4,25 @@ import hashlib
 
 import numpy as np
 import pytest
-from relaying import (
+
+from coordinator.configuration import load_coordinator_configuration
+from party.cut.layout import CutLayout
+from party.data.encoders import encoders_from_json
+from party.data.rows import InMemoryRows
+from party.engine.base_model import BaseModel
+from party.models.assembly import BASE, PartyModels, base_inputs
+from party.models.packing import pack
+from party.pb import party_pb2 as pb
+from party.protocol.schedule import TrainingSchedule
+from party.runtime.records import ENCODERS_FILE
+from party.security.sealing import SealingKeys
+from tests.support.relaying import (
     Recorder,
     Relay,
     assert_undisturbed,
     fit,
     honest,
 )
-
-from coordinator.configuration import load_coordinator_configuration
-from party.data.encoders import encoders_from_json
-from party.models.assembly import BASE, PartyModels, base_inputs
-from party.models.base_model import BaseModel
-from party.models.packing import pack
-from party.pb import party_pb2 as pb
-from party.protocol.schedule import TrainingSchedule
-from party.runtime.records import ENCODERS_FILE
-from party.security.sealing import SealingKeys
 
 DISTINCT_BYTES = 6  # in whatever is searched for, so that chance and padding never look like it
 
@@ -62,7 +64,7 @@ def test_of_alignment_training_and_prediction_nothing_is_readable(organisations,
     with Relay(organisations.run_path, recorder) as parties:
         parties.fit()
     organisations.write_run()
-    recorder.messages += [path.read_bytes() for path in (organisations.folder / "runs").rglob("*.*")]
+    recorder.messages += [path.read_bytes() for path in organisations.runs_path.rglob("*.*")]
     assert recorder.kinds == set(pb.MessageKind.values()) - {pb.MESSAGE_KIND_UNSPECIFIED}
     for what, texts in secrets.items():
         assert recorder.finds(*texts) == [], what
@@ -107,11 +109,12 @@ def first_hidden(organisations, name):
     table = context.tables.table("train")
     rows = context.alignment(table, organisations.names).rows
     inputs = base_inputs(pack(encoders.encode(table.aligned(rows), "train")))
-    schedule = TrainingSchedule(run.training, len(rows))
+    schedule = TrainingSchedule(run.training, len(rows), organisations.row_key())
     batch = schedule.rows(schedule.exchange(0))
-    hiddens = BaseModel(models.models[BASE], inputs, models.specs).infer(batch)
-    parts = [row.tobytes() for hidden in hiddens.values() for row in hidden]
-    parts.append(np.concatenate(list(hiddens.values()), axis=1).tobytes())
+    matrix = BaseModel(models.models[BASE], InMemoryRows(inputs), CutLayout(models.specs)).infer(batch)
+    hiddens = np.split(matrix, np.cumsum([spec.units for spec in models.specs])[:-1], axis=1)
+    parts = [row.tobytes() for hidden in hiddens for row in hidden]
+    parts.append(matrix.tobytes())
     return [part for part in parts if len(set(part)) >= DISTINCT_BYTES]
 
 

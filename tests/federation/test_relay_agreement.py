@@ -3,12 +3,12 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from relaying import Relay, assert_undisturbed, fit, flip, honest
 
 from party.errors import AlignmentError, HandshakeError, IdentityError, SealError, SessionError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Hello, Purpose
 from party.security.certificates import load_chain
+from tests.support.relaying import Relay, assert_undisturbed, fit, flip, honest
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_different_stories_for_different_parties_are_refused(organisations, arou
 
 def test_the_coordinator_cannot_answer_for_a_party(organisations):
     """It is a trusted name with a certificate of its own, but not the party's."""
-    certificates = organisations.folder / "certificates" / "coordinator"
+    certificates = organisations.certificates("coordinator")
     chain = [one.public_bytes(Encoding.DER) for one in load_chain(certificates / "coordinator.pem")]
 
     def forge(hello):
@@ -144,7 +144,10 @@ def test_sessions_about_the_same_run_cannot_be_mixed(organisations):
     "lies",
     [
         {"bob": (pb.MESSAGE_KIND_PSI_SETUP, pb.MESSAGE_KIND_PSI_RESPONSE), "alice": (pb.MESSAGE_KIND_PSI_REQUEST,)},
-        {"bob": (pb.MESSAGE_KIND_ALIGNMENT_PROOF,), "charlie": (pb.MESSAGE_KIND_ALIGNED_DIGESTS,)},
+        {
+            "bob": (pb.MESSAGE_KIND_ALIGNMENT_PROOF,),
+            "charlie": (pb.MESSAGE_KIND_ALIGNED_ELEMENTS, pb.MESSAGE_KIND_ALIGNMENT_COUNTERPROOF),
+        },
     ],
     ids=["psi", "order"],
 )
@@ -210,10 +213,10 @@ def test_parties_whose_alignments_differ_do_not_train(organisations):
 
 def test_a_changed_file_stops_the_next_run(organisations):
     frame = organisations.read_table("charlie", "train")
-    organisations.write_table("charlie", "train", frame.iloc[::-1])
+    organisations.write_frame("charlie", "train", frame.iloc[::-1])
     try:
         with pytest.raises(AlignmentError, match=r"charlie: dataset train is not aligned .* or its file has changed"):
             fit(organisations, honest)
     finally:
-        organisations.write_table("charlie", "train", frame)
+        organisations.write_frame("charlie", "train", frame)
     assert_undisturbed(organisations, fit(organisations, honest).run_id)

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from relaying import Liar, Tamper, assert_undisturbed, fit, flip, honest, replace
 
 from party.errors import SealError, SessionError
+from tests.support.relaying import Liar, Tamper, assert_undisturbed, fit, flip, honest, replace
 
 
 @pytest.fixture

@@ -3,59 +3,49 @@
 import contextlib
 import dataclasses
 
-import numpy as np
 import pytest
 import yaml
-from organisations import SMALL_MODEL, Organisations
-from relaying import Relay, envelopes
-from test_model_family import CITY, FILM, PARTIES, SEQUENCE, frames, overrides
 
 from coordinator import connect
 from coordinator.federation import connect_federation
-from coordinator.progress import SilentDisplay
-from coordinator.session import Proposal, Session
+from coordinator.session import CoordinatedSession, ProposedSession
+from party.engine.numerics import numeric_settings
 from party.errors import (
     AlignmentError,
     CheckpointError,
     ConfigurationError,
     PolicyError,
     SessionError,
-    StoppedError,
     StorageError,
 )
-from party.models.numerics import numeric_settings
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import Mark
 from party.runtime import fingerprint
 from party.runtime.checkpoint_files import CheckpointFiles
+from party.security.row_secret import RowSecret
+from tests.support.model_family import CITY, FILM, PARTIES, SEQUENCE, frames, overrides
+from tests.support.organisations import SMALL_MODEL, Organisations
+from tests.support.relaying import Relay, envelopes
+from tests.support.resuming import (
+    DROPOUT,
+    NORMALISED,
+    Lines,
+    checkpoints_of,
+    expect_equal,
+    outcome,
+    restart,
+    run_path,
+    stop_at,
+    train,
+)
+
+pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 EARLY = {"metric": "val_auc", "mode": "max", "patience": 1}
 DECAY = {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}
 SCHEDULE = {"name": "ExponentialDecay", "arguments": DECAY}
 TRAINING = {"epochs": 3, "validation_fraction": 0.2, "batch_size": 64}
 EVERY_STEP = {"every_steps": 1}
-NEVER = {"every_seconds": 1e6}
-DROPOUT = {
-    "alice": {"model": {"file": "normalised.py", "base": "build_base"}},
-    "bob": {
-        "model": {"kind": "dnn", "units": [5], "dropout": 0.2},
-        "fuse": {"kind": "dnn", "units": [6], "dropout": 0.3},
-    },
-}
-NORMALISED = """
-import keras
-
-
-def build_base(features):
-    inputs = {one.name: keras.Input((one.width,), dtype="int32" if one.size > 1 else "float32", name=one.name)
-              for one in features.values()}
-    tables = [keras.layers.Embedding(one.size, 4)(inputs[one.name]) for one in features.values() if one.size > 1]
-    flat = keras.layers.Flatten()(tables[0])
-    numbers = [inputs[one.name] for one in features.values() if one.size == 1]
-    joined = keras.layers.BatchNormalization()(keras.layers.Concatenate()([flat, *numbers]))
-    hidden = keras.layers.Dropout(0.3)(keras.layers.Dense(6, activation="relu")(joined))
-    return keras.Model(inputs, {"deep": hidden}), {"deep": "concat"}
-"""
 CASES = {
     "adam, dropout, batch normalisation": (DROPOUT, {}),
     "momentum, schedule, early stopping": (
@@ -87,86 +77,10 @@ def make(make_organisations, case):
     if "experts" in case:
         arguments |= {"names": PARTIES, "features": {"alice": [CITY], "bob": [FILM, SEQUENCE]}, "frames": frames()}
     organisations = make_organisations(**arguments)
-    (organisations.folder / "normalised.py").write_text(NORMALISED)
     for name in organisations.names:
+        (organisations.party_path(name).parent / "normalised.py").write_text(NORMALISED)
         organisations.write_party(name, **settings.get(name, {}))
     return organisations.start_servers()
-
-
-def run_path(organisations, **changes):
-    settings = {"checkpoints": NEVER, "alignment": {"datasets": ["train"]}, "evaluate_dataset": "train"}
-    return organisations.write_run(**{**settings, **changes})
-
-
-def outcome(organisations, history):
-    """Everything that two runs may be compared by."""
-    weights = {name: organisations.weights(name, history.run_id) for name in organisations.names}
-    with connect(run_path(organisations)) as parties:
-        predicted = parties.predict(run_id=history.run_id)
-    folder = organisations.folder / "state" / predicted.party / "runs" / history.run_id
-    predictions = (folder / predicted.files[0]).read_bytes()
-    return weights, history.history, history.step_loss, history.epoch, history.best_epoch, predictions
-
-
-def expect_equal(one, other):
-    (weights, *rest), (other_weights, *other_rest) = one, other
-    for name, arrays in weights.items():
-        assert set(arrays) == set(other_weights[name])
-        for key, array in arrays.items():
-            np.testing.assert_array_equal(array, other_weights[name][key], err_msg=f"{name}: {key}", strict=True)
-    assert rest == other_rest
-
-
-class StopAfter:
-    """Lets a run end in order before the batch at a position goes on."""
-
-    def __init__(self, position):
-        self.position = position
-        self.relay = None
-
-    def __call__(self, send, party, method, request):
-        if method == "Fuse" and request.position == self.position:
-            self.relay.stop()
-        return send(request)
-
-
-class Lines(SilentDisplay):
-    """Keeps what a person would have been told."""
-
-    def __init__(self, lines):
-        self._lines = lines
-
-    def line(self, text):
-        self._lines.append(text)
-
-
-def stop_at(organisations, position, resume=None, **changes):
-    around = StopAfter(position)
-    with Relay(run_path(organisations, **changes), around) as around.relay:
-        with pytest.raises(StoppedError, match="which is safe at every party; `coordinator train --resume") as stopped:
-            around.relay.fit(resume=resume)
-        run_id = around.relay._journal.runs()[-1].run_id
-    assert run_id[:8] in str(stopped.value)
-    return run_id
-
-
-@pytest.fixture(autouse=True, scope="module")
-def stop_is_seen_at_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
-        yield
-
-
-def train(organisations, resume=None, **changes):
-    with connect(run_path(organisations, **changes)) as parties:
-        parties.align()
-        return parties.fit(resume=resume)
-
-
-def restart(organisations, *names):
-    for name in names:
-        organisations.stop_server(name)
-        organisations.start_server(name)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -175,6 +89,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(make_organisations, case):
     undisturbed = outcome(organisations, train(organisations))
 
     run_id = stop_at(organisations, 2, checkpoints=EVERY_STEP)  # how often they write changes no number
+    own = organisations.state_path("bob") / "runs" / run_id
+    assert len((own / "steps.csv").read_text().splitlines()) == 1 + 3, "what is safe is on the label party's disk"
+    assert (own / "history.json").exists()
     stop_at(organisations, 5, resume=run_id[:6])
     restart(organisations, *organisations.names)  # all that they know of the run now is on their disks
     resumed = train(organisations, resume=run_id)
@@ -202,12 +119,6 @@ def stopped(plain):
     for name in plain.names:
         plain.write_party(name)
     restart(plain, *plain.names)
-
-
-def checkpoints_of(organisations, name, run_id):
-    """Files of a party's checkpoints by step."""
-    folder = organisations.folder / "state" / name / "runs" / run_id / "checkpoints"
-    return {int(path.name[:12]): path for path in sorted(folder.glob("*.checkpoint"))}
 
 
 def test_a_party_keeps_the_last_two_and_none_once_all_have_finished(stopped):
@@ -270,7 +181,7 @@ def test_no_message_is_sealed_twice_when_steps_are_computed_again(stopped):
 
 def test_a_lost_state_folder_is_told(stopped):
     organisations, run_id = stopped
-    folder = organisations.folder / "state" / "alice" / "runs" / run_id
+    folder = organisations.state_path("alice") / "runs" / run_id
     folder.rename(folder.with_name("elsewhere"))
     with pytest.raises(CheckpointError, match=r"alice: run .*: nothing is known here of this run: the state folder"):
         train(organisations, resume=run_id)
@@ -284,19 +195,19 @@ def test_a_checkpoint_of_another_history_is_refused(stopped):
     with connect(run_path(organisations)) as parties:
         run = parties.configuration.run
         for start in (foreign, Mark(7, foreign.lineage)):
-            proposal = Proposal(
-                Purpose.PURPOSE_TRAIN,
-                bytes.fromhex(run_id),
-                parties._journal.lease,
-                run.to_bytes(),
+            proposal = ProposedSession(
+                purpose=Purpose.PURPOSE_TRAIN,
+                run_id=bytes.fromhex(run_id),
+                lease=parties._journal.lease,
+                configuration=run.to_bytes(),
                 start=start,
                 resume=True,
             )
             with pytest.raises(CheckpointError, match=f"alice: checkpoint of step {start.step}: is missing"):
-                Session(parties._connections, run, proposal).__enter__()
+                CoordinatedSession(parties._clients, run, proposal).__enter__()
         proposal = dataclasses.replace(proposal, resume=False)
         with pytest.raises(SessionError, match="only a run that is resumed starts from a checkpoint"):
-            Session(parties._connections, run, proposal).__enter__()
+            CoordinatedSession(parties._clients, run, proposal).__enter__()
 
 
 def test_a_changed_configuration_is_refused_by_name(stopped):
@@ -354,7 +265,8 @@ def test_an_owner_limits_how_often_a_run_goes_back(stopped):
     organisations.write_party("bob", policy={"minimum_metric_rows": 1, "maximum_restores": 1})
     restart(organisations, "bob")
     stop_at(organisations, 5, resume=run_id)
-    with pytest.raises(PolicyError, match=r"bob: refused by policy.maximum_restores: .*at most 1; received 2 for this"):
+    expected = r"bob: refused by policy.maximum_restores: .*at most 1; received 1 before this one"
+    with pytest.raises(PolicyError, match=expected):
         train(organisations, resume=run_id)
 
 
@@ -367,12 +279,13 @@ def test_a_finished_run_cannot_go_on(stopped):
 
 def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stopped, monkeypatch):
     organisations, run_id = stopped
-    folder = organisations.folder / "state" / "bob" / "runs" / run_id / "checkpoints"
+    folder = organisations.state_path("bob") / "runs" / run_id / "checkpoints"
     write = CheckpointFiles.write
 
     def full(files, mark, state):
         if mark.step == 6 and files._party == "bob":
-            raise StorageError("cannot be written: No space left on device", where=str(folder))
+            what = "cannot be written: No space left on device"
+            raise StorageError(what, where=folder, public_message=f"a file of its state {what}")
         write(files, mark, state)
 
     monkeypatch.setattr(CheckpointFiles, "write", full)
@@ -384,6 +297,22 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stop
         history = parties.fit(resume=run_id)
     assert "going on from step 5 of" in "\n".join(lines)
     expect_equal(outcome(organisations, history), organisations.reference)
+
+
+def test_a_run_keeps_its_order_of_rows_after_a_new_alignment(stopped):
+    """The same rows, aligned anew with another row secret: a new run would have another order."""
+    organisations, run_id = stopped
+    former = {}
+    for name in organisations.names:
+        context = organisations.servers[name].context
+        former[name] = context.alignment(context.tables.table("train"), organisations.names)
+        other = RowSecret(bytes(32), pinned=False)
+        context.alignments.save("train", dataclasses.replace(former[name], row_secret=other))
+    try:
+        expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
+    finally:
+        for name, alignment in former.items():
+            organisations.servers[name].context.alignments.save("train", alignment)
 
 
 def test_epochs_that_were_told_before_are_not_told_again(stopped):

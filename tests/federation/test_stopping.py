@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from commands import await_line, expect_error, run_party, start_coordinator
-from organisations import Organisations, make_frames
 
 from party.errors import INTERRUPTED_EXIT_CODE, StoppedError
+from tests.support.commands import await_line, expect_error, run_party, start_coordinator
+from tests.support.organisations import Organisations, make_frames
 
 LONG = {"epochs": 1000}
 MANY_ROWS = 20_000
@@ -25,7 +25,7 @@ def organisations(tmp_path_factory):
     few, many = make_frames(names), make_frames(names, rows=MANY_ROWS, datasets=("many",))
     frames = {name: {**few[name], **many[name]} for name in names}
     with Organisations(tmp_path_factory.mktemp("stopping"), frames=frames) as federation:
-        federation.start_processes().write_run(alignment={"datasets": ["train"]})
+        federation.start().write_run(alignment={"datasets": ["train"]})
         done = federation.coordinator("align")
         assert done.returncode == 0, done.stderr
         yield federation
@@ -58,7 +58,7 @@ def expect_next_run(organisations):
 
 def entries(organisations):
     """The runs in the coordinator's journal, the oldest first."""
-    found = [json.loads(path.read_text()) for path in (organisations.folder / "runs").glob("*/run.json")]
+    found = [json.loads(path.read_text()) for path in organisations.runs_path.glob("*/run.json")]
     return sorted(found, key=lambda entry: entry["started"])
 
 
@@ -88,14 +88,14 @@ def test_coordinator_that_is_interrupted_stops_in_order(organisations, running, 
 
 
 def test_second_interrupt_ends_at_once(organisations, running):
-    os.kill(organisations.processes["alice"].pid, signal.SIGSTOP)  # nothing can be stopped in order now
+    os.kill(organisations.processes["alice"].process.pid, signal.SIGSTOP)  # nothing can be stopped in order now
     try:
         running.send_signal(signal.SIGINT)
         assert "interrupt once more" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
         code, errors = end(running)
     finally:
-        os.kill(organisations.processes["alice"].pid, signal.SIGCONT)
+        os.kill(organisations.processes["alice"].process.pid, signal.SIGCONT)
     assert (code, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
     assert entries(organisations)[-1]["state"] == "stopped"
     expect_next_run(organisations)
@@ -154,7 +154,7 @@ def test_coordinator_that_is_killed_takes_its_parties_over_when_it_starts_again(
 
 
 def test_party_that_is_killed_and_comes_back_loses_nothing(organisations, running):
-    organisations.processes["alice"].kill()
+    organisations.processes["alice"].process.kill()
     await_line(running, "trying again for up to 20 s: party alice at ")
     restart(organisations, "alice", listen=f"127.0.0.1:{organisations.ports['alice']}")
     await_line(running, "going on from step ")
@@ -169,7 +169,7 @@ def test_party_that_stays_away_is_named_and_the_others_are_free(organisations):
     running = start_coordinator(organisations, "train", "--new")
     try:
         await_line(running, "step ")
-        organisations.processes["alice"].kill()
+        organisations.processes["alice"].process.kill()
         code, errors = end(running)
     finally:
         running.kill()
@@ -198,13 +198,13 @@ def test_interrupt_ends_an_alignment_at_once(organisations):
     assert (process.returncode, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
     answers = re.findall(r"^([\d,]+)/([\d,]+)  many: answers of alice$", output, re.MULTILINE)
     assert all(done != total for done, total in answers), "went on to the end"
-    assert not list(organisations.folder.glob("state/*/alignments/many.npz"))
+    assert not list(organisations.folder.glob("*/state/alignments/many.npz"))
     expect_idle(organisations)
 
 
 def test_workers_of_an_alignment_end_with_their_killed_party(organisations):
     process = align_many(organisations)
-    party = organisations.processes["alice"]
+    party = organisations.processes["alice"].process
     workers = children(party.pid)
     assert workers
     party.kill()
@@ -221,8 +221,8 @@ def test_workers_of_an_alignment_end_with_their_killed_party(organisations):
 
 
 def test_party_that_is_told_to_stop_ends_in_order(organisations, running):
-    organisations.processes["bob"].send_signal(signal.SIGTERM)
-    assert organisations.processes["bob"].wait(timeout=WAIT_SECONDS) == 0
+    organisations.processes["bob"].process.send_signal(signal.SIGTERM)
+    assert organisations.processes["bob"].process.wait(timeout=WAIT_SECONDS) == 0
     await_line(running, "trying again for up to 20 s: party bob at ")
     running.send_signal(signal.SIGINT)
     code, errors = end(running)
@@ -240,8 +240,6 @@ def children(pid):
 
 
 def restart(organisations, name, **changes):
-    organisations.processes[name].wait(timeout=WAIT_SECONDS)
-    organisations.processes[name].stdout.close()
+    organisations.processes[name].await_end()
     organisations.write_party(name, **changes)
-    organisations.launch(name)
-    organisations.await_ready(name)
+    organisations.start(name)

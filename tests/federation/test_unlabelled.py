@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-from organisations import LABEL_RULE, make_frames
 
 from coordinator import connect
 from party.errors import DataError
+from tests.support.organisations import LABEL_RULE, make_frames
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def organisations(make_organisations):
         "labels": {"liked": {"rule": LABEL_RULE}},
         "unlabelled": ["future"],
     }
-    made.write_party("bob", data=data)
+    for name, changes in {"alice": {}, "bob": {"data": data}}.items():
+        made.write_party(name, policy={"training_datasets": ["train", "future"]}, **changes)
     return made.start_servers()
 
 
@@ -31,7 +32,7 @@ def test_rows_without_labels_are_predicted_and_not_evaluated(organisations):
         written = parties.predict("future")
         with pytest.raises(DataError, match="future has no labels: it can only be predicted"):
             parties.evaluate("future")
-    path = organisations.folder / "state" / "bob" / "runs" / history.run_id / written.files[0]
+    path = organisations.state_path("bob") / "runs" / history.run_id / written.files[0]
     predictions = pd.read_csv(path)
     assert len(predictions) == written.rows == aligned["future"]
     assert predictions["probability"].between(0, 1).all()

@@ -2,14 +2,14 @@
 
 import pandas as pd
 import pytest
-from commands import expect_error, run_party
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from organisations import Organisations
 
 from party.configuration.party import load_party_configuration
 from party.errors import DataError
 from party.transport.server import PartyServer
+from tests.support.commands import expect_error, run_party
+from tests.support.organisations import Organisations
 
 ROWS = 6
 FEATURES = [
@@ -55,11 +55,10 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def organisations(tmp_path_factory):
-    frames = {"bob": {"train": pd.DataFrame(FINE), "test": pd.DataFrame(FINE)}}
+    datasets = {"train": pd.DataFrame(FINE), "test": pd.DataFrame(FINE)}
+    frames = {"alice": datasets, "bob": datasets}
     features = {"alice": [], "bob": FEATURES}
     with Organisations(tmp_path_factory.mktemp("wrong"), features=features, frames=frames) as made:
-        for name in ("alice", "bob"):
-            made.write_party(name)
         made.write_party("bob", fuse={"kind": "mmoe"}, model={"kind": "dnn"}, data=_data(made))
         yield made
 
@@ -75,24 +74,29 @@ def _data(made):
 
 
 def start(organisations):
-    PartyServer(load_party_configuration(organisations.party_path("bob"))).stop()
+    """Reads the data as a party does that starts; returns the rows of every dataset."""
+    server = PartyServer(load_party_configuration(organisations.party_path("bob")))
+    try:
+        return {dataset: server.context.tables.table(dataset).rows for dataset in ("train", "test")}
+    finally:
+        server.stop()
 
 
 def write(organisations, dataset, column, row, cell):
     cells = list(FINE[column])
     cells[row] = cell
-    organisations.write_table("bob", dataset, pd.DataFrame({**FINE, column: cells}))
+    organisations.write_frame("bob", dataset, pd.DataFrame({**FINE, column: cells}))
 
 
 @pytest.fixture
 def restored(organisations):
     yield organisations
     for dataset in ("train", "test"):
-        organisations.write_table("bob", dataset, pd.DataFrame(FINE))
+        organisations.write_frame("bob", dataset, pd.DataFrame(FINE))
 
 
 def test_the_data_is_fine_as_it_is(organisations):
-    start(organisations)
+    assert start(organisations) == {"train": ROWS, "test": ROWS}
 
 
 @pytest.mark.parametrize("column", sorted(WRONG))
@@ -105,7 +109,7 @@ def test_a_malformed_cell_keeps_a_party_from_starting(organisations, column):
             with pytest.raises(DataError) as caught:
                 start(organisations)
         finally:
-            organisations.write_table("bob", dataset, pd.DataFrame(FINE))
+            organisations.write_frame("bob", dataset, pd.DataFrame(FINE))
         assert f"bob: {dataset}.csv: column {column}: " in str(caught.value)
         assert len(cell) < 3 or cell not in str(caught.value).replace(column, "")
 
@@ -123,7 +127,7 @@ def test_a_cell_of_any_kind_must_be_text(restored, column):
 
 @pytest.mark.parametrize("column", list(FINE))
 def test_a_column_that_is_not_there_is_named(restored, column):
-    restored.write_table("bob", "test", pd.DataFrame(FINE).drop(columns=column))
+    restored.write_frame("bob", "test", pd.DataFrame(FINE).drop(columns=column))
     with pytest.raises(DataError, match=rf"^bob: test\.csv: columns missing: {column}\b"):
         start(restored)
 

@@ -4,7 +4,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference_models import (
+
+from party.configuration.labels import BinaryLabel
+from party.configuration.layout import BaseLayout, FeatureLayout
+from party.configuration.models import BSTModel, DNNFuse, DNNModel
+from party.cut.layout import CutLayout
+from party.data.rows import InMemoryRows
+from party.engine.trainable_base_model import TrainableBaseModel
+from party.models.assembly import base_specs, build_base
+from party.models.initial_weights import draw_initial_weights
+from party.models.storage import named_weights
+from tests.support.reference_models import (
     LEARNING_RATE,
     Setup,
     assert_split_training_is_right,
@@ -13,14 +23,6 @@ from reference_models import (
     draw_inputs,
     weights_of,
 )
-
-from party.configuration.labels import BinaryLabel
-from party.configuration.layout import BaseLayout, FeatureLayout
-from party.configuration.models import BSTModel, DNNFuse, DNNModel
-from party.models.assembly import base_specs, build_base
-from party.models.base_model import BaseModel
-from party.models.initial_weights import draw_initial_weights
-from party.models.storage import named_weights
 
 SIZE, UNUSED = 20, 19  # rows of the embedding table, and one that no feature looks up unless a test says so
 FILM = FeatureLayout(name="film", kind="vocabulary", start=0, width=1)
@@ -253,23 +255,23 @@ def test_dropout_is_off_outside_of_training_and_reproducible_in_training():
     """And an update has the dropout of its own forward pass, also where another one came in between."""
     layout = layout_of("target attention", dropout=0.3)
     inputs, rows = inputs_of(layout), np.arange(10, dtype=np.int32)
-    models, specs = [drawn_alike(layout) for _ in range(3)], base_specs(layout)
-    one, other = (BaseModel(model, inputs, specs, keras.optimizers.SGD(LEARNING_RATE)) for model in models[:2])
+    models, source, cut = [drawn_alike(layout) for _ in range(3)], InMemoryRows(inputs), CutLayout(base_specs(layout))
+    one, other = (TrainableBaseModel(model, source, cut, keras.optimizers.SGD(LEARNING_RATE)) for model in models[:2])
     np.testing.assert_array_equal(deep_of(models[0], inputs), deep_of(models[0], inputs))
-    np.testing.assert_array_equal(one.infer(rows)["deep"], other.infer(rows)["deep"])
+    np.testing.assert_array_equal(one.infer(rows), other.infer(rows))
 
-    first, second = ([base.forward(rows)["deep"] for _ in range(2)] for base in (one, other))
+    first, second = ([base.forward(rows) for _ in range(2)] for base in (one, other))
     for left, right in zip(first, second, strict=True):
         np.testing.assert_array_equal(left, right)
     assert (first[0] != first[1]).any()
-    assert (first[0] != one.infer(rows)["deep"]).any()
+    assert (first[0] != one.infer(rows)).any()
 
     upstream = np.random.default_rng(8).normal(size=(10, 5)).astype(np.float32)
     weights, batch = weights_of(models[2]), {name: tf.constant(array[rows]) for name, array in inputs.items()}
     with tf.GradientTape() as tape:
         deep = models[2](batch, training=True)["deep"]
     np.testing.assert_allclose(first[0], deep, rtol=1e-5, atol=1e-6)
-    one.backward({"deep": upstream})
+    one.backward(upstream)
     for name, gradient in tape.gradient(deep, weights, output_gradients=tf.constant(upstream)).items():
         expected = weights[name].numpy() - LEARNING_RATE * tf.convert_to_tensor(gradient).numpy()
         received = named_weights(models[0])[name].numpy()

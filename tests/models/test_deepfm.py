@@ -4,16 +4,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layouts import LABELS, layout_of
-from numpy_deepfm import numpy_deepfm_loss_and_gradients
-from oracle_cases import random_weights
 
 from party.configuration.models import DeepFMFuse, DeepFMModel
+from party.cut.hidden import Aggregation
 from party.models.assembly import aggregated_units, base_specs, build_base
 from party.models.deepfm import DEEP, EXPECTED, FACTOR_SQUARE, FACTOR_SUM, LINEAR, build_fuse
 from party.models.embedding import INDICES, VALUES
 from party.models.storage import named_weights
-from party.protocol.hidden import Aggregation
+from tests.support.layouts import LABELS, layout_of
+from tests.support.numpy_deepfm import numpy_deepfm_loss_and_gradients
+from tests.support.oracle_cases import random_weights
 
 LABEL_PARTY = "b"
 ROWS = 5

@@ -4,7 +4,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference_models import (
+
+from party.configuration.labels import BinaryLabel, RegressionLabel
+from party.configuration.layout import BaseLayout, FeatureLayout, FuseLayout
+from party.configuration.models import DNNFuse, DNNModel
+from party.cut.layout import CutLayout
+from party.data.rows import InMemoryRows
+from party.engine.trainable_base_model import TrainableBaseModel
+from party.models.assembly import base_specs, build_base, build_fuse
+from party.models.initial_weights import draw_initial_weights
+from party.models.storage import named_weights
+from tests.support.reference_models import (
     Setup,
     assert_split_training_is_right,
     base_output,
@@ -14,14 +24,6 @@ from reference_models import (
     split_models,
     weights_of,
 )
-
-from party.configuration.labels import BinaryLabel, RegressionLabel
-from party.configuration.layout import BaseLayout, FeatureLayout, FuseLayout
-from party.configuration.models import DNNFuse, DNNModel
-from party.models.assembly import base_specs, build_base, build_fuse
-from party.models.base_model import BaseModel
-from party.models.initial_weights import draw_initial_weights
-from party.models.storage import named_weights
 
 INCOME = BinaryLabel(rule="x > 3")
 HOURS = RegressionLabel(kind="regression", column="h")
@@ -137,14 +139,15 @@ def test_dropout_is_off_outside_of_training_and_reproducible_in_training():
     for _ in range(2):
         model = build_base(layout)
         draw_initial_weights(model, np.random.default_rng(5))
-        bases.append(BaseModel(model, inputs, base_specs(layout), keras.optimizers.SGD(0.1)))
+        cut, optimizer = CutLayout(base_specs(layout)), keras.optimizers.SGD(0.1)
+        bases.append(TrainableBaseModel(model, InMemoryRows(inputs), cut, optimizer))
     np.testing.assert_array_equal(model(inputs, training=False)["deep"], model(inputs, training=False)["deep"])
-    first, second = ([base.forward(rows)["deep"] for _ in range(2)] for base in bases)
+    first, second = ([base.forward(rows) for _ in range(2)] for base in bases)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
     assert (first[0] != first[1]).any()
-    assert (first[0] != bases[0].infer(rows)["deep"]).any()
-    np.testing.assert_array_equal(bases[0].infer(rows)["deep"], bases[1].infer(rows)["deep"])
+    assert (first[0] != bases[0].infer(rows)).any()
+    np.testing.assert_array_equal(bases[0].infer(rows), bases[1].infer(rows))
 
 
 def test_saved_models_predict_identically(tmp_path):

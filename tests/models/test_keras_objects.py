@@ -8,12 +8,12 @@ import tensorflow as tf
 from party.configuration.keras_objects import KerasObject
 from party.configuration.labels import BinaryLabel, MultiClassLabel, RegressionLabel
 from party.configuration.run import OptimizerSection
+from party.engine.weight_update import WeightUpdate
 from party.errors import ConfigurationError
 from party.models import keras_objects
 from party.models.keras_objects import build_loss, build_metrics, build_optimizer
 from party.models.losses import TaskLosses
 from party.models.scores import Scores, predictions
-from party.models.weight_update import WeightUpdate
 
 BINARY = BinaryLabel(rule="x > 3")
 REGRESSION = RegressionLabel(kind="regression", column="y")

@@ -7,7 +7,6 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from layouts import LABELS, layout_of
 
 from party.configuration.models import DeepFMFuse, DeepFMModel
 from party.errors import ModelError, StorageError
@@ -15,6 +14,7 @@ from party.models.assembly import build_base
 from party.models.deepfm import build_fuse
 from party.models.embedding import INDICES, VALUES
 from party.models.storage import load_weights, named_weights, save_model, save_weights
+from tests.support.layouts import LABELS, layout_of
 
 SECTION = DeepFMModel(embedding_dimension=2, units=[4, 3], dropout=0.2, embedding_l2=0.01)
 WIDTHS, SIZE = (1, 3), 9

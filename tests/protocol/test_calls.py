@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from party.errors import SealError, SessionError
-from party.protocol.calls import KEPT_REPLIES, RepeatableCalls
+from party.protocol.calls import CACHED_REPLIES, RepeatableCalls
 
 
 class Counter:
@@ -47,10 +47,10 @@ def test_error_leaves_a_call_unanswered():
 
 def test_only_the_latest_replies_are_kept():
     calls, compute = RepeatableCalls("shop"), Counter()
-    for position in range(KEPT_REPLIES + 1):
+    for position in range(CACHED_REPLIES + 1):
         calls.answer(("Forward", position), b"request", compute)
     assert calls.answer(("Forward", 1), b"request", compute) == b"reply 2"
-    assert calls.answer(("Forward", 0), b"request", compute) == f"reply {KEPT_REPLIES + 2}".encode()
+    assert calls.answer(("Forward", 0), b"request", compute) == f"reply {CACHED_REPLIES + 2}".encode()
 
 
 def test_calls_of_other_kinds_push_no_reply_out():

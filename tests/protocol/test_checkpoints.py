@@ -1,10 +1,10 @@
-"""The rules of marks, books, checkpoints and stages, one by one."""
+"""The rules of marks, books, checkpoints and phases, one by one."""
 
 import pytest
 
 from party.errors import CheckpointError, SealError, SessionError
 from party.protocol.checkpoints import MAXIMUM_UNCOMMITTED, ORIGIN, CheckpointBook, Checkpoints, Mark
-from party.protocol.stages import Stage, Stages
+from party.protocol.phases import SessionPhase, SessionPhases
 
 KEEP = 2
 FOUR, EIGHT, TWELVE = (ORIGIN.after(b"transcript", step) for step in (4, 8, 12))
@@ -28,7 +28,7 @@ def test_a_book_keeps_the_last_two_commits():
 
 
 def checkpoints(book, start=ORIGIN):
-    return Checkpoints("alice", ["bob", "charlie"], start, b"new transcript", book)
+    return Checkpoints("alice", ["bob", "charlie"], start, transcript=b"new transcript", book=book)
 
 
 def prepared(rules, step):
@@ -109,18 +109,18 @@ def test_a_commit_keeps_the_start_also_beside_another_point_of_its_step(former, 
     assert book.holds(start)
 
 
-@pytest.mark.parametrize("stage", list(Stage))
-def test_stages_follow_each_other_and_no_other_way(stage):
-    stages = Stages("alice")
-    for one in list(Stage):
-        if one is stage:
+@pytest.mark.parametrize("phase", list(SessionPhase))
+def test_phases_follow_each_other_and_no_other_way(phase):
+    phases = SessionPhases("alice")
+    for one in list(SessionPhase):
+        if one is phase:
             break
-        stages.leave(one)
-    for other in set(Stage) - {stage}:
-        for refused in (stages.require, stages.leave):
-            with pytest.raises(SessionError, match=f"expected stage {other.value}.*received {stage.value}"):
+        phases.leave(one)
+    for other in set(SessionPhase) - {phase}:
+        for refused in (phases.require, phases.leave):
+            with pytest.raises(SessionError, match=f"expected phase {other.value}.*received {phase.value}"):
                 refused(other)
-    stages.require(stage)
-    if stage is Stage.FINISHED:
+    phases.require(phase)
+    if phase is SessionPhase.FINISHED:
         with pytest.raises(SessionError, match="the session has ended"):
-            stages.leave(stage)
+            phases.leave(phase)

@@ -1,5 +1,6 @@
 """Early stopping: what the label party decides, and that every party does it at the same place."""
 
+import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,34 +8,36 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_models import training_schedule
-from test_label_exchanges import ROWS, Run
 
 from party.configuration.run import EarlyStoppingSection
 from party.errors import ConfigurationError, SealError, SessionError
-from party.pb.party_pb2 import Envelope
-from party.protocol.early_stopping import EarlyStopping, Verdict, verdict_from_bytes
+from party.pb.party_pb2 import Envelope, MessageKind
+from party.protocol.early_stopping import Decision, EarlyStopping, decision_from_bytes, retained_epochs
 from party.protocol.schedule import Activity
+from party.security.sealing import Slot
+from tests.support.exchanges_run import ROWS, Run
+from tests.support.numpy_models import LABEL_PARTY, training_schedule
 
 values = st.lists(st.floats(-10, 10) | st.just(math.nan), min_size=1, max_size=12)
 
 
 def judge_all(section, series):
-    """Verdicts epoch by epoch until one says stop."""
-    stopping, verdicts = EarlyStopping(section, len(series)), []
+    """Decisions epoch by epoch until one says stop, and which epochs improved."""
+    stopping, decisions, improved = EarlyStopping(section, len(series)), [], []
     for epoch, value in enumerate(series):
-        verdicts.append(stopping.judge(epoch, {"loss": value}))
-        if verdicts[-1].stop:
+        decisions.append(stopping.judge(epoch, {"loss": value}))
+        if stopping.best_epoch == epoch:
+            improved.append(epoch)
+        if decisions[-1].stop:
             break
-    return stopping, verdicts
+    return stopping, decisions, improved
 
 
 @given(values, st.integers(0, 3), st.sampled_from(["min", "max"]), st.booleans())
 def test_the_best_epoch_is_kept_and_the_end_comes_when_patience_is_out(series, patience, mode, restore):
     section = EarlyStoppingSection(mode=mode, patience=patience, restore_best=restore)
-    stopping, verdicts = judge_all(section, series)
-    seen = series[: len(verdicts)]
-    improved = [epoch for epoch, verdict in enumerate(verdicts) if verdict.improved]
+    stopping, decisions, improved = judge_all(section, series)
+    seen = series[: len(decisions)]
     known = [value for value in seen if not math.isnan(value)]
     if known:
         best = min(known) if mode == "min" else max(known)
@@ -42,17 +45,55 @@ def test_the_best_epoch_is_kept_and_the_end_comes_when_patience_is_out(series, p
         assert stopping.best_epoch == improved[-1] == seen.index(best)
     else:
         assert not improved
-    last = len(verdicts) - 1
-    since = last - improved[-1] if improved else len(verdicts)
-    assert verdicts[-1].stop == (last == len(series) - 1 or since > patience)
-    assert not any(verdict.stop or verdict.restore for verdict in verdicts[:-1])
-    assert verdicts[-1].restore == (verdicts[-1].stop and restore and bool(improved) and since > 0)
+    last = len(decisions) - 1
+    since = last - improved[-1] if improved else len(decisions)
+    assert last == len(series) - 1 or since > patience
+    assert decisions[:-1] == [Decision(stop=False, epoch=0)] * last
+    assert decisions[-1] == Decision(stop=True, epoch=improved[-1] if restore and improved else last)
 
 
 def test_a_small_change_is_no_improvement():
     section = EarlyStoppingSection(minimum_delta=0.1, patience=5)
-    _, verdicts = judge_all(section, [1.0, 0.95, 0.85, 0.8])
-    assert [verdict.improved for verdict in verdicts] == [True, False, True, False]
+    *_, improved = judge_all(section, [1.0, 0.95, 0.85, 0.8])
+    assert improved == [0, 2]
+
+
+EPOCHS = 7
+
+
+def every_course(section):
+    """Decisions of every course that the metric of a run of EPOCHS can take, as far as early stopping looks at it."""
+    for steps in itertools.product([-1.0, 1.0, math.nan], repeat=EPOCHS):
+        least, series = 0.0, []
+        for step in steps:
+            series.append(least + step)
+            least = least if math.isnan(step) else min(least, series[-1])
+        yield judge_all(section, series)[1]
+
+
+@pytest.mark.parametrize("patience", range(EPOCHS + 1))
+def test_a_feature_party_learns_one_of_as_many_things_as_there_are_epochs_and_one(patience):
+    """Before, it learned one of two to the power of the epochs; without going back, it learns when a run stopped."""
+    told = {tuple(decisions) for decisions in every_course(EarlyStoppingSection(patience=patience))}
+    assert len(told) == (EPOCHS + 1 if patience <= EPOCHS - 2 else EPOCHS)
+    told = {tuple(one) for one in every_course(EarlyStoppingSection(patience=patience, restore_best=False))}
+    assert len(told) == max(1, EPOCHS - patience)
+    assert all(decisions[-1].epoch == len(decisions) - 1 for decisions in told)
+
+
+@pytest.mark.parametrize("patience", range(EPOCHS + 1))
+def test_what_is_kept_is_enough_to_go_back_and_nothing_is_kept_in_vain(patience):
+    section = EarlyStoppingSection(patience=patience)
+    needed = {epoch: set() for epoch in range(EPOCHS)}
+    for decisions in every_course(section):
+        last = len(decisions) - 1
+        needed[last] |= {decisions[-1].epoch} - {last}
+    for epoch in range(EPOCHS - 1):
+        kept = set(retained_epochs(section, epoch))
+        assert len(kept) == min(epoch, patience) + 1
+        # An epoch is kept until the last decision that may go back to it.
+        assert needed[epoch + 1] <= kept <= set().union(*(needed[one] for one in range(epoch + 1, EPOCHS)))
+    assert not retained_epochs(EarlyStoppingSection(patience=patience, restore_best=False), 3)
 
 
 def test_an_unknown_metric_is_refused():
@@ -61,17 +102,19 @@ def test_an_unknown_metric_is_refused():
         stopping.judge(0, {"loss": 1.0, "auc": 0.5})
 
 
-@given(st.booleans(), st.booleans(), st.booleans())
-def test_a_verdict_has_one_length_and_comes_back(improved, stop, restore):
-    verdict = Verdict(improved, stop, restore)
-    assert len(verdict.to_bytes()) == 3
-    assert verdict_from_bytes(verdict.to_bytes(), "here") == verdict
+@given(st.integers(0, 2**64 - 1))
+def test_a_decision_has_one_length_and_comes_back(epoch):
+    decisions = [Decision(stop=True, epoch=epoch), Decision(stop=False, epoch=0)]
+    assert {len(decision.to_bytes()) for decision in decisions} == {9}
+    assert [decision_from_bytes(decision.to_bytes(), "here") for decision in decisions] == decisions
 
 
-@pytest.mark.parametrize("content", [b"", b"\x01", b"\x00\x00\x02", b"\x00" * 4])
-def test_what_is_no_verdict_is_refused(content):
+@pytest.mark.parametrize(
+    "content", [b"", b"\x01", b"\x02" + bytes(8), b"\x00" * 10, Decision(stop=False, epoch=1).to_bytes()]
+)
+def test_what_is_no_decision_is_refused(content):
     with pytest.raises(SealError, match="cannot be parsed"):
-        verdict_from_bytes(content, "here")
+        decision_from_bytes(content, "here")
 
 
 @given(
@@ -100,16 +143,19 @@ def test_decisions_stand_at_the_end_of_every_epoch(rows, batch_size, epochs, fra
     assert sum(one.activity is Activity.TRAIN for one in exchanges) == schedule.steps
 
 
+def decide_once(run):
+    """Exchanges up to the next decision, and that one; it stays sealed on the way."""
+    while run.schedule.exchange(run.label.position).activity is not Activity.DECIDE:
+        run.exchange()
+    position = run.label.position
+    decisions, _ = run.label.decide(position)
+    for decision in decisions:
+        run.features[decision.receiver].follow(position, decision)
+
+
 def run_to_the_end(run):
-    """Exchanges and decisions until all parties are done; the verdict bytes stay sealed on the way."""
     while not run.label.finished:
-        position = run.label.position
-        if run.schedule.exchange(position).activity is not Activity.DECIDE:
-            run.exchange()
-            continue
-        decisions, _ = run.label.decide(position)
-        for decision in decisions:
-            run.features[decision.receiver].follow(position, decision)
+        decide_once(run)
     run.label.wait_for_update()
     return run
 
@@ -133,9 +179,44 @@ def test_every_party_goes_back_to_the_best_epoch():
     assert run.fuse.scale == once.fuse.scale
 
 
-def test_without_restoring_the_last_weights_stay():
+@pytest.mark.parametrize("patience", [0, 2, 5])
+def test_the_label_party_keeps_its_best_and_a_feature_party_as_many_as_it_must(patience):
+    with ThreadPoolExecutor(1) as background:
+        run = stopping_run(background, patience=patience)
+        while not run.label.finished:
+            decide_once(run)
+            if not run.label.finished:
+                epoch = len(run.label.epochs) - 1
+                kept = set(range(max(0, epoch - patience), epoch + 1))
+                assert all(set(run.bases[party].saved) == kept for party in run.features)
+                assert set(run.bases[LABEL_PARTY].saved) == set(run.fuse.saved) == {run.label._decisions.best_epoch}
+                assert run.label.best_epoch is None, "told before the end"
+
+
+def test_a_decision_that_cannot_be_followed_is_refused_and_changes_nothing():
+    with ThreadPoolExecutor(1) as background:
+        run = stopping_run(background, patience=1)
+        for _ in range(4):
+            decide_once(run)
+        while run.schedule.exchange(run.label.position).activity is not Activity.DECIDE:
+            run.exchange()
+        position, alice = run.label.position, run.features["alice"]
+        slot = Slot(LABEL_PARTY, "alice", MessageKind.MESSAGE_KIND_DECISION, "train", index=position, rows=0)
+        for epoch in (0, 1, 5, 2**63):
+            made_up = run.keys[LABEL_PARTY].seal(slot, Decision(stop=True, epoch=epoch).to_bytes())
+            with pytest.raises(SealError, match=r"decision .* from bank to alice: .* whose weights are not retained"):
+                alice.follow(position, made_up)
+        assert (alice.position, alice.finished) == (position, False)
+        alice.follow(position, run.keys[LABEL_PARTY].seal(slot, Decision(stop=True, epoch=2).to_bytes()))
+        assert alice.finished
+        run.label.wait_for_update()
+
+
+def test_without_restoring_the_last_weights_stay_and_none_are_kept():
     with ThreadPoolExecutor(1) as background:
         run = run_to_the_end(stopping_run(background, mode="max", patience=1, restore_best=False))
+    assert not any(base.saved for base in run.bases.values())
+    with ThreadPoolExecutor(1) as background:
         thrice = Run(background, training_schedule(ROWS, epochs=3)).finish()
     for party, base in run.bases.items():
         np.testing.assert_array_equal(base.weights, thrice.bases[party].weights)

@@ -1,10 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from messages import tensor_message
-from numpy_models import (
+
+from party.channel.matrix_encoding import MatrixEncoding
+from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
+from party.errors import InternalError, SealError, SessionError, TensorError
+from party.pb.party_pb2 import MessageKind
+from party.protocol.feature_exchanges import FeatureExchanges
+from party.protocol.feature_steps import FeatureSteps
+from party.security.sealing import Slot
+from tests.support.messages import tensor_message
+from tests.support.numpy_models import (
     LABEL_PARTY,
-    SPECS,
+    LAYOUT,
     NumpyBase,
+    channels_of,
     inference_schedule,
     make_data,
     make_keys,
@@ -12,38 +23,38 @@ from numpy_models import (
     training_schedule,
 )
 
-from party.errors import SealError, SessionError, TensorError
-from party.pb.party_pb2 import MessageKind
-from party.protocol.feature_exchanges import FeatureExchanges
-from party.protocol.tensors import BatchCodec
-from party.security.sealing import Slot
-
 PARTY = "shop"
-PLAIN = BatchCodec.plain(SPECS)
+PLAIN = MatrixEncoding.exact(LAYOUT)
 HIDDEN, GRADIENT = MessageKind.MESSAGE_KIND_HIDDEN, MessageKind.MESSAGE_KIND_GRADIENT
 
 
 class Driven:
     """A feature party's exchanges, and the label party's hand that answers them."""
 
-    def __init__(self, schedule=None):
+    def __init__(self, schedule=None, **training):
         self.schedule = schedule or training_schedule()
         inputs, _ = make_data([PARTY], 23)
         self.base = NumpyBase(inputs[PARTY])
         self.keys = make_keys([PARTY])
+        channels, timings = channels_of(self.keys[PARTY], PARTY, **training), make_timings()
         self.exchanges = FeatureExchanges(
-            PARTY, LABEL_PARTY, "train", self.schedule, self.base, self.keys[PARTY], make_timings()
+            PARTY,
+            self.schedule,
+            channels,
+            base=self.base,
+            timings=timings,
+            steps=FeatureSteps(self.base, channels.hiddens, timings),
         )
 
     def open(self, envelope, position):
         exchange = self.schedule.exchange(position)
-        slot = Slot(PARTY, LABEL_PARTY, HIDDEN, "train", position, exchange.rows)
-        return PLAIN.decode(self.keys[LABEL_PARTY].open(slot, envelope), exchange.rows, position, "test")["score"]
+        slot = Slot(PARTY, LABEL_PARTY, HIDDEN, "train", index=position, rows=exchange.rows)
+        return PLAIN.decode(self.keys[LABEL_PARTY].open(slot, envelope), exchange.rows, position, "test")
 
     def gradient(self, position, value=1.0, rows=None, kind=GRADIENT):
         exchange = self.schedule.exchange(position)
         array = np.full((rows or exchange.rows, 1), value, np.float32)
-        slot = Slot(LABEL_PARTY, PARTY, kind, "train", position, exchange.rows)
+        slot = Slot(LABEL_PARTY, PARTY, kind, "train", index=position, rows=exchange.rows)
         return self.keys[LABEL_PARTY].seal(slot, tensor_message(array))
 
     def refused(self, error, call, *arguments):
@@ -155,3 +166,36 @@ def test_inference_needs_no_gradients():
     assert driven.exchanges.finished
     assert set(driven.base.calls) == {"infer"}
     driven.refused(SessionError, driven.exchanges.backward, 0, driven.gradient(0))
+
+
+class Failing:
+    """Local steps that fail."""
+
+    def after(self, exchange, hiddens, gradients):
+        raise InternalError("out of memory")
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("failing", ["codec", "local steps"])
+def test_no_batch_is_sent_twice_where_something_fails_after_the_update(depth, failing):
+    """A label party that makes it fail must not see the same batch at other weights."""
+    schedule = training_schedule(
+        validation_fraction=0.0, batch_size=4, schedule=ScheduleSection(kind="pipelined", depth=depth)
+    )
+    codecs = CodecsSection(hidden=CodecSection(kind="float16"))
+    driven = Driven(schedule, codecs=codecs, largest_training_batch=4) if failing == "codec" else Driven(schedule)
+    exchanges = driven.exchanges
+    driven.base.forward, driven.base.waiting = driven.base.infer, driven.schedule.rows(schedule.exchange(0))
+    sent = [exchanges.forward(position) for position in range(depth)]
+    if failing == "codec":
+        driven.base.backward_and_forward = lambda gradients, rows: np.full((len(rows), 1), np.nan, np.float32)
+    else:
+        exchanges._steps._local_steps = Failing()
+        exchanges._steps._under_way[0] = replace(exchanges._steps._under_way[0], hiddens=np.zeros((4, 1), np.float32))
+    with pytest.raises((TensorError, InternalError)):
+        exchanges.backward(0, driven.gradient(0))
+    assert exchanges.position == 1
+    for position in range(depth):
+        with pytest.raises(SessionError, match="call out of order"):
+            exchanges.forward(position)
+    assert [envelope.index for envelope in sent] == list(range(depth))

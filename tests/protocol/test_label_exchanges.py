@@ -4,30 +4,22 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from messages import tensor_message
-from numpy_models import (
+
+from party.configuration.run import ScheduleSection
+from party.errors import InternalError, SealError, SessionError, TensorError
+from party.metrics.area_under_curve import area_under_curve
+from party.pb.party_pb2 import MessageKind
+from party.security.sealing import Slot
+from tests.support.exchanges_run import ROWS, Run
+from tests.support.messages import tensor_message
+from tests.support.numpy_models import (
     LABEL_PARTY,
-    SPECS,
-    NumpyBase,
     NumpyFuse,
     inference_schedule,
     joint_training,
     losses_of,
-    make_data,
-    make_keys,
-    make_timings,
     training_schedule,
 )
-
-from party.configuration.run import ScheduleSection
-from party.errors import InternalError, SealError, SessionError, TensorError
-from party.pb.party_pb2 import MessageKind
-from party.protocol.feature_exchanges import FeatureExchanges
-from party.protocol.label_exchanges import LabelExchanges
-from party.protocol.metrics import area_under_curve
-from party.security.sealing import Slot
-
-ROWS = 23
 
 
 class Later(Executor):
@@ -55,74 +47,6 @@ class _LateFuture(Future):
 def background(request):
     with ThreadPoolExecutor(1) if request.param == "thread" else Later() as executor:
         yield executor
-
-
-class Run:
-    """A label party and its feature parties, with tiny models and real seals; no network."""
-
-    def __init__(
-        self,
-        background,
-        schedule=None,
-        parties=("alice", "charlie"),
-        minimum_metric_rows=1,
-        own=True,
-        make_fuse=NumpyFuse,
-        local_steps=None,
-    ):
-        self.schedule = schedule or training_schedule(ROWS)
-        # The label party's own base model is one more party, whose tensors cross no wire.
-        self.inputs, self.labels = make_data([*parties, *([LABEL_PARTY] if own else [])], ROWS)
-        self.keys = make_keys(parties)
-        self.fuse = make_fuse(self.labels)
-        self.bases = {party: NumpyBase(array) for party, array in self.inputs.items()}
-        self.label = LabelExchanges(
-            LABEL_PARTY,
-            "train",
-            self.schedule,
-            self.labels[:, None],
-            self.fuse,
-            dict.fromkeys(parties, SPECS),
-            self.keys[LABEL_PARTY],
-            minimum_metric_rows,
-            background,
-            make_timings(),
-            self.bases.get(LABEL_PARTY),
-            local_steps=local_steps,
-        )
-        self.features = {
-            party: FeatureExchanges(
-                party, LABEL_PARTY, "train", self.schedule, self.bases[party], self.keys[party], make_timings()
-            )
-            for party in parties
-        }
-        self.goes_on = isinstance(background, ThreadPoolExecutor)  # else the next call finds the own update undone
-        self.waiting = {}
-
-    def hiddens(self):
-        """The envelopes of the exchange that is due."""
-        for party, feature in self.features.items():
-            if party not in self.waiting:
-                self.waiting[party] = feature.forward(self.label.position)
-        return list(self.waiting.values())
-
-    def exchange(self):
-        position = self.label.position
-        gradients = self.label.fuse(position, self.hiddens()).result()
-        if self.goes_on:
-            self.label.go_on()
-        self.waiting = {}
-        for gradient in gradients:
-            following = self.features[gradient.receiver].backward(position, gradient)
-            if following is not None:
-                self.waiting[gradient.receiver] = following
-        return gradients
-
-    def finish(self):
-        while not self.label.finished:
-            self.exchange()
-        self.label.wait_for_update()
-        return self
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own features", "no own features"])
@@ -305,7 +229,7 @@ def test_hidden_that_is_refused_changes_nothing_and_the_right_one_still_works(ba
         envelopes = [old[0], charlie]
     else:
         rows = run.schedule.exchange(1).rows
-        slot = Slot("alice", LABEL_PARTY, MessageKind.MESSAGE_KIND_HIDDEN, "train", 1, rows)
+        slot = Slot("alice", LABEL_PARTY, MessageKind.MESSAGE_KIND_HIDDEN, "train", index=1, rows=rows)
         message = tensor_message(np.full((rows, 1), np.inf))
         envelopes, error = [run.keys["alice"].seal(slot, message), charlie], TensorError
     refused(run, error, 1, envelopes)
@@ -335,7 +259,7 @@ def test_own_update_is_done_once_and_after_the_gradients(background):
     run.label.fuse(0, run.hiddens())
     assert run.fuse.calls == ["gradients"]
     for _ in range(2):
-        run.label.go_on()
+        run.label.finish_update()
         run.label.wait_for_update()
         assert run.fuse.calls == ["gradients", "apply"]
 

@@ -6,12 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from party.protocol.metrics import (
-    RUNNING_ROWS,
-    MetricAccumulator,
-    StepLossRelease,
-    area_under_curve,
-)
+from party.metrics.accumulator import RUNNING_ROWS, MetricAccumulator
+from party.metrics.area_under_curve import area_under_curve
+from party.metrics.step_losses import StepLossRelease
 
 scored = st.integers(2, 40).flatmap(
     lambda rows: st.tuples(
@@ -64,7 +61,7 @@ def score(outputs, labels):
 
 
 def accumulate(rows):
-    return MetricAccumulator(rows, 1, 1, score)
+    return MetricAccumulator(rows, outputs=1, labels=1, score=score)
 
 
 batches = st.lists(st.integers(1, 9), min_size=1, max_size=12)

@@ -3,11 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_schedule import all_exchanges, cases
 
 from party.configuration.run import EarlyStoppingSection, TrainingSection
 from party.protocol.miniature import EPOCHS, HELD_OUT_BATCHES, MiniatureSchedule
-from party.protocol.schedule import Activity, TrainingSchedule
+from party.protocol.schedule import Activity
+from tests.support.schedules import all_exchanges, cases, schedule_of
+
+
+def miniature_of(training, rows):
+    return MiniatureSchedule(training, rows, training.seed.to_bytes(32, "little"))
 
 
 def sizes(schedule, activity, epoch):
@@ -17,8 +21,8 @@ def sizes(schedule, activity, epoch):
 @given(cases(), st.integers(2, 12))
 def test_both_epochs_are_a_whole_epoch_cut_short(case, steps):
     training, rows, _ = case
-    whole = TrainingSchedule(training.model_copy(update={"epochs": 1, "maximum_steps": None}), rows)
-    miniature = MiniatureSchedule(training.model_copy(update={"maximum_steps": EPOCHS * steps}), rows)
+    whole = schedule_of(training.model_copy(update={"epochs": 1, "maximum_steps": None}), rows)
+    miniature = miniature_of(training.model_copy(update={"maximum_steps": EPOCHS * steps}), rows)
     assert miniature.exchanges == len(all_exchanges(miniature)) == EPOCHS * (miniature.exchanges // EPOCHS)
     for epoch in range(EPOCHS):
         for activity, most in ((Activity.TRAIN, steps), (Activity.VALIDATE, HELD_OUT_BATCHES)):
@@ -31,14 +35,14 @@ def test_both_epochs_are_a_whole_epoch_cut_short(case, steps):
 @pytest.mark.parametrize("maximum_steps", [0, 1, 2, 3])
 def test_an_epoch_has_at_least_one_step(maximum_steps):
     training = TrainingSection(batch_size=10, maximum_steps=maximum_steps)
-    assert MiniatureSchedule(training, 95).steps == EPOCHS
+    assert miniature_of(training, 95).steps == EPOCHS
 
 
 def test_rows_are_those_of_the_run_and_a_decision_follows_each_epoch():
     training = TrainingSection(
         batch_size=4, evaluation_batch_size=4, validation_fraction=0.5, early_stopping=EarlyStoppingSection(patience=2)
     )
-    whole, miniature = TrainingSchedule(training, 200), MiniatureSchedule(training, 200)
+    whole, miniature = schedule_of(training, 200), miniature_of(training, 200)
     assert set(miniature.training_rows) < set(whole.training_rows)
     assert set(miniature.held_out_rows) < set(whole.held_out_rows)
     assert len(miniature.decisions) == EPOCHS

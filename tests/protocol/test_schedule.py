@@ -2,36 +2,13 @@ import collections
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from party.configuration.run import EarlyStoppingSection, TrainingSection
 from party.errors import ConfigurationError
 from party.protocol.schedule import Activity, InferenceSchedule, TrainingSchedule
-
-
-@st.composite
-def cases(draw, **fixed):
-    """A schedule with what it was made of; sizes small enough to see every row."""
-    rows = draw(st.integers(1, 60))
-    section = {
-        "validation_fraction": draw(st.sampled_from([0.0, 0.1, 0.33, 0.5, 0.9])),
-        "seed": draw(st.integers(0, 2**63 - 1)),
-        "epochs": draw(st.integers(1, 4)),
-        "batch_size": draw(st.integers(1, 25)),
-        "evaluation_batch_size": draw(st.integers(1, 25)),
-        "remainder": draw(st.sampled_from(["keep", "drop"])),
-        "maximum_steps": draw(st.none() | st.integers(0, 30)),
-    } | fixed
-    training = TrainingSection(**section)
-    try:
-        return training, rows, TrainingSchedule(training, rows)
-    except ConfigurationError:
-        assume(False)
-
-
-def all_exchanges(schedule):
-    return [schedule.exchange(position) for position in range(schedule.exchanges)]
+from tests.support.schedules import all_exchanges, cases, schedule_of
 
 
 def rows_by_pass(schedule):
@@ -114,7 +91,7 @@ def test_rows_of_a_pass_are_known_beforehand(case):
 @given(cases(maximum_steps=None), st.integers(0, 40))
 def test_maximum_steps_cuts_off_and_changes_nothing_before(case, maximum_steps):
     training, rows, whole = case
-    cut = TrainingSchedule(training.model_copy(update={"maximum_steps": maximum_steps}), rows)
+    cut = schedule_of(training.model_copy(update={"maximum_steps": maximum_steps}), rows)
     assert cut.steps == min(maximum_steps, whole.steps)
 
     def batches(schedule):
@@ -135,16 +112,27 @@ def test_schedule_is_a_pure_function(case, random):
     """Asked in any order, by another object: the same rows."""
     training, rows, schedule = case
     expected = [schedule.rows(one).tolist() for one in all_exchanges(schedule)]
-    other = TrainingSchedule(training, rows)
+    other = schedule_of(training, rows)
     positions = list(range(schedule.exchanges))
     random.shuffle(positions)
     for position in positions:
         assert other.rows(other.exchange(position)).tolist() == expected[position]
 
 
-def test_epochs_and_seeds_order_the_rows_anew():
+def test_the_key_alone_orders_the_rows():
+    """A coordinator that knows configuration and seed does not know the order."""
+    training = TrainingSection(seed=5, batch_size=100, validation_fraction=0.2)
+    schedules = [TrainingSchedule(training, 100, bytes([number]) * 32) for number in (1, 2)]
+    orders = [schedule.rows(schedule.exchange(0)).tolist() for schedule in schedules]
+    assert orders[0] != orders[1]
+    assert schedules[0].held_out_rows.tolist() != schedules[1].held_out_rows.tolist()
+    other_seed = TrainingSchedule(training.model_copy(update={"seed": 6}), 100, bytes([1]) * 32)
+    assert other_seed.rows(other_seed.exchange(0)).tolist() == orders[0]
+
+
+def test_epochs_and_keys_order_the_rows_anew():
     def orders(seed):
-        schedule = TrainingSchedule(TrainingSection(seed=seed, epochs=3, batch_size=100), 100)
+        schedule = schedule_of(TrainingSection(seed=seed, epochs=3, batch_size=100), 100)
         return {tuple(schedule.rows(one).tolist()) for one in all_exchanges(schedule)}
 
     assert len(orders(1) | orders(2)) == 6
@@ -156,14 +144,14 @@ def test_epochs_and_seeds_order_the_rows_anew():
 )
 def test_no_row_to_train_on_is_refused(rows, changes):
     with pytest.raises(ConfigurationError, match=r"no batch can be filled.*lower batch_size or validation_fraction"):
-        TrainingSchedule(TrainingSection(**({"batch_size": 8} | changes)), rows)
+        schedule_of(TrainingSection(**({"batch_size": 8} | changes)), rows)
 
 
 def test_stopping_early_needs_a_held_out_row():
     section = TrainingSection(validation_fraction=0.001, early_stopping=EarlyStoppingSection())
     with pytest.raises(ConfigurationError, match=r"no held-out rows to decide by.*900 rows.*raise validation_fraction"):
-        TrainingSchedule(section, 900)
-    assert len(TrainingSchedule(section, 1000).held_out_rows) == 1
+        schedule_of(section, 900)
+    assert len(schedule_of(section, 1000).held_out_rows) == 1
 
 
 @given(st.integers(0, 60), st.integers(1, 25))

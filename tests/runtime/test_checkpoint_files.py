@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from party.cut.state import State, join_states, part_of
 from party.errors import CheckpointError, StorageError
 from party.protocol.checkpoints import ORIGIN, Mark
-from party.protocol.state import State, join_states, part_of
 from party.runtime.checkpoint_files import CheckpointFiles, pack_state, unpack_state
 
 FIRST, SECOND = ORIGIN.after(b"one", 10), ORIGIN.after(b"two", 10)

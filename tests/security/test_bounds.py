@@ -1,7 +1,8 @@
 """Messages that are too long, or unfold when they are read: refused, and the memory of `party serve` stays bounded."""
 
+import json
 import math
-import shutil
+import queue
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,22 +11,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import tensor_message
-from organisations import COORDINATOR, Organisations
-from relaying import Relay
 
 from coordinator import connect
-from deploy.certificates import write_organisation
-from party.errors import TensorError
+from party.channel.matrix_encoding import maximum_bytes
+from party.cut.layout import CutLayout
+from party.errors import ErrorFields, TensorError
 from party.pb import party_pb2 as pb
 from party.pb.tensor_pb2 import CODEC_UNSPECIFIED
-from party.protocol.stages import Stage
-from party.protocol.tensors import maximum_bytes
+from party.protocol.phases import SessionPhase
 from party.security.certificates import Usage, own_identity
 from party.security.fields import has_at_most_fields
 from party.security.sealing import Slot
 from party.security.tls import MAX_MESSAGE_BYTES, channel_credentials
 from party.security.trust import load_authorities
+from party.transport.server import HANDLER_THREADS
+from tests.support.messages import tensor_message
+from tests.support.organisations import COORDINATOR, Organisations
+from tests.support.relaying import Relay
 
 MIB = 1 << 20
 STRANGER = "stranger"
@@ -36,7 +38,7 @@ EMPTY_SUB_MESSAGES = {
     "Agree": (b"\x12\x00", 4 * MIB),
     "Authenticate": (b"\x12\x00", 4 * MIB),
     "Confirm": (b"\x12\x00", 4 * MIB),
-    "Converse": (b"\x12\x00", 16 * MIB),
+    "StreamCalls": (b"\x12\x00", 16 * MIB),
 }
 
 
@@ -64,15 +66,9 @@ def organisations(tmp_path_factory):
     """alice in this process, where a test can do with her what it likes; bob, the label party, in one of its own."""
     folder = tmp_path_factory.mktemp("bounds")
     with Organisations(folder, training={"maximum_steps": 2}) as made:
-        certificates = folder / "certificates"
-        (certificates / STRANGER).mkdir(mode=0o700)
-        for file in (certificates / COORDINATOR).glob("*-ca*.pem"):
-            shutil.copy(file, certificates / STRANGER / file.name.replace(COORDINATOR, STRANGER))
-        now = datetime.now(UTC)
-        write_organisation(STRANGER, Usage.COORDINATOR, certificates / STRANGER, now=now, days=30, renew=True)
+        made.add_stranger(STRANGER)
         made.start_server("alice")
-        made.launch("bob")
-        made.await_ready("bob")
+        made.start("bob")
         with connect(made.write_run()) as parties:
             parties.align()
             parties.fit()  # whatever a first run allocates for good is there before anything is measured
@@ -81,15 +77,15 @@ def organisations(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bob(organisations):
-    return Process(organisations.processes["bob"].pid)
+    return Process(organisations.processes["bob"].process.pid)
 
 
 def channel(organisations, caller):
     """A connection to bob without any of the bounds that a coordinator keeps by itself."""
-    folder = organisations.folder / "certificates"
-    certificate, key = folder / caller / f"{caller}.pem", folder / caller / f"{caller}-key.pem"
-    identity = own_identity(caller, certificate, key, Usage.COORDINATOR, datetime.now(UTC))
-    credentials = channel_credentials(identity, load_authorities(folder / "bob" / "bob-ca.pem"))
+    folder = organisations.certificates(caller)
+    certificate, key = folder / f"{caller}.pem", folder / f"{caller}-key.pem"
+    identity = own_identity(caller, certificate, key, usage=Usage.COORDINATOR, now=datetime.now(UTC))
+    credentials = channel_credentials(identity, load_authorities(organisations.certificates("bob") / "bob-ca.pem"))
     options = [("grpc.ssl_target_name_override", "bob"), ("grpc.max_send_message_length", -1)]
     return grpc.secure_channel(f"127.0.0.1:{organisations.ports['bob']}", credentials, options=options)
 
@@ -106,14 +102,24 @@ def stranger(organisations):
         yield made
 
 
+def text_of(details):
+    """The message of an error that a party sent; what gRPC says where it is none."""
+    try:
+        fields = json.loads(details)
+    except ValueError:
+        return details
+    assert fields.pop("code")
+    return ErrorFields(**fields).message
+
+
 def refusal(made, method, raw, **options):
-    if method == "Converse":  # an error is a message of the stream
-        stream = made.stream_stream("/split.v1.Party/Converse")(iter([raw]), timeout=TIMEOUT_SECONDS, **options)
-        (answer,) = [pb.ConverseReply.FromString(one) for one in stream]
-        return next(code for code in grpc.StatusCode if code.value[0] == answer.status), answer.details
+    if method == "StreamCalls":  # an error is a message of the stream
+        stream = made.stream_stream("/split.v1.Party/StreamCalls")(iter([raw]), timeout=TIMEOUT_SECONDS, **options)
+        (answer,) = [pb.StreamCallsReply.FromString(one) for one in stream]
+        return next(code for code in grpc.StatusCode if code.value[0] == answer.status), text_of(answer.details)
     with pytest.raises(grpc.RpcError) as caught:
         made.unary_unary(f"/split.v1.Party/{method}")(raw, timeout=TIMEOUT_SECONDS, **options)
-    return caught.value.code(), caught.value.details()
+    return caught.value.code(), text_of(caught.value.details())
 
 
 def test_memory_is_measured(organisations, bob):
@@ -152,7 +158,7 @@ def test_a_message_above_the_limit_is_not_received(trusted, bob):
     assert bob.peak_bytes - before < 3 * MAX_MESSAGE_BYTES
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - {"Fuse", "Consume", "Backward", "Converse"}))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"Fuse", "Consume", "Backward", "StreamCalls"}))
 def test_calls_without_tensors_are_short(trusted, method):
     status, details = refusal(trusted, method, bytes(4 * MIB + 1))
     assert status is grpc.StatusCode.FAILED_PRECONDITION
@@ -177,6 +183,19 @@ def test_a_strangers_bombs_are_not_unfolded(stranger, bob):
     for method, (part, length) in EMPTY_SUB_MESSAGES.items():
         assert refusal(stranger, method, part * (length // len(part)))[0] is grpc.StatusCode.UNAUTHENTICATED
     assert bob.peak_bytes - before < 128 * MIB
+
+
+def test_a_strangers_calls_hold_no_thread_while_their_requests_do_not_come(trusted, stranger):
+    """As many calls as a party has threads and more, each of which would never say what it is about."""
+    never = queue.SimpleQueue()
+    describe = stranger.stream_unary("/split.v1.Party/Describe")
+    calls = [describe.future(iter(never.get, None), timeout=TIMEOUT_SECONDS) for _ in range(2 * HANDLER_THREADS)]
+    statuses = {call.exception().code() for call in calls}
+    assert statuses <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert grpc.StatusCode.UNAUTHENTICATED in statuses
+    for _ in calls:
+        never.put(None)  # ends the threads of this side
+    assert trusted.unary_unary("/split.v1.Party/Describe")(b"", timeout=TIMEOUT_SECONDS)
 
 
 def with_value(zeros, value):
@@ -235,13 +254,13 @@ def test_bad_tensors_of_a_party_are_refused_and_the_good_ones_still_taken(organi
 
 
 def refusals_of_bad_tensors(organisations, send, request):
-    _, session = organisations.servers["alice"]._desk.current
-    keys = session.require_keys(Stage.READY)
-    exchange = session.plan.schedule.exchange(0)
-    slot = Slot("alice", "bob", pb.MESSAGE_KIND_HIDDEN, "train", 0, exchange.rows)
-    specs = session.plan.models.specs
+    _, session = organisations.servers["alice"]._sessions.current
+    keys = session.require_keys(SessionPhase.READY)
+    exchange = session._plan._setup.schedule.exchange(0)
+    slot = Slot("alice", "bob", pb.MESSAGE_KIND_HIDDEN, "train", index=0, rows=exchange.rows)
+    specs = session._plan._setup.models.specs
     shape = (exchange.rows, sum(spec.units for spec in specs))
-    assert len(tensor_message(np.zeros(shape))) <= maximum_bytes(specs, exchange.rows)
+    assert len(tensor_message(np.zeros(shape))) <= maximum_bytes(CutLayout(specs), exchange.rows)
     messages = {}
     for what, (make, _) in BAD_TENSORS.items():
         bad = pb.FuseRequest.FromString(request.SerializeToString())

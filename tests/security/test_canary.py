@@ -1,15 +1,13 @@
 """A value that must not leave a party, put where an error could repeat it: neither the wire nor a log has it."""
 
-import os
-import subprocess
 import sys
 import traceback
 
 import pytest
-from organisations import Organisations
 
 from coordinator import connect
 from party.errors import DataError, InternalError, SplitError
+from tests.support.organisations import Organisations
 
 CANARY = "canary-7351"
 NUMBER = "987654321"  # where the value is an index
@@ -18,10 +16,11 @@ import pathlib
 import sys
 import numpy as np
 from party.errors import SplitError
-from party.models.base_model import BaseModel
-from party.models.fuse_model import FuseModel
+from party.data.rows import InMemoryRows
+from party.engine.trainable_base_model import TrainableBaseModel
+from party.engine.trainable_fuse_model import TrainableFuseModel
 from party.runtime.tables import Tables
-from party.transport import service
+from party.transport import answering
 
 place = pathlib.Path(sys.argv.pop(1))
 
@@ -40,34 +39,35 @@ def sabotage(kind, method):
     setattr(kind, method, sabotaged)
 
 for method in ("forward", "backward_and_forward", "backward"):
-    sabotage(BaseModel, method)
+    sabotage(TrainableBaseModel, method)
 for method in ("gradients", "apply"):
-    sabotage(FuseModel, method)
+    sabotage(TrainableFuseModel, method)
 sabotage(Tables, "table")
 
-build = BaseModel.__init__
-def out_of_range(self, model, inputs, *rest, **options):
-    if place.read_text() == "inside of TensorFlow":
-        inputs = {**inputs, "indices": np.full_like(inputs["indices"], 987654321)}
-    build(self, model, inputs, *rest, **options)
-BaseModel.__init__ = out_of_range
+gather = InMemoryRows.gather
+def out_of_range(self, rows):
+    gathered = gather(self, rows)
+    if place.read_text() == "inside of TensorFlow" and "indices" in gathered:
+        gathered = {**gathered, "indices": np.full_like(gathered["indices"], 987654321)}
+    return gathered
+InMemoryRows.gather = out_of_range
 
-InternalError, frames = service.InternalError, service._frames
+InternalError, frames = answering.InternalError, answering._frames
 def leaking_error(text, where):
-    leaks = place.read_text() == "BaseModel.backward"
+    leaks = place.read_text() == "TrainableBaseModel.backward"
     return SplitError(str(sys.exc_info()[1])) if leaks else InternalError(text, where=where)
 def leaking_frames(error):
-    return [str(error)] if place.read_text() == "BaseModel.backward" else frames(error)
-service.InternalError, service._frames = leaking_error, leaking_frames
+    return [str(error)] if place.read_text() == "TrainableBaseModel.backward" else frames(error)
+answering.InternalError, answering._frames = leaking_error, leaking_frames
 
 from party.cli import main
 main()
 """
 PLACES = {
-    "BaseModel.forward": "alice",
-    "BaseModel.backward_and_forward": "alice",
-    "FuseModel.gradients": "bob",
-    "FuseModel.apply": "bob",  # in the background, after the reply
+    "TrainableBaseModel.forward": "alice",
+    "TrainableBaseModel.backward_and_forward": "alice",
+    "TrainableFuseModel.gradients": "bob",
+    "TrainableFuseModel.apply": "bob",  # in the background, after the reply
     "Tables.table": "alice",
     "inside of TensorFlow": "alice",
 }
@@ -82,25 +82,9 @@ def sabotaged(tmp_path_factory):
         made.place = folder / "place"
         made.place.write_text("nowhere")
         for name in made.names:
-            with (folder / f"{name}.log").open("wb") as log:
-                made.processes[name] = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-c",
-                        SABOTAGED_PARTY,
-                        str(made.place),
-                        "serve",
-                        "--config",
-                        made.party_path(name),
-                    ],
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
-                )
-        for name in made.names:
-            made.await_ready(name)
-        with connect(made.write_run()) as parties:
+            arguments = [str(made.place), "serve", "--config", str(made.party_path(name))]
+            made.processes[name].command = [sys.executable, "-c", SABOTAGED_PARTY, *arguments]
+        with made.start().connect() as parties:
             parties.align()
         yield made
 
@@ -135,14 +119,14 @@ def test_an_unexpected_error_keeps_its_text(sabotaged, place):
 def test_the_search_would_find_the_canary(sabotaged):
     """Where only this one error is not kept inside, both places have it."""
     before = len(sabotaged.log("alice"))
-    sabotaged.place.write_text("BaseModel.backward")
+    sabotaged.place.write_text("TrainableBaseModel.backward")
     _, learned = failure(sabotaged, train)
     assert CANARY in learned
     assert CANARY in sabotaged.log("alice")[before:]
 
 
 def test_a_party_serves_on_after_an_unexpected_error(sabotaged):
-    sabotaged.place.write_text("BaseModel.forward")
+    sabotaged.place.write_text("TrainableBaseModel.forward")
     failure(sabotaged, train)
     sabotaged.place.write_text("nowhere")
     with connect(sabotaged.write_run()) as parties:
@@ -163,14 +147,15 @@ def test_a_malformed_cell_is_counted_and_not_repeated(organisations, caplog, par
     frame = organisations.read_table(party, "train")
     changed = frame.copy()
     changed.loc[changed["ID"].isin(["train-00100", "train-00101"]), column] = CANARY
-    organisations.write_table(party, "train", changed)
+    organisations.write_frame(party, "train", changed)
     try:
         error, learned = failure(organisations, lambda parties: (parties.align(), parties.fit()))
     finally:
-        organisations.write_table(party, "train", frame)
+        organisations.write_frame(party, "train", frame)
     assert isinstance(error, DataError)
-    assert str(error).startswith(f"{party}: train.csv: column {column}: ")
+    assert str(error).startswith(f"{party}: ")
     assert f"received {count} " in str(error)
+    assert f"{party}: train.csv: column {column}: " in caplog.text
     assert CANARY not in learned
     assert "refused: " in caplog.text
     assert CANARY not in caplog.text

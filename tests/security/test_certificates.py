@@ -20,8 +20,8 @@ from party.security.certificates import (
     verify_signature,
 )
 from party.security.trust import load_authorities, load_trusted
-from tests.security import issuing
-from tests.security.issuing import COORDINATOR, DAY, NOW, PARTY
+from tests.support import issuing
+from tests.support.issuing import COORDINATOR, DAY, NOW, PARTY
 
 ROOT = issuing.authority("shop authority")
 OTHER = issuing.authority("shop authority")
@@ -176,17 +176,17 @@ def test_own_identity(tmp_path):
     intermediate = issuing.authority("middle", issuer=DEEP_ROOT)
     issued = issuing.leaf(intermediate)
     certificate, key = issued.write(tmp_path, "shop", intermediate)
-    identity = own_identity("shop", certificate, key, Usage.PARTY, NOW)
+    identity = own_identity("shop", certificate, key, usage=Usage.PARTY, now=NOW)
     assert identity.name == "shop"
     assert identity.chain == (issued.certificate, intermediate.certificate)
     verify_signature(issued.certificate, sign(identity.key, b"message"), b"message")
     assert "key" not in repr(identity)
     with pytest.raises(IdentityError, match=f"^{certificate}: has the wrong name; expected .* bank"):
-        own_identity("bank", certificate, key, Usage.PARTY, NOW)
+        own_identity("bank", certificate, key, usage=Usage.PARTY, now=NOW)
     with pytest.raises(IdentityError, match=f"^{certificate}: has the wrong extended key usage"):
-        own_identity("shop", certificate, key, Usage.COORDINATOR, NOW)
+        own_identity("shop", certificate, key, usage=Usage.COORDINATOR, now=NOW)
     with pytest.raises(IdentityError, match=f"^{certificate}: expired on"):
-        own_identity("shop", certificate, key, Usage.PARTY, NOW + 2 * DAY)
+        own_identity("shop", certificate, key, usage=Usage.PARTY, now=NOW + 2 * DAY)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
@@ -231,6 +231,16 @@ def test_files_that_hold_no_certificate_or_no_authority_are_refused(tmp_path):
     path.write_bytes(ROOT.pem + issuing.leaf(ROOT).pem)
     assert len(load_chain(path)) == 2
     with pytest.raises(IdentityError, match="holds a certificate that is no authority's"):
+        load_authorities(path)
+
+
+def test_an_authority_that_every_user_may_change_is_refused(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_bytes(ROOT.pem)
+    path.chmod(0o644)
+    assert load_authorities(path) == (ROOT.certificate,)
+    path.chmod(0o666)
+    with pytest.raises(IdentityError, match=f"^{path}: can be changed by every user; received mode 0666; run"):
         load_authorities(path)
 
 

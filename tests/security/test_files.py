@@ -3,7 +3,10 @@ import os
 import pytest
 
 from party.errors import StorageError
+from party.ownership import ROOT
 from party.security.files import private_folder, read_private, write_atomically
+
+STRANGER = 54321
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
@@ -35,7 +38,7 @@ def test_folder_open_to_others_is_refused(tmp_path, bits):
     folder = tmp_path / "state"
     folder.mkdir()
     folder.chmod(bits)
-    with pytest.raises(StorageError, match=f"expected mode 0700; received mode {bits:04o}; chmod 700"):
+    with pytest.raises(StorageError, match=f"expected mode 0700, .*; received mode {bits:04o}; chmod 700"):
         private_folder(folder)
 
 
@@ -101,6 +104,45 @@ def test_file_open_to_others_is_refused(tmp_path, bits):
     with pytest.raises(StorageError, match=f"received mode {bits:04o}; chmod 600") as caught:
         read_private(path)
     assert "secret" not in str(caught.value)
+
+
+def give_away(path, monkeypatch):
+    """Makes a file or folder another user's: for real where the tests run as root, else by who asks."""
+    if os.geteuid() == ROOT:
+        os.chown(path, STRANGER, -1)
+    else:
+        monkeypatch.setattr("party.ownership.os.geteuid", lambda: STRANGER)
+
+
+def test_another_users_folder_and_file_are_refused(tmp_path, monkeypatch):
+    folder = private_folder(tmp_path / "state")
+    write_atomically(folder / "file", b"secret")
+    give_away(folder / "file", monkeypatch)
+    with pytest.raises(StorageError, match=r"received owned by another user \(\d+\)") as caught:
+        read_private(folder / "file")
+    assert caught.value.public_message == "a file or folder of its state is open to others than its owner"
+    give_away(folder, monkeypatch)
+    with pytest.raises(StorageError, match="received owned by another user"):
+        private_folder(folder)
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["above", "behind a link"])
+def test_folder_that_every_user_may_exchange_is_refused(tmp_path, link):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    path = shared / "mine" / "state"
+    if link:
+        (shared / "mine").mkdir(0o700)
+        (tmp_path / "state").symlink_to(shared / "mine")
+        path = tmp_path / "state" / "inner"
+    with pytest.raises(
+        StorageError, match=f"every user may rename it.*received {shared}; chmod o-w {shared}"
+    ) as caught:
+        private_folder(path)
+    assert str(tmp_path) not in caught.value.public_message
+    shared.chmod(0o1777)  # as /tmp is: nobody may rename what is another user's
+    assert private_folder(path) == path
 
 
 def test_read_of_what_is_no_file_is_refused(tmp_path):

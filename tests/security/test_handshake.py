@@ -8,17 +8,24 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from party.configuration.party import PartyConfiguration
+from party.configuration.run import RunConfiguration
+from party.configuration.strict import validate
 from party.errors import HandshakeError, IdentityError, SessionError
+from party.ledger.file import Ledger
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, HelloSignature, Purpose, Role
 from party.pb.party_pb2 import MESSAGE_KIND_CONFIRM, MESSAGE_KIND_HIDDEN
-from party.protocol.stages import Stage
-from party.runtime.session import Session
+from party.policy.admission import make_admission
+from party.policy.requests import Release, SessionRequest
+from party.protocol.phases import SessionPhase
+from party.runtime.plan import PlanFacts
+from party.runtime.session import PartySession
 from party.security.certificates import sign
 from party.security.handshake import MAXIMUM_HELLO_BYTES, PROTOCOL, SHARED_FIELDS, Handshake
 from party.security.sealing import Slot
 from party.security.trust import TrustedName
-from tests.security import issuing
-from tests.security.agreeing import (
+from tests.support import issuing
+from tests.support.agreeing import (
     AUTHORITIES,
     IDENTITIES,
     LEAVES,
@@ -30,7 +37,8 @@ from tests.security.agreeing import (
     roles,
     statement,
 )
-from tests.security.issuing import COORDINATOR, NOW
+from tests.support.configuration_cases import label_party
+from tests.support.issuing import COORDINATOR, NOW
 
 OTHER_VALUES = {
     "protocol": PROTOCOL + 1,
@@ -64,7 +72,7 @@ def test_keys_open_exactly_what_their_peer_sealed():
     ciphertexts = set()
     for sender in NAMES:
         for receiver in set(NAMES) - {sender}:
-            slot = Slot(sender, receiver, MESSAGE_KIND_HIDDEN, "train", 0, 8)
+            slot = Slot(sender, receiver, MESSAGE_KIND_HIDDEN, "train", index=0, rows=8)
             envelope = keys[sender].seal(slot, b"the same message")
             ciphertexts.add(envelope.ciphertext)
             assert keys[receiver].open(slot, envelope) == b"the same message"
@@ -124,6 +132,7 @@ def test_a_share_substituted_in_all_views_is_noticed_by_its_owner():
         meeting.agree({name: {"alice": substituted} for name in NAMES})
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # a flipped bit may make it negative
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_bit_of_a_hello_can_be_flipped(data):
@@ -282,7 +291,7 @@ CHAINS = {
         IdentityError,
         "certificate of alice",
     ),
-    "unreadable": (None, HandshakeError, "certificate_chain cannot be parsed"),
+    "unreadable": (None, IdentityError, "certificate_chain cannot be parsed"),
     "absent": ((), HandshakeError, "certificate_chain is empty"),
 }
 
@@ -308,21 +317,19 @@ def test_a_statement_that_is_none_is_refused(data):
 
 
 class NoPlan:
-    """A session about nothing: what Session needs of a plan."""
+    """A session about nothing: what PartySession needs of a plan until keys are agreed."""
 
-    depth = 1
+    facts = PlanFacts(datasets=(), release=Release(rows=0))
 
-    def __init__(self):
-        self.started = 0
+    @property
+    def agreement(self):
+        return self
 
     def agreed(self, hellos):
         pass
 
     def confirmation(self, pair_key):
         return Confirmation()
-
-    def start(self, keys, pair_key):
-        self.started += 1
 
 
 class SlowTrust(TrustedName):
@@ -335,12 +342,30 @@ class SlowTrust(TrustedName):
         return super().verify(*arguments)
 
 
-def test_calls_at_the_same_time_cannot_mix_two_agreements(monkeypatch):
+@pytest.fixture
+def grant(tmp_path):
+    """Of a real owner, with a real ledger."""
+    configuration = validate(PartyConfiguration, label_party(), "x")
+    run = RunConfiguration(parties=("bank", "shop"), label_party="bank")
+    request = SessionRequest(
+        coordinator=configuration.coordinators[0].name,
+        purpose=Purpose.PURPOSE_TRAIN,
+        run_id=bytes(16),
+        run=run,
+        dataset="",
+        resume=False,
+    )
+    ledger = Ledger(tmp_path / "state", lambda: NOW)
+    yield make_admission(configuration, ledger, now=lambda: NOW, random_bytes=os.urandom).admit(request)
+    ledger.close()
+
+
+def test_calls_at_the_same_time_cannot_mix_two_agreements(monkeypatch, grant):
     """The keys of one agreement must not be derived from the shares of another, whose signatures nobody checked."""
     other = handshake("alice", ("alice", "bob"))
     peers = {"alice": SlowTrust("alice", TRUSTED["alice"].authorities)}
-    own = Handshake(IDENTITIES["bob"], statement("bob", ("alice", "bob")), peers, os.urandom, NOW)
-    session = Session("bob", ["alice"], Purpose.PURPOSE_TRAIN, NoPlan(), own)
+    own = Handshake(IDENTITIES["bob"], statement("bob", ("alice", "bob")), peers, random_bytes=os.urandom, now=NOW)
+    session = PartySession(NoPlan(), own, grant, party="bob", peers=["alice"])
     coordinators = X25519PrivateKey.generate().public_key().public_bytes_raw()
     forged = changed(other.hello, share=coordinators)
     refusals = []
@@ -361,20 +386,20 @@ def test_calls_at_the_same_time_cannot_mix_two_agreements(monkeypatch):
     monkeypatch.setattr(SlowTrust, "meanwhile", staticmethod(meanwhile))
     session.agree([other.hello, own.hello])
     intruder.join()
-    assert session.stage is Stage.AGREED
+    assert session.phase is SessionPhase.AGREED
     assert len(refusals) == 1
     assert "call out of order" in str(refusals[0])
     signatures = [other.agree([other.hello, own.hello])]
     (confirmation,) = session.authenticate(signatures)
     own_signature = own.agree([other.hello, own.hello])
     keys = other.authenticate([own_signature])
-    assert keys.open(Slot("bob", "alice", MESSAGE_KIND_CONFIRM, "", 0, 0), confirmation) == b""
+    assert keys.open(Slot("bob", "alice", MESSAGE_KIND_CONFIRM, "", index=0, rows=0), confirmation) == b""
 
 
-def test_a_session_cannot_be_authenticated_twice_at_the_same_time(monkeypatch):
+def test_a_session_cannot_be_authenticated_twice_at_the_same_time(monkeypatch, grant):
     """A second set of the same keys would count its nonces from the start again."""
     sides = {name: handshake(name, ("alice", "bob")) for name in ("alice", "bob")}
-    session = Session("bob", ["alice"], Purpose.PURPOSE_TRAIN, NoPlan(), sides["bob"])
+    session = PartySession(NoPlan(), sides["bob"], grant, party="bob", peers=["alice"])
     hellos = [side.hello for side in sides.values()]
     signatures = [sides["alice"].agree(hellos), session.agree(hellos)]
     derive = Handshake.authenticate

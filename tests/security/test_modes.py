@@ -4,7 +4,7 @@ import stat
 import subprocess
 import sys
 
-from organisations import COORDINATOR, Organisations
+from tests.support.organisations import COORDINATOR, Organisations
 
 WORK = """
 import os
@@ -17,38 +17,47 @@ import pathlib
 import yaml
 from coordinator import connect
 from party.configuration.party import ThreadsSection, load_party_configuration
-from party.models.numerics import configure_tensorflow
+from party.export import export_models
+from party.engine.numerics import configure_tensorflow
 from party.transport.server import PartyServer
 
 configure_tensorflow(ThreadsSection(intra_operation=1))
 folder = pathlib.Path(sys.argv[1])
-run = yaml.safe_load((folder / "run.yaml").read_text())
+run_path = folder / "coordinator" / "run.yaml"
+run = yaml.safe_load(run_path.read_text())
 servers = []
 for party in run["parties"]:
-    servers.append(PartyServer(load_party_configuration(folder / (party["name"] + ".yaml"))))
+    servers.append(PartyServer(load_party_configuration(folder / party["name"] / (party["name"] + ".yaml"))))
     servers[-1].start()
     party["address"] = f"127.0.0.1:{servers[-1].port}"
-(folder / "run.yaml").write_text(yaml.safe_dump(run))
-with connect(folder / "run.yaml") as parties:
+run_path.write_text(yaml.safe_dump(run))
+with connect(run_path) as parties:
     parties.align()
     parties.fit()
     parties.evaluate("train")
     parties.predict("train")
 for server in servers:
     server.stop()
+for name in ("alice", "bob"):
+    export_models(folder / name / f"{name}.yaml", None, folder / "exported" / "models")
 """
 EXPECTED = {  # that all of this was written, and nothing is left of what was half written
-    "state/alice/alignments",
-    "state/alice/runs/*/record.json",
-    "state/alice/runs/*/weights.npz",
-    "state/alice/runs/*/encoders.json",
-    "state/alice/runs/*/base.keras",
-    "state/bob/runs/*/fuse.keras",
-    "state/bob/runs/*/predictions-train.csv",
-    "runs/lease",
-    "runs/*/run.json",
-    "runs/*/history.json",
-    "runs/*/steps.csv",
+    "alice/state/alignments",
+    "alice/state/runs/*/record.json",
+    "alice/state/runs/*/weights.npz",
+    "alice/state/runs/*/encoders.json",
+    "alice/state/runs/*/base.keras",
+    "bob/state/runs/*/fuse.keras",
+    "bob/state/runs/*/predictions-train.csv",
+    "exported/models/alice-base/saved_model.pb",
+    "exported/models/alice-base/variables/variables.index",
+    "exported/models/bob-fuse/saved_model.pb",
+    "coordinator/runs/lease",
+    "coordinator/runs/*/run.json",
+    "coordinator/runs/*/history.json",
+    "bob/state/runs/*/history.json",
+    "bob/state/runs/*/steps.csv",
+    "bob/state/runs/*/evaluations.jsonl",
 }
 
 
@@ -63,8 +72,7 @@ def test_files_and_folders_are_private_under_any_umask(tmp_path):
     assert mode(tmp_path / "control") == 0o666, "the umask lets everybody in"
     for pattern in EXPECTED:
         assert list(tmp_path.glob(pattern)), pattern
-    private = [tmp_path / "state", tmp_path / "runs", tmp_path / "certificates" / COORDINATOR]
-    for folder in private:
+    for folder in [tmp_path / name for name in (*organisations.names, COORDINATOR, "exported")]:
         assert mode(folder) == 0o700
         for path in folder.rglob("*"):
             assert mode(path) == (0o700 if path.is_dir() else 0o600), path

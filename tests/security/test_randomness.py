@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layouts import layout_of
 
 from party.configuration.models import DeepFMModel
 from party.models.assembly import base_specs, build_base
@@ -14,6 +13,7 @@ from party.models.embedding import INDICES, VALUES
 from party.models.initial_weights import draw_initial_weights
 from party.models.storage import named_weights
 from party.security.randomness import SECRET_BYTES, secret_stream
+from tests.support.layouts import layout_of
 
 SEED = 5
 SECRET = bytes(range(SECRET_BYTES))

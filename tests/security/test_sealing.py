@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import tensor_message
 
+from party.channel.compose import ChannelSettings, feature_channels
+from party.cut.hidden import Aggregation, HiddenSpec
+from party.cut.layout import CutLayout
 from party.errors import SealError, SessionError, TensorError
 from party.pb.party_pb2 import (
     MESSAGE_KIND_CONFIRM,
@@ -17,16 +19,17 @@ from party.pb.party_pb2 import (
     MESSAGE_KIND_HIDDEN,
     Envelope,
 )
-from party.protocol.calls import KEPT_REPLIES, RepeatableCalls
+from party.protocol.calls import CACHED_REPLIES, RepeatableCalls
 from party.protocol.feature_exchanges import FeatureExchanges
-from party.protocol.hidden import Aggregation, HiddenSpec
+from party.protocol.feature_steps import FeatureSteps
 from party.protocol.schedule import InferenceSchedule, TrainingSchedule
 from party.protocol.timings import Timings
 from party.security.sealing import MAXIMUM_FAILURES, NONCE_BYTES, TAG_BYTES, Slot
-from tests.security.agreeing import NAMES, Meeting
+from tests.support.agreeing import NAMES, Meeting
+from tests.support.messages import tensor_message
 
 MESSAGE = b"forty-two bytes that only two may ever see"
-SLOT = Slot("alice", "bob", MESSAGE_KIND_HIDDEN, "train", 7, 32)
+SLOT = Slot("alice", "bob", MESSAGE_KIND_HIDDEN, "train", index=7, rows=32)
 WRONG_PLACE = "bob: a relayed message stands in the wrong place"
 BROKEN_SEAL = "bob: the seal of hidden 7 of train from alice to bob does not verify"
 names = st.sampled_from(NAMES)
@@ -52,8 +55,8 @@ def slots(sender="alice", receiver="bob"):
         st.just(receiver),
         st.sampled_from([MESSAGE_KIND_CONFIRM, MESSAGE_KIND_HIDDEN, MESSAGE_KIND_GRADIENT]),
         st.text(max_size=20),
-        st.integers(0, 2**63),
-        st.integers(0, 2**63),
+        index=st.integers(0, 2**63),
+        rows=st.integers(0, 2**63),
     )
 
 
@@ -81,7 +84,9 @@ def test_no_nonce_of_a_key_comes_twice(keys):
 
     def seal(number):
         receiver = ("bob", "carol")[number % 2]
-        envelope = keys["alice"].seal(Slot("alice", receiver, MESSAGE_KIND_HIDDEN, "train", number % 5, 32), MESSAGE)
+        envelope = keys["alice"].seal(
+            Slot("alice", receiver, MESSAGE_KIND_HIDDEN, "train", index=number % 5, rows=32), MESSAGE
+        )
         with lock:
             sealed.append((receiver, envelope.nonce, envelope.ciphertext))
 
@@ -233,22 +238,31 @@ def flipped(data, bit):
 class Identity:
     """A base model that sends its row numbers and adds up the gradients that it gets."""
 
-    specs = (HiddenSpec("rows", 1, Aggregation.CONCAT),)
+    layout = CutLayout([HiddenSpec("rows", 1, Aggregation.CONCAT)])
 
     def __init__(self):
         self.total = 0.0
 
     def infer(self, rows):
-        return {"rows": np.float32(rows)[:, None]}
+        return np.float32(rows)[:, None]
 
     forward = infer
 
     def backward(self, gradients):
-        self.total += float(gradients["rows"].sum())
+        self.total += float(gradients.sum())
 
     def backward_and_forward(self, gradients, next_rows):
         self.backward(gradients)
         return self.forward(next_rows)
+
+
+def exchanges_of(schedule, keys, dataset):
+    """A feature party's exchanges."""
+    base, timings = Identity(), Timings(lambda: 0.0)
+    settings = ChannelSettings(party="alice", label_party="bob", dataset=dataset, rows=12)
+    channels = feature_channels(settings, base.layout, keys["alice"])
+    steps = FeatureSteps(base, channels.hiddens, timings)
+    return FeatureExchanges("alice", schedule, channels, base=base, timings=timings, steps=steps)
 
 
 class TestFeatureParty:
@@ -258,8 +272,8 @@ class TestFeatureParty:
 
     @pytest.fixture
     def exchanges(self, keys, training):
-        schedule = TrainingSchedule(training, self.ROWS)
-        return FeatureExchanges("alice", "bob", "train", schedule, Identity(), keys["alice"], Timings(lambda: 0.0))
+        schedule = TrainingSchedule(training, self.ROWS, bytes(32))
+        return exchanges_of(schedule, keys, "train")
 
     @pytest.fixture
     def training(self):
@@ -268,7 +282,7 @@ class TestFeatureParty:
         return TrainingSection(batch_size=4, epochs=1)
 
     def gradient(self, keys, position, value=1.0, rows=4):
-        slot = Slot("bob", "alice", MESSAGE_KIND_GRADIENT, "train", position, rows)
+        slot = Slot("bob", "alice", MESSAGE_KIND_GRADIENT, "train", index=position, rows=rows)
         return keys["bob"].seal(slot, tensor_message(np.full((rows, 1), value)))
 
     @pytest.mark.parametrize("lie", ["altered", "of the next step", "of other rows", "of another dataset", "reflected"])
@@ -283,7 +297,7 @@ class TestFeatureParty:
         elif lie == "of other rows":
             bad = self.gradient(keys, 0, rows=3)
         elif lie == "of another dataset":
-            slot = Slot("bob", "alice", MESSAGE_KIND_GRADIENT, "test", 0, 4)
+            slot = Slot("bob", "alice", MESSAGE_KIND_GRADIENT, "test", index=0, rows=4)
             bad = keys["bob"].seal(slot, b"")
         else:
             bad = hidden
@@ -324,12 +338,10 @@ class TestFeatureParty:
 
 
 def test_inference_goes_once_through_the_rows(keys):
-    exchanges = FeatureExchanges(
-        "alice", "bob", "test", InferenceSchedule(10, 4), Identity(), keys["alice"], Timings(lambda: 0.0)
-    )
+    exchanges = exchanges_of(InferenceSchedule(10, 4), keys, "test")
     for position, rows in enumerate((4, 4, 2)):
         envelope = exchanges.forward(position)
-        slot = Slot("alice", "bob", MESSAGE_KIND_HIDDEN, "test", position, rows)
+        slot = Slot("alice", "bob", MESSAGE_KIND_HIDDEN, "test", index=position, rows=rows)
         assert keys["bob"].open(slot, envelope)
         with pytest.raises(SessionError, match=f"received Forward {position}"):
             exchanges.forward(position)
@@ -365,7 +377,7 @@ class TestRepeatableCalls:
 
     def test_only_the_latest_replies_are_kept(self):
         calls = RepeatableCalls("alice")
-        for number in range(KEPT_REPLIES + 1):
+        for number in range(CACHED_REPLIES + 1):
             calls.answer(("Fuse", number), b"", lambda number=number: bytes([number]))
         assert calls.answer(("Fuse", 1), b"", lambda: pytest.fail("computed")) == b"\1"
         assert calls.answer(("Fuse", 0), b"other", lambda: b"computed anew") == b"computed anew"

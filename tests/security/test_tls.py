@@ -8,9 +8,9 @@ import grpc
 import pytest
 from cryptography import x509
 
-from deploy.certificates import write_organisation
 from party.errors import IdentityError
 from party.security.certificates import Identity, Usage, own_identity, spki_sha256
+from party.security.issuing import write_organisation
 from party.security.tls import (
     CACHED_CALLERS,
     CallerNames,
@@ -20,8 +20,8 @@ from party.security.tls import (
     server_options,
 )
 from party.security.trust import TrustedName
-from tests.security import issuing
-from tests.security.issuing import COORDINATOR, DAY, NOW, PARTY
+from tests.support import issuing
+from tests.support.issuing import COORDINATOR, DAY, NOW, PARTY
 
 SHOP = issuing.authority("shop authority")
 DRIVER = issuing.authority("driver authority", path_length=1)
@@ -67,7 +67,7 @@ def serving(credentials, coordinators=COORDINATORS, options=None):
 
 def shop_credentials(folder, coordinators=COORDINATORS):
     certificate, key = issuing.leaf(SHOP).write(folder, "shop")
-    return server_credentials("shop", certificate, key, coordinators, clock)
+    return server_credentials("shop", certificate, key, coordinators=lambda: coordinators, clock=clock)
 
 
 def identity(issued, *others, name="driver"):
@@ -174,7 +174,7 @@ def test_coordinator_refuses_a_wrong_party(party, message):
 def test_server_does_not_start_with_an_unfit_certificate(tmp_path):
     certificate, key = issuing.leaf(SHOP, end=-DAY / 24).write(tmp_path, "shop")
     with pytest.raises(IdentityError, match=f"^{certificate}: expired on"):
-        server_credentials("shop", certificate, key, COORDINATORS, clock)
+        server_credentials("shop", certificate, key, coordinators=lambda: COORDINATORS, clock=clock)
 
 
 def test_second_bind_of_one_port_fails(port, tmp_path):
@@ -277,8 +277,8 @@ def test_certificates_of_the_command_line_helper_work_for_both_sides(tmp_path):
     chain = x509.load_pem_x509_certificates(driver.certificate.read_bytes())
     authority = x509.load_pem_x509_certificate(driver.authority.read_bytes())
     coordinators = {"driver": TrustedName("driver", (authority,), spki_sha256(chain[0]))}
-    credentials = server_credentials("shop", shop.certificate, shop.key, coordinators, clock)
-    caller = own_identity("driver", driver.certificate, driver.key, Usage.COORDINATOR, NOW)
+    credentials = server_credentials("shop", shop.certificate, shop.key, coordinators=lambda: coordinators, clock=clock)
+    caller = own_identity("driver", driver.certificate, driver.key, usage=Usage.COORDINATOR, now=NOW)
     shop_authority = issuing.Issued(x509.load_pem_x509_certificate(shop.authority.read_bytes()), None)
     with serving(credentials, coordinators) as port:
         assert ask(port, caller, authority=shop_authority) == b"driver"

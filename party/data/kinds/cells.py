@@ -1,18 +1,18 @@
-"""A column as its distinct texts, so that each of them is encoded once, and what every encoder has in common."""
+"""A column as its distinct texts, each of which is encoded once, and the interface of every encoder."""
 
 from __future__ import annotations
 
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from party.configuration.features import Feature, Malformed
+from party.configuration.features import FeatureSection, Malformed
 from party.configuration.strict import StrictModel
 from party.errors import DataError
 
@@ -69,7 +69,7 @@ def read_cells(column: pd.Series[str], missing: Sequence[str], where: str) -> Ce
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """What a feature's distinct texts became.
+    """The encoded form of a feature's distinct texts.
 
     Attributes:
         indices: embedding rows, int32, shape (distinct texts, width).
@@ -83,7 +83,7 @@ class Encoding:
 class Encoder(StrictModel, ABC):
     """A feature with everything that was fitted on training rows; also the form in which that is stored."""
 
-    feature: Feature
+    feature: FeatureSection
 
     @property
     @abstractmethod
@@ -112,11 +112,6 @@ def one_index(indices: NDArray[np.int32]) -> Encoding:
     return Encoding(column, np.ones(column.shape, np.float32))
 
 
-def utf8_sorted(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts by their UTF-8 bytes: an order that no locale or library changes."""
-    return tuple(sorted(texts, key=str.encode))
-
-
 def parse_number(text: str) -> float:
     """The finite number that a text is in decimal notation, spaces around it allowed; NaN for any other text."""
     if _NUMBER.fullmatch(text) is None:
@@ -126,22 +121,24 @@ def parse_number(text: str) -> float:
 
 
 def refuse_malformed(cells: Cells, malformed: NDArray[np.bool_], treatment: Malformed, expected: str) -> None:
-    """Stops at malformed cells unless the feature's owner chose to count them as missing.
+    """Refuses malformed cells, unless the feature's owner chose to count them as missing.
 
     Args:
         cells: the column.
         malformed: mask over the distinct texts.
-        treatment: what the feature's configuration says.
-        expected: what a cell should have been, for the error.
+        treatment: as the feature's configuration has it.
+        expected: what a cell must be, for the error.
 
     Raises:
         DataError: a cell is malformed and the treatment is `error`; the text counts the rows.
     """
     if treatment == "error" and malformed.any():
+        received = f"{cells.row_count(malformed)} rows with something else"
         raise DataError(
             "malformed cells",
             where=cells.where,
             expected=expected,
-            received=f"{cells.row_count(malformed)} rows with something else",
+            received=received,
             fix="correct the file or, in data.features, list the texts under missing or set malformed: missing",
+            public_message=f"malformed cells; expected {expected}; received {received}",
         )

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from party.configuration.features import MultiHotFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, utf8_sorted
-from party.data.kinds.vocabulary import FIRST, UNKNOWN
+from party.data.kinds.cells import Cells, Encoder, Encoding
+from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 from party.errors import DataError
 
 
@@ -29,20 +29,29 @@ class MultiHotEncoder(Encoder):
 
     kind: Literal["multi_hot"] = "multi_hot"
     feature: MultiHotFeature
-    texts: tuple[str, ...] = Field(repr=False)
+    texts: Texts
     width: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if len(set(self.texts)) != len(self.texts):
-            raise ValueError("texts must differ")
         if self.width > self.feature.maximum_values:
             raise ValueError("width must be at most maximum_values")
         return self
 
     @classmethod
     def fit(cls, feature: MultiHotFeature, cells: Cells) -> Self:
-        """Learns the values and the width of the training rows."""
+        """Learns the values and the width of the training rows.
+
+        Args:
+            feature: the feature's section of the configuration.
+            cells: cells of the training rows.
+
+        Returns:
+            The fitted encoder.
+
+        Raises:
+            DataError: a cell has too many values.
+        """
         sets = _split(feature, cells)
         rows: Counter[str] = Counter()
         for values, count in zip(sets, cells.counts().tolist(), strict=True):
@@ -54,11 +63,11 @@ class MultiHotEncoder(Encoder):
     @property
     def size(self) -> int:
         """Embedding rows that the feature needs."""
-        return FIRST + len(self.texts)
+        return vocabulary_size(self.texts)
 
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
-        index_of = {text: FIRST + position for position, text in enumerate(self.texts)}
+        index_of = index_by_text(self.texts)
         indices = np.zeros((len(cells.texts), self.width), np.int32)
         for row, values in zip(indices, _split(self.feature, cells), strict=True):
             active = sorted({index_of.get(value, UNKNOWN) for value in values})

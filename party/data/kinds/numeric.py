@@ -18,8 +18,8 @@ class NumericEncoder(Encoder):
     """Index 0 with the value (number - mean) / deviation; a missing cell has the value 0, the mean.
 
     Attributes:
-        mean: of the training rows' numbers; 0 where there are none.
-        deviation: of the training rows' numbers, of the population; 1 where they do not vary.
+        mean: mean of the training rows' numbers; 0 where there are none.
+        deviation: deviation of the training rows' numbers, of the population; 1 where they do not vary.
     """
 
     kind: Literal["numeric"] = "numeric"
@@ -29,7 +29,18 @@ class NumericEncoder(Encoder):
 
     @classmethod
     def fit(cls, feature: NumericFeature, cells: Cells) -> Self:
-        """Learns mean and deviation of the training rows, missing ones left out."""
+        """Learns mean and standard deviation of the training rows, without the missing ones.
+
+        Args:
+            feature: the feature's section of the configuration.
+            cells: cells of the training rows.
+
+        Returns:
+            The fitted encoder.
+
+        Raises:
+            DataError: a cell is malformed, or the numbers are too far apart.
+        """
         numbers = _numbers(feature, cells)[cells.codes]
         mean, deviation = _moments(numbers[~np.isnan(numbers)])
         if not (math.isfinite(mean) and math.isfinite(deviation)):

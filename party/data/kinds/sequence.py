@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from party.configuration.features import SequenceFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, utf8_sorted
-from party.data.kinds.vocabulary import FIRST, UNKNOWN
+from party.data.kinds.cells import Cells, Encoder, Encoding
+from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 
 
 class SequenceEncoder(Encoder):
@@ -26,17 +25,19 @@ class SequenceEncoder(Encoder):
 
     kind: Literal["sequence"] = "sequence"
     feature: SequenceFeature
-    texts: tuple[str, ...] = Field(repr=False)
-
-    @model_validator(mode="after")
-    def _texts_differ(self) -> Self:
-        if len(set(self.texts)) != len(self.texts):
-            raise ValueError("texts must differ")
-        return self
+    texts: Texts
 
     @classmethod
     def fit(cls, feature: SequenceFeature, cells: Cells) -> Self:
-        """Learns the values of the training rows, those beyond `maximum_length` left out."""
+        """Learns the values of the training rows, the latest `maximum_length` of each cell.
+
+        Args:
+            feature: the feature's section of the configuration.
+            cells: cells of the training rows.
+
+        Returns:
+            The fitted encoder.
+        """
         rows: Counter[str] = Counter()
         for values, count in zip(_latest(feature, cells), cells.counts().tolist(), strict=True):
             for value in set(values):
@@ -46,11 +47,11 @@ class SequenceEncoder(Encoder):
     @property
     def size(self) -> int:
         """Embedding rows that the feature needs."""
-        return FIRST + len(self.texts)
+        return vocabulary_size(self.texts)
 
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
-        index_of = {text: FIRST + position for position, text in enumerate(self.texts)}
+        index_of = index_by_text(self.texts)
         length = self.feature.maximum_length
         indices = np.zeros((len(cells.texts), length), np.int32)
         for row, values in zip(indices, _latest(self.feature, cells), strict=True):

@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from party.configuration.features import VocabularyFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, one_index, utf8_sorted
+from party.data.kinds.cells import Cells, Encoder, Encoding, one_index
+from party.data.kinds.texts import MISSING, UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 from party.errors import DataError
-
-MISSING = 0
-UNKNOWN = 1
-FIRST = 2
 
 
 class VocabularyEncoder(Encoder):
@@ -25,17 +21,22 @@ class VocabularyEncoder(Encoder):
 
     kind: Literal["vocabulary"] = "vocabulary"
     feature: VocabularyFeature
-    texts: tuple[str, ...] = Field(repr=False)
-
-    @model_validator(mode="after")
-    def _texts_differ(self) -> Self:
-        if len(set(self.texts)) != len(self.texts):
-            raise ValueError("texts must differ")
-        return self
+    texts: Texts
 
     @classmethod
     def fit(cls, feature: VocabularyFeature, cells: Cells) -> Self:
-        """Learns the vocabulary of the training rows; one that the configuration gives is taken as it is."""
+        """Learns the vocabulary of the training rows, unless the configuration gives one.
+
+        Args:
+            feature: the feature's section of the configuration.
+            cells: cells of the training rows.
+
+        Returns:
+            The fitted encoder.
+
+        Raises:
+            DataError: the configuration gives a value twice.
+        """
         if feature.values is None:
             return cls(feature=feature, texts=_learn(feature, cells))
         if len(set(feature.values)) != len(feature.values):
@@ -45,11 +46,11 @@ class VocabularyEncoder(Encoder):
     @property
     def size(self) -> int:
         """Embedding rows that the feature needs."""
-        return FIRST + len(self.texts)
+        return vocabulary_size(self.texts)
 
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
-        index_of = {text: FIRST + position for position, text in enumerate(self.texts)}
+        index_of = index_by_text(self.texts)
         found = (index_of.get(text, UNKNOWN) for text in cells.texts)
         indices = np.fromiter(found, dtype=np.int32, count=len(cells.texts))
         indices[cells.missing] = MISSING

@@ -1,0 +1,40 @@
+"""Formats the metrics of a label party without digits that were not released."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from coordinator.history import metrics_as_dictionary
+from party.pb import party_pb2 as pb
+from party.security.printable import printable
+
+LINE_DIGITS = 4
+
+
+def figure_text(value: float, digits: int = LINE_DIGITS) -> str:
+    """Formats a metric without an exponent and without trailing zeros, which could be digits that were rounded away.
+
+    Args:
+        value: as the label party released it.
+        digits: largest number of significant digits.
+
+    Returns:
+        The text, such as 0.785; `nan` for an undefined metric.
+    """
+    return f"{Decimal(f'{value:.{digits}g}'):f}" if math.isfinite(value) else str(value)
+
+
+def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> str:
+    """Formats names and values of metrics on one line.
+
+    Args:
+        prefix: put before every name.
+        metrics: as the label party released them.
+        most: largest number of metrics to show; by default all.
+
+    Returns:
+        The text; names are escaped for a terminal.
+    """
+    shown = list(metrics_as_dictionary(metrics).items())[:most]
+    return "  ".join(f"{prefix}{printable(name)} {figure_text(value)}" for name, value in shown)

@@ -1,0 +1,1 @@
+"""Channels: every tensor leaves and enters a party through one."""

@@ -1,0 +1,84 @@
+"""The only way out for matrices: applies the chain of their direction, then seals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from party.channel.chain import Chain
+from party.channel.encoded_matrix import EncodedMatrix
+from party.channel.place import Place
+from party.cut.hidden import FloatArray
+from party.cut.state import State, join_states, part_of
+from party.pb.party_pb2 import Envelope
+from party.security.sealing import SealingKeys, Slot
+
+
+class OutgoingChannel:
+    """Sends the matrices of every purpose to one peer.
+
+    Args:
+        keys: the session's sealing keys.
+        slot: returns the slot of a matrix.
+        training: the chain for training batches.
+        inference: the chain for held-out rows, evaluation and prediction.
+    """
+
+    def __init__(self, keys: SealingKeys, slot: Callable[[Place], Slot], *, training: Chain, inference: Chain) -> None:
+        self._keys = keys
+        self._slot = slot
+        self._training = training
+        self._inference = inference
+
+    def encode(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
+        """Encodes a matrix as a message, which may be sealed again in another session.
+
+        Args:
+            matrix: float32 (rows, columns).
+            place: dataset rows and position of its batch; batches come in the order of the schedule, each once.
+
+        Returns:
+            The message, for `envelope`.
+
+        Raises:
+            TensorError: the matrix cannot be sent.
+        """
+        chain = self._training if place.trains else self._inference
+        return chain.apply(matrix, place)
+
+    def envelope(self, message: EncodedMatrix, place: Place) -> Envelope:
+        """Seals a message that `encode` returned.
+
+        Args:
+            message: the message that `encode` returned.
+            place: dataset rows and position of its batch.
+
+        Raises:
+            SessionLostError: the session has ended.
+        """
+        return self._keys.seal(self._slot(place), message.content)
+
+    def send(self, matrix: FloatArray, place: Place) -> Envelope:
+        """Encodes and seals a matrix.
+
+        Args:
+            matrix: float32 (rows, columns).
+            place: dataset rows and position of its batch.
+
+        Raises:
+            TensorError: the matrix cannot be sent.
+            SessionLostError: the session has ended.
+        """
+        return self.envelope(self.encode(matrix, place), place)
+
+    def state(self) -> State:
+        """The states of both chains."""
+        return join_states({"training": self._training.state(), "inference": self._inference.state()})
+
+    def set_state(self, state: State) -> None:
+        """Continues from a state of the same run.
+
+        Raises:
+            CheckpointError: the state belongs to another channel.
+        """
+        self._training.set_state(part_of(state, "training"))
+        self._inference.set_state(part_of(state, "inference"))

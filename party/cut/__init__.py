@@ -1,0 +1,1 @@
+"""What crosses the cut: hiddens, their layout, and the state of whatever sends them."""

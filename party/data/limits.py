@@ -1,0 +1,83 @@
+"""Limits on the size of a data file, checked before or while it is decoded in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS
+from party.errors import DataError
+
+MAXIMUM_COLUMNS = 16_384
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """The largest data file that the owner allows.
+
+    Attributes:
+        rows: most rows.
+        bytes: most bytes of the file, and of the decoded texts of the columns that are read.
+    """
+
+    rows: int = DEFAULT_MAXIMUM_ROWS
+    bytes: int = DEFAULT_MAXIMUM_BYTES
+
+    def check_rows(self, rows: int, where: str) -> None:
+        """Refuses a file with too many rows.
+
+        Args:
+            rows: number that the file states, or that were read so far.
+            where: party and file, for errors.
+
+        Raises:
+            DataError: there are too many.
+        """
+        if rows > self.rows:
+            raise DataError(
+                "has too many rows",
+                where=where,
+                expected=f"at most {self.rows:,} (data.maximum_rows)",
+                fix="raise data.maximum_rows if the machine's memory allows it",
+                public_message="a file of its data has too many rows",
+            )
+
+    def check_bytes(self, size: int, where: str) -> None:
+        """Refuses a file with too many bytes.
+
+        Args:
+            size: size of the file, or of the columns decoded so far, in bytes.
+            where: party and file, for errors.
+
+        Raises:
+            DataError: there are too many.
+        """
+        if size > self.bytes:
+            raise DataError(
+                "is too large",
+                where=where,
+                expected=f"at most {self.bytes:,} bytes (data.maximum_bytes)",
+                received="more, as a file or once its columns are unfolded",
+                fix="raise data.maximum_bytes if the machine's memory allows it",
+                public_message="a file of its data is too large",
+            )
+
+
+def check_columns(columns: int, where: str) -> None:
+    """Refuses a file with too many columns.
+
+    Args:
+        columns: number of columns of the file, those that are not read included.
+        where: party and file, for errors.
+
+    Raises:
+        DataError: they are more than MAXIMUM_COLUMNS.
+    """
+    if columns > MAXIMUM_COLUMNS:
+        raise DataError(
+            "has too many columns",
+            where=where,
+            expected=f"at most {MAXIMUM_COLUMNS:,}",
+            received=f"{columns:,}",
+            fix="leave out the columns that are not needed",
+            public_message="a file of its data has too many columns",
+        )

@@ -1,0 +1,1 @@
+"""Training of models: passes, compiled calls and updates."""

@@ -1,0 +1,58 @@
+"""A base model outside of training."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from party.cut.hidden import FloatArray, Rows
+from party.cut.layout import CutLayout
+from party.data.rows import RowArray, RowSource
+from party.engine.compiled_call import CompiledCall
+from party.engine.cut_tensors import join
+from party.engine.forward_pass import input_names
+
+
+class BaseModel:
+    """The half of the joined model below the cut at one party, outside of training.
+
+    Args:
+        model: functional model from named arrays to the named hiddens.
+        source: source of the model's inputs by name, arrays of shape (batch, ...).
+        layout: column layout of the hiddens.
+    """
+
+    def __init__(self, model: keras.Model, source: RowSource, layout: CutLayout) -> None:
+        self.layout = layout
+        self._model = model
+        self._source = source
+        self._input_names = input_names(model)
+        self._infer_call = CompiledCall(self._infer)
+
+    def infer(self, rows: Rows) -> FloatArray:
+        """Computes hiddens outside of training.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+
+        Returns:
+            Hiddens, float32 (batch, columns).
+        """
+        hiddens: FloatArray = self._infer_call((len(rows),), self.gather(rows)).numpy()
+        return hiddens
+
+    def gather(self, rows: Rows) -> list[RowArray]:
+        """Gathers the model's inputs of some rows.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+
+        Returns:
+            Arrays of shape (batch, ...), in the order of the model's inputs.
+        """
+        gathered = self._source.gather(rows)
+        return [gathered[name] for name in self._input_names]
+
+    def _infer(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        named = dict(zip(self._input_names, inputs, strict=True))
+        return join(self.layout, self._model(named, training=False))

@@ -1,0 +1,122 @@
+"""The forward pass of a base model in training, for use inside a compiled call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from party.cut.layout import CutLayout
+from party.engine.cut_tensors import join
+from party.engine.remainder import Gradient
+
+
+def input_names(model: keras.Model) -> tuple[str, ...]:
+    """The names of a functional model's inputs, in the order in which compiled calls take them."""
+    return tuple(tensor.name for tensor in model.inputs)
+
+
+@dataclass(frozen=True)
+class ForwardResult:
+    """The tensors of a forward pass.
+
+    Attributes:
+        hiddens: hiddens of the batch, float32 (batch, columns).
+        states: values of the non-trainable variables after it.
+        losses: regularisation losses.
+    """
+
+    hiddens: tf.Tensor
+    states: list[tf.Tensor]
+    losses: list[tf.Tensor]
+
+
+class ForwardPass:
+    """Runs a model on gathered rows; variables are passed and returned as tensors, so that any values can be used.
+
+    Args:
+        model: functional model from named arrays to the named hiddens.
+        layout: column layout of the hiddens.
+    """
+
+    def __init__(self, model: keras.Model, layout: CutLayout) -> None:
+        self.model = model
+        self.layout = layout
+        self.trainable = list(model.trainable_variables)
+        self.states = list(model.non_trainable_variables)
+        self._input_names = input_names(model)
+
+    def __call__(
+        self, weights: Sequence[tf.Tensor], states: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]
+    ) -> ForwardResult:
+        """Runs the model.
+
+        Args:
+            weights: values of the trainable variables.
+            states: values of the non-trainable variables.
+            inputs: inputs of a batch, in the order of `input_names`.
+
+        Returns:
+            The tensors of the pass; the variables do not change.
+        """
+        outputs, after, losses = self.model.stateless_call(
+            weights, states, self.named(inputs), training=True, return_losses=True
+        )
+        return ForwardResult(join(self.layout, outputs), list(after), list(losses))
+
+    def with_gradients(
+        self,
+        weights: Sequence[tf.Tensor],
+        states: Sequence[tf.Tensor],
+        inputs: Sequence[tf.Tensor],
+        *,
+        gradients: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tuple[ForwardResult, list[Gradient]]:
+        """Runs the model, and computes the gradients of the loss with respect to the weights.
+
+        Args:
+            weights: values of the trainable variables.
+            states: values of the non-trainable variables.
+            inputs: inputs of a batch, in the order of `input_names`.
+            gradients: computes the gradients of the loss with respect to the hiddens, given the hiddens, float32
+                (batch, columns).
+
+        Returns:
+            The tensors of the pass, and one gradient per weight, in the order of the weights.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            result = self(weights, states, inputs)
+        upstream = [gradients(result.hiddens), *map(tf.ones_like, result.losses)]
+        targets = [result.hiddens, *result.losses]
+        return result, list(tape.gradient(targets, weights, output_gradients=upstream))
+
+    def present_weights(self) -> list[tf.Tensor]:
+        """The trainable variables as tensors; each is read at the point of use."""
+        return [weight.value for weight in self.trainable]
+
+    def present_states(self) -> list[tf.Tensor]:
+        """Copies of the present values of the non-trainable variables."""
+        return [tf.identity(state.value) for state in self.states]
+
+    def advance(self, states: Sequence[tf.Tensor]) -> None:
+        """Assigns the non-trainable variables their values after a pass.
+
+        Args:
+            states: the values, in the order of the variables.
+        """
+        for state, value in zip(self.states, states, strict=True):
+            state.assign(value)
+
+    def named(self, inputs: Sequence[tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """The inputs of a batch by name.
+
+        Args:
+            inputs: the inputs in the order of `input_names`.
+
+        Returns:
+            The mapping that the model takes.
+        """
+        return dict(zip(self._input_names, inputs, strict=True))

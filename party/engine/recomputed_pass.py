@@ -1,0 +1,51 @@
+"""The backward pass of a base model with several batches under way: it recomputes the forward pass from a stash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from party.engine.forward_pass import ForwardPass
+from party.engine.remainder import Gradient
+from party.engine.stashed_weights import StashedWeights
+
+
+class RecomputedPass:
+    """Stashes what a forward pass started from: inputs, non-trainable variables and the weights that it used.
+
+    The intermediate results of the pass take several times as much memory, for every batch under way. Recomputing them
+    gives the same bits, dropout and batch statistics included.
+
+    Args:
+        forward: the forward pass.
+    """
+
+    def __init__(self, forward: ForwardPass) -> None:
+        self._forward = forward
+        self._stashed_weights = StashedWeights(forward.model)
+        self._inputs = len(forward.model.inputs)
+
+    def forward(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """See `BackwardPass`."""
+        states, weights = self._forward.present_states(), self._forward.present_weights()
+        result = self._forward(weights, states, inputs)
+        stashed = self._stashed_weights.take(weights, self._forward.named(inputs))
+        self._forward.advance(result.states)
+        return result.hiddens, [*inputs, *states, *stashed]
+
+    def weight_gradients(self, gradients: tf.Tensor, stash: Sequence[tf.Tensor]) -> list[Gradient]:
+        """See `BackwardPass`."""
+        inputs, rest = stash[: self._inputs], stash[self._inputs :]
+        states, stashed = rest[: len(self._forward.states)], rest[len(self._forward.states) :]
+        present = self._forward.present_weights()
+        weights = self._stashed_weights.put_back(present, self._forward.named(inputs), stashed)
+        return self._forward.with_gradients(weights, states, inputs, gradients=lambda hiddens: gradients)[1]
+
+    def saved(self, stash: list[tf.Tensor]) -> list[tf.Tensor]:
+        """See `BackwardPass`."""
+        return stash[self._inputs :]
+
+    def completed(self, inputs: Sequence[tf.Tensor], saved: list[tf.Tensor]) -> list[tf.Tensor]:
+        """See `BackwardPass`."""
+        return [*inputs, *saved]

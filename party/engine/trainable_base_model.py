@@ -1,0 +1,265 @@
+"""A base model in training: hiddens out, gradients in, weights updated."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from party.cut.hidden import FloatArray, Rows
+from party.cut.layout import CutLayout
+from party.cut.state import State, join_states, numbered, part_of
+from party.data.rows import RowSource
+from party.engine.backward_pass import BackwardPass
+from party.engine.base_model import BaseModel
+from party.engine.compiled_call import CompiledCall
+from party.engine.forward_pass import ForwardPass
+from party.engine.instance_weights import InstanceWeights
+from party.engine.local_states import local_states, number_array
+from party.engine.recomputed_pass import RecomputedPass
+from party.engine.remainder import Gradient
+from party.engine.saved_epochs import SavedEpochs
+from party.engine.stored_pass import StoredPass
+from party.engine.variables import assign_all, copies
+from party.engine.weight_update import WeightUpdate
+
+
+@dataclass(frozen=True)
+class _ForwardTensors:
+    """The tensors of a forward pass in training: hiddens side by side, and its stash."""
+
+    hiddens: tf.Tensor
+    stash: list[tf.Tensor]
+
+
+@dataclass(frozen=True)
+class _BatchUnderWay:
+    """A batch whose gradients are still expected: its row numbers, and the stash of its forward pass."""
+
+    rows: Rows
+    stash: list[tf.Tensor]
+
+
+@dataclass(frozen=True)
+class TapedForward:
+    """A forward pass in training that the tape of another compiled call records.
+
+    Attributes:
+        weights: values of the trainable variables that it used.
+        hiddens: hiddens of the batch, float32 (batch, columns).
+        losses: regularisation losses.
+    """
+
+    weights: list[tf.Tensor]
+    hiddens: tf.Tensor
+    losses: list[tf.Tensor]
+
+
+class TrainableBaseModel(BaseModel):
+    """A base model with its optimizer and the batches under way.
+
+    A forward pass in training leaves a stash. With one batch under way, the
+    stash holds what the pass computed; if further batches are sent before the
+    gradients arrive, it holds what the pass started from. Updates apply to the
+    present weights.
+
+    Args:
+        model: functional model from named arrays to the named hiddens.
+        source: source of the model's inputs by name, arrays of shape (batch, ...).
+        layout: column layout of the hiddens.
+        optimizer: the optimizer of this model's weights, not built yet.
+        depth: number of batches under way at a time; with more than one, gradients belong to weights of up to
+            depth - 1 updates before.
+        instance_weights: computes the weights of the rows in a local step; if omitted, every row weighs 1.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        source: RowSource,
+        layout: CutLayout,
+        optimizer: keras.Optimizer,
+        *,
+        depth: int = 1,
+        instance_weights: InstanceWeights | None = None,
+    ) -> None:
+        super().__init__(model, source, layout)
+        self._forward_pass = ForwardPass(model, layout)
+        self._backward_pass: BackwardPass = (RecomputedPass if depth > 1 else StoredPass)(self._forward_pass)
+        self._weight_update = WeightUpdate(optimizer, self._forward_pass.trainable)
+        self._instance_weights = instance_weights or InstanceWeights()
+        self._saved_epochs = SavedEpochs(model.variables)
+        self._under_way: deque[_BatchUnderWay] = deque()
+        self._forward_call = CompiledCall(self._forward)
+        self._update_call = CompiledCall(self._update)
+        self._step_call = CompiledCall(self._step)
+        self._local_call = CompiledCall(self._local)
+
+    def forward(self, rows: Rows) -> FloatArray:
+        """Computes the hiddens of a training batch; its gradients follow those of the batches under way.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+
+        Returns:
+            Hiddens, float32 (batch, columns).
+        """
+        return self._send(rows, self._forward_call((len(rows),), self.gather(rows)))
+
+    def backward(self, gradients: FloatArray) -> None:
+        """Updates the weights by the gradients of the oldest batch under way.
+
+        Args:
+            gradients: gradients of the loss with respect to its hiddens, float32 (batch, columns).
+        """
+        self._update_call((len(gradients),), gradients, self._take_stash())
+
+    def backward_and_forward(self, gradients: FloatArray, next_rows: Rows) -> FloatArray:
+        """Updates the weights, then computes the hiddens of the next batch, in one compiled call.
+
+        Args:
+            gradients: gradients of the loss with respect to the hiddens of the oldest batch under way, float32 (batch,
+                columns).
+            next_rows: row numbers of the next batch, int32 (batch,).
+
+        Returns:
+            Hiddens of the next batch, float32 (batch, columns).
+        """
+        sizes = (len(gradients), len(next_rows))
+        return self._send(next_rows, self._step_call(sizes, gradients, self.gather(next_rows), self._take_stash()))
+
+    def local_step(self, rows: Rows, number: int, *, hiddens: FloatArray, gradients: FloatArray) -> None:
+        """Updates the weights by a batch that was exchanged before; each row counts by its instance weight.
+
+        Args:
+            rows: row numbers of the dataset, int32 (batch,).
+            number: number of the local step in its run; seeds its dropout masks.
+            hiddens: hiddens that this model computed for the exchange, float32 (batch, columns).
+            gradients: gradients of the loss with respect to the hiddens, as received in the exchange, float32 (batch,
+                columns).
+        """
+        self._local_call((len(rows),), self.gather(rows), number_array(number), hiddens, gradients)
+
+    def forward_on_tape(
+        self, tape: tf.GradientTape, inputs: Sequence[tf.Tensor], *, local_number: tf.Tensor | None = None
+    ) -> TapedForward:
+        """Runs a forward pass in training as part of another compiled call, whose tape records it.
+
+        Args:
+            tape: tape of that call.
+            inputs: inputs of a batch, as `gather` orders them.
+            local_number: number of the local step that it is part of, int64; None in an exchange.
+
+        Returns:
+            The tensors of the pass.
+        """
+        weights = self._forward_pass.present_weights()
+        tape.watch(weights)
+        if local_number is not None:
+            result = self._forward_pass(weights, local_states(self._forward_pass.states, local_number), inputs)
+        else:
+            result = self._forward_pass(weights, self._forward_pass.present_states(), inputs)
+            self._forward_pass.advance(result.states)
+        return TapedForward(weights, result.hiddens, result.losses)
+
+    def update(self, weight_gradients: Sequence[Gradient]) -> None:
+        """Updates the weights as part of another compiled call.
+
+        Args:
+            weight_gradients: weight gradients of the loss with respect to every weight that `forward_on_tape` returned.
+        """
+        self._weight_update.apply(weight_gradients)
+
+    def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
+        """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
+
+        Args:
+            epoch: the epoch that has ended.
+            retained: epochs whose weights are retained.
+        """
+        self._saved_epochs.save(epoch, retained)
+
+    def restore_epoch(self, epoch: int) -> None:
+        """Restores the weights of an epoch.
+
+        Args:
+            epoch: the epoch whose weights were saved.
+        """
+        self._saved_epochs.restore(epoch)
+
+    def state(self) -> State:
+        """Weights, optimizer, non-trainable variables, and the row numbers of every batch under way."""
+        stashes = {str(place): self._saved(batch) for place, batch in enumerate(self._under_way)}
+        return join_states(
+            {
+                "weights": copies(self._forward_pass.trainable),
+                "states": copies(self._forward_pass.states),
+                "optimizer": self._weight_update.state(),
+                "saved_epochs": self._saved_epochs.state(),
+                "stashes": join_states({"count": State({"stashes": len(stashes)}), **stashes}),
+            }
+        )
+
+    def set_state(self, state: State) -> None:
+        """Continues from a state, with its batches under way.
+
+        Args:
+            state: as `state` returned it.
+
+        Raises:
+            CheckpointError: the state belongs to another model or optimizer.
+        """
+        assign_all(self._forward_pass.trainable, part_of(state, "weights"), "weights of the base model")
+        assign_all(self._forward_pass.states, part_of(state, "states"), "non-trainable variables of the base model")
+        self._weight_update.set_state(part_of(state, "optimizer"))
+        self._saved_epochs.set_state(part_of(state, "saved_epochs"))
+        stashes = part_of(state, "stashes")
+        count = int(part_of(stashes, "count").values["stashes"])
+        self._under_way = deque(self._completed(part_of(stashes, str(place))) for place in range(count))
+
+    def _send(self, rows: Rows, forward: _ForwardTensors) -> FloatArray:
+        self._under_way.append(_BatchUnderWay(rows, forward.stash))
+        hiddens: FloatArray = forward.hiddens.numpy()
+        return hiddens
+
+    def _take_stash(self) -> list[tf.Tensor]:
+        if not self._under_way:
+            raise RuntimeError("no forward pass is waiting for gradients")
+        return self._under_way.popleft().stash
+
+    def _saved(self, batch: _BatchUnderWay) -> State:
+        saved = [tensor.numpy().copy() for tensor in self._backward_pass.saved(batch.stash)]
+        return numbered([batch.rows, *saved])
+
+    def _completed(self, state: State) -> _BatchUnderWay:
+        rows = np.asarray(state.arrays["0"], np.int32)
+        saved = [tf.constant(state.arrays[str(number)]) for number in range(1, len(state.arrays))]
+        inputs = [tf.constant(array) for array in self.gather(rows)]
+        return _BatchUnderWay(rows, self._backward_pass.completed(inputs, saved))
+
+    def _forward(self, inputs: list[tf.Tensor]) -> _ForwardTensors:
+        return _ForwardTensors(*self._backward_pass.forward(inputs))
+
+    def _update(self, gradients: tf.Tensor, stash: list[tf.Tensor]) -> None:
+        self._apply(self._backward_pass.weight_gradients(gradients, stash))
+
+    def _step(self, gradients: tf.Tensor, next_inputs: list[tf.Tensor], stash: list[tf.Tensor]) -> _ForwardTensors:
+        self._update(gradients, stash)
+        return self._forward(next_inputs)
+
+    def _local(self, inputs: list[tf.Tensor], number: tf.Tensor, exchanged: tf.Tensor, gradients: tf.Tensor) -> None:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            taped = self.forward_on_tape(tape, inputs, local_number=number)
+        counting = self._instance_weights(taped.hiddens, exchanged)[:, None]
+        upstream = [gradients * counting, *(tf.ones_like(loss) for loss in taped.losses)]
+        targets = [taped.hiddens, *taped.losses]
+        self._apply(tape.gradient(targets, taped.weights, output_gradients=upstream))
+
+    def _apply(self, weight_gradients: list[Gradient]) -> None:
+        # Otherwise TensorFlow's graph optimizer may read a weight for the gradient of another one after its update.
+        with tf.control_dependencies(tf.nest.flatten(weight_gradients, expand_composites=True)):
+            self.update(weight_gradients)

@@ -1,0 +1,111 @@
+"""Counts of sessions and releases over the lines of a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from party.ledger.entry import Kind, LedgerEntry
+
+DAY = timedelta(days=1)
+TRAIN = "train"
+RELEASED_TO_PEERS: tuple[Kind, ...] = ("hiddens", "gradients")
+
+
+class Tally:
+    """Counts sessions and releases.
+
+    A session that ended counts with what it released; one that did not end, with the most that it could have released.
+
+    Args:
+        entries: all lines of a ledger.
+    """
+
+    def __init__(self, entries: Sequence[LedgerEntry]) -> None:
+        self._entries = entries
+        self._ended = {entry.session: entry for entry in entries if entry.event == "ended"}
+
+    def sessions(self, purpose: str, dataset: str) -> int:
+        """Counts the sessions that all parties agreed on; a training run that was resumed counts once.
+
+        Args:
+            purpose: purpose of the sessions.
+            dataset: the dataset that they read.
+
+        Returns:
+            The number of them.
+        """
+        return sum(
+            entry.purpose == purpose and dataset in entry.datasets and not (purpose == TRAIN and entry.resume)
+            for entry in self._agreed()
+        )
+
+    def restores(self, run_id: str) -> int:
+        """Number of times that a run resumed from a checkpoint or started again."""
+        return sum(entry.run_id == run_id and entry.resume for entry in self._agreed())
+
+    def opened_since(self, now: datetime, coordinator: str) -> int:
+        """Counts the sessions that a coordinator requested within the last 24 hours.
+
+        Args:
+            now: the current time, with a time zone.
+            coordinator: certificate name.
+
+        Returns:
+            The number of them.
+        """
+        return self._count("opened", coordinator, now)
+
+    def refused_since(self, now: datetime, coordinator: str) -> int:
+        """Counts the refusals of a coordinator's requests within the last 24 hours.
+
+        Args:
+            now: the current time, with a time zone.
+            coordinator: certificate name.
+
+        Returns:
+            The number of them.
+        """
+        return self._count("refused", coordinator, now)
+
+    def alignments_since(self, now: datetime, peer: str) -> int:
+        """Counts the alignments with a peer within the last 24 hours.
+
+        Args:
+            now: the current time, with a time zone.
+            peer: name of the other party.
+
+        Returns:
+            The number of them.
+        """
+        return sum(
+            entry.purpose == "align" and peer in entry.peers for entry in self._agreed() if _is_recent(entry, now)
+        )
+
+    def rows_released(self, dataset: str) -> int:
+        """Number of releases of rows of a dataset to peers; a row counts each time it was released."""
+        return sum(
+            self._ended.get(entry.session, entry).releases.get(kind, 0)
+            for entry in self._agreed()
+            if dataset in entry.datasets and entry.purpose != "align"
+            for kind in RELEASED_TO_PEERS
+        )
+
+    def unfinished(self) -> Iterable[LedgerEntry]:
+        """The last line of every session that has not ended."""
+        last = {entry.session: entry for entry in self._entries if entry.event in ("opened", "agreed")}
+        return [entry for session, entry in last.items() if session not in self._ended]
+
+    def _count(self, event: str, coordinator: str, now: datetime) -> int:
+        return sum(
+            (entry.event, entry.coordinator) == (event, coordinator)
+            for entry in self._entries
+            if _is_recent(entry, now)
+        )
+
+    def _agreed(self) -> Iterable[LedgerEntry]:
+        return (entry for entry in self._entries if entry.event == "agreed")
+
+
+def _is_recent(entry: LedgerEntry, now: datetime) -> bool:
+    return now - datetime.fromisoformat(entry.time) < DAY

@@ -1,0 +1,104 @@
+"""Accumulates the metrics of a pass batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from party.cut.state import State
+from party.metrics.pass_metrics import LOSS, PassMetrics
+from party.metrics.released_metrics import Releaser, release_nothing
+
+FloatArray = npt.NDArray[np.float32]
+Score = Callable[[FloatArray, FloatArray], Mapping[str, float]]
+RUNNING_ROWS = 20_000  # latest rows behind the running AUC: enough to steady it, quick to sort
+
+
+class MetricAccumulator:
+    """Accumulates outputs and losses of the batches of one pass, with equal weight for each row.
+
+    Args:
+        rows: number of rows in the whole pass.
+        outputs: width of the outputs.
+        labels: number of labels of a row.
+        score: computes metrics by name from outputs (float32, shape (rows, outputs)) and labels (float32, shape
+            (rows, labels)).
+        releaser: computes the figures that a coordinator may see.
+    """
+
+    def __init__(
+        self, rows: int, *, outputs: int, labels: int, score: Score, releaser: Releaser = release_nothing
+    ) -> None:
+        self.outputs = np.empty((rows, outputs), np.float32)
+        self._labels = np.empty((rows, labels), np.float32)
+        self._score = score
+        self._releaser = releaser
+        self._whole: PassMetrics | None = None
+        self._filled = 0
+        self._sums: dict[str, float] = {}
+        self._released: tuple[int, dict[str, float]] = (0, {})
+
+    def add(self, outputs: FloatArray, labels: FloatArray, mean_loss: float, measures: Mapping[str, float]) -> None:
+        """Adds a batch.
+
+        Args:
+            outputs: float32, shape (batch, outputs).
+            labels: float32, shape (batch, labels).
+            mean_loss: mean loss over the rows of the batch.
+            measures: further means over these rows, by name.
+        """
+        end = self._filled + len(outputs)
+        self.outputs[self._filled : end] = outputs
+        self._labels[self._filled : end] = labels
+        self._filled = end
+        for name, mean in {LOSS: mean_loss, **measures}.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * len(outputs)
+
+    def metrics(self) -> PassMetrics:
+        """The metrics of all rows added so far."""
+        if self._whole is None or self._whole.rows != self._filled:
+            self._whole = self._over(slice(0, self._filled), self._filled, self._sums)
+        return self._whole
+
+    def release(self) -> None:
+        """Makes `running` cover all rows added so far."""
+        self._released = (self._filled, dict(self._sums))
+
+    def running(self, minimum_rows: int) -> PassMetrics | None:
+        """The metrics of the released rows: means over all of them, scores over the latest RUNNING_ROWS.
+
+        Args:
+            minimum_rows: fewest rows that metrics may be computed over.
+
+        Returns:
+            The metrics; None if fewer rows are released.
+        """
+        end, sums = self._released
+        if end < minimum_rows:
+            return None
+        return self._over(slice(max(0, end - RUNNING_ROWS), end), end, sums)
+
+    def state(self) -> State:
+        """All rows added so far."""
+        released_rows, released_sums = self._released
+        return State(
+            {"sums": dict(self._sums), "released_rows": released_rows, "released_sums": dict(released_sums)},
+            {"outputs": self.outputs[: self._filled].copy(), "labels": self._labels[: self._filled].copy()},
+        )
+
+    def set_state(self, state: State) -> None:
+        """Continues from a state of the same pass."""
+        outputs = state.arrays["outputs"]
+        self._filled = len(outputs)
+        self.outputs[: self._filled] = outputs
+        self._labels[: self._filled] = state.arrays["labels"]
+        self._sums = dict(state.values["sums"])
+        self._released = (int(state.values["released_rows"]), dict(state.values["released_sums"]))
+
+    def _over(self, rows: slice, count: int, sums: Mapping[str, float]) -> PassMetrics:
+        outputs, labels = self.outputs[rows], self._labels[rows]
+        means = {name: total / max(1, count) for name, total in sums.items()}
+        values = {**means, **self._score(outputs, labels)}
+        return PassMetrics(len(outputs), values, self._releaser(outputs, labels, values))

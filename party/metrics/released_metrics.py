@@ -1,0 +1,118 @@
+"""How a figure over many rows is rounded before a coordinator may see it.
+
+A figure is released in three steps:
+
+1. Its *bound* is the most by which it changes when one row, with its label and its outputs, is replaced by another.
+   Whoever computes the figure must ensure it: losses of rows are clipped, and a mean over n rows of values between 0
+   and B changes by at most B / n.
+2. The *step* g of its grid is the least of 1, 2 or 5 times a power of ten that is worth at least eight rows and at
+   least √n / 8 rows. That is about the figure's own standard error: digits below it say nothing about a model. The
+   figure x is rounded at random to one of the two multiples of g around it, more likely to the nearer one: to
+   g ⌊x / g + u⌋, with u between 0 and 1 drawn from a key that only the label party has and from the exact figure. The
+   same figure is therefore always released as the same number.
+3. The result is rounded to three significant digits.
+
+What a release reveals about one row: whatever else an observer knows, replacing one row changes the distribution of
+the released figure, in total variation, by at most bound / g ≤ min(⅛, 8 / √n). No observer can infer the label of a
+row from one figure with a greater advantage over guessing than that: 0.125 up to 4,096 rows, 0.08 at 10,000. Rounding
+to the nearest multiple would bound nothing: an attacker who chooses outputs so that the figure lies between two
+multiples reads one label from each figure. About all rows together, one figure reveals at most the logarithm of the
+number of its values: a mean between 0 and B has at most 2 + min(n / 8, 8 √n) of them, so 5.4 bits at 320 rows and
+9.7 bits at 10,000.
+
+Releases add up. The epochs of a run pass over the same rows again and again: from FEW_PASSES on, the step is
+√(passes / FEW_PASSES) times as wide, so that all passes together reveal about as much as FEW_PASSES. The number of
+evaluations and runs has to be limited separately.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import struct
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from party.metrics.bounded_figures import BoundedFigure
+from party.metrics.grid import grid_step, step_above
+
+UNIFORM_BITS = 53  # of a float64
+
+Uniform = Callable[[float], float]
+FloatArray = npt.NDArray[np.float32]
+Bounded = Callable[[FloatArray, FloatArray, Mapping[str, float]], Mapping[str, BoundedFigure]]
+Releaser = Callable[[FloatArray, FloatArray, Mapping[str, float]], Mapping[str, float]]
+
+
+def release_figure(figure: BoundedFigure, rows: int, uniform: Uniform, passes: int = 1) -> float:
+    """Rounds one figure for a coordinator.
+
+    Args:
+        figure: the figure, finite.
+        rows: number of rows that the figure is computed over.
+        uniform: maps the exact figure to a number in [0, 1) that a coordinator cannot predict.
+        passes: number of passes over the same rows that may be released.
+
+    Returns:
+        A multiple of the step of the figure's grid, with at most SIGNIFICANT_DIGITS digits; of a root, with no more
+        digits than its released square has.
+    """
+    step = grid_step(figure.bound, rows, passes)
+    released = step.multiple(math.floor(figure.value / step.size + uniform(figure.value)))
+    if not figure.root:
+        return released
+    # A function of `released` alone reveals no more than it does. Its digits are those that one step changes.
+    root = math.sqrt(max(0.0, released))
+    coarse = step_above(math.sqrt(max(0.0, released) + step.size) - root)
+    return coarse.multiple(round(root / coarse.size))
+
+
+def secret_uniform(key: bytes) -> Uniform:
+    """Makes a pseudorandom function of figures.
+
+    Args:
+        key: 32 bytes that no coordinator and no peer knows.
+
+    Returns:
+        A function from a figure to a number in [0, 1). To anybody without the key its values look independent and
+        uniform.
+    """
+
+    def draw(figure: float) -> float:
+        digest = hmac.new(key, struct.pack("<d", figure), hashlib.sha256).digest()
+        return math.ldexp(int.from_bytes(digest[:8], "little") >> (64 - UNIFORM_BITS), -UNIFORM_BITS)
+
+    return draw
+
+
+def release_rounded(bounded: Bounded, uniform: Uniform, passes: int = 1) -> Releaser:
+    """Makes a releaser that rounds the figures whose bound is known, and withholds the others.
+
+    Args:
+        bounded: computes figures with their bounds, from outputs, labels and exact figures.
+        uniform: as `release_figure` takes it.
+        passes: number of passes over the same rows that may be released.
+
+    Returns:
+        The releaser: from outputs (float32, shape (rows, outputs)), labels (float32, shape (rows, labels)) and the
+        exact figures by name to the released figures by name.
+    """
+
+    def release(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+        figures = bounded(outputs, labels, exact)
+        return {name: release_figure(one, len(outputs), uniform, passes) for name, one in figures.items()}
+
+    return release
+
+
+def release_exactly(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+    """The releaser that passes all figures on unchanged, which an owner may choose."""
+    return exact
+
+
+def release_nothing(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+    """The releaser that withholds every figure: the default where no policy allows more."""
+    return {}

@@ -1,0 +1,170 @@
+"""Metrics of a pass whose sensitivity to one row is bounded: these may be released, once they are rounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from party.configuration.keras_objects import KerasObject
+from party.configuration.labels import AnyLabel, Labels, RegressionLabel
+from party.cut.hidden import FloatArray
+from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
+from party.metrics.grid import step_above
+from party.metrics.pass_metrics import LOSS
+from party.models.losses import TaskLosses
+from party.models.scores import Scores
+
+# Bound on the cross entropy of one row: 4 corresponds to a probability of 0.018 for its label. With many classes, it is
+# twice the cross entropy of equal probabilities.
+LEAST_LOSS_LIMIT = 4.0
+GUESS_MULTIPLE = 2.0
+# Bound on a regression loss, which is unbounded by itself: a multiple of the loss that this share of the rows would not
+# exceed if every output were the median label. It does not depend on outputs: whoever chooses those must not choose it.
+BASELINE_QUANTILE = 0.9
+BASELINE_MULTIPLE = 2.0
+LEAST_CLASS_ROWS = 10  # below, an area under the curve reveals single rows however it is rounded
+
+SHARES = (
+    keras.metrics.Accuracy,
+    keras.metrics.BinaryAccuracy,
+    keras.metrics.SparseCategoricalAccuracy,
+    keras.metrics.SparseTopKCategoricalAccuracy,
+)
+CROSS_ENTROPIES = {
+    keras.metrics.BinaryCrossentropy: keras.losses.BinaryCrossentropy,
+    keras.metrics.SparseCategoricalCrossentropy: keras.losses.SparseCategoricalCrossentropy,
+}
+ERRORS = {
+    keras.metrics.MeanSquaredError: keras.losses.MeanSquaredError,
+    keras.metrics.RootMeanSquaredError: keras.losses.MeanSquaredError,
+    keras.metrics.MeanAbsoluteError: keras.losses.MeanAbsoluteError,
+    keras.metrics.MeanAbsolutePercentageError: keras.losses.MeanAbsolutePercentageError,
+    keras.metrics.MeanSquaredLogarithmicError: keras.losses.MeanSquaredLogarithmicError,
+    keras.metrics.LogCoshError: keras.losses.LogCosh,
+}
+
+
+class BoundedMetrics:
+    """Computes the metrics that have a known bound, and names the others.
+
+    The loss is that of evaluation: each row has weight 1, without regularisation and learned task weights. Gradient
+    shares, task weights and gates are not released: the effect of one row on them is not known.
+
+    The bound of a regression loss follows from the labels of all rows, in steps of 1, 2 or 5 times a power of ten: a
+    constant of the dataset that shows how far its labels spread. Bounds hold for rows that do not change that constant;
+    whoever chooses outputs cannot change it.
+
+    Args:
+        labels: labels by name.
+        losses: losses of the labels.
+        scores: scores of the labels.
+    """
+
+    def __init__(self, labels: Labels, losses: TaskLosses, scores: Scores) -> None:
+        self._labels = labels
+        self._losses = losses
+        self._scores = scores
+        self._row_losses = {
+            key: TaskLosses({name: _with_loss(label, type(metric))}, uncertainty=False, party="")
+            for name, label in labels.items()
+            for key, given, metric in scores.of_label(name)
+            if _is_mean_loss(given, metric)
+        }
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the metrics that are not released."""
+        return tuple(
+            key
+            for name in self._labels
+            for key, given, metric in self._scores.of_label(name)
+            if key not in self._row_losses and not _is_share(metric) and not _is_exact_area(given, metric)
+        )
+
+    def __call__(self, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> dict[str, BoundedFigure]:
+        """Computes the metrics with their bounds, by name.
+
+        Args:
+            outputs: outputs of all labels side by side, float32 (rows, outputs).
+            labels: labels of the rows, float32 (rows, labels), at least one row.
+            exact: exact metrics of these rows, by name.
+
+        Returns:
+            The loss first; an area under the curve only if both classes have LEAST_CLASS_ROWS rows.
+        """
+        figures = dict(self._mean_losses(outputs, labels))
+        for place, (name, label) in enumerate(self._labels.items()):
+            truth = labels[:, place]
+            scores = self._outputs_of(place, outputs)
+            for key, given, metric in self._scores.of_label(name):
+                if _is_share(metric):
+                    figures[key] = BoundedFigure(exact[key], 1 / len(truth))
+                elif _is_exact_area(given, metric):
+                    positives = int(truth.sum())
+                    if min(positives, len(truth) - positives) >= LEAST_CLASS_ROWS:
+                        figures[key] = BoundedFigure(exact[key], area_bound(positives, len(truth) - positives))
+                elif key in self._row_losses:
+                    figure = _bounded(label, name, self._row_losses[key], truth, outputs=scores)
+                    if figure is not None:
+                        root = isinstance(metric, keras.metrics.RootMeanSquaredError)
+                        figures[key] = BoundedFigure(figure.value, figure.bound, root)
+        return figures
+
+    def _mean_losses(self, outputs: FloatArray, labels: FloatArray) -> Iterator[tuple[str, BoundedFigure]]:
+        """The loss and, with several labels, that of each; empty if a bound is missing."""
+        by_label: dict[str, BoundedFigure] = {}
+        for place, (name, label) in enumerate(self._labels.items()):
+            figure = _bounded(label, name, self._losses, labels[:, place], outputs=self._outputs_of(place, outputs))
+            if figure is not None:
+                by_label[name] = figure
+        if len(by_label) == len(self._labels):
+            weights = self._losses.fixed_weights
+            value = sum(weight * one.value for weight, one in zip(weights, by_label.values(), strict=True))
+            bound = sum(weight * one.bound for weight, one in zip(weights, by_label.values(), strict=True))
+            yield LOSS, BoundedFigure(float(value), float(bound))
+        if len(self._labels) > 1:
+            yield from ((f"{name}_{LOSS}", figure) for name, figure in by_label.items())
+
+    def _outputs_of(self, place: int, outputs: FloatArray) -> FloatArray:
+        units = [label.units for label in self._labels.values()]
+        start = sum(units[:place])
+        return outputs[:, start : start + units[place]]
+
+
+def _bounded(
+    label: AnyLabel, name: str, losses: TaskLosses, truth: FloatArray, *, outputs: FloatArray
+) -> BoundedFigure | None:
+    """The mean of bounded row losses; None if all labels are equal, as they then have no scale."""
+    limit = _limit(label, name, losses, truth)
+    return None if limit is None else bounded_mean(losses.by_row(name, truth, outputs), limit)
+
+
+def _limit(label: AnyLabel, name: str, losses: TaskLosses, truth: FloatArray) -> float | None:
+    if not isinstance(label, RegressionLabel):
+        return max(LEAST_LOSS_LIMIT, GUESS_MULTIPLE * math.log(label.units))
+    guesses = np.full((len(truth), 1), np.median(truth), np.float32)
+    baseline = np.nan_to_num(losses.by_row(name, truth, guesses).astype(np.float64), nan=0.0, posinf=0.0)
+    scale = float(np.quantile(baseline, BASELINE_QUANTILE)) or float(baseline.mean())
+    return step_above(BASELINE_MULTIPLE * scale).size if scale > 0 else None
+
+
+def _is_share(metric: keras.Metric) -> bool:
+    """Whether a metric is the share of correctly classified rows."""
+    return type(metric) in SHARES
+
+
+def _is_exact_area(given: KerasObject, metric: keras.Metric) -> bool:
+    return isinstance(metric, keras.metrics.AUC) and not given.arguments
+
+
+def _is_mean_loss(given: KerasObject, metric: keras.Metric) -> bool:
+    return not given.arguments and (type(metric) in CROSS_ENTROPIES or type(metric) in ERRORS)
+
+
+def _with_loss(label: AnyLabel, metric: type[keras.Metric]) -> AnyLabel:
+    """The label with the loss whose mean is the metric."""
+    loss = CROSS_ENTROPIES.get(metric) or ERRORS[metric]
+    return label.model_copy(update={"loss": KerasObject(name=loss.__name__)})

@@ -1,0 +1,119 @@
+"""The only way to a session: rules and limits grant it, and the ledger records it before anything is released."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from party.configuration.party import PartyConfiguration
+from party.ledger.entry import Content
+from party.ledger.file import Ledger
+from party.ledger.tally import Tally
+from party.policy.grant import Grant
+from party.policy.limits import CountedLimits
+from party.policy.metric_rules import MetricRules
+from party.policy.requests import SessionRequest
+from party.policy.rules import Policy
+from party.policy.session_lines import SessionLines
+
+
+class Admission:
+    """Grants sessions, and answers questions about the policy outside of any session.
+
+    Args:
+        policy: the owner's rules.
+        limits: the owner's limits.
+        ledger: the party's ledger.
+        now: the current time, with a time zone.
+        random_bytes: source of the random numbers that identify sessions.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        limits: CountedLimits,
+        ledger: Ledger,
+        *,
+        now: Callable[[], datetime],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._policy = policy
+        self._limits = limits
+        self._ledger = ledger
+        self._now = now
+        self._random_bytes = random_bytes
+
+    @property
+    def shares_schema(self) -> bool:
+        """Whether the coordinator's errors may name columns and files of the data."""
+        return self._policy.shares_schema
+
+    @property
+    def metrics(self) -> MetricRules:
+        """What of the metrics the policy in force releases; a session that is open may have been granted more."""
+        return self._policy.metrics
+
+    def may_name(self, coordinator: str, dataset: str) -> bool:
+        """Whether a coordinator may learn that a dataset exists.
+
+        Args:
+            coordinator: the coordinator's certificate name.
+            dataset: name of the dataset.
+        """
+        return self._policy.may_name(coordinator, dataset)
+
+    def admit(self, request: SessionRequest) -> Grant:
+        """Grants a session, as far as that can be decided before any row is read.
+
+        Args:
+            request: the coordinator's request.
+
+        Returns:
+            The grant; the ledger has no entry of it before its `reserve`.
+
+        Raises:
+            PolicyError: a rule refuses it; the error names the rule, and the ledger records the refusal.
+            StorageError: the ledger cannot be written.
+        """
+        peers = tuple(name for name in request.run.parties if name != self._policy.party)
+        lines = SessionLines(self._ledger, request, peers, now=self._now)
+        grant = Grant(request, policy=self._policy, limits=self._limits, lines=lines, random_bytes=self._random_bytes)
+        with grant.recording_refusals():
+            self._policy.check_request(request)
+            self._limits.check(request, peers, lines.tally, self._now())
+        return grant
+
+
+def make_admission(
+    configuration: PartyConfiguration,
+    ledger: Ledger,
+    *,
+    now: Callable[[], datetime],
+    random_bytes: Callable[[int], bytes],
+) -> Admission:
+    """Makes the admission of a party from the policy in its configuration.
+
+    Args:
+        configuration: the party's configuration.
+        ledger: the party's ledger.
+        now: the current time, with a time zone.
+        random_bytes: source of the random numbers that identify sessions.
+    """
+    limits = CountedLimits(configuration.party, configuration.policy)
+    return Admission(Policy(configuration), limits, ledger, now=now, random_bytes=random_bytes)
+
+
+def record_start(ledger: Ledger, version: str) -> None:
+    """Writes that the party started, after an end for every session that a former process left open.
+
+    Args:
+        ledger: the party's ledger.
+        version: version of this software.
+    """
+    for entry in Tally(ledger.entries).unfinished():
+        content = Content.model_validate(entry.model_dump(include=set(Content.model_fields)))
+        # What it released is not known: it counts with the most that it could have released.
+        most = entry.releases if entry.event == "agreed" else {}
+        update = {"event": "ended", "releases": most, "result": "interrupted: the process ended"}
+        ledger.append(content.model_copy(update=update))
+    ledger.append(Content(event="started", result=f"version {version}"))

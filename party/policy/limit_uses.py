@@ -1,0 +1,54 @@
+"""The use of the limits, for the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from party.configuration.party import PartyConfiguration
+from party.ledger.entry import LedgerEntry
+from party.ledger.tally import RELEASED_TO_PEERS, Tally
+from party.policy.limits import COUNTED
+
+
+@dataclass(frozen=True)
+class LimitUse:
+    """The use of one limit.
+
+    Attributes:
+        what: what is counted.
+        used: the use so far; a float if it is an average.
+        allowed: the most that the policy allows.
+    """
+
+    what: str
+    used: int | float
+    allowed: int
+
+
+def limit_uses(configuration: PartyConfiguration, entries: Sequence[LedgerEntry], now: datetime) -> Iterator[LimitUse]:
+    """Computes the use of each limit of a party's policy.
+
+    Args:
+        configuration: the party's configuration.
+        entries: all lines of the party's ledger.
+        now: the current time, with a time zone.
+
+    Yields:
+        One use for each coordinator, peer, purpose and dataset that a limit counts.
+    """
+    policy, tally = configuration.policy, Tally(entries)
+    for coordinator in configuration.coordinators:
+        what, used = f"sessions of {coordinator.name} within 24 hours", tally.opened_since(now, coordinator.name)
+        yield LimitUse(what, used, policy.maximum_sessions_per_day)
+    for peer in configuration.peers:
+        what, used = f"alignments with {peer.name} within 24 hours", tally.alignments_since(now, peer.name)
+        yield LimitUse(what, used, policy.maximum_alignments_per_day)
+    for dataset in sorted(configuration.data.datasets):
+        for purpose, (rule, _) in COUNTED.items():
+            yield LimitUse(f"{purpose} on dataset {dataset}", tally.sessions(purpose, dataset), getattr(policy, rule))
+        rows = max((one.rows for one in entries if dataset in one.datasets and one.purpose != "align"), default=0)
+        times = tally.rows_released(dataset) / rows if rows else 0.0
+        what = f"{' and '.join(RELEASED_TO_PEERS)} per row of dataset {dataset}"
+        yield LimitUse(what, times, policy.maximum_releases_per_row)

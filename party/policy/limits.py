@@ -1,0 +1,99 @@
+"""The limits that are counted in the ledger, over all runs, restarts and coordinators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from party.configuration.party import PolicySection
+from party.ledger.tally import RELEASED_TO_PEERS, Tally
+from party.policy.refusals import refusal
+from party.policy.requests import Release, SessionRequest
+
+FIX = "its owner sees with `party ledger --limits` what used it up, and may raise it"
+COUNTED = {  # by purpose, the rule that bounds its sessions over a dataset, and what they are called
+    "train": ("maximum_runs", "training runs"),
+    "measure": ("maximum_measurements", "measuring sessions"),
+    "evaluate": ("maximum_evaluations", "evaluations"),
+    "predict": ("maximum_predictions", "predictions"),
+}
+
+
+class CountedLimits:
+    """Checks a request against what was granted before.
+
+    Args:
+        party: name of this party, for errors.
+        section: the owner's policy.
+    """
+
+    def __init__(self, party: str, section: PolicySection) -> None:
+        self._party = party
+        self._section = section
+
+    def check(self, request: SessionRequest, peers: tuple[str, ...], tally: Tally, now: datetime) -> None:
+        """Refuses a session that exceeds a limit.
+
+        Args:
+            request: the coordinator's request.
+            peers: names of the other parties.
+            tally: sums over the ledger.
+            now: the current time, with a time zone.
+
+        Raises:
+            PolicyError: a limit refuses it; the error names the rule.
+        """
+        self._hold(
+            "maximum_sessions_per_day",
+            "sessions of this coordinator within 24 hours",
+            tally.opened_since(now, request.coordinator),
+        )
+        purpose = request.purpose_name
+        if purpose == "align":
+            for peer in peers:
+                count = tally.alignments_since(now, peer)
+                self._hold("maximum_alignments_per_day", f"alignments with {peer} within 24 hours", count)
+        elif purpose == "train" and request.resume:
+            self._hold("maximum_restores", "going back to a checkpoint", tally.restores(request.run_id.hex()))
+        elif purpose in COUNTED:
+            rule, what = COUNTED[purpose]
+            for dataset in request.datasets:
+                self._hold(rule, f"{what} of dataset {dataset}", tally.sessions(purpose, dataset))
+
+    def check_release(self, request: SessionRequest, release: Release, tally: Tally) -> None:
+        """Refuses to release the rows of a dataset more often than the owner allows.
+
+        Args:
+            request: the coordinator's request.
+            release: the most that the session would release.
+            tally: sums over the ledger.
+
+        Raises:
+            PolicyError: a limit refuses it; the error names the rule.
+        """
+        planned = max((release.most.get(kind, 0) for kind in RELEASED_TO_PEERS), default=0)
+        if not planned:
+            return
+        allowed = self._section.maximum_releases_per_row
+        for dataset in request.datasets:
+            times = (tally.rows_released(dataset) + planned) / max(1, release.rows)
+            if times > allowed:
+                raise refusal(
+                    self._party,
+                    "maximum_releases_per_row",
+                    f"releases of each row of dataset {dataset}",
+                    expected=f"at most {allowed}",
+                    received=f"{times:.0f} with this session",
+                    fix=FIX,
+                )
+
+    def _hold(self, rule: str, what: str, count: int) -> None:
+        allowed = getattr(self._section, rule)
+        if count >= allowed:
+            raise refusal(
+                self._party,
+                rule,
+                what,
+                expected=f"at most {allowed}",
+                received=f"{count} before this one",
+                fix=FIX,
+            )

@@ -1,0 +1,67 @@
+"""What a coordinator requests, and what the session would release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from party.configuration.run import RunConfiguration
+from party.ledger.entry import Kind
+from party.pb.handshake_pb2 import Purpose
+
+_PREFIX = "PURPOSE_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRequest:
+    """A coordinator's request for a session.
+
+    Attributes:
+        coordinator: certificate name of the coordinator that asks.
+        purpose: purpose of the session.
+        run_id: id of the run, 16 bytes.
+        run: the run configuration.
+        dataset: the dataset to evaluate or predict; empty otherwise.
+        resume: whether the run began earlier.
+    """
+
+    coordinator: str
+    purpose: Purpose
+    run_id: bytes
+    run: RunConfiguration
+    dataset: str
+    resume: bool
+
+    @property
+    def purpose_name(self) -> str:
+        """The purpose as policies and the ledger name it: `align`, `train`, `measure`, `evaluate` or `predict`."""
+        return Purpose.Name(self.purpose).removeprefix(_PREFIX).lower()
+
+    @property
+    def trains(self) -> bool:
+        """Whether the session trains, so that it learns from labels."""
+        return self.purpose in (Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that the session reads, ascending."""
+        if self.purpose == Purpose.PURPOSE_ALIGN:
+            return tuple(sorted(self.run.alignment.datasets))
+        return (self.run.training.dataset,) if self.trains else (self.dataset,)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a session would read, and the most that it would release.
+
+    Attributes:
+        rows: number of rows in its datasets.
+        epochs: number of training epochs.
+        codecs: codecs of training by direction.
+        most: upper bound on the rows released, by kind; a row counts each time that it is released.
+    """
+
+    rows: int
+    epochs: int = 0
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    most: Mapping[Kind, int] = field(default_factory=dict)

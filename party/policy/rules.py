@@ -1,0 +1,206 @@
+"""The rules of a party's owner; every refusal names its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from party.configuration.party import PartyConfiguration
+from party.configuration.run import CodecKind, RunConfiguration
+from party.cut.hidden import HiddenSpec
+from party.errors import PolicyError
+from party.pb.handshake_pb2 import Purpose
+from party.policy.alignment_rules import AlignmentRules
+from party.policy.metric_rules import MetricRules
+from party.policy.refusals import refusal
+from party.policy.requests import SessionRequest
+from party.protocol.schedule import TrainingSchedule
+from party.security.printable import printable
+
+SHOWN_RUN_CHARACTERS = 8
+
+
+class Policy:
+    """The policy section of a party's configuration, as checks.
+
+    Args:
+        configuration: the party's configuration.
+    """
+
+    def __init__(self, configuration: PartyConfiguration) -> None:
+        self._party = configuration.party
+        self._section = configuration.policy
+        self._peers = frozenset(peer.name for peer in configuration.peers)
+        self._holds_labels = configuration.holds_labels
+        self._label_party = configuration.label_party
+        self._datasets = frozenset(configuration.data.datasets)
+        self._coordinators = {one.name: one for one in configuration.coordinators}
+        self._any_caller = configuration.insecure
+
+    @property
+    def party(self) -> str:
+        """Name of this party."""
+        return self._party
+
+    @property
+    def metrics(self) -> MetricRules:
+        """Rules for the metrics that are released."""
+        section = self._section
+        return MetricRules(section.minimum_metric_rows, section.running_metrics, section.exact_metrics)
+
+    @property
+    def alignment(self) -> AlignmentRules:
+        """Rules for the rows of an alignment."""
+        return AlignmentRules(self._party, self._section.minimum_intersection, self._section.maximum_peer_rows)
+
+    @property
+    def shares_schema(self) -> bool:
+        """Whether the coordinator's errors may name columns and files of the data."""
+        return self._section.share_schema
+
+    def check_request(self, request: SessionRequest) -> None:
+        """Refuses everything that can be refused before any row is read.
+
+        Raises:
+            PolicyError: a rule refuses it; the error names the rule.
+        """
+        self.check_members(request.run, self._label_party)
+        self.check_rights(request)
+        if request.trains:
+            self.check_training_dataset(request.run.training.dataset)
+        elif request.purpose != Purpose.PURPOSE_ALIGN:
+            self.check_inference(request.purpose, request.dataset, self._datasets)
+
+    def check_rights(self, request: SessionRequest) -> None:
+        """Refuses what this coordinator may not request."""
+        if self._any_caller:  # without TLS, callers have no name
+            return
+        rights = self._coordinators.get(request.coordinator)
+        if rights is None:
+            raise self._refusal("coordinators", "the coordinator", "one that is listed", request.coordinator)
+        if request.purpose_name not in rights.purposes:
+            expected = " or ".join(rights.purposes)
+            raise self._refusal("coordinators.purposes", "the purpose", expected, request.purpose_name)
+        for dataset in request.datasets:
+            if not self.may_name(request.coordinator, dataset):
+                expected = " or ".join(rights.datasets or ()) or "none"
+                raise self._refusal("coordinators.datasets", "the dataset", expected, printable(dataset))
+
+    def may_name(self, coordinator: str, dataset: str) -> bool:
+        """Whether a coordinator may learn that a dataset exists.
+
+        Args:
+            coordinator: the coordinator's certificate name.
+            dataset: name of the dataset.
+        """
+        rights = self._coordinators.get(coordinator)
+        return self._any_caller or (rights is not None and (rights.datasets is None or dataset in rights.datasets))
+
+    def check_training_dataset(self, dataset: str) -> None:
+        """Refuses to train or measure on a dataset that is not listed for training."""
+        allowed = self._section.training_datasets
+        if dataset in self._datasets and dataset not in allowed:
+            raise self._refusal("training_datasets", "the dataset", " or ".join(allowed) or "none", dataset)
+
+    def check_members(self, run: RunConfiguration, label_party: str) -> None:
+        """Refuses a run with other peers, or another label party, than configured.
+
+        Args:
+            run: the run configuration.
+            label_party: name of the label party in this party's configuration.
+        """
+        peers = frozenset(run.parties) - {self._party}
+        allowed = [self._peers]
+        if self._section.peer_sets is not None:
+            allowed = [frozenset(peers) for peers in self._section.peer_sets]
+        if self._party not in run.parties or peers not in allowed:
+            expected = " or ".join(", ".join(sorted(one)) for one in allowed) or "none"
+            raise self._refusal("peer_sets", "the run's parties", expected, ", ".join(sorted(peers)))
+        if run.label_party != label_party:
+            raise self._refusal("label_party", "the run's label party", label_party, run.label_party)
+
+    def check_training(self, run: RunConfiguration, schedule: TrainingSchedule) -> None:
+        """Refuses training parameters that the owner does not allow.
+
+        Args:
+            run: the run configuration.
+            schedule: schedule of the run.
+        """
+        training = run.training
+        if training.epochs > self._section.maximum_epochs:
+            limit = f"at most {self._section.maximum_epochs}"
+            raise self._refusal("maximum_epochs", "training.epochs", limit, str(training.epochs))
+        for direction, codec in (("hidden", training.codecs.hidden), ("gradient", training.codecs.gradient)):
+            if not self.allows_codec(codec.kind):
+                expected = " or ".join(self._section.allowed_codecs)
+                raise self._refusal("allowed_codecs", f"training.codecs.{direction}", expected, codec.kind)
+        if schedule.smallest_batch < self._section.minimum_batch:
+            raise self._refusal(
+                "minimum_batch",
+                "the smallest batch of an epoch",
+                f"at least {self._section.minimum_batch} rows",
+                f"{schedule.smallest_batch}; set training.remainder: drop or another batch_size",
+            )
+        if self._holds_labels and len(schedule.held_out_rows) > 0:
+            self.check_metric_rows(len(schedule.held_out_rows), "held-out rows")
+        if self._holds_labels and schedule.steps:
+            self.check_metric_rows(schedule.smallest_epoch, "training rows of the shortest epoch")
+
+    def allows_codec(self, kind: CodecKind) -> bool:
+        """Whether the tensors of a training batch may be encoded by a codec of this kind."""
+        return kind in self._section.allowed_codecs
+
+    def check_inference(self, purpose: Purpose, dataset: str, known: Collection[str]) -> None:
+        """Refuses to evaluate or predict a dataset that is not listed for it.
+
+        Args:
+            purpose: purpose of the session.
+            dataset: the dataset to evaluate or predict.
+            known: names of the configured datasets.
+        """
+        allowed = self._section.inference_datasets
+        listed = known if allowed is None else allowed
+        if dataset not in listed:
+            raise self._refusal("inference_datasets", "the dataset", ", ".join(sorted(listed)) or "none", dataset)
+        if purpose == Purpose.PURPOSE_PREDICT and not self._section.allow_predict:
+            raise self._refusal("allow_predict", "purpose predict", "another purpose", "predict")
+
+    def check_metric_rows(self, rows: int, what: str) -> None:
+        """Refuses metrics over so few rows that they would reveal single ones.
+
+        Args:
+            rows: number of rows behind a metric.
+            what: what the rows are, for the error.
+        """
+        if rows < self._section.minimum_metric_rows:
+            expected = f"at least {self._section.minimum_metric_rows}"
+            raise self._refusal("minimum_metric_rows", what, expected, str(rows))
+
+    def check_outputs(self, specs: Sequence[HiddenSpec], sender: str) -> None:
+        """Refuses hiddens with an aggregation that is not allowed.
+
+        Args:
+            specs: specs of the hiddens.
+            sender: name of the party that sends them.
+        """
+        for spec in specs:
+            if spec.aggregation.value not in self._section.allowed_aggregations:
+                expected = " or ".join(self._section.allowed_aggregations) or "none"
+                what = f"aggregation of {spec.name} from {sender}"
+                raise self._refusal("allowed_aggregations", what, expected, spec.aggregation.value)
+
+    def check_run_owner(self, owner: str, request: SessionRequest) -> None:
+        """Refuses a run that another coordinator began.
+
+        Args:
+            owner: certificate name of the coordinator that began the run.
+            request: the coordinator's request.
+        """
+        if owner != request.coordinator:
+            raise PolicyError(
+                "refused by policy.coordinators: the run is another coordinator's",
+                where=f"{self._party}: run {request.run_id.hex()[:SHOWN_RUN_CHARACTERS]}",
+                expected="the coordinator that began it",
+            )
+
+    def _refusal(self, rule: str, what: str, expected: str, received: str) -> PolicyError:
+        return refusal(self._party, rule, what, expected=expected, received=received)

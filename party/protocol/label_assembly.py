@@ -1,0 +1,127 @@
+"""Assembles the label party's side of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from party.channel.compose import LabelChannels
+from party.cut.hidden import FloatArray
+from party.cut.stateful import Stateful
+from party.metrics.released_metrics import Releaser, release_nothing
+from party.protocol.early_stopping import EarlyStopping
+from party.protocol.epoch_books import EpochBooks
+from party.protocol.epoch_decisions import EpochDecisions
+from party.protocol.gradient_sender import GradientSender
+from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.label_halves import LabelHalves, TrainableHalves
+from party.protocol.local_steps import LabelLocalSteps
+from party.protocol.pipelined_steps import PipelinedSteps
+from party.protocol.request_journal import RequestJournal
+from party.protocol.schedule import InferenceSchedule, Schedule
+from party.protocol.synchronous_steps import SynchronousSteps
+from party.protocol.timings import Timings
+from party.protocol.training_steps import StepSetup, TrainingSteps
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSetup:
+    """The parts of the label party's side of a session.
+
+    Attributes:
+        party: name of this party.
+        schedule: the session's schedule.
+        channels: channels by feature party.
+        halves: this party's models; trainable ones in a session that trains.
+        labels: labels of all rows in the common order, float32 (rows, labels).
+        minimum_rows: fewest rows behind a metric that is released to the coordinator.
+        timings: records how long each activity takes.
+        background: single-threaded executor that computes where several batches are under way.
+        releaser: computes the metrics of a pass that are released to the coordinator.
+        on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        local_steps: makes further updates after each exchange; None without local updates.
+        journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
+            in a session without checkpoints.
+    """
+
+    party: str
+    schedule: Schedule
+    channels: Mapping[str, LabelChannels]
+    halves: LabelHalves | TrainableHalves
+    labels: FloatArray
+    minimum_rows: int
+    timings: Timings
+    background: Executor
+    releaser: Releaser = release_nothing
+    on_pass: Callable[[], None] = lambda: None
+    local_steps: LabelLocalSteps | None = None
+    journal: RequestJournal | None = None
+
+
+def label_exchanges(setup: LabelSetup) -> LabelExchanges:
+    """Makes the label party's exchanges of a session."""
+    channels = {name: setup.channels[name] for name in sorted(setup.channels)}
+    books = EpochBooks(
+        setup.schedule,
+        setup.labels,
+        setup.halves.fuse,
+        minimum_rows=setup.minimum_rows,
+        releaser=setup.releaser,
+        on_pass=setup.on_pass,
+    )
+    steps, decisions = None, None
+    checkpointed: dict[str, Stateful] = {}
+    if isinstance(setup.halves, TrainableHalves):
+        steps = _steps(setup, setup.halves, books)
+        decisions = _decisions(setup, setup.halves)
+        checkpointed = {
+            **_trained_parts(setup, setup.halves),
+            **({} if decisions is None else {"stopping": decisions}),
+            **steps.parts(),
+        }
+    return LabelExchanges(
+        setup.party,
+        setup.schedule,
+        channels,
+        halves=setup.halves,
+        books=books,
+        timings=setup.timings,
+        steps=steps,
+        decisions=decisions,
+        journal=setup.journal,
+        checkpointed=checkpointed,
+    )
+
+
+def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks) -> TrainingSteps:
+    step_setup = StepSetup(
+        party=setup.party,
+        schedule=setup.schedule,
+        halves=halves,
+        sender=GradientSender({name: setup.channels[name].gradients for name in sorted(setup.channels)}, setup.timings),
+        books=books,
+        timings=setup.timings,
+        local_steps=setup.local_steps,
+    )
+    return PipelinedSteps(step_setup, setup.background) if setup.schedule.depth > 1 else SynchronousSteps(step_setup)
+
+
+def _decisions(setup: LabelSetup, halves: TrainableHalves) -> EpochDecisions | None:
+    schedule = setup.schedule
+    if isinstance(schedule, InferenceSchedule) or schedule.early_stopping is None:
+        return None
+    channels = {name: setup.channels[name].decisions for name in sorted(setup.channels)}
+    return EpochDecisions(EarlyStopping(schedule.early_stopping, schedule.epochs), halves, channels)
+
+
+def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stateful]:
+    parts: dict[str, Stateful] = {"fuse": halves.fuse}
+    if halves.base is not None:
+        parts["base"] = halves.base
+    if setup.local_steps is not None:
+        parts["local_steps"] = setup.local_steps
+    for name, channel in setup.channels.items():
+        parts[f"hiddens of {name}"] = channel.hiddens
+        parts[f"gradients of {name}"] = channel.gradients
+    return parts

@@ -1,0 +1,83 @@
+"""The rows of a dataset that all parties of a run have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+import pandas as pd
+
+from party.alignment.store import StoredAlignment
+from party.data.table import Table
+from party.pb.handshake_pb2 import Confirmation, DatasetRows
+from party.runtime.context import PartyContext
+from party.security.framing import length_prefixed
+
+IDS_LABEL = b"vsl/1 ids\0"
+
+
+@dataclass(frozen=True, eq=False)
+class CommonRows:
+    """A dataset's rows in the common order of all parties.
+
+    Attributes:
+        table: the table of the party's file.
+        alignment: selects and orders its rows.
+    """
+
+    table: Table
+    alignment: StoredAlignment
+
+    def __len__(self) -> int:
+        return len(self.alignment.rows)
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return self.table.dataset
+
+    @property
+    def source(self) -> str:
+        """Name of the file, for errors."""
+        return self.table.path.name
+
+    @property
+    def statement(self) -> DatasetRows:
+        """The statement in Hello: the number of rows in common and their alignment."""
+        return DatasetRows(dataset=self.dataset, rows=len(self), alignment_id=self.alignment.alignment_id)
+
+    def ids(self) -> pd.Index[str]:
+        """Sample ids in the common order."""
+        return self.table.ids.take(self.alignment.rows)
+
+    def frame(self) -> pd.DataFrame:
+        """The columns in the common order."""
+        return self.table.aligned(self.alignment.rows)
+
+    def confirmation(self, pair_key: bytes, row_key: bytes) -> Confirmation:
+        """A keyed digest of the ordered ids that this party loaded, and of the key of the run's order of rows.
+
+        Args:
+            pair_key: the pair key that only this party and a peer know.
+            row_key: key of the run's order of rows; empty where rows are read in the common order.
+        """
+        mac = hmac.new(pair_key, IDS_LABEL + length_prefixed([self.dataset.encode(), row_key]), hashlib.sha256)
+        mac.update(length_prefixed(one.encode() for one in self.ids()))
+        return Confirmation(datasets=[Confirmation.DatasetDigest(dataset=self.dataset, ids_hmac=mac.digest())])
+
+
+def common_rows(context: PartyContext, parties: tuple[str, ...], dataset: str) -> CommonRows:
+    """Loads the rows that the parties of a run have in common.
+
+    Args:
+        context: the party's context.
+        parties: parties of the run.
+        dataset: name of the dataset.
+
+    Raises:
+        AlignmentError: the present file is not aligned with these parties.
+        DataError: the dataset is not configured, or its file cannot be used.
+    """
+    table = context.tables.table(dataset)
+    return CommonRows(table, context.alignment(table, parties))

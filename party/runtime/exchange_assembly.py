@@ -1,0 +1,151 @@
+"""Assembles either side of a session's batches: models, channels and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from party.channel.compose import ChannelSettings, feature_channels, label_channels
+from party.cut.hidden import HiddenSpec
+from party.cut.layout import CutLayout
+from party.protocol.feature_exchanges import FeatureExchanges
+from party.protocol.feature_steps import FeatureSteps
+from party.protocol.label_assembly import LabelSetup
+from party.protocol.label_assembly import label_exchanges as make_label_exchanges
+from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.label_halves import LabelHalves, TrainableHalves
+from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
+from party.protocol.local_updates import LocalUpdates
+from party.protocol.request_journal import RequestJournal
+from party.protocol.timings import Timings
+from party.runtime.batch_setup import BatchSetup
+from party.runtime.metric_release import metric_release
+from party.runtime.session_models import SessionModels
+from party.security.sealing import SealingKeys
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeParts:
+    """The parts that a session's batches are exchanged with, once keys are agreed.
+
+    Attributes:
+        setup: the session's setup.
+        peer_specs: specs of the hiddens of every other feature party.
+        keys: the session's sealing keys.
+        timings: records how long each activity takes.
+        journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
+            in a session without checkpoints.
+        on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+    """
+
+    setup: BatchSetup
+    peer_specs: Mapping[str, tuple[HiddenSpec, ...]]
+    keys: SealingKeys
+    timings: Timings
+    journal: RequestJournal | None = None
+    on_pass: Callable[[], None] = lambda: None
+
+    @property
+    def layouts(self) -> dict[str, CutLayout]:
+        """Column layouts of every other feature party, by party."""
+        return {name: CutLayout(specs) for name, specs in self.peer_specs.items()}
+
+
+def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
+    """Makes a feature party's side of the batches.
+
+    Args:
+        parts: the parts that the session's batches are exchanged with.
+
+    Raises:
+        ConfigurationError: a codec would not shorten the batches of training.
+    """
+    setup, models = parts.setup, SessionModels(parts.setup, {})
+    channels = feature_channels(_channel_settings(setup), models.layout, parts.keys)
+    party = setup.opening.context.party
+    if setup.training is None:
+        return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
+    base, local_updates = models.trainable_base(), _local_updates(setup)
+    local_steps = None
+    if local_updates is not None:
+        local_steps = FeatureLocalSteps(local_updates, base, setup.schedule, parts.timings)
+    return FeatureExchanges(
+        party,
+        setup.schedule,
+        channels,
+        base=base,
+        timings=parts.timings,
+        steps=FeatureSteps(base, channels.hiddens, parts.timings, local_steps),
+        journal=parts.journal,
+    )
+
+
+def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
+    """Makes the label party's side of the batches.
+
+    Args:
+        parts: the parts that the session's batches are exchanged with.
+
+    Raises:
+        ConfigurationError: a codec would not shorten the batches of training.
+        DataError: a label cannot be used.
+    """
+    setup, context = parts.setup, parts.setup.opening.context
+    if setup.read_labels is None:
+        raise RuntimeError("the label party has no labels to read")
+    labels = setup.read_labels()
+    models, settings = SessionModels(setup, parts.layouts, labels), _channel_settings(setup)
+    halves = _halves(setup, models)
+    return make_label_exchanges(
+        LabelSetup(
+            party=context.party,
+            schedule=setup.schedule,
+            channels={
+                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
+            },
+            halves=halves,
+            labels=labels.values,
+            minimum_rows=setup.opening.grant.metrics.minimum_rows,
+            timings=parts.timings,
+            background=context.background,
+            releaser=metric_release(setup, models.losses, models.scores),
+            on_pass=parts.on_pass,
+            local_steps=_label_local_steps(parts, halves),
+            journal=parts.journal,
+        )
+    )
+
+
+def _halves(setup: BatchSetup, models: SessionModels) -> LabelHalves | TrainableHalves:
+    if setup.training is None:
+        return LabelHalves(models.fuse(), models.base() if models.has_base else None)
+    base = models.trainable_base() if models.has_base else None
+    return TrainableHalves(models.trainable_fuse(base), base)
+
+
+def _label_local_steps(parts: ExchangeParts, halves: LabelHalves | TrainableHalves) -> LabelLocalSteps | None:
+    local_updates = _local_updates(parts.setup)
+    if local_updates is None or isinstance(halves, LabelHalves):
+        return None
+    return LabelLocalSteps(local_updates, halves.fuse, parts.setup.schedule, parts.timings)
+
+
+def _local_updates(setup: BatchSetup) -> LocalUpdates | None:
+    """Makes the local updates; None outside of training and without their section."""
+    section = setup.opening.run.training.local_updates
+    if setup.training is None or section is None or not section.uses:
+        return None
+    return LocalUpdates(section, setup.row_key)
+
+
+def _channel_settings(setup: BatchSetup) -> ChannelSettings:
+    opening, training = setup.opening, setup.opening.run.training
+    return ChannelSettings(
+        party=opening.context.party,
+        label_party=opening.run.label_party,
+        dataset=setup.rows.dataset,
+        rows=len(setup.rows),
+        codecs=None if setup.training is None else training.codecs,
+        largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
+        seed=training.seed,
+    )

@@ -1,0 +1,107 @@
+"""Makes the parts of an evaluation or a prediction: the model of a finished run, and the rows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from party.configuration.party import PartyConfiguration
+from party.data.encoders import encoders_from_json
+from party.data.labels import LabelArrays, read_labels
+from party.errors import DataError, SessionError
+from party.models.assembly import PartyModels
+from party.models.packing import PackedFeatures, pack
+from party.pb.handshake_pb2 import Purpose
+from party.protocol.schedule import InferenceSchedule
+from party.runtime.batch_setup import BatchSetup
+from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.proposal import Opening
+from party.runtime.records import ENCODERS_FILE, RunRecord
+from party.runtime.run_origin import known_run
+from party.security.files import read_private
+
+
+def inference_setup(opening: Opening) -> BatchSetup:
+    """Makes the parts of an evaluation or a prediction.
+
+    Args:
+        opening: the granted proposal.
+
+    Raises:
+        PolicyError: the run belongs to another coordinator, or there are fewer rows than the owner requires.
+        SplitError: the run does not exist, or the data does not fit it.
+    """
+    configuration, dataset = opening.context.configuration, opening.proposal.dataset
+    if dataset in configuration.data.unlabelled and opening.proposal.purpose != Purpose.PURPOSE_PREDICT:
+        raise DataError(
+            f"dataset {dataset} has no labels: it can only be predicted",
+            where=configuration.party,
+            fix="name another --dataset",
+            public_message=f"dataset {dataset} has no labels: it can only be predicted; name another --dataset",
+        )
+    record = _trained_run(opening)
+    _check_labels(record, configuration)
+    rows = common_rows(opening.context, opening.run.parties, dataset)
+    frame = rows.frame()
+    if configuration.holds_labels:
+        opening.grant.check_metric_rows(len(rows), f"rows of dataset {dataset}")
+    packed = _encoded(opening, rows, frame)
+    models = PartyModels(record.base, record.fuse, configuration.folder)
+    models.load(opening.folder)
+    return BatchSetup(
+        opening=opening,
+        rows=rows,
+        schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size),
+        models=models,
+        packed=packed,
+        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
+        record=record,
+    )
+
+
+def _trained_run(opening: Opening) -> RunRecord:
+    """The record of a finished training run, checked against the proposal."""
+    record = known_run(opening)
+    where = f"{opening.context.party}: run {opening.run_id.hex()[:8]}"
+    if record is None:
+        raise SessionError("no such run here", where=where, fix="train first, or name another --run")
+    if record.state != "trained":
+        raise SessionError("the run did not finish training", where=where, fix="resume it, or train again")
+    return record
+
+
+def _check_labels(record: RunRecord, configuration: PartyConfiguration) -> None:
+    """Refuses labels that the model was not trained for; metrics and weights may differ."""
+    if record.fuse is None:
+        return
+    trained, present = record.fuse.labels, configuration.data.labels
+    same = [(name, label.kind, label.units) for name, label in trained.items()] == [
+        (name, label.kind, label.units) for name, label in present.items()
+    ]
+    if not same:
+        raise SessionError(
+            "data.labels differ from those that the run was trained with",
+            where=configuration.party,
+            expected=", ".join(trained),
+            received=", ".join(present),
+            fix="restore the configuration or train anew",
+        )
+
+
+def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedFeatures | None:
+    """All rows, encoded as in training."""
+    features = opening.context.configuration.data.features
+    if not features:
+        return None
+    text = read_private(opening.folder / ENCODERS_FILE).decode()
+    return pack(encoders_from_json(text, features).encode(frame, rows.source))
+
+
+def _labels(configuration: PartyConfiguration, rows: CommonRows) -> LabelArrays:
+    """The labels, or zeros for a prediction on a dataset without labels."""
+    data = configuration.data
+    if rows.dataset in data.unlabelled:
+        return LabelArrays(np.zeros((len(rows), len(data.labels)), np.float32))
+    return read_labels(configuration.party, data, rows.frame(), rows.source)

@@ -1,0 +1,117 @@
+"""The label party's own record of a run's exact metrics: files in the run's folder and lines in its log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from party.metrics.pass_metrics import PassMetrics
+from party.protocol.epoch_books import EpochMetrics
+from party.protocol.label_exchanges import LabelExchanges
+from party.security.files import read_private, write_atomically
+
+HISTORY_FILE = "history.json"
+STEPS_FILE = "steps.csv"
+EVALUATIONS_FILE = "evaluations.jsonl"
+VALIDATION_PREFIX = "val_"
+
+logger = logging.getLogger(__name__)
+
+
+class OwnFigures:
+    """Writes the files and log lines of one run.
+
+    Nothing in the files of training depends on when they were written: a resumed run ends with the same files as one
+    that never stopped.
+
+    Args:
+        folder: the run's folder.
+        run_id: id of the run, hexadecimal.
+    """
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        self._folder = folder
+        self._run = f"run {run_id[:8]}"
+
+    def log_epoch(self, epoch: EpochMetrics) -> None:
+        """Logs the metrics of an epoch."""
+        logger.info("%s: epoch %d: %s", self._run, epoch.epoch + 1, _text(_by_name(epoch)))
+
+    def write_training(self, label: LabelExchanges) -> tuple[str, ...]:
+        """Writes the metrics by epoch and the losses by step, as far as available.
+
+        Args:
+            label: the label party's side of the session; further batches may arrive meanwhile.
+
+        Returns:
+            Names of the files.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        epochs = [epoch for epoch in list(label.epochs) if epoch.train is not None]
+        series: dict[str, list[float | None]] = {}
+        for epoch in epochs:
+            for name, value in _by_name(epoch).items():
+                series.setdefault(name, []).append(_finite(value))
+        content = {
+            "history": series,
+            "epoch": [epoch.epoch for epoch in epochs],
+            "samples": sum(epoch.train.rows for epoch in epochs if epoch.train is not None),
+            "best_epoch": label.best_epoch if label.finished else None,
+        }
+        self._write(HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False))
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("step", "rows", "loss"))
+        writer.writerows((one.step, one.rows, one.loss) for one in label.step_losses.since(0))
+        self._write(STEPS_FILE, text.getvalue())
+        return HISTORY_FILE, STEPS_FILE
+
+    def add_evaluation(self, dataset: str, at: datetime, metrics: PassMetrics) -> None:
+        """Appends a line for an evaluation to the file of evaluations, and to the log.
+
+        Args:
+            dataset: name of the evaluated dataset.
+            at: time of the evaluation, with a time zone.
+            metrics: metrics of its rows.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        path = self._folder / EVALUATIONS_FILE
+        line = {
+            "at": at.isoformat(),
+            "dataset": dataset,
+            "rows": metrics.rows,
+            "metrics": {name: _finite(value) for name, value in metrics.values.items()},
+            "told": {name: _finite(value) for name, value in metrics.released.items()},
+        }
+        before = read_private(path) if path.exists() else b""
+        write_atomically(path, before + json.dumps(line, allow_nan=False).encode() + b"\n")
+        logger.info("%s: evaluation of %s: %s", self._run, dataset, _text(metrics.values))
+
+    def _write(self, name: str, text: str) -> None:
+        write_atomically(self._folder / name, text.encode())
+
+
+def _by_name(epoch: EpochMetrics) -> dict[str, float]:
+    """The metrics by their names in a history: those of held-out rows have a prefix."""
+    train = {} if epoch.train is None else dict(epoch.train.values)
+    held_out = {} if epoch.validation is None else epoch.validation.values
+    return train | {VALIDATION_PREFIX + name: value for name, value in held_out.items()}
+
+
+def _text(values: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.6g}" for name, value in values.items())
+
+
+def _finite(value: float) -> float | None:
+    """The value, or None for NaN, which JSON cannot hold: an AUC without both classes is null."""
+    return float(value) if math.isfinite(value) else None

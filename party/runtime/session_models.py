@@ -1,0 +1,115 @@
+"""Makes the models of a session, with their row sources and, in training, their optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from party.cut.layout import CutLayout
+from party.data.labels import LabelArrays
+from party.data.rows import InMemoryRows, RowSource, label_rows
+from party.engine.base_model import BaseModel
+from party.engine.fuse_model import FuseModel
+from party.engine.instance_weights import InstanceWeights
+from party.engine.trainable_base_model import TrainableBaseModel
+from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
+from party.models.assembly import BASE, FUSE
+from party.models.keras_objects import Optimizer
+from party.models.label_tasks import LabelTasks
+from party.models.losses import TaskLosses
+from party.models.scores import Scores
+from party.runtime.batch_setup import BatchSetup
+from party.runtime.model_objects import party_losses, party_optimizer, party_scores
+
+
+class SessionModels:
+    """Makes the base and fuse models of a session.
+
+    Args:
+        setup: the session's setup.
+        layouts: layouts of the matrices of every feature party, by party.
+        labels: labels of all rows, at the label party.
+    """
+
+    def __init__(self, setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: LabelArrays | None = None) -> None:
+        self._setup = setup
+        self._configuration = setup.opening.context.configuration
+        self._layouts = dict(layouts)
+        self._label_arrays = labels
+        self.losses: TaskLosses = party_losses(self._configuration)
+        self.scores: Scores = party_scores(self._configuration)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether this party has features."""
+        return BASE in self._setup.models.models
+
+    @property
+    def layout(self) -> CutLayout:
+        """Column layout of this party's matrices."""
+        return CutLayout(self._setup.models.specs)
+
+    def base(self) -> BaseModel:
+        """The base model outside of training."""
+        return BaseModel(self._setup.models.models[BASE], self._features(), self.layout)
+
+    def trainable_base(self) -> TrainableBaseModel:
+        """The base model in training."""
+        return TrainableBaseModel(
+            self._setup.models.models[BASE],
+            self._features(),
+            self.layout,
+            self._optimizer(),
+            # The label party's own hiddens are never stale: only those that cross the network are sent ahead.
+            depth=1 if self._configuration.holds_labels else self._setup.schedule.depth,
+            instance_weights=self._instance_weights(),
+        )
+
+    def fuse(self) -> FuseModel:
+        """The fuse model outside of training."""
+        return FuseModel(self._setup.models.models[FUSE], self._labels(), self._all_layouts(), self._tasks())
+
+    def trainable_fuse(self, base: TrainableBaseModel | None) -> TrainableFuseModel:
+        """The fuse model in training.
+
+        Args:
+            base: this party's base model, which it also trains where several batches are under way; None without
+                features.
+        """
+        return TrainableFuseModel(
+            self._setup.models.models[FUSE],
+            self._labels(),
+            self._all_layouts(),
+            self._tasks(),
+            optimizer=self._optimizer(),
+            own=None if base is None else OwnBase(self._configuration.party, base),
+            instance_weights=self._instance_weights(),
+        )
+
+    def _features(self) -> RowSource:
+        setup = self._setup
+        inputs: dict[str, npt.NDArray[np.generic]] = {}
+        if setup.packed is not None:
+            inputs = setup.models.inputs(setup.packed)
+        return InMemoryRows(inputs)
+
+    def _labels(self) -> RowSource:
+        if self._label_arrays is None:
+            raise RuntimeError("labels were not read")
+        return label_rows(self._label_arrays)
+
+    def _tasks(self) -> LabelTasks:
+        return LabelTasks(self._setup.models.fuse_outputs, self.losses, self.scores)
+
+    def _all_layouts(self) -> dict[str, CutLayout]:
+        own = {self._configuration.party: self.layout} if self.has_base else {}
+        return {**self._layouts, **own}
+
+    def _optimizer(self) -> Optimizer:
+        return party_optimizer(self._configuration, self._setup.opening.run.training.optimizer)
+
+    def _instance_weights(self) -> InstanceWeights:
+        section = self._setup.opening.run.training.local_updates
+        return InstanceWeights(None if section is None else section.minimum_cosine)

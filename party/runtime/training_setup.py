@@ -1,0 +1,175 @@
+"""Makes the parts of a training session: rows, their order, encoders, models and the record of the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from party.configuration.party import PartyConfiguration
+from party.cut.hidden import HiddenSpec
+from party.data.encoders import fit_encoders
+from party.data.labels import LabelArrays, read_labels
+from party.models.assembly import PartyModels, base_layout
+from party.models.packing import PackedFeatures, pack
+from party.protocol.miniature import MiniatureSchedule
+from party.protocol.schedule import TrainingSchedule
+from party.runtime.batch_setup import BatchSetup
+from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.proposal import Opening
+from party.runtime.records import RunRecord
+from party.runtime.run_origin import run_record
+
+LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """The parts of a session that trains.
+
+    Attributes:
+        batches: the setup of its batches.
+        schedule: the session's schedule.
+        whole: schedule of the whole run, of which a measuring session runs a miniature.
+        encoders_json: the features' encoders as JSON; empty without features.
+    """
+
+    batches: BatchSetup
+    schedule: TrainingSchedule
+    whole: TrainingSchedule
+    encoders_json: str
+
+
+def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
+    """Makes the parts of a training run.
+
+    Args:
+        opening: the granted proposal.
+        former: record of the run if it began earlier; otherwise None.
+
+    Raises:
+        PolicyError: the owner does not allow its schedule.
+        SplitError: the data, or something that a resumed run depends on, does not fit.
+    """
+    rows, row_key = _ordered_rows(opening, former)
+    schedule = TrainingSchedule(opening.run.training, len(rows), row_key)
+    opening.grant.check_training(schedule)
+    return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
+
+
+def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
+    """Makes the parts of a run in miniature; encoders are fitted on the training rows of the whole run.
+
+    Args:
+        opening: the granted proposal.
+        former: record of the run if it began earlier; otherwise None.
+
+    Raises:
+        PolicyError: the owner does not allow the schedule of the whole run, or of its miniature.
+        SplitError: the data does not fit.
+    """
+    rows, row_key = _ordered_rows(opening, former)
+    training = opening.run.training
+    # The planner shortens the run by `maximum_steps`.
+    whole = TrainingSchedule(training.model_copy(update={"maximum_steps": None}), len(rows), row_key)
+    opening.grant.check_training(whole)
+    miniature = MiniatureSchedule(training, len(rows), row_key)
+    opening.grant.check_training(miniature)
+    return _setup(opening, former, rows=rows, row_key=row_key, whole=whole, schedule=miniature)
+
+
+def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
+    """Adds the label party's fuse model, and draws the initial weights of its models.
+
+    Args:
+        setup: the label party's setup of the session.
+        specs: specs of the hiddens by party, this one included.
+
+    Raises:
+        HandshakeError: the hiddens do not fit together, or do not fit the fuse model.
+    """
+    configuration = setup.opening.context.configuration
+    section = configuration.fuse_model
+    if section is None:
+        raise RuntimeError("a label party without a fuse model passed validation")
+    setup.models.add_fuse(section, configuration.data.labels, specs)
+    _draw_weights(setup)
+
+
+def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[CommonRows, bytes]:
+    """The rows and the key of their order; a resumed run keeps its key, even if rows were aligned anew."""
+    rows = common_rows(opening.context, opening.run.parties, opening.run.training.dataset)
+    if former is not None:
+        return rows, bytes.fromhex(former.row_key)
+    return rows, rows.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
+
+
+def _setup(
+    opening: Opening,
+    former: RunRecord | None,
+    *,
+    rows: CommonRows,
+    row_key: bytes,
+    whole: TrainingSchedule,
+    schedule: TrainingSchedule,
+) -> TrainingSetup:
+    configuration = opening.context.configuration
+    frame = rows.frame()
+    packed, encoders_json = _encoded(opening, rows, frame, whole)
+    models = _base_models(opening, packed)
+    record = run_record(opening, former, rows, row_key)
+    batches = BatchSetup(
+        opening=opening,
+        rows=rows,
+        schedule=schedule,
+        training=whole,
+        row_key=row_key,
+        models=models,
+        packed=packed,
+        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
+        record=record,
+    )
+    if not configuration.holds_labels:
+        _draw_weights(batches)
+    return TrainingSetup(batches, schedule, whole, encoders_json)
+
+
+def _labels(configuration: PartyConfiguration, rows: CommonRows) -> LabelArrays:
+    """Labels of all rows; the text of the columns is let go at once."""
+    return read_labels(configuration.party, configuration.data, rows.frame(), rows.source)
+
+
+def _encoded(
+    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+) -> tuple[PackedFeatures | None, str]:
+    """All rows, encoded by encoders that were fitted on the training rows alone, and these encoders."""
+    configuration = opening.context.configuration
+    if not configuration.data.features:
+        return None, ""
+    training = frame.iloc[whole.training_rows]
+    encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
+    return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+
+
+def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:
+    configuration = opening.context.configuration
+    section, folder = configuration.base_model, configuration.folder
+    if section is None or packed is None:
+        return PartyModels(None, folder=folder)
+    optimizer = (configuration.optimizer or opening.run.training.optimizer).name
+    if packed.size > LARGE_TABLE_ROWS and optimizer.lower() != "sgd":
+        logger.warning(
+            "the embedding table has %d rows: %s touches all of them in every step, sgd only those of the batch",
+            packed.size,
+            optimizer,
+        )
+    return PartyModels(base_layout(section, packed, folder), folder=folder)
+
+
+def _draw_weights(setup: BatchSetup) -> None:
+    setup.models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)

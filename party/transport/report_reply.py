@@ -1,0 +1,55 @@
+"""Converts a session's report to a reply for the coordinator."""
+
+from __future__ import annotations
+
+from party.metrics.pass_metrics import PassMetrics
+from party.pb import party_pb2 as pb
+from party.runtime.session_report import ReleasedFigures, SessionReport
+
+
+def report_reply(report: SessionReport) -> pb.ReportReply:
+    """Makes the reply message of a report.
+
+    Args:
+        report: the session's report, with the metrics that the owner releases.
+    """
+    timings = [
+        pb.Timing(activity=activity, seconds=seconds, count=count)
+        for activity, (seconds, count) in report.timings.items()
+    ]
+    codecs = [
+        pb.CodecCost(
+            codec=cost.codec.model_dump_json(),
+            bytes=cost.message_bytes,
+            encode_seconds=cost.encode_seconds,
+            decode_seconds=cost.decode_seconds,
+        )
+        for cost in report.codec_costs
+    ]
+    reply = pb.ReportReply(timings=timings, codecs=codecs)
+    if report.figures is not None:
+        _add_figures(reply, report.figures)
+    return reply
+
+
+def metrics_message(metrics: PassMetrics) -> pb.Metrics:
+    """Makes the message with the released metrics of a pass."""
+    values = [pb.NamedValue(name=name, value=value) for name, value in metrics.released.items()]
+    return pb.Metrics(rows=metrics.rows, values=values)
+
+
+def _add_figures(reply: pb.ReportReply, figures: ReleasedFigures) -> None:
+    reply.running_metrics = figures.allows_running
+    if figures.evaluation is not None:
+        reply.evaluation.CopyFrom(metrics_message(figures.evaluation))
+    if figures.running is not None:
+        reply.running.CopyFrom(metrics_message(figures.running))
+    reply.steps.extend(pb.StepReport(step=one.step, rows=one.rows, loss=one.loss) for one in figures.steps)
+    for epoch in figures.epochs:
+        message = reply.epochs.add(epoch=epoch.epoch)
+        if epoch.train is not None:
+            message.train.CopyFrom(metrics_message(epoch.train))
+        if epoch.validation is not None:
+            message.validation.CopyFrom(metrics_message(epoch.validation))
+    if figures.best_epoch is not None:
+        reply.best_epoch = figures.best_epoch

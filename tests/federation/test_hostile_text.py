@@ -1,0 +1,65 @@
+"""Text of a party that is not itself any more does not steer the coordinator's terminal."""
+
+import pytest
+
+from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import DatasetRows
+from party.transport import report_reply
+from party.transport.service import PartyService
+
+ESCAPE = "\x1b]0;owned\x07\x1b[2J\r\n"
+
+
+@pytest.fixture
+def hostile(make_organisations, monkeypatch):
+    """A federation whose parties put escapes wherever a coordinator shows their text."""
+    describe, finish, message = PartyService.describe, PartyService.finish, report_reply.metrics_message
+
+    def described(service, *arguments):
+        reply = describe(service, *arguments)
+        reply.state += ESCAPE
+        reply.datasets.append(DatasetRows(dataset="other" + ESCAPE, rows=1))
+        return reply
+
+    def finished(service, *arguments):
+        reply = pb.FinishReply.FromString(finish(service, *arguments))
+        reply.files.append("file" + ESCAPE)
+        return reply.SerializeToString()
+
+    def told(metrics):
+        reply = message(metrics)
+        reply.values.add(name="auc" + ESCAPE, value=0.5)
+        return reply
+
+    monkeypatch.setattr(PartyService, "describe", described)
+    monkeypatch.setattr(PartyService, "finish", finished)
+    monkeypatch.setattr(report_reply, "metrics_message", told)
+    organisations = make_organisations(training={"maximum_steps": 3}).start_servers()
+    organisations.write_run(alignment={"datasets": ["train"]}, evaluate_dataset="train")
+    return organisations
+
+
+def test_no_command_prints_an_escape_of_a_party(hostile):
+    shown = {}
+    for command in ("align", "train", "evaluate", "predict", "status"):
+        done = hostile.coordinator(command)
+        assert done.returncode == 0, done.stderr
+        shown[command] = done.stdout
+        assert not set(done.stdout) & set("\x1b\x07\r"), repr(done.stdout)
+    for command, text in {
+        "train": "auc?]0;owned",
+        "evaluate": "auc?]0;",
+        "predict": "file?]0;",
+        "status": "other?",
+    }.items():
+        assert text in shown[command], "what was sent is shown, without the escapes"
+
+
+def test_a_version_that_is_no_version_is_refused_without_its_escapes(make_organisations, monkeypatch):
+    monkeypatch.setattr("party.transport.service.__version__", "9" + ESCAPE)
+    organisations = make_organisations().start_servers()
+    organisations.write_run()
+    refused, status = organisations.coordinator("align"), organisations.coordinator("status")
+    for text in (refused.stderr, status.stdout):
+        assert "received 9?]0;owned" in text
+        assert not set(text) & set("\x1b\x07\r"), repr(text)

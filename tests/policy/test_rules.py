@@ -1,0 +1,152 @@
+import pytest
+
+from party.configuration.party import PartyConfiguration
+from party.configuration.run import RunConfiguration, TrainingSection
+from party.configuration.strict import validate
+from party.cut.hidden import Aggregation, HiddenSpec
+from party.errors import PolicyError
+from party.pb.handshake_pb2 import Purpose
+from party.policy.rules import Policy
+from party.protocol.schedule import TrainingSchedule
+from tests.support.configuration_cases import feature_party, label_party
+
+EVALUATE, PREDICT = Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT
+RUN = RunConfiguration(parties=("bank", "shop"), label_party="bank")
+
+
+def policy(make=label_party, peers=None, **section):
+    content = make() | {"policy": section}
+    if peers is not None:
+        content["peers"] = [{"name": name, "ca": "x.pem"} for name in peers]
+    return Policy(validate(PartyConfiguration, content, "x"))
+
+
+def refusal(rule, function, *arguments):
+    with pytest.raises(PolicyError) as caught:
+        function(*arguments)
+    text = str(caught.value)
+    assert f": refused by policy.{rule}: " in text
+    assert "; expected " in text
+    assert "; received " in text
+    return text
+
+
+def run_of(*parties, label_party="bank", **training):
+    return RunConfiguration(parties=parties, label_party=label_party, training=TrainingSection(**training))
+
+
+def test_run_with_all_peers_is_allowed():
+    for owner, peer in ((policy(), "mall"), (policy(feature_party), "mall")):
+        owner.check_members(RUN, "bank")
+        with pytest.raises(PolicyError):
+            owner.check_members(run_of("bank", peer), "bank")
+
+
+@pytest.mark.parametrize("parties", [("bank", "mall"), ("bank", "mall", "shop"), ("mall", "shop")])
+def test_run_with_other_peers_is_refused(parties):
+    text = refusal("peer_sets", policy().check_members, run_of(*parties, label_party=parties[0]), "bank")
+    assert "expected shop" in text
+
+
+def test_only_the_peer_sets_that_are_listed_are_allowed():
+    allowed = policy(peers=["mall", "shop"], peer_sets=[["shop"], ["mall", "shop"]])
+    allowed.check_members(RUN, "bank")
+    allowed.check_members(run_of("bank", "mall", "shop"), "bank")
+    refusal("peer_sets", allowed.check_members, run_of("bank", "mall"), "bank")
+    refusal("peer_sets", policy(peers=["mall", "shop"]).check_members, RUN, "bank")
+    refusal("peer_sets", policy(peer_sets=[]).check_members, RUN, "bank")
+
+
+def test_another_label_party_is_refused():
+    text = refusal("label_party", policy().check_members, run_of("bank", "shop", label_party="shop"), "bank")
+    assert text.startswith("bank: ")
+
+
+def check_training(section, rows=100, make=label_party, **training):
+    run = run_of("bank", "shop", **({"batch_size": 10} | training))
+    return policy(make, **section).check_training(run, TrainingSchedule(run.training, rows, bytes(32)))
+
+
+def refuses_training(rule, section, rows=100, make=label_party, **training):
+    return refusal(rule, lambda: check_training(section, rows, make, **training))
+
+
+def test_epochs():
+    check_training({"maximum_epochs": 3}, epochs=3)
+    refuses_training("maximum_epochs", {"maximum_epochs": 3}, epochs=4)
+
+
+def test_batches():
+    check_training({"minimum_batch": 10})
+    refuses_training("minimum_batch", {"minimum_batch": 11})
+    text = refuses_training("minimum_batch", {"minimum_batch": 10}, rows=101)
+    assert "received 1; set training.remainder: drop" in text
+    check_training({"minimum_batch": 10}, rows=101, remainder="drop")
+
+
+@pytest.mark.parametrize("training", [{}, {"epochs": 3}, {"validation_fraction": 0.5}])
+def test_rows_behind_metrics(training):
+    rows = 50 if training.get("validation_fraction") else 100
+    check_training({"minimum_metric_rows": rows}, **training)
+    text = refuses_training("minimum_metric_rows", {"minimum_metric_rows": rows + 1}, **training)
+    assert f"received {rows}" in text
+
+
+def test_held_out_rows_are_counted_by_themselves():
+    check_training({"minimum_metric_rows": 10}, validation_fraction=0.1)
+    text = refuses_training("minimum_metric_rows", {"minimum_metric_rows": 11}, validation_fraction=0.1)
+    assert "held-out rows" in text
+
+
+@pytest.mark.parametrize("training", [{"maximum_steps": 1}, {"maximum_steps": 11, "epochs": 2}])
+def test_epoch_that_is_cut_short_has_metrics_too(training):
+    """Else a coordinator would read single labels off the metrics of an epoch of one small batch."""
+    check_training({"minimum_metric_rows": 10}, **training)
+    text = refuses_training("minimum_metric_rows", {"minimum_metric_rows": 11}, **training)
+    assert "training rows of the shortest epoch" in text
+
+
+def test_rows_that_are_dropped_do_not_count():
+    refuses_training("minimum_metric_rows", {"minimum_metric_rows": 11}, rows=19, remainder="drop")
+
+
+def test_run_without_steps_has_no_metrics():
+    check_training({"minimum_metric_rows": 1000}, maximum_steps=0)
+    with pytest.raises(PolicyError, match="minimum_metric_rows"):
+        check_training({"minimum_metric_rows": 1000}, maximum_steps=1)
+
+
+def test_feature_party_gives_no_metrics():
+    check_training({"minimum_metric_rows": 1000}, make=feature_party, validation_fraction=0.1)
+    with pytest.raises(PolicyError, match="minimum_metric_rows"):
+        check_training({"minimum_metric_rows": 1000}, validation_fraction=0.1)
+
+
+def test_datasets_for_inference():
+    known = ["test", "train"]
+    policy().check_inference(EVALUATE, "train", known)
+    policy(inference_datasets=["test"]).check_inference(PREDICT, "test", known)
+    text = refusal("inference_datasets", policy(inference_datasets=["test"]).check_inference, EVALUATE, "train", known)
+    assert "expected test; received train" in text
+    refusal("inference_datasets", policy().check_inference, EVALUATE, "other", known)
+    refusal("inference_datasets", policy(inference_datasets=[]).check_inference, EVALUATE, "test", known)
+
+
+def test_predictions():
+    closed = policy(allow_predict=False)
+    closed.check_inference(EVALUATE, "test", ["test"])
+    refusal("allow_predict", closed.check_inference, PREDICT, "test", ["test"])
+
+
+def test_rows_behind_an_evaluation():
+    policy(minimum_metric_rows=32).check_metric_rows(32, "rows of dataset test")
+    text = refusal("minimum_metric_rows", policy().check_metric_rows, 31, "rows of dataset test")
+    assert "rows of dataset test; expected at least 32; received 31" in text
+
+
+def test_aggregations():
+    specs = [HiddenSpec("deep", 4, Aggregation.CONCAT), HiddenSpec("linear", 1, Aggregation.SUM)]
+    policy().check_outputs(specs, "shop")
+    text = refusal("allowed_aggregations", policy(allowed_aggregations=["concat"]).check_outputs, specs, "shop")
+    assert "aggregation of linear from shop; expected concat; received sum" in text
+    refusal("allowed_aggregations", policy(allowed_aggregations=["sum"]).check_outputs, specs, "shop")

@@ -1,0 +1,174 @@
+"""The bound on what a released figure tells of one row, for any figures, rows and labels."""
+
+import math
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from party.metrics.area_under_curve import area_under_curve
+from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
+from party.metrics.grid import FEW_PASSES, LEAST_ROWS_OF_A_STEP, SIGNIFICANT_DIGITS, grid_step, step_above
+from party.metrics.released_metrics import (
+    release_exactly,
+    release_figure,
+    release_nothing,
+    release_rounded,
+    secret_uniform,
+)
+
+KEY = bytes(range(32))
+DRAWS = 4000
+bounds = st.floats(1e-7, 1e3)
+row_counts = st.integers(1, 10**7)
+figures = st.floats(0, 1e4)
+losses = arrays(np.float32, st.integers(1, 60), elements=st.floats(0, 1e6, width=32))
+
+
+def digits(value):
+    return len(Decimal(repr(abs(value))).normalize().as_tuple().digits)
+
+
+def probabilities(value, step):
+    """Of the multiples of a step that a figure may be told as."""
+    below = math.floor(value / step)
+    up = value / step - below
+    return {below: 1 - up, below + 1: up}
+
+
+@given(st.floats(1e-12, 1e12))
+def test_a_step_is_the_least_of_its_kind_that_is_not_smaller(size):
+    step = step_above(size)
+    assert step.mantissa in (1, 2, 5)
+    assert step.size >= size * (1 - 1e-8)
+    assert step.size <= size * 2.5 * (1 + 1e-8)
+
+
+@given(bounds, row_counts)
+def test_one_row_moves_a_figure_by_an_eighth_of_a_step_at_most(bound, rows):
+    size = grid_step(bound, rows).size
+    assert size >= LEAST_ROWS_OF_A_STEP * bound * (1 - 1e-8)
+    assert bound / size <= min(0.125, 8 / math.sqrt(rows)) * (1 + 1e-8)
+
+
+@given(figures, bounds, row_counts)
+def test_what_is_told_is_a_multiple_of_the_step_with_three_digits_beside_the_figure(value, bound, rows):
+    step = grid_step(bound, rows)
+    told = release_figure(BoundedFigure(value, bound), rows, secret_uniform(KEY))
+    assert digits(told) <= SIGNIFICANT_DIGITS
+    steps = Decimal(repr(told)) / Decimal(repr(step.size))
+    assert steps == steps.to_integral_value()
+    assert abs(told - value) <= step.size * 1.001 + 0.0051 * abs(told), "the next multiple, then the third digit"
+
+
+@given(st.floats(0, 10), bounds, row_counts, st.floats(-1, 1))
+def test_two_figures_that_differ_by_one_row_are_told_apart_by_no_more_than_the_bound(value, bound, rows, share):
+    """Total variation, worked out: `release` goes up with the probability that the rest of the division is."""
+    other = max(0.0, value + share * bound)
+    size = grid_step(bound, rows).size
+    one, two = probabilities(value, size), probabilities(other, size)
+    distance = sum(abs(one.get(key, 0) - two.get(key, 0)) for key in {*one, *two}) / 2
+    assert distance <= bound / size + 1e-6
+    assert distance <= min(0.125, 8 / math.sqrt(rows)) + 1e-6
+
+
+def test_a_figure_goes_up_as_often_as_its_rest_says():
+    told = [
+        release_figure(BoundedFigure(0.5234, 0.0004), 10_000, secret_uniform(bytes([n % 256, n // 256])))
+        for n in range(DRAWS)
+    ]
+    assert set(told) == {0.52, 0.525}
+    share = told.count(0.525) / DRAWS
+    expected = (0.5234 - 0.52) / 0.005
+    assert abs(share - expected) < 5 * math.sqrt(expected * (1 - expected) / DRAWS)
+    assert np.mean(told) == pytest.approx(0.5234, abs=2e-4)
+
+
+def test_a_figure_is_always_told_the_same_and_the_next_one_is_drawn_anew():
+    draw = secret_uniform(KEY)
+    figures_seen = [0.5 + place * 2**-50 for place in range(DRAWS)]
+    drawn = np.array([draw(figure) for figure in figures_seen])
+    assert [draw(figure) for figure in figures_seen[:50]] == drawn[:50].tolist()
+    assert [secret_uniform(bytes(32))(figure) for figure in figures_seen[:50]] != drawn[:50].tolist()
+    assert 0 <= drawn.min() < 0.01
+    assert 0.99 < drawn.max() < 1
+    assert abs(drawn.mean() - 0.5) < 5 * math.sqrt(1 / 12 / DRAWS)
+    assert abs(np.corrcoef(drawn[1:], drawn[:-1])[0, 1]) < 5 / math.sqrt(DRAWS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "loss_step", "area_step"),
+    [(32, 1.0, 2.0), (320, 0.1, 0.2), (1_000, 0.05, 0.05), (10_000, 0.005, 0.005), (1_000_000, 0.0005, 0.0005)],
+)
+def test_steps_of_some_sizes(rows, loss_step, area_step):
+    """Of a loss bounded at 4, and an area with equally many rows of both classes."""
+    assert grid_step(4 / rows, rows).size == loss_step
+    assert grid_step(area_bound(rows // 2, rows // 2), rows).size == area_step
+
+
+@given(bounds, row_counts, st.integers(1, 1000))
+def test_many_passes_over_the_same_rows_tell_together_what_few_do(bound, rows, passes):
+    """An attacker's signal to noise adds up over passes as the square of bound over step does."""
+    one, many = grid_step(bound, rows).size, grid_step(bound, rows, passes).size
+    assert passes * (bound / many) ** 2 <= FEW_PASSES * min(0.125, 8 / math.sqrt(rows)) ** 2 * (1 + 1e-8)
+    assert many == one or passes > FEW_PASSES
+
+
+@given(losses, st.floats(0.1, 10), st.floats(width=32), st.data())
+def test_another_row_moves_a_bounded_mean_by_its_bound_at_most(values, limit, other, data):
+    place = data.draw(st.integers(0, len(values) - 1))
+    changed = values.copy()
+    changed[place] = other
+    one, two = bounded_mean(values, limit), bounded_mean(changed, limit)
+    assert one.bound == two.bound == limit / len(values)
+    assert abs(one.value - two.value) <= one.bound * (1 + 1e-9)
+    assert 0 <= two.value <= limit * (1 + 1e-9)
+
+
+@given(st.integers(3, 40), st.data())
+def test_another_row_moves_an_area_by_its_bound_at_most(rows, data):
+    scores = data.draw(arrays(np.float32, rows, elements=st.integers(-3, 3).map(float)))
+    labels = data.draw(arrays(np.float32, rows, elements=st.sampled_from([0.0, 1.0])))
+    place = data.draw(st.integers(0, rows - 1))
+    other_scores, other_labels = scores.copy(), labels.copy()
+    other_scores[place] = data.draw(st.integers(-4, 4))
+    other_labels[place] = data.draw(st.sampled_from([0.0, 1.0]))
+    counts = [int(one.sum()) for one in (labels, other_labels)]
+    assume(all(0 < count < rows for count in counts))
+    moved = abs(area_under_curve(scores, labels) - area_under_curve(other_scores, other_labels))
+    for count in counts:
+        assert moved <= area_bound(count, rows - count) + 1e-9
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_the_bound_of_an_area_is_known_from_coarse_counts(positives, negatives):
+    bound = area_bound(positives, negatives)
+    assert 1 / positives + 1 / negatives <= bound <= 2.5 * (1 / positives + 1 / negatives)
+    coarse = {area_bound(count, negatives) for count in range(positives, positives + max(1, positives // 100))}
+    assert len(coarse) <= 2
+
+
+@given(st.floats(0, 100), st.floats(1e-5, 1), row_counts)
+def test_a_root_follows_from_its_square_alone(value, bound, rows):
+    """So that it tells no more; and it has no digits that the square had not."""
+    draw = secret_uniform(KEY)
+    square = release_figure(BoundedFigure(value, bound), rows, draw)
+    root = release_figure(BoundedFigure(value, bound, root=True), rows, draw)
+    assert release_figure(BoundedFigure(square, bound, root=True), rows, lambda _: 0.5) == root
+    step = grid_step(bound, rows).size
+    assert digits(root) <= SIGNIFICANT_DIGITS
+    assert abs(root - math.sqrt(square)) <= 2.5 * (math.sqrt(square + step) - math.sqrt(square)) + 0.0051 * root
+
+
+def test_releasers():
+    outputs, labels = np.zeros((10_000, 1), np.float32), np.zeros((10_000, 1), np.float32)
+    exact = {"loss": 0.123456, "precision": 0.5}
+    assert release_exactly(outputs, labels, exact) == exact
+    assert release_nothing(outputs, labels, exact) == {}
+    tell = release_rounded(
+        lambda outputs, labels, exact: {"loss": BoundedFigure(exact["loss"], 4 / len(outputs))}, lambda _: 0.5
+    )
+    assert tell(outputs, labels, exact) == {"loss": 0.125}

@@ -1,0 +1,41 @@
+"""Features, frames and cells for the tests of encoders."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from party.configuration.features import AnyFeature
+from party.data.encoders import fit_encoders
+from party.errors import DataError
+
+CANARY = "Canary7f3a"
+TEXTS = st.text(max_size=4) | st.sampled_from(["a", "b", "a\0", "é", "e\u0301", "𝄞", "\uffff", "", "-"])
+NUMBERS = st.floats(-1e6, 1e6).map("{:.3f}".format) | st.integers(-1000, 1000).map(str)
+
+
+def feature(kind, column="x", **settings):
+    return TypeAdapter(AnyFeature).validate_python({"kind": kind, "column": column, **settings})
+
+
+def frame(cells, column="x"):
+    return pd.DataFrame({column: pd.Series(list(cells), dtype="str")})
+
+
+def encode(one, training, cells=None):
+    """Fits one feature on training cells and encodes these or others."""
+    encoders = fit_encoders("alice", [one], frame(training), "train.csv")
+    (result,) = encoders.encode(frame(training if cells is None else cells), "test.csv")
+    assert result.indices.dtype == np.int32
+    assert result.values.dtype == np.float32
+    assert result.indices.shape == result.values.shape
+    assert (result.indices >= 0).all()
+    assert (result.indices < result.size).all()
+    return result
+
+
+def failure(one, training, cells=None):
+    with pytest.raises(DataError) as caught:
+        encode(one, training, cells)
+    return str(caught.value)

@@ -1,0 +1,1 @@
+"""Programs that check changes of this project, and their tests."""
