@@ -15,7 +15,7 @@ def organisations(make_organisations):
     made = make_organisations(frames=frames)
     data = {
         "id": "ID",
-        "datasets": {name: f"data/bob/{name}.csv" for name in ("train", "future")},
+        "datasets": {name: f"{name}.csv" for name in ("train", "future")},
         "features": made.features["bob"],
         "labels": {"liked": {"rule": LABEL_RULE}},
         "unlabelled": ["future"],
