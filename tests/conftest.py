@@ -2,9 +2,11 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import pytest
 from hypothesis import settings
 
 from party.configuration.party import ThreadsSection
@@ -21,4 +23,11 @@ configure_tensorflow(ThreadsSection(intra_operation=1))
 
 def pytest_collection_finish():
     """Every module of the tests is loaded by now."""
+    freeze_loaded_objects()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freeze_what_a_module_leaves() -> Iterator[None]:
+    """Keras and TensorFlow keep much of every traced model; each later collection would look through all of it."""
+    yield
     freeze_loaded_objects()

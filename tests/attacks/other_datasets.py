@@ -16,7 +16,6 @@ from tests.attacks.outcome import Outcome
 from tests.support.organisations import Organisations, make_frames
 
 MOST_SESSIONS = 100
-DEFAULTS = {"policy": {}, "pinned_secret": None}
 TRAINING_PURPOSES = (Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE)
 
 
@@ -33,10 +32,10 @@ def opens(parties, run, purpose):
         return False
 
 
-def attack(folder, seed):
-    """Tries every session on test, then measures on train until it is refused."""
+def attack(folder, seed, policy=None):
+    """Tries every session on test, then measures on train until it is refused; by default with the default policy."""
     frames = make_frames(("alice", "bob"), rows=320, seed=seed, datasets=("train", "test"))
-    overrides = dict.fromkeys(("alice", "bob"), DEFAULTS)
+    overrides = dict.fromkeys(("alice", "bob"), {"policy": policy or {}, "pinned_secret": None})
     with Organisations(folder, frames=frames, overrides=overrides) as organisations:
         organisations.start_servers()
         with connect(organisations.write_run()) as parties:
