@@ -35,7 +35,7 @@ def opens(parties, run, purpose):
 def attack(folder, seed, policy=None):
     """Tries every session on test, then measures on train until it is refused; by default with the default policy."""
     frames = make_frames(("alice", "bob"), rows=320, seed=seed, datasets=("train", "test"))
-    overrides = dict.fromkeys(("alice", "bob"), {"policy": policy or {}, "pinned_secret": None})
+    overrides = {name: {"policy": policy or {}, "pinned_secret": None} for name in ("alice", "bob")}
     with Organisations(folder, frames=frames, overrides=overrides) as organisations:
         organisations.start_servers()
         with connect(organisations.write_run()) as parties:
