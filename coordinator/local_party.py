@@ -51,6 +51,17 @@ class LocalParty:
         """Whether the latest process is running."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Process id of the latest process.
+
+        Raises:
+            SessionError: the party was never started.
+        """
+        if self.process is None:
+            raise SessionError("was never started", where=f"party {self.name}", fix="start it first")
+        return self.process.pid
+
     def launch(self) -> None:
         """Starts the process; `await_ready` waits until it answers calls.
 
