@@ -20,6 +20,7 @@ class MetricAccumulator:
     """Accumulates outputs and losses of the batches of one pass, with equal weight for each row.
 
     Args:
+        name: name of the pass, unique among those of its run whose figures a coordinator may see.
         rows: number of rows in the whole pass.
         outputs: width of the outputs.
         labels: number of labels of a row.
@@ -29,8 +30,9 @@ class MetricAccumulator:
     """
 
     def __init__(
-        self, rows: int, *, outputs: int, labels: int, score: Score, releaser: Releaser = release_nothing
+        self, name: str, rows: int, *, outputs: int, labels: int, score: Score, releaser: Releaser = release_nothing
     ) -> None:
+        self.name = name
         self.outputs = np.empty((rows, outputs), np.float32)
         self._labels = np.empty((rows, labels), np.float32)
         self._score = score
@@ -101,4 +103,5 @@ class MetricAccumulator:
         outputs, labels = self.outputs[rows], self._labels[rows]
         means = {name: total / max(1, count) for name, total in sums.items()}
         values = {**means, **self._score(outputs, labels)}
-        return PassMetrics(len(outputs), values, self._releaser(outputs, labels, values))
+        released = self._releaser(f"{self.name}, {count} rows", outputs, labels, values)
+        return PassMetrics(len(outputs), values, released)

@@ -8,8 +8,10 @@ A figure is released in three steps:
 2. The *step* g of its grid is the least of 1, 2 or 5 times a power of ten that is worth at least eight rows and at
    least √n / 8 rows. That is about the figure's own standard error: digits below it say nothing about a model. The
    figure x is rounded at random to one of the two multiples of g around it, more likely to the nearer one: to
-   g ⌊x / g + u⌋, with u between 0 and 1 drawn from a key that only the label party has and from the exact figure. The
-   same figure is therefore always released as the same number.
+   g ⌊x / g + u⌋, with u between 0 and 1. Every pass has its own draw: if equal figures of two passes shared one, an
+   observer who keeps all other rows fixed would see from a changed release that a row has changed. The draw derives
+   from a key that only the label party has, from the name of the pass and from the exact figure, so that asking again
+   for the figure of a pass returns the same number.
 3. The result is rounded to three significant digits.
 
 What a release reveals about one row: whatever else an observer knows, replacing one row changes the distribution of
@@ -42,9 +44,10 @@ from party.metrics.grid import grid_step, step_above
 UNIFORM_BITS = 53  # of a float64
 
 Uniform = Callable[[float], float]
+Draws = Callable[[str], Uniform]
 FloatArray = npt.NDArray[np.float32]
 Bounded = Callable[[FloatArray, FloatArray, Mapping[str, float]], Mapping[str, BoundedFigure]]
-Releaser = Callable[[FloatArray, FloatArray, Mapping[str, float]], Mapping[str, float]]
+Releaser = Callable[[str, FloatArray, FloatArray, Mapping[str, float]], Mapping[str, float]]
 
 
 def release_figure(figure: BoundedFigure, rows: int, uniform: Uniform, passes: int = 1) -> float:
@@ -70,49 +73,58 @@ def release_figure(figure: BoundedFigure, rows: int, uniform: Uniform, passes: i
     return coarse.multiple(round(root / coarse.size))
 
 
-def secret_uniform(key: bytes) -> Uniform:
-    """Makes a pseudorandom function of figures.
+def secret_draws(key: bytes) -> Draws:
+    """Makes a pseudorandom function of passes and figures.
 
     Args:
         key: 32 bytes that no coordinator and no peer knows.
 
     Returns:
-        A function from a figure to a number in [0, 1). To anybody without the key its values look independent and
-        uniform.
+        A function from the name of a pass and a figure to a number in [0, 1). To anybody without the key its values
+        look independent and uniform.
     """
 
-    def draw(figure: float) -> float:
-        digest = hmac.new(key, struct.pack("<d", figure), hashlib.sha256).digest()
-        return math.ldexp(int.from_bytes(digest[:8], "little") >> (64 - UNIFORM_BITS), -UNIFORM_BITS)
+    def of_pass(name: str) -> Uniform:
+        own = hmac.new(key, name.encode(), hashlib.sha256).digest()
 
-    return draw
+        def draw(figure: float) -> float:
+            digest = hmac.new(own, struct.pack("<d", figure), hashlib.sha256).digest()
+            return math.ldexp(int.from_bytes(digest[:8], "little") >> (64 - UNIFORM_BITS), -UNIFORM_BITS)
+
+        return draw
+
+    return of_pass
 
 
-def release_rounded(bounded: Bounded, uniform: Uniform, passes: int = 1) -> Releaser:
+def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser:
     """Makes a releaser that rounds the figures whose bound is known, and withholds the others.
 
     Args:
         bounded: computes figures with their bounds, from outputs, labels and exact figures.
-        uniform: as `release_figure` takes it.
+        draws: from `secret_draws`.
         passes: number of passes over the same rows that may be released.
 
     Returns:
-        The releaser: from outputs (float32, shape (rows, outputs)), labels (float32, shape (rows, labels)) and the
-        exact figures by name to the released figures by name.
+        The releaser: from the name of the pass, outputs (float32, shape (rows, outputs)), labels (float32, shape
+        (rows, labels)) and the exact figures by name to the released figures by name.
     """
 
-    def release(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
-        figures = bounded(outputs, labels, exact)
-        return {name: release_figure(one, len(outputs), uniform, passes) for name, one in figures.items()}
+    def release(name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+        figures, uniform = bounded(outputs, labels, exact), draws(name)
+        return {key: release_figure(one, len(outputs), uniform, passes) for key, one in figures.items()}
 
     return release
 
 
-def release_exactly(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+def release_exactly(
+    name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
+) -> Mapping[str, float]:
     """The releaser that passes all figures on unchanged, which an owner may choose."""
     return exact
 
 
-def release_nothing(outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
+def release_nothing(
+    name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
+) -> Mapping[str, float]:
     """The releaser that withholds every figure: the default where no policy allows more."""
     return {}

@@ -84,7 +84,8 @@ class EpochBooks:
     def begin(self, exchange: Exchange) -> None:
         """Begins the pass of an exchange, unless it has begun."""
         if self._pass is None:
-            self._pass = self._new_pass(self._schedule.epoch_rows(exchange))
+            name = f"{exchange.activity.value} {exchange.epoch}"
+            self._pass = self._new_pass(name, self._schedule.epoch_rows(exchange))
 
     def add_step(self, exchange: Exchange, rows: Rows, result: TrainingResult) -> None:
         """Adds a batch of training.
@@ -122,7 +123,7 @@ class EpochBooks:
         own = State(
             {
                 "epochs": [epoch.to_values() for epoch in self.epochs],
-                "pass_rows": None if current is None else len(current.outputs),
+                "pass": None if current is None else [current.name, len(current.outputs)],
             }
         )
         parts = {"own": own, "step_losses": self.step_losses.state()}
@@ -137,12 +138,14 @@ class EpochBooks:
         ]
         self.step_losses.set_state(part_of(state, "step_losses"))
         self._pass = None
-        if own["pass_rows"] is not None:
-            self._pass = self._new_pass(int(own["pass_rows"]))
+        if own["pass"] is not None:
+            name, rows = own["pass"]
+            self._pass = self._new_pass(name, rows)
             self._pass.set_state(part_of(state, "pass"))
 
-    def _new_pass(self, rows: int) -> MetricAccumulator:
+    def _new_pass(self, name: str, rows: int) -> MetricAccumulator:
         return MetricAccumulator(
+            name,
             rows,
             outputs=self._fuse.outputs,
             labels=self._labels.shape[1],

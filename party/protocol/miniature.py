@@ -10,13 +10,14 @@ from party.protocol.schedule import TrainingSchedule
 
 EPOCHS = 2  # the first one also shows what is done only once, such as compiling
 DEFAULT_EPOCH_STEPS = 16
+MOST_EPOCH_STEPS = 128  # enough to fill and observe a pipeline of 64 batches; a measuring session is no training run
 HELD_OUT_BATCHES = 3  # the first, one that follows it, and a smaller last one
 
 
 class MiniatureSchedule(TrainingSchedule):
     """Two epochs of a run's batches, cut short.
 
-    Each has half of `training.maximum_steps`, ends with a batch as small as the last one of a whole epoch, and is
+    Each has half of `training.maximum_steps`, and MOST_EPOCH_STEPS at most, ends with a batch as small as the last one of a whole epoch, and is
     followed by a few held-out batches and, where the run has one, a decision.
 
     Args:
@@ -30,7 +31,7 @@ class MiniatureSchedule(TrainingSchedule):
 
     def __init__(self, training: TrainingSection, rows: int, row_key: bytes) -> None:
         limit = training.maximum_steps
-        self._most_steps = DEFAULT_EPOCH_STEPS if limit is None else max(1, limit // EPOCHS)
+        self._most_steps = DEFAULT_EPOCH_STEPS if limit is None else min(MOST_EPOCH_STEPS, max(1, limit // EPOCHS))
         super().__init__(training.model_copy(update={"epochs": EPOCHS, "maximum_steps": None}), rows, row_key)
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

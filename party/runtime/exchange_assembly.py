@@ -108,7 +108,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,
             background=context.background,
-            releaser=metric_release(setup, models.losses, models.scores),
+            releaser=metric_release(setup, models.losses, models.scores, transcript=parts.keys.transcript),
             on_pass=parts.on_pass,
             local_steps=_label_local_steps(parts, halves),
             journal=parts.journal,

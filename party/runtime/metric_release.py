@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from party.metrics.released_metrics import Releaser, release_exactly, release_rounded, secret_uniform
+from party.metrics.released_metrics import Releaser, release_exactly, release_rounded, secret_draws
 from party.models.bounded_metrics import BoundedMetrics
 from party.models.losses import TaskLosses
 from party.models.scores import Scores
@@ -16,13 +16,14 @@ RELEASE_STREAM = "told metrics"  # its name determines the bits of released metr
 logger = logging.getLogger(__name__)
 
 
-def metric_release(setup: BatchSetup, losses: TaskLosses, scores: Scores) -> Releaser:
+def metric_release(setup: BatchSetup, losses: TaskLosses, scores: Scores, *, transcript: bytes) -> Releaser:
     """Makes the function that computes the released metrics of a pass.
 
     Args:
         setup: the label party's setup of the session.
         losses: losses of the labels.
         scores: scores of the labels.
+        transcript: SHA-256 of the session's handshake, which no other session has.
 
     Returns:
         Computes the released metrics from outputs, labels and exact metrics: the exact ones, or bounded and rounded
@@ -39,6 +40,9 @@ def metric_release(setup: BatchSetup, losses: TaskLosses, scores: Scores) -> Rel
             opening.run_id.hex()[:8],
             ", ".join(bounded.left_out),
         )
-    key = secret_stream(bytes.fromhex(setup.record.secret), training.seed, RELEASE_STREAM)
+    # A run that resumes repeats its passes with the same requests, and releases the same figures. Each evaluation has
+    # draws of its own: others may have seen figures of other outputs over the same rows.
+    stream = f"{RELEASE_STREAM} {transcript.hex()}" if setup.training is None else RELEASE_STREAM
+    key = secret_stream(bytes.fromhex(setup.record.secret), training.seed, stream)
     passes = 1 if setup.training is None else training.epochs
-    return release_rounded(bounded, secret_uniform(key.bytes(SECRET_BYTES)), passes)
+    return release_rounded(bounded, secret_draws(key.bytes(SECRET_BYTES)), passes)

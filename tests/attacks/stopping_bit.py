@@ -66,7 +66,7 @@ class AskingFeatureParty:
         made, opened = FeatureExchanges.__init__, SealingKeys.open
 
         def with_crafting_base(exchanges, *setup, base, **others):
-            made(exchanges, *setup, base=_Crafting(base, self), **others)
+            made(exchanges, *setup, base=CraftingBase(base, self), **others)
 
         def open_and_read(keys, slot, envelope):
             message = opened(keys, slot, envelope)
@@ -81,7 +81,9 @@ class AskingFeatureParty:
             yield
 
 
-class _Crafting:
+class CraftingBase:
+    """A base model whose hiddens of held-out rows an attacker chooses, in `infer(base, rows)`."""
+
     def __init__(self, base, asking):
         self._base, self._asking = base, asking
 

@@ -61,7 +61,7 @@ def score(outputs, labels):
 
 
 def accumulate(rows):
-    return MetricAccumulator(rows, outputs=1, labels=1, score=score)
+    return MetricAccumulator("train 0", rows, outputs=1, labels=1, score=score)
 
 
 batches = st.lists(st.integers(1, 9), min_size=1, max_size=12)

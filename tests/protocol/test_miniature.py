@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from party.configuration.run import EarlyStoppingSection, TrainingSection
-from party.protocol.miniature import EPOCHS, HELD_OUT_BATCHES, MiniatureSchedule
+from party.protocol.miniature import EPOCHS, HELD_OUT_BATCHES, MOST_EPOCH_STEPS, MiniatureSchedule
 from party.protocol.schedule import Activity
 from tests.support.schedules import all_exchanges, cases, schedule_of
 
@@ -36,6 +36,11 @@ def test_both_epochs_are_a_whole_epoch_cut_short(case, steps):
 def test_an_epoch_has_at_least_one_step(maximum_steps):
     training = TrainingSection(batch_size=10, maximum_steps=maximum_steps)
     assert miniature_of(training, 95).steps == EPOCHS
+
+
+def test_no_number_of_steps_makes_it_a_whole_run():
+    training = TrainingSection(batch_size=1, maximum_steps=10**9)
+    assert miniature_of(training, 10 * MOST_EPOCH_STEPS).steps == EPOCHS * MOST_EPOCH_STEPS
 
 
 def test_rows_are_those_of_the_run_and_a_decision_follows_each_epoch():

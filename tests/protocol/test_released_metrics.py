@@ -17,10 +17,11 @@ from party.metrics.released_metrics import (
     release_figure,
     release_nothing,
     release_rounded,
-    secret_uniform,
+    secret_draws,
 )
 
 KEY = bytes(range(32))
+PASS = "train 3, 10000 rows"
 DRAWS = 4000
 bounds = st.floats(1e-7, 1e3)
 row_counts = st.integers(1, 10**7)
@@ -57,7 +58,7 @@ def test_one_row_moves_a_figure_by_an_eighth_of_a_step_at_most(bound, rows):
 @given(figures, bounds, row_counts)
 def test_what_is_told_is_a_multiple_of_the_step_with_three_digits_beside_the_figure(value, bound, rows):
     step = grid_step(bound, rows)
-    told = release_figure(BoundedFigure(value, bound), rows, secret_uniform(KEY))
+    told = release_figure(BoundedFigure(value, bound), rows, secret_draws(KEY)(PASS))
     assert digits(told) <= SIGNIFICANT_DIGITS
     steps = Decimal(repr(told)) / Decimal(repr(step.size))
     assert steps == steps.to_integral_value()
@@ -77,7 +78,7 @@ def test_two_figures_that_differ_by_one_row_are_told_apart_by_no_more_than_the_b
 
 def test_a_figure_goes_up_as_often_as_its_rest_says():
     told = [
-        release_figure(BoundedFigure(0.5234, 0.0004), 10_000, secret_uniform(bytes([n % 256, n // 256])))
+        release_figure(BoundedFigure(0.5234, 0.0004), 10_000, secret_draws(bytes([n % 256, n // 256]))(PASS))
         for n in range(DRAWS)
     ]
     assert set(told) == {0.52, 0.525}
@@ -87,12 +88,12 @@ def test_a_figure_goes_up_as_often_as_its_rest_says():
     assert np.mean(told) == pytest.approx(0.5234, abs=2e-4)
 
 
-def test_a_figure_is_always_told_the_same_and_the_next_one_is_drawn_anew():
-    draw = secret_uniform(KEY)
+def test_a_figure_of_a_pass_is_always_told_the_same_and_the_next_one_is_drawn_anew():
+    draw = secret_draws(KEY)(PASS)
     figures_seen = [0.5 + place * 2**-50 for place in range(DRAWS)]
     drawn = np.array([draw(figure) for figure in figures_seen])
     assert [draw(figure) for figure in figures_seen[:50]] == drawn[:50].tolist()
-    assert [secret_uniform(bytes(32))(figure) for figure in figures_seen[:50]] != drawn[:50].tolist()
+    assert [secret_draws(bytes(32))(PASS)(figure) for figure in figures_seen[:50]] != drawn[:50].tolist()
     assert 0 <= drawn.min() < 0.01
     assert 0.99 < drawn.max() < 1
     assert abs(drawn.mean() - 0.5) < 5 * math.sqrt(1 / 12 / DRAWS)
@@ -154,7 +155,7 @@ def test_the_bound_of_an_area_is_known_from_coarse_counts(positives, negatives):
 @given(st.floats(0, 100), st.floats(1e-5, 1), row_counts)
 def test_a_root_follows_from_its_square_alone(value, bound, rows):
     """So that it tells no more; and it has no digits that the square had not."""
-    draw = secret_uniform(KEY)
+    draw = secret_draws(KEY)(PASS)
     square = release_figure(BoundedFigure(value, bound), rows, draw)
     root = release_figure(BoundedFigure(value, bound, root=True), rows, draw)
     assert release_figure(BoundedFigure(square, bound, root=True), rows, lambda _: 0.5) == root
@@ -163,12 +164,21 @@ def test_a_root_follows_from_its_square_alone(value, bound, rows):
     assert abs(root - math.sqrt(square)) <= 2.5 * (math.sqrt(square + step) - math.sqrt(square)) + 0.0051 * root
 
 
+def test_equal_figures_of_two_passes_have_draws_of_their_own():
+    """Otherwise a release that changes while all other rows are kept fixed would show that a row has changed."""
+    of_pass = secret_draws(KEY)
+    drawn = np.array([of_pass(f"infer {number}")(0.5234) for number in range(DRAWS)])
+    assert len(set(drawn)) == DRAWS
+    assert abs(drawn.mean() - 0.5) < 5 * math.sqrt(1 / 12 / DRAWS)
+    assert abs(np.corrcoef(drawn[1:], drawn[:-1])[0, 1]) < 5 / math.sqrt(DRAWS)
+
+
 def test_releasers():
     outputs, labels = np.zeros((10_000, 1), np.float32), np.zeros((10_000, 1), np.float32)
     exact = {"loss": 0.123456, "precision": 0.5}
-    assert release_exactly(outputs, labels, exact) == exact
-    assert release_nothing(outputs, labels, exact) == {}
+    assert release_exactly(PASS, outputs, labels, exact) == exact
+    assert release_nothing(PASS, outputs, labels, exact) == {}
     tell = release_rounded(
-        lambda outputs, labels, exact: {"loss": BoundedFigure(exact["loss"], 4 / len(outputs))}, lambda _: 0.5
+        lambda outputs, labels, exact: {"loss": BoundedFigure(exact["loss"], 4 / len(outputs))}, lambda _: lambda _: 0.5
     )
-    assert tell(outputs, labels, exact) == {"loss": 0.125}
+    assert tell(PASS, outputs, labels, exact) == {"loss": 0.125}
