@@ -17,8 +17,8 @@ HELD_OUT_BATCHES = 3  # the first, one that follows it, and a smaller last one
 class MiniatureSchedule(TrainingSchedule):
     """Two epochs of a run's batches, cut short.
 
-    Each has half of `training.maximum_steps`, and MOST_EPOCH_STEPS at most, ends with a batch as small as the last one of a whole epoch, and is
-    followed by a few held-out batches and, where the run has one, a decision.
+    Each has half of `training.maximum_steps` and at most MOST_EPOCH_STEPS, ends with a batch as small as the last one
+    of a whole epoch, and is followed by a few held-out batches and, where the run has one, a decision.
 
     Args:
         training: the run's training parameters.

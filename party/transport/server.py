@@ -6,7 +6,6 @@ import dataclasses
 import ipaddress
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
@@ -16,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 import grpc
@@ -43,6 +41,7 @@ from party.security.trust import load_trusted
 from party.transport.answering import CallerName
 from party.transport.descriptors import raise_limit
 from party.transport.guard import ConnectionGuard
+from party.transport.received_signals import ReceivedSignals
 from party.transport.revision import Revision, revision
 from party.transport.service import PartyService
 from party.transport.sockets import AcceptedSockets
@@ -238,26 +237,20 @@ def serve(path: Path, configuration: PartyConfiguration, announce: Callable[[str
         configuration: the configuration as read from this file.
         announce: called once, when the party answers calls.
     """
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        signals.put(number)
-
     sha256 = configuration_sha256(path, configuration.authority_files)
     open_files = raise_limit()
     server = PartyServer(configuration)
     for warning in configuration.warnings:
         logger.warning(warning)
     freeze_loaded_objects()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, note)
+    signals = ReceivedSignals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     server.start()
     server.state(Serving(os.getpid(), sha256))
     role = "label party" if configuration.holds_labels else "feature party"
     host = configuration.listen.rpartition(":")[0]
     logger.info("may have %d files and connections open", open_files)
     announce(f"party {configuration.party} ({role}) is ready on {host}:{server.port}")
-    while signals.get() == signal.SIGHUP:
+    while signals.wait() == signal.SIGHUP:
         _read_again(server, path)
     logger.info("stopping")
     server.stop()

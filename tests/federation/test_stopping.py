@@ -243,3 +243,16 @@ def restart(organisations, name, **changes):
     organisations.processes[name].await_end()
     organisations.write_party(name, **changes)
     organisations.start(name)
+
+
+def test_a_party_that_was_suspended_ends_in_order(organisations):
+    """The kernel may then deliver the signal to a thread that does not run Python's handlers."""
+    party = organisations.processes["alice"]
+    os.kill(party.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, party.pid, os.WSTOPPED | os.WNOWAIT)
+    os.kill(party.pid, signal.SIGCONT)
+    try:
+        party.terminate()
+        assert party.await_end(), "it was killed"
+    finally:
+        organisations.start("alice")

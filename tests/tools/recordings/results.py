@@ -7,7 +7,7 @@ import numpy as np
 
 FROM_COORDINATOR = ("history", "epoch", "params", "samples", "best_epoch")
 MESSAGE_BYTES = "message_bytes"  # of uninterrupted runs; how many batches others repeat depends on the time
-FROM_EVALUATION = ("dataset", "rows", "metrics", "told")
+FROM_EVALUATION = ("dataset", "rows", "metrics")  # each evaluation rounds what it releases by draws of its own
 FROM_LEDGER = ("event", "purpose", "datasets", "rows", "epochs", "codecs", "releases", "result")
 
 
