@@ -69,12 +69,12 @@ class EpochBooks:
         self.step_losses = StepLossRelease(minimum_rows)
         self.epochs: list[EpochMetrics] = []
         self.inference: MetricAccumulator | None = None
+        self._restored_passes = 0
 
     @property
     def passes_done(self) -> int:
-        """Number of passes whose metrics are available."""
-        validated = sum(epoch.validation is not None for epoch in self.epochs)
-        return len(self.epochs) + validated + (self.inference is not None)
+        """Number of passes that ended in this session, so that their metrics are available."""
+        return self._all_passes() - self._restored_passes
 
     @property
     def is_open(self) -> bool:
@@ -136,12 +136,17 @@ class EpochBooks:
             EpochMetrics(epoch, *(None if one is None else PassMetrics.from_values(one) for one in passes))
             for epoch, *passes in own["epochs"]
         ]
+        self._restored_passes = self._all_passes()
         self.step_losses.set_state(part_of(state, "step_losses"))
         self._pass = None
         if own["pass"] is not None:
             name, rows = own["pass"]
             self._pass = self._new_pass(name, rows)
             self._pass.set_state(part_of(state, "pass"))
+
+    def _all_passes(self) -> int:
+        validated = sum(epoch.validation is not None for epoch in self.epochs)
+        return len(self.epochs) + validated + (self.inference is not None)
 
     def _new_pass(self, name: str, rows: int) -> MetricAccumulator:
         return MetricAccumulator(

@@ -83,7 +83,7 @@ class LabelExchanges(ScheduledExchanges):
 
     @property
     def passes_done(self) -> int:
-        """Number of passes whose metrics are available."""
+        """Number of passes that ended in this session, so that their metrics are available."""
         return self._books.passes_done
 
     @property

@@ -18,6 +18,7 @@ from party.errors import (
     SessionError,
     StorageError,
 )
+from party.ledger.file import read_ledger
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import Mark
 from party.runtime import fingerprint
@@ -324,3 +325,14 @@ def test_epochs_that_were_told_before_are_not_told_again(stopped):
         parties.fit(resume=run_id)
     told = [line.partition(":")[0] for line in lines if line.startswith("epoch ")]
     assert told == ["epoch 2"], lines
+
+
+def test_the_sessions_of_a_run_release_each_pass_once(stopped):
+    organisations, run_id = stopped
+    stop_at(organisations, 7, resume=run_id)  # in the second of two epochs
+    history = train(organisations, resume=run_id)
+    ended = [
+        one for one in read_ledger(organisations.state_path("bob")) if (one.event, one.run_id) == ("ended", run_id)
+    ]
+    assert len(ended) == 3
+    assert sum(one.releases["metrics"] for one in ended) == len(history.epoch) == 2
