@@ -41,16 +41,19 @@ from party.security.files import private_folder
 from party.security.tls import CallerNames, server_credentials, server_options
 from party.security.trust import load_trusted
 from party.transport.answering import CallerName
+from party.transport.call_places import MAXIMUM_CALLS_IN_ALL
+from party.transport.call_streams import MAXIMUM_STREAM_THREADS
 from party.transport.descriptors import raise_limit
 from party.transport.guard import ConnectionGuard
 from party.transport.revision import Revision, revision
 from party.transport.service import PartyService
 from party.transport.sockets import AcceptedSockets
 
-HANDLER_THREADS = 8
+RESERVED_THREADS = 8  # to authorise callers and to refuse calls, whatever all callers hold
+HANDLER_THREADS = MAXIMUM_CALLS_IN_ALL + MAXIMUM_STREAM_THREADS + RESERVED_THREADS
 HANDLER_NAME = "call"
 BACKGROUND_NAME = "update"
-MAXIMUM_CONCURRENT_CALLS = 16
+MAXIMUM_CONCURRENT_CALLS = HANDLER_THREADS + 16  # the others wait for a thread
 SHUTDOWN_GRACE_SECONDS = 5.0
 LAST_WAIT_SECONDS = 1.0  # for threads to end
 INSECURE_CALLER = "insecure"
