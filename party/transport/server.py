@@ -132,6 +132,7 @@ class PartyServer:
         self._coordinators, self._callers, self.context = coordinators, CallerNames(coordinators), context
         self._service.use(context)
         self._sessions.evict_those_with(changes.removed)
+        self._guard.revoke(changes.removed)
         # Last, so that trust ends even if nothing can be written.
         self._ledger.append(Content(event="reloaded", result=str(changes)))
         return changes
@@ -287,8 +288,9 @@ def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
     """Reports every connection with an authorised call to the guard."""
 
     def vouched_name(context: grpc.ServicerContext) -> str:
+        revocations = guard.revocations
         name = caller_name(context)
-        guard.vouch(context.peer())
+        guard.vouch(context.peer(), name, revocations)
         return name
 
     return vouched_name

@@ -1,17 +1,22 @@
 """A party of several coordinators: whatever one of them holds, the others are served."""
 
 import json
+import time
 from contextlib import ExitStack
 
 import grpc
 import pytest
 
 from coordinator import connect
+from party.configuration.party import load_party_configuration
 from party.pb import party_pb2 as pb
 from party.runtime.session_manager import SessionManager
+from party.security.tls import MAX_CONNECTIONS
 from party.transport.call_places import MAXIMUM_CALLS, MAXIMUM_CALLS_IN_ALL, MAXIMUM_WAITING_CALLS
 from party.transport.call_streams import MAXIMUM_STREAM_THREADS, MAXIMUM_STREAMS
 from party.transport.server import HANDLER_THREADS
+from party.transport.sockets import AcceptedSockets
+from party.transport.vouches import MAXIMUM_VOUCHED_PER_CALLER
 from tests.support.calling import TAKES_NOTHING, TIMEOUT_SECONDS, Silent, channel_to
 from tests.support.organisations import COORDINATOR, Organisations, authority
 
@@ -20,14 +25,17 @@ PROBE = pb.ProbeRequest(reply_bytes=1 << 20).SerializeToString()
 FORWARD = pb.StreamCallsRequest(method="Forward").SerializeToString()
 
 
-@pytest.fixture(scope="module")
-def organisations(tmp_path_factory):
-    """Two parties in this process; the second coordinator may only evaluate."""
-    coordinators = [
+def coordinators():
+    return [
         {"name": COORDINATOR, "ca": authority(COORDINATOR)},
         {"name": AUDITOR, "ca": authority(AUDITOR), "purposes": ["evaluate"], "datasets": ["train"]},
     ]
-    overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
+
+
+@pytest.fixture(scope="module")
+def organisations(tmp_path_factory):
+    """Two parties in this process; the second coordinator may only evaluate."""
+    overrides = {name: {"coordinators": coordinators()} for name in ("alice", "bob")}
     training = {"maximum_steps": 2}
     with Organisations(tmp_path_factory.mktemp("shared"), training=training, overrides=overrides) as made:
         made.add_coordinator(AUDITOR)
@@ -41,8 +49,8 @@ def held():
         yield stack
 
 
-def describe(channel):
-    return channel.unary_unary("/split.v1.Party/Describe")(b"", timeout=TIMEOUT_SECONDS)
+def describe(channel, **options):
+    return channel.unary_unary("/split.v1.Party/Describe")(b"", timeout=TIMEOUT_SECONDS, **options)
 
 
 def stream(channel, held):
@@ -124,3 +132,42 @@ def test_streams_that_are_refused_hold_no_thread_though_the_refusal_is_not_taken
     assert {one.code() for one in streams} == {grpc.StatusCode.UNAUTHENTICATED}
     with channel_to(organisations, "alice") as channel:
         assert describe(channel)
+
+
+def wait_until(holds, channel):
+    """Makes calls until something holds."""
+    end_seconds = time.monotonic() + TIMEOUT_SECONDS
+    while not holds():
+        assert time.monotonic() < end_seconds
+        assert describe(channel)
+
+
+def test_connections_of_one_coordinator_leave_room_for_others(organisations, held):
+    for _ in range(MAX_CONNECTIONS + 2):
+        channel = held.enter_context(channel_to(organisations, "alice", AUDITOR))
+        assert describe(channel, wait_for_ready=True)
+    accepted = AcceptedSockets(organisations.ports["alice"])
+    with channel_to(organisations, "alice") as channel:
+        assert describe(channel, wait_for_ready=True)
+        wait_until(lambda: len(accepted.all()) <= MAXIMUM_VOUCHED_PER_CALLER + 1, channel)
+        assert len(accepted.all()) == MAXIMUM_VOUCHED_PER_CALLER + 1
+
+
+def test_connections_of_a_coordinator_that_is_removed_end(organisations, held, monkeypatch):
+    monkeypatch.setattr("party.transport.vouches.REVOKED_SECONDS", 0.0)
+    mine = held.enter_context(channel_to(organisations, "bob"))
+    assert describe(mine)
+    revoked = []
+    for _ in range(MAXIMUM_VOUCHED_PER_CALLER):
+        channel = held.enter_context(channel_to(organisations, "bob", AUDITOR))
+        assert describe(channel)
+        revoked.append(channel)
+    held_stream = stream(revoked[0], held)
+    organisations.write_party("bob", coordinators=coordinators()[:1])
+    configuration = load_party_configuration(organisations.party_path("bob"))
+    assert organisations.servers["bob"].revise(configuration).removed == (AUDITOR,)
+    assert held_stream.code() is grpc.StatusCode.UNAVAILABLE
+    accepted = AcceptedSockets(organisations.ports["bob"])
+    wait_until(lambda: len(accepted.all()) == 1, mine)
+    with pytest.raises(grpc.RpcError):
+        describe(revoked[0])
