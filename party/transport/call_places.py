@@ -60,7 +60,7 @@ class CallPlaces:
             A function to call once the message has arrived.
 
         Raises:
-            ConnectionLostError: too many calls are under way already.
+            ConnectionLostError: too many calls are under way already; the yielded function raises it too.
         """
         call = _Call(caller, context.cancel)
         displaced = self._enter(call)
@@ -73,6 +73,8 @@ class CallPlaces:
         def received() -> None:
             timer.cancel()
             self._change(call, waits=False)
+            if not call.holds_thread:  # its message came just as another call got its place
+                raise ConnectionLostError("has too many calls under way", where=self._party, fix="try again later")
 
         try:
             if not context.add_callback(lambda: self._change(call, is_open=False)):  # cancelled already

@@ -3,7 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import grpc
 import pytest
@@ -100,3 +100,31 @@ def test_calls_that_are_computed_are_bounded_also_once_they_are_cancelled(server
             with pytest.raises(grpc.RpcError, match="has too many calls of this coordinator under way"):
                 call(method, 0)
         server.may_answer.set()
+
+
+class Uncancelled:
+    """The context of a call whose message comes before it is cancelled."""
+
+    def __init__(self):
+        self.cancelled = False
+
+    def cancel(self):
+        self.cancelled = True
+
+    def add_callback(self, callback):
+        return True
+
+
+def test_a_call_whose_message_comes_just_as_its_place_is_given_away_is_not_answered():
+    places = CallPlaces("alice")
+    with ExitStack() as held:
+        contexts = [Uncancelled() for _ in range(MAXIMUM_CALLS_IN_ALL + 1)]
+        received = [
+            held.enter_context(places.place(f"caller-{number // MAXIMUM_WAITING_CALLS}", context))
+            for number, context in enumerate(contexts)
+        ]
+        assert [one.cancelled for one in contexts] == [True, *[False] * MAXIMUM_CALLS_IN_ALL]
+        with pytest.raises(ConnectionLostError, match="has too many calls under way"):
+            received[0]()
+        for one in received[1:]:
+            one()
