@@ -56,9 +56,9 @@ class SessionManager:
 
     @property
     def owner_name(self) -> str:
-        """Certificate name of the open session's owner; empty if no session is open."""
-        owner = self._owner
-        return "" if owner is None else owner.coordinator
+        """Certificate name of the owner of the session that is open or being built; empty if there is none."""
+        owner, present = self._owner, self._session is not None or self._opening is not None
+        return owner.coordinator if owner is not None and present else ""
 
     @property
     def current(self) -> tuple[bytes, PartySession] | None:

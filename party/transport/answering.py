@@ -13,10 +13,10 @@ from party.errors import ConnectionLostError, DataError, InternalError, SessionE
 from party.protocol.deferred import Deferred
 from party.runtime.context import PartyContext
 from party.security.fields import has_at_most_fields
+from party.transport.call_places import CallPlaces
 from party.transport.call_streams import Answer, Behaviour
 from party.transport.descriptors import are_used_up
 from party.transport.errors import error_text, error_to_status
-from party.transport.waiting import WaitingCalls
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply")
@@ -39,7 +39,7 @@ class Answering:
     def __init__(self, context: PartyContext, caller_name: CallerName) -> None:
         self._context = context
         self._caller_name = caller_name
-        self._waiting = WaitingCalls(context.party)
+        self._places = CallPlaces(context.party)
 
     def use(self, context: PartyContext) -> None:
         """Uses another context, and so another policy, for the calls that follow.
@@ -63,39 +63,72 @@ class Answering:
             maximum_bytes: longest request that is accepted; None where the transport's own limit is enough.
         """
 
-        def behaviour(received: bytes | Iterator[bytes], context: grpc.ServicerContext) -> Answer | Deferred[Answer]:
+        def behaviour(raw: bytes, context: grpc.ServicerContext) -> Answer | Deferred[Answer]:
             def begin() -> bytes | Deferred[bytes]:
                 caller = self._caller_name(context)
-                if isinstance(received, bytes):
-                    raw = received
-                else:
-                    raw = self._await_request(received, caller, context)
-                    caller = self._caller_name(context)  # trust may have ended meanwhile
                 reply = call(self._parse(kind, raw, maximum_bytes), raw, caller)
                 return reply.SerializeToString() if isinstance(reply, Message) else reply
 
-            reply = self._guarded(kind, begin)
+            reply = self._guarded(kind.DESCRIPTOR.name, begin)
             if not isinstance(reply, Deferred):
                 return reply
-            answer = Deferred(lambda: self._guarded(kind, reply.result))
+            answer = Deferred(lambda: self._guarded(kind.DESCRIPTOR.name, reply.result))
             return answer.result() if reply.is_ready else answer
 
         return behaviour
 
-    def _guarded(self, kind: type[Message], compute: Callable[[], Reply]) -> Reply | SplitError:
+    def unary(self, method: str, behaviour: Behaviour) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+        """Makes a unary call from a handler that streams requests; both are the same on the wire.
+
+        For a unary handler, gRPC would block a thread until the message arrives, even for callers that are not
+        authorised.
+
+        Args:
+            method: name of the call, for the log.
+            behaviour: behaviour of the call.
+
+        Returns:
+            The handler of the call for gRPC.
+        """
+
+        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            reply = self._guarded(f"{method}Request", lambda: self._receive(requests, context, behaviour))
+            if isinstance(reply, bytes):
+                return reply
+            status, details = error_to_status(reply)
+            context.set_code(status)
+            context.set_details(details)
+            return b""
+
+        return answer
+
+    def _receive(self, requests: Iterator[bytes], context: grpc.ServicerContext, behaviour: Behaviour) -> Answer:
+        """Waits for the only message of a call, after the caller is authorised, and answers it."""
+        with self._places.place(self._caller_name(context), context) as received:
+            try:
+                raw = next(requests, b"")
+            except grpc.RpcError:
+                raise SessionError(
+                    "the call was cancelled before its request came", where=self._context.party
+                ) from None
+            received()
+            reply = behaviour(raw, context)  # authorises the caller once more: trust may have ended meanwhile
+            return reply.result() if isinstance(reply, Deferred) else reply
+
+    def _guarded(self, request: str, compute: Callable[[], Reply]) -> Reply | SplitError:
         try:
             return compute()
         except SplitError as error:
             refusal = self._no_descriptors() if are_used_up(error) else error
-            logger.warning("%s refused: %s", kind.DESCRIPTOR.name, error_text(refusal))
+            logger.warning("%s refused: %s", request, error_text(refusal))
             if isinstance(refusal, DataError) and self._context.admission.shares_schema:
                 return refusal.disclosed()
             return refusal
         except Exception as error:  # gRPC would send the text of any exception, possibly with data, to the caller
             if are_used_up(error):
-                logger.warning("%s refused: %s", kind.DESCRIPTOR.name, error_text(self._no_descriptors()))
+                logger.warning("%s refused: %s", request, error_text(self._no_descriptors()))
                 return self._no_descriptors()
-            self._log_defect(kind, error)
+            self._log_defect(request, error)
             return InternalError(f"failed ({type(error).__name__}), see its log", where=self._context.party)
 
     def _no_descriptors(self) -> ConnectionLostError:
@@ -105,16 +138,6 @@ class Answering:
             where=self._context.party,
             fix="raise the limit of open files, and see who holds connections to its port",
         )
-
-    def _await_request(self, requests: Iterator[bytes], caller: str, context: grpc.ServicerContext) -> bytes:
-        """Waits for the only message of a call, after the caller is authorised; gRPC would wait before."""
-        with self._waiting.turn(caller, context.cancel):
-            try:
-                return next(requests, b"")
-            except grpc.RpcError:
-                raise SessionError(
-                    "the call was cancelled before its request came", where=self._context.party
-                ) from None
 
     def _parse(self, kind: type[Request], raw: bytes, maximum_bytes: int | None) -> Request:
         if maximum_bytes is not None and len(raw) > maximum_bytes:
@@ -126,35 +149,10 @@ class Answering:
         except DecodeError:
             raise SessionError("request cannot be parsed", where=self._context.party) from None
 
-    def _log_defect(self, kind: type[Message], error: Exception) -> None:
+    def _log_defect(self, request: str, error: Exception) -> None:
         """Logs where a defect arose, without its text, which may hold data."""
         frames = _frames(error)
-        logger.error("%s failed with %s at %s", kind.DESCRIPTOR.name, type(error).__name__, " < ".join(frames))
-
-
-def unary(behaviour: Behaviour) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
-    """Makes a unary call from a handler that streams requests; both are the same on the wire.
-
-    For a unary handler, gRPC would block a thread until the message arrives, even for callers that are not authorised.
-
-    Args:
-        behaviour: behaviour of the call.
-
-    Returns:
-        The handler of the call for gRPC.
-    """
-
-    def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        answer = behaviour(requests, context)
-        reply = answer.result() if isinstance(answer, Deferred) else answer
-        if isinstance(reply, bytes):
-            return reply
-        status, details = error_to_status(reply)
-        context.set_code(status)
-        context.set_details(details)
-        return b""
-
-    return answer
+        logger.error("%s failed with %s at %s", request, type(error).__name__, " < ".join(frames))
 
 
 def _frames(error: BaseException) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import grpc
@@ -18,10 +19,15 @@ from party.security.printable import printable
 from party.transport.errors import error_to_status
 
 Answer = bytes | SplitError
-Behaviour = Callable[[bytes | Iterator[bytes], grpc.ServicerContext], Answer | Deferred[Answer]]
+Behaviour = Callable[[bytes, grpc.ServicerContext], Answer | Deferred[Answer]]
 MAXIMUM_FIELDS = 2  # of a StreamCallsRequest
 MAXIMUM_CALLS_AHEAD = 128  # unanswered calls of one stream: more than any schedule has under way
-MAXIMUM_STREAMS = 4  # each holds a server thread while it is open; a further one ends the oldest
+# Each stream holds a server thread while it is open; a further one ends the oldest.
+MAXIMUM_STREAMS = 4  # of the coordinator that owns the session
+MAXIMUM_STREAMS_OF_OTHERS = 4  # one of each caller that does not
+# Also those that were ended while a call of theirs is computed.
+MAXIMUM_STREAM_THREADS_OF_CALLER = 8
+MAXIMUM_STREAM_THREADS = 16
 
 
 class CallStreams:
@@ -51,6 +57,7 @@ class CallStreams:
         self._party = party
         self._lock = threading.Lock()
         self._open: dict[grpc.ServicerContext, str] = {}  # callers by stream, the oldest first
+        self._threads: Counter[str] = Counter()  # by caller
         self._under_way: dict[grpc.ServicerContext, int] = {}  # number of calls that are not answered yet
         self._stopping = False
 
@@ -65,9 +72,11 @@ class CallStreams:
             Serialized `StreamCallsReply` messages in the same order.
         """
         try:
-            self._begin(context)
-        except SplitError as error:
-            yield _message(error)
+            caller = self._begin(context)
+        except SplitError as error:  # as a status: a message would wait, and hold a thread, until the caller takes it
+            status, details = error_to_status(error)
+            context.set_code(status)
+            context.set_details(details)
             return
         try:
             for raw in calls:
@@ -84,6 +93,7 @@ class CallStreams:
             with self._lock:
                 self._open.pop(context, None)
                 self._under_way.pop(context, None)
+                self._threads[caller] -= 1
 
     def _serve_ahead(
         self, calls: Iterator[bytes], context: grpc.ServicerContext, first: Deferred[Answer]
@@ -131,28 +141,42 @@ class CallStreams:
             self._under_way[context] = left
             return self._stopping and not left
 
-    def _begin(self, context: grpc.ServicerContext) -> None:
-        caller = self._authorise(context)
+    def _begin(self, context: grpc.ServicerContext) -> str:
+        """Admits a stream, and ends those that must give way to it; returns the name of its caller."""
+        caller, owner = self._authorise(context), self._owner()
         with self._lock:
             if self._stopping:
                 raise ConnectionLostError("is stopping", where=self._party)
-            oldest = self._to_displace(caller) if len(self._open) >= MAXIMUM_STREAMS else None
-            if oldest is not None:
-                del self._open[oldest]
+            if (
+                self._threads[caller] >= MAXIMUM_STREAM_THREADS_OF_CALLER
+                or self._threads.total() >= MAXIMUM_STREAM_THREADS
+            ):
+                raise ConnectionLostError("holds as many streams as it can", where=self._party, fix="try again later")
+            self._threads[caller] += 1
             self._open[context] = caller
-        if oldest is not None:
+            surplus = self._surplus(owner)
+            for stream in surplus:
+                del self._open[stream]
+        for stream in surplus:
             # A caller whose connection broke may return before this side has noticed: its old streams must not
             # keep it out.
-            oldest.cancel()
+            stream.cancel()
+        return caller
 
-    def _to_displace(self, caller: str) -> grpc.ServicerContext:
-        """The stream to end for a new one: the caller's oldest; the session's owner may displace any."""
-        own = next((context for context, name in self._open.items() if name == caller), None)
-        if own is not None:
-            return own
-        if caller != self._owner():
-            raise ConnectionLostError("holds as many streams as it can", where=self._party, fix="try again later")
-        return next(iter(self._open))
+    def _surplus(self, owner: str) -> list[grpc.ServicerContext]:
+        """The oldest streams beyond the bounds: of the owner, of each other caller, and of those together."""
+        kept: Counter[str] = Counter()
+        surplus = []
+        for stream, caller in reversed(self._open.items()):
+            if caller == owner:
+                has_room = kept[owner] < MAXIMUM_STREAMS
+            else:
+                has_room = not kept[caller] and kept.total() - kept[owner] < MAXIMUM_STREAMS_OF_OTHERS
+            if has_room:
+                kept[caller] += 1
+            else:
+                surplus.append(stream)
+        return surplus
 
     def _begin_answer(self, raw: bytes, context: grpc.ServicerContext) -> Answer | Deferred[Answer]:
         try:

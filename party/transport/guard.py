@@ -1,14 +1,14 @@
-"""Ends unauthorised connections if there are too many, so that nobody can keep a coordinator out."""
+"""Ends connections if there are too many of one kind, so that nobody can keep a coordinator out."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from party.transport.peers import Peer, peer_named
 from party.transport.sockets import Accepted, AcceptedSockets
+from party.transport.surplus import surplus
+from party.transport.vouches import Vouches
 
 MAXIMUM_STRANGERS_PER_ADDRESS = 16
 MAXIMUM_STRANGERS = 32  # half of the connections that the server accepts; the others may be being set up
@@ -20,11 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 class ConnectionGuard:
-    """Limits the connections without an authorised call, per address and in total.
+    """Limits the connections without an authorised call, per address and in total, and the others per caller.
 
     The oldest connections of the address with the most are ended first: a coordinator makes its first call as soon as
     it is connected, whereas attackers that occupy connections wait. A connection that made an authorised call is never
-    ended.
+    ended for their sake: only for others of its caller, for those of more callers than there is room for, and if its
+    caller is no longer trusted.
 
     Args:
         sockets: the connections of the server.
@@ -34,10 +35,9 @@ class ConnectionGuard:
     def __init__(self, sockets: AcceptedSockets, monotonic: Callable[[], float]) -> None:
         self._sockets = sockets
         self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._names: dict[str, Peer] = {}  # gRPC's names of the peers whose calls were authorised
-        self._vouched: dict[Peer, int | None] = {}  # the inodes of their connections; None until the next round
+        self._vouches = Vouches(monotonic)
         self._stopped = threading.Event()
+        self._hurry = threading.Event()  # the next round should not wait
         self._thread = threading.Thread(target=self._patrol, name="guard", daemon=True)
         self._ended = self._missed_rounds = 0
         self._logged_seconds = -LOG_SECONDS
@@ -52,19 +52,33 @@ class ConnectionGuard:
     def stop(self) -> None:
         """Stops checking connections."""
         self._stopped.set()
+        self._hurry.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def vouch(self, peer: str) -> None:
+    @property
+    def revocations(self) -> int:
+        """How often trust ended so far, to pass on to `vouch`."""
+        return self._vouches.revocations
+
+    def vouch(self, name: str, caller: str, revocations: int) -> None:
         """Records that an authorised call came over a connection.
 
         Args:
-            peer: name of the other end of the connection, as `grpc.ServicerContext.peer` names it.
+            name: the other end of the connection, as `grpc.ServicerContext.peer` names it.
+            caller: certificate name of the caller.
+            revocations: what `revocations` was before the call was authorised.
         """
-        if peer not in self._names:  # called for every call
-            with self._lock:
-                self._names[peer] = peer_named(peer)
-                self._vouched[self._names[peer]] = None
+        if self._vouches.add(name, caller, revocations):
+            self._hurry.set()
+
+    def revoke(self, callers: Collection[str]) -> None:
+        """Ends all connections of callers in a moment; until then, they count as those of strangers.
+
+        Args:
+            callers: certificate names that are no longer trusted as before.
+        """
+        self._vouches.revoke(callers)
 
     def check_connections(self) -> int:
         """Checks all connections once.
@@ -75,30 +89,25 @@ class ConnectionGuard:
         Raises:
             OSError: no descriptor is left for the check.
         """
-        with self._lock:
-            vouched_before = list(self._names.items())
+        before = self._vouches.before()
         connections = self._sockets.all()
-        self._forget_ended(connections, vouched_before)
-        strangers = [one for one in connections if one.peer not in self._vouched]
-        return sum(self._end(one) for one in surplus(strangers))
-
-    def _forget_ended(self, connections: list[Accepted], vouched_before: list[tuple[str, Peer]]) -> None:
-        inodes = {one.peer: one.inode for one in connections}
-        with self._lock:
-            for name, peer in vouched_before:
-                inode, known = inodes.get(peer), self._vouched[peer]
-                if inode is None or known not in (None, inode):  # another connection may use its port by now
-                    del self._names[name], self._vouched[peer]
-                else:
-                    self._vouched[peer] = inode
+        self._vouches.update(before, connections)
+        doomed = self._vouches.take_excess()
+        chosen = [one for one in connections if one.peer in doomed]
+        strangers = [one for one in connections if not (one.peer in doomed or self._vouches.has(one.peer))]
+        chosen += surplus(
+            strangers, lambda one: one.peer.network, each=MAXIMUM_STRANGERS_PER_ADDRESS, total=MAXIMUM_STRANGERS
+        )
+        return sum(self._end(one) for one in chosen)
 
     def _end(self, connection: Accepted) -> bool:
-        with self._lock:  # no call can be authorised on it between the check and its end
-            return connection.peer not in self._vouched and self._sockets.end(connection)
+        return self._vouches.unless_vouched(connection.peer, lambda: self._sockets.end(connection))
 
     def _patrol(self) -> None:
         pause_seconds = QUIET_SECONDS
-        while not self._stopped.wait(pause_seconds):
+        while not self._stopped.is_set():
+            self._hurry.wait(pause_seconds)
+            self._hurry.clear()
             try:
                 ended = self.check_connections()
             except OSError:  # no descriptor is left for the check
@@ -112,29 +121,8 @@ class ConnectionGuard:
         if self._monotonic() - self._logged_seconds < LOG_SECONDS or not (self._ended or self._missed_rounds):
             return
         if self._ended:
-            logger.warning("ended %d connections without an authorised call: too many at a time", self._ended)
+            logger.warning("ended %d connections: too many at a time, or no longer trusted", self._ended)
         if self._missed_rounds:
             logger.warning("connections could not be counted, %d times: no file descriptor left", self._missed_rounds)
         self._logged_seconds = self._monotonic()
         self._ended = self._missed_rounds = 0
-
-
-def surplus(strangers: list[Accepted]) -> list[Accepted]:
-    """Selects the connections to end.
-
-    Args:
-        strangers: the connections without an authorised call, the oldest first.
-
-    Returns:
-        The oldest ones of the addresses with the most, until neither an address nor the total exceeds its limit.
-    """
-    by_network: dict[str, deque[Accepted]] = {}
-    for one in strangers:
-        by_network.setdefault(one.peer.network, deque()).append(one)
-    chosen: list[Accepted] = []
-    for ones in by_network.values():
-        while len(ones) > MAXIMUM_STRANGERS_PER_ADDRESS:
-            chosen.append(ones.popleft())
-    while len(strangers) - len(chosen) > MAXIMUM_STRANGERS:
-        chosen.append(max(by_network.values(), key=len).popleft())
-    return chosen

@@ -39,6 +39,8 @@ from party.security.files import private_folder
 from party.security.tls import CallerNames, server_credentials, server_options
 from party.security.trust import load_trusted
 from party.transport.answering import CallerName
+from party.transport.call_places import MAXIMUM_CALLS_IN_ALL
+from party.transport.call_streams import MAXIMUM_STREAM_THREADS
 from party.transport.descriptors import raise_limit
 from party.transport.guard import ConnectionGuard
 from party.transport.received_signals import ReceivedSignals
@@ -46,10 +48,11 @@ from party.transport.revision import Revision, revision
 from party.transport.service import PartyService
 from party.transport.sockets import AcceptedSockets
 
-HANDLER_THREADS = 8
+RESERVED_THREADS = 8  # to authorise callers and to refuse calls, whatever all callers hold
+HANDLER_THREADS = MAXIMUM_CALLS_IN_ALL + MAXIMUM_STREAM_THREADS + RESERVED_THREADS
 HANDLER_NAME = "call"
 BACKGROUND_NAME = "update"
-MAXIMUM_CONCURRENT_CALLS = 16
+MAXIMUM_CONCURRENT_CALLS = HANDLER_THREADS + 16  # the others wait for a thread
 SHUTDOWN_GRACE_SECONDS = 5.0
 LAST_WAIT_SECONDS = 1.0  # for threads to end
 INSECURE_CALLER = "insecure"
@@ -128,6 +131,7 @@ class PartyServer:
         self._coordinators, self._callers, self.context = coordinators, CallerNames(coordinators), context
         self._service.use(context)
         self._sessions.evict_those_with(changes.removed)
+        self._guard.revoke(changes.removed)
         # Last, so that trust ends even if nothing can be written.
         self._ledger.append(Content(event="reloaded", result=str(changes)))
         return changes
@@ -277,8 +281,9 @@ def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
     """Reports every connection with an authorised call to the guard."""
 
     def vouched_name(context: grpc.ServicerContext) -> str:
+        revocations = guard.revocations
         name = caller_name(context)
-        guard.vouch(context.peer())
+        guard.vouch(context.peer(), name, revocations)
         return name
 
     return vouched_name

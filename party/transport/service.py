@@ -18,7 +18,7 @@ from party.runtime.proposal import SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.session_manager import Owner, SessionManager
 from party.security.handshake import PROTOCOL
-from party.transport.answering import Answering, CallerName, unary
+from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import CallStreams
 from party.transport.report_reply import report_reply
 
@@ -76,7 +76,8 @@ class PartyService:
             "Close": behaviour(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
         }
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            name: grpc.stream_unary_rpc_method_handler(unary(answer)) for name, answer in calls.items()
+            name: grpc.stream_unary_rpc_method_handler(self._answering.unary(name, answer))
+            for name, answer in calls.items()
         }
         methods["StreamCalls"] = grpc.stream_stream_rpc_method_handler(self._streams.serve)
         return grpc.method_handlers_generic_handler("split.v1.Party", methods)

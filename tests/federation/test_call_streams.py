@@ -4,6 +4,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 
 import grpc
 import pytest
@@ -18,7 +19,14 @@ from party.errors import ConnectionLostError, SessionError
 from party.pb import party_pb2 as pb
 from party.protocol.deferred import Deferred
 from party.protocol.label_exchanges import LabelExchanges
-from party.transport.call_streams import MAXIMUM_CALLS_AHEAD, MAXIMUM_STREAMS, CallStreams
+from party.runtime.session_manager import SessionManager
+from party.transport.call_streams import (
+    MAXIMUM_CALLS_AHEAD,
+    MAXIMUM_STREAM_THREADS_OF_CALLER,
+    MAXIMUM_STREAMS,
+    MAXIMUM_STREAMS_OF_OTHERS,
+    CallStreams,
+)
 from tests.support.organisations import COORDINATOR
 
 WAIT_SECONDS = 20.0
@@ -37,6 +45,12 @@ def alice(organisations):
     assert configuration.coordinator == COORDINATOR
     yield clients["alice"]
     close_clients(clients)
+
+
+@pytest.fixture
+def owned(monkeypatch):
+    """The coordinator counts as the owner of the session."""
+    monkeypatch.setattr(SessionManager, "owner_name", COORDINATOR)
 
 
 def no_retry(seconds=0.0):
@@ -79,7 +93,7 @@ def test_what_is_no_call_is_refused(alice):
     assert all("request cannot be parsed" in answer.details for answer in answers)
 
 
-def test_a_party_holds_few_streams_and_a_new_one_ends_the_oldest(alice):
+def test_a_party_holds_few_streams_and_a_new_one_ends_the_oldest(alice, owned):
     streams = [stream_to(alice) for _ in range(MAXIMUM_STREAMS + 1)]
     for stream in streams:
         stream.send("Forward", pb.ForwardRequest())
@@ -97,7 +111,7 @@ def test_a_party_holds_few_streams_and_a_new_one_ends_the_oldest(alice):
         stream.close()
 
 
-def test_a_stream_that_may_retry_opens_another_one_and_sends_again(alice):
+def test_a_stream_that_may_retry_opens_another_one_and_sends_again(alice, owned):
     first = stream_to(alice, WAIT_SECONDS)
     first.send("Forward", pb.ForwardRequest())
     with pytest.raises(SessionError, match="no such session"):
@@ -166,9 +180,9 @@ class Ahead:
 
 
 @contextmanager
-def streaming(streams, **serialization):
+def streaming(streams, threads=1, **serialization):
     """A caller of streams that a server of their own answers."""
-    server = grpc.server(ThreadPoolExecutor(1))
+    server = grpc.server(ThreadPoolExecutor(threads))
     handler = grpc.stream_stream_rpc_method_handler(streams.serve)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", {"StreamCalls": handler})])
     port = server.add_insecure_port("127.0.0.1:0")
@@ -252,3 +266,61 @@ def test_what_can_wait_is_done_after_the_answer_without_a_further_call():
         assert gone_on.wait(WAIT_SECONDS)
         calls.put(None)
         assert list(answers) == []
+
+
+class Held:
+    """Streams to a server of their own, by callers that metadata name."""
+
+    def __init__(self, call):
+        self._call = call
+        self._calls = queue.SimpleQueue()
+
+    def open(self, caller):
+        """Opens a stream that stays open and has its first call answered."""
+        calls = iter(self._calls.get, None)
+        made = self._call(chain([FUSE], calls), timeout=WAIT_SECONDS, metadata=(("caller", caller),))
+        assert pb.StreamCallsReply.FromString(next(made)).reply == b"reply"
+        return made
+
+
+def caller_of(context):
+    return dict(context.invocation_metadata())["caller"]
+
+
+def test_whoever_does_not_own_the_session_holds_one_stream_and_all_of_those_a_few():
+    """The owner keeps its own, whatever the others do."""
+    answered = {"Fuse": lambda raw, context: b"reply"}
+    streams = CallStreams("alice", answered, authorise=caller_of, owner=lambda: COORDINATOR)
+    with streaming(streams, threads=MAXIMUM_STREAM_THREADS_OF_CALLER * 2) as call:
+        held = Held(call)
+        own = [held.open(COORDINATOR) for _ in range(MAXIMUM_STREAMS)]
+        others = [held.open(f"other-{number}") for number in range(MAXIMUM_STREAMS_OF_OTHERS)]
+        again = held.open("other-1")
+        assert others[1].code() is grpc.StatusCode.CANCELLED
+        further = held.open("further")
+        assert others[0].code() is grpc.StatusCode.CANCELLED
+        assert all(one.is_active() for one in (*own, *others[2:], again, further))
+        latest = held.open(COORDINATOR)
+        assert own[0].code() is grpc.StatusCode.CANCELLED
+        assert all(one.is_active() for one in (*own[1:], latest, *others[2:], again, further))
+        for one in (*own, *others, again, further, latest):
+            one.cancel()
+
+
+def test_streams_that_were_ended_count_while_a_call_of_theirs_is_computed():
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def computed(raw, context):
+        begun.release()
+        assert go_on.wait(WAIT_SECONDS)
+        return b"reply"
+
+    streams = CallStreams("alice", {"Fuse": computed}, authorise=caller_of, owner=lambda: COORDINATOR)
+    with streaming(streams, threads=MAXIMUM_STREAM_THREADS_OF_CALLER + 1) as call:
+        mine = {"timeout": WAIT_SECONDS, "metadata": (("caller", COORDINATOR),)}
+        opened = []  # what is forgotten is cancelled
+        for _ in range(MAXIMUM_STREAM_THREADS_OF_CALLER):
+            opened.append(call(iter([FUSE]), **mine))
+            assert begun.acquire(timeout=WAIT_SECONDS)
+        assert call(iter([FUSE]), **mine).code() is grpc.StatusCode.UNAVAILABLE
+        go_on.set()

@@ -16,7 +16,6 @@ from party.ledger.file import read_ledger
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
-from party.transport.waiting import MAXIMUM_WAITING_CALLS
 from tests.support import raw_calls
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
 from tests.support.relaying import Relay, assert_undisturbed, fit, honest
@@ -489,27 +488,3 @@ def test_an_alignment_that_does_not_end_in_order_counts_with_all_rows(make_organ
         ended = read_ledger(organisations.state_path(name))[-1]
         assert (ended.event, ended.purpose) == ("ended", "align")
         assert ended.releases["intersections"] == ended.rows > 0
-
-
-def silent_calls(client, count):
-    """Describe calls whose message does not come, and what sends it."""
-    send = threading.Event()
-
-    def message():
-        assert send.wait(60)
-        yield b""
-
-    method = client.transport._channel.stream_unary("/split.v1.Party/Describe")
-    return [method.future(message(), timeout=60) for _ in range(count)], send
-
-
-def test_calls_that_send_nothing_leave_room_for_others(two_coordinators):
-    with connect(two_coordinators.write_run(coordinator=SECOND, tls=tls(SECOND), output="silent")) as second:
-        pending, send = silent_calls(second._clients["alice"], 12)
-        with connect(two_coordinators.write_run()) as first:
-            call(first, "alice", "Describe", pb.DescribeRequest())
-        send.set()
-        outcomes = [one.exception() for one in pending]
-    refused = [one for one in outcomes if one is not None]
-    assert len(refused) >= len(pending) - 2 * MAXIMUM_WAITING_CALLS
-    assert all("waits for the messages of too many calls" in one.details() for one in refused)

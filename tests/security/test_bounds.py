@@ -115,7 +115,10 @@ def text_of(details):
 def refusal(made, method, raw, **options):
     if method == "StreamCalls":  # an error is a message of the stream
         stream = made.stream_stream("/split.v1.Party/StreamCalls")(iter([raw]), timeout=TIMEOUT_SECONDS, **options)
-        (answer,) = [pb.StreamCallsReply.FromString(one) for one in stream]
+        try:
+            (answer,) = [pb.StreamCallsReply.FromString(one) for one in stream]
+        except grpc.RpcError as error:  # the stream itself was refused
+            return error.code(), text_of(error.details())
         return next(code for code in grpc.StatusCode if code.value[0] == answer.status), text_of(answer.details)
     with pytest.raises(grpc.RpcError) as caught:
         made.unary_unary(f"/split.v1.Party/{method}")(raw, timeout=TIMEOUT_SECONDS, **options)

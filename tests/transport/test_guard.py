@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.transport.guard import MAXIMUM_STRANGERS, MAXIMUM_STRANGERS_PER_ADDRESS, ConnectionGuard, surplus
+from party.security.tls import MAX_CONNECTIONS
+from party.transport.guard import MAXIMUM_STRANGERS, MAXIMUM_STRANGERS_PER_ADDRESS, ConnectionGuard
 from party.transport.peers import peer_at, peer_named
 from party.transport.sockets import Accepted, AcceptedSockets
+from party.transport.surplus import surplus
+from party.transport.vouches import MAXIMUM_VOUCHED, MAXIMUM_VOUCHED_PER_CALLER, REVOKED_SECONDS
 
 FIRST, SECOND, THIRD = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+CALLER, OTHER = "coordinator", "auditor"
 
 
 class Listener:
@@ -25,7 +29,8 @@ class Listener:
         self.socket = held.enter_context(socket.create_server((address, 0), family=family, backlog=256))
         self.port = self.socket.getsockname()[1]
         self.sockets = AcceptedSockets(self.port)
-        self.guard = ConnectionGuard(self.sockets, lambda: 0.0)
+        self.seconds = 0.0
+        self.guard = ConnectionGuard(self.sockets, lambda: self.seconds)
 
     def connect(self, source=FIRST):
         """The client's and the server's end of a new connection."""
@@ -38,6 +43,18 @@ class Listener:
 
     def connect_many(self, count, source=FIRST):
         return [self.connect(source) for _ in range(count)]
+
+    def call(self, pair, caller=CALLER):
+        """Has an authorised call come over a connection, later than all before."""
+        self.seconds += 0.001
+        self.guard.vouch(name_of(pair[1]), caller, self.guard.revocations)
+
+    def called(self, count, caller=CALLER):
+        """New connections with an authorised call each."""
+        pairs = self.connect_many(count)
+        for pair in pairs:
+            self.call(pair, caller)
+        return pairs
 
 
 @pytest.fixture
@@ -87,11 +104,54 @@ def test_another_address_is_not_touched(listener):
 
 def test_a_connection_with_an_authorised_call_is_never_ended_whatever_its_address_does(listener):
     mine = listener.connect()
-    listener.guard.vouch(name_of(mine[1]))
+    listener.call(mine)
     for _ in range(3):
         listener.connect_many(MAXIMUM_STRANGERS_PER_ADDRESS + 1)
         assert listener.guard.check_connections() > 0
         assert are_ended([mine]) == [False]
+
+
+def test_a_caller_has_few_connections_and_those_without_a_call_for_long_are_ended(listener):
+    others = listener.called(MAXIMUM_VOUCHED_PER_CALLER, OTHER)
+    oldest, idle, *rest = listener.called(MAXIMUM_VOUCHED_PER_CALLER)
+    listener.guard.check_connections()
+    listener.call(oldest)
+    latest = listener.called(1)
+    assert listener.guard.check_connections() == 1
+    assert are_ended([idle]) == [True]
+    assert not any(are_ended([oldest, *rest, *latest, *others]))
+
+
+def test_all_callers_together_leave_room_for_connections_that_are_being_set_up(listener):
+    assert MAXIMUM_STRANGERS + MAXIMUM_VOUCHED < MAX_CONNECTIONS
+    assert MAXIMUM_VOUCHED_PER_CALLER <= MAXIMUM_VOUCHED // 2
+    held = [listener.called(MAXIMUM_VOUCHED_PER_CALLER, f"caller-{number}") for number in range(3)]
+    assert sum(map(len, held)) == MAXIMUM_VOUCHED
+    single = listener.called(1, OTHER)
+    assert listener.guard.check_connections() == 1
+    assert are_ended(single) == [False]
+    assert are_ended(held[0])[0]
+
+
+def test_connections_end_soon_after_their_callers_trust_does(listener):
+    revoked, mine = listener.called(2, OTHER), listener.called(2)
+    listener.guard.check_connections()
+    listener.guard.revoke([OTHER])
+    assert listener.guard.check_connections() == 0, "a call of this moment is refused by name"
+    listener.seconds += REVOKED_SECONDS
+    listener.call(revoked[0], OTHER)  # it is trusted again, in another way
+    assert listener.guard.check_connections() == 1
+    assert are_ended([*revoked, *mine]) == [False, True, False, False]
+
+
+def test_a_call_that_was_authorised_before_trust_ended_keeps_no_connection(listener):
+    before = listener.guard.revocations
+    pair = listener.connect()
+    listener.guard.revoke([OTHER])
+    listener.guard.vouch(name_of(pair[1]), OTHER, before)
+    listener.connect_many(MAXIMUM_STRANGERS_PER_ADDRESS)
+    assert listener.guard.check_connections() == 1
+    assert are_ended([pair]) == [True]
 
 
 def test_many_addresses_together_have_a_bound_too(listener):
@@ -105,7 +165,7 @@ def test_many_addresses_together_have_a_bound_too(listener):
 def test_what_was_authorised_does_not_pass_on_to_the_next_connection_of_the_same_port(held, listener):
     client, server = listener.connect()
     source = client.getsockname()
-    listener.guard.vouch(name_of(server))
+    listener.call((client, server))
     listener.guard.check_connections()
     server.close()  # the side that closes first is the one whose port stays taken for a while
     client.close()
@@ -180,7 +240,9 @@ addresses = st.integers(0, 5).map(lambda number: f"192.0.2.{number}")
 @given(st.lists(addresses, max_size=80))
 def test_what_is_left_is_within_the_bounds_and_no_more_is_ended_than_must_be(hosts):
     strangers = [Accepted(number, number, peer_at(host, 1024 + number)) for number, host in enumerate(hosts)]
-    chosen = surplus(strangers)
+    chosen = surplus(
+        strangers, lambda one: one.peer.network, each=MAXIMUM_STRANGERS_PER_ADDRESS, total=MAXIMUM_STRANGERS
+    )
     left = [one for one in strangers if one not in chosen]
     by_host = {host: sum(one.peer.network == host for one in left) for host in hosts}
     assert len(left) <= MAXIMUM_STRANGERS
