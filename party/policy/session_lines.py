@@ -32,13 +32,14 @@ class SessionLines:
     ) -> None:
         self._ledger = ledger
         self._now = now
+        # Each text is bounded here too, whatever was checked before: lines stay on disk and in memory for good.
         self._content = Content(
             event="opened",
-            coordinator=request.coordinator,
-            peers=peers,
+            coordinator=printable(request.coordinator),
+            peers=tuple(printable(peer) for peer in peers),
             purpose=request.purpose_name,
-            run_id=request.run_id.hex(),
-            datasets=request.datasets,
+            run_id=printable(request.run_id.hex()),
+            datasets=tuple(printable(dataset) for dataset in request.datasets),
             resume=request.resume,
         )
         self._most: dict[Kind, int] = {}

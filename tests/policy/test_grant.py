@@ -182,3 +182,14 @@ def test_what_is_used_of_the_limits_is_what_was_granted(make_owner):
     assert LimitUse(f"sessions of {owner.request().coordinator} within 24 hours", 1, 6) in uses
     assert LimitUse("train on dataset train", 1, 5) in uses
     assert LimitUse("hiddens and gradients per row of dataset train", 3.0, 7) in uses
+
+
+def test_no_text_of_a_caller_makes_a_line_long(make_owner):
+    owner = make_owner()
+    hostile = {"coordinator": "\x1b" * 10**6, "run_id": bytes(10**6), "dataset": "[/x]\x1b" * 10**6}
+    with pytest.raises(PolicyError, match="coordinators"):
+        owner.grant(purpose=Purpose.PURPOSE_EVALUATE, **hostile)
+    (refused,) = owner.ledger.entries
+    assert refused.event == "refused"
+    assert "\x1b" not in refused.datasets[0]
+    assert len(refused.to_line()) < 2000
