@@ -43,7 +43,7 @@ class SessionLines:
             resume=request.resume,
         )
         self._most: dict[Kind, int] = {}
-        self._opened = self._agreed = self._ended = False
+        self._opened = self._agreed = self._refused = self._ended = False
 
     @property
     def tally(self) -> Tally:
@@ -87,15 +87,16 @@ class SessionLines:
     def refused(self, error: PolicyError) -> None:
         """Writes that a rule refused the session or, once it is open, something that a peer sent.
 
-        The refusal of a session that is not open is omitted once very many of this coordinator were refused today.
+        An open session gets one such line, and none after its end. The line is omitted once very many of this
+        coordinator were written today.
 
         Raises:
             StorageError: the ledger cannot be written.
         """
-        if not self._opened:
-            refusals = self.tally.refused_since(self._now(), self._content.coordinator)
-            if refusals >= REFUSALS_WRITTEN_PER_DAY:
-                return
+        refusals = self.tally.refused_since(self._now(), self._content.coordinator)
+        if self._refused or self._ended or refusals >= REFUSALS_WRITTEN_PER_DAY:
+            return
+        self._refused = self._opened
         self._write("refused", result=printable(str(error), SHOWN_RESULT_CHARACTERS))
 
     def ended(self, result: str, releases: Mapping[Kind, int]) -> None:

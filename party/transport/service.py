@@ -193,7 +193,7 @@ class PartyService:
 
         def compute() -> bytes:
             aligning, envelope = session.alignment(), request.envelope
-            with session.recording_refusals():
+            with session.ended_by_refusals():
                 rows = aligning.consume(
                     request.kind, request.dataset, sender=request.sender, index=request.index, envelope=envelope
                 )
