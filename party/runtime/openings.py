@@ -50,6 +50,19 @@ def open_session(context: PartyContext, proposal: SessionProposal) -> PartySessi
     return PartySession(plan, handshake, opening.grant, party=context.party, peers=sorted(peers))
 
 
+def check_proposal(context: PartyContext, proposal: SessionProposal) -> None:
+    """Refuses a proposal as far as that can be decided before any row is read; opens nothing.
+
+    Args:
+        context: the party's context.
+        proposal: the proposal as received.
+
+    Raises:
+        SplitError: the proposal cannot be run here, or is not allowed.
+    """
+    _granted(context, proposal)
+
+
 def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
     """Has a proposal granted; refuses what cannot be run here or is not allowed, before any row is read."""
     if proposal.purpose not in KNOWN_PURPOSES:
