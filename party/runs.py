@@ -8,6 +8,7 @@ from pathlib import Path
 
 from party.configuration.party import load_party_configuration
 from party.errors import SessionError, one_line
+from party.ledger.file import RUNS_FOLDER
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.records import RunRecords
 
@@ -56,4 +57,4 @@ def remove_run(path: Path, run_id: str) -> str:
 
 def _records(path: Path) -> tuple[str, RunRecords]:
     configuration = load_party_configuration(path)
-    return configuration.party, RunRecords(configuration.path(configuration.state) / "runs", configuration.party)
+    return configuration.party, RunRecords(configuration.path(configuration.state) / RUNS_FOLDER, configuration.party)
