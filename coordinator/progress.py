@@ -99,7 +99,7 @@ class LiveDisplay:
 
     def print_line(self, text: str) -> None:
         """Prints a line above the live one."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(text, markup=False, emoji=False, highlight=False)
 
     def __enter__(self) -> Self:
         """Starts drawing the live line."""

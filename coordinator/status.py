@@ -9,7 +9,7 @@ from coordinator.configuration import load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients
 from coordinator.journal import TRAINED, RunEntry, list_runs
 from coordinator.party_client import PartyClient
-from party.errors import SplitError
+from party.errors import SplitError, one_line
 from party.pb.handshake_pb2 import Role
 from party.security.printable import printable
 
@@ -35,7 +35,8 @@ def print_status(path: Path, write: Callable[[str], object]) -> None:
     runs = list_runs(folder) if folder.exists() else []
     write(f"{len(runs)} runs in {folder}")
     for entry in runs:
-        write(f"  {entry.run_id}  {entry.state:<8} {_progress(entry):<28} started {entry.started}{_last_commit(entry)}")
+        line = f"{entry.run_id}  {entry.state:<8} {_progress(entry):<28} started {entry.started}{_last_commit(entry)}"
+        write(f"  {one_line(line)}")
 
 
 def _progress(entry: RunEntry) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table as TextTable
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
+from party.errors import one_line
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
@@ -29,7 +30,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         SplitError: the error that `party serve` would stop with.
     """
     configuration = load_party_configuration(path)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
     tables = Tables(configuration)
     for dataset in tables.datasets:
@@ -55,15 +56,17 @@ def _print_identity(configuration: PartyConfiguration, console: Console) -> None
 def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
     table = tables.table(dataset)
     data = configuration.data
-    text = TextTable(title=f"{dataset}: {table.path.name}, {table.rows:,} rows", title_justify="left")
+    title = one_line(f"{dataset}: {table.path.name}, {table.rows:,} rows")
+    text = TextTable(title=title, title_justify="left")
     for column in ("feature", "type"):
         text.add_column(column)
     for column in ("vocabulary size", "values per row", "missing"):
         text.add_column(column, justify="right")
     for summary in summarise(configuration.party, data, table):
-        text.add_row(summary.name, summary.kind, f"{summary.size:,}", f"{summary.width:,}", f"{summary.missing:,}")
+        counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
+        text.add_row(one_line(summary.name), summary.kind, *counts)
     console.print(text)
     if data.labels and dataset not in data.unlabelled:
         labels = read_labels(configuration.party, data, table.columns, table.path.name)
         for place, (name, label) in enumerate(data.labels.items()):
-            console.print(f"label {name}, {label_share(label, labels.values[:, place])}")
+            console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from party.configuration.party import load_party_configuration
 from party.configuration.strict import usable_path
 from party.errors import StorageError
+from party.ledger.file import RUNS_FOLDER
 from party.models.assembly import PartyModels
 from party.models.storage import export_model
 from party.runtime.records import RunRecords
@@ -30,7 +31,7 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
     """
     usable_path(output)
     configuration = load_party_configuration(configuration_path)
-    records = RunRecords(configuration.path(configuration.state) / "runs", configuration.party)
+    records = RunRecords(configuration.path(configuration.state) / RUNS_FOLDER, configuration.party)
     record = records.find_trained(run_id)
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(records.folder(bytes.fromhex(record.run_id)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from party.configuration.party import load_party_configuration
 from party.errors import StorageError
@@ -13,8 +14,10 @@ from party.ledger.entry import LedgerEntry
 from party.ledger.file import read_ledger
 from party.policy.limit_uses import limit_uses
 from party.security.clock import utc_now
+from party.security.printable import printable
 
 SHOWN_RUN_CHARACTERS = 8
+SHOWN_CELL_CHARACTERS = 5000  # more than all names of a session
 
 
 def ledger_entries(path: Path) -> list[LedgerEntry]:
@@ -63,7 +66,7 @@ def ledger_table(path: Path) -> Table:
     for column in ("codecs", "released", "result"):
         table.add_column(column)
     for entry in ledger_entries(path):
-        table.add_row(
+        cells = (
             str(entry.sequence),
             entry.time[:19].replace("T", " "),
             entry.event + (" (resumed)" if entry.resume and entry.event != "started" else ""),
@@ -78,6 +81,8 @@ def ledger_table(path: Path) -> Table:
             ", ".join(f"{count:,} {kind}" for kind, count in entry.releases.items()),
             entry.result,
         )
+        # As it is, for a terminal: a line holds names that a coordinator chose.
+        table.add_row(*(Text(printable(cell, SHOWN_CELL_CHARACTERS)) for cell in cells))
     return table
 
 

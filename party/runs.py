@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
-from party.errors import SessionError
+from party.errors import SessionError, one_line
+from party.ledger.file import RUNS_FOLDER
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.records import RunRecords
 
@@ -29,7 +30,7 @@ def run_lines(path: Path) -> Iterator[str]:
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         steps = [str(mark.step) for mark in CheckpointFiles(folder, party).prepared()]
         checkpoints = f"checkpoints of steps {', '.join(steps)}" if steps else "no checkpoints"
-        yield f"{record.run_id}  {record.state:<8} {size / MEGABYTE:,.1f} MB  {checkpoints}"
+        yield one_line(f"{record.run_id}  {record.state:<8} {size / MEGABYTE:,.1f} MB  {checkpoints}")
 
 
 def remove_run(path: Path, run_id: str) -> str:
@@ -56,4 +57,4 @@ def remove_run(path: Path, run_id: str) -> str:
 
 def _records(path: Path) -> tuple[str, RunRecords]:
     configuration = load_party_configuration(path)
-    return configuration.party, RunRecords(configuration.path(configuration.state) / "runs", configuration.party)
+    return configuration.party, RunRecords(configuration.path(configuration.state) / RUNS_FOLDER, configuration.party)

@@ -8,6 +8,7 @@ from coordinator.planning.measurements import Measurements
 from coordinator.planning.planner import Plan
 from coordinator.planning.prediction import Prediction
 from coordinator.planning.recommendation import Recommendation, codecs_text, schedule_text
+from party.security.printable import printable
 
 TOO_FAST_BYTES_PER_SECOND = 1e9 / 8  # above it, the measurement reflects the processors rather than the network
 BITS = 8
@@ -62,7 +63,7 @@ def _bandwidth(bytes_per_second: float) -> str:
 
 def _activities(seconds: Mapping[str, float]) -> str:
     total = sum(seconds.values())
-    parts = ", ".join(f"{activity} {each * 1000:.1f}" for activity, each in sorted(seconds.items()))
+    parts = ", ".join(f"{printable(activity)} {each * 1000:.1f}" for activity, each in sorted(seconds.items()))
     return f"{total * 1000:.1f} ms: {parts}"
 
 

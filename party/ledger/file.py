@@ -17,6 +17,7 @@ from party.security.files import FILE_MODE, private_folder, read_private, write_
 
 LEDGER_FILE = "ledger.jsonl"
 HEAD_FILE = "ledger.head"  # number and digest of the last line: it reveals that lines were cut off
+RUNS_FOLDER = "runs"  # beside the ledger, which has a line before anything is in it
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Ledger:
         now: the current time, with a time zone.
 
     Raises:
-        StorageError: the file cannot be used, or was altered.
+        StorageError: the file cannot be used, was altered, or is missing beside runs.
     """
 
     def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
@@ -138,13 +139,14 @@ def read_ledger(folder: Path) -> list[LedgerEntry]:
         All lines, in order.
 
     Raises:
-        StorageError: a line was altered, moved, added or removed; names the first one.
+        StorageError: a line was altered, moved, added or removed, and the error names the first one; or there is no
+            ledger beside runs.
     """
     # The head first: lines that are added meanwhile follow it.
     head = _read_head(folder)
     path = folder / LEDGER_FILE
     content = read_private(path) if path.exists() else b""
-    return list(_verified(content, head))
+    return _verified(content, head, folder)
 
 
 def verified_entries(content: bytes, folder: Path) -> list[LedgerEntry]:
@@ -160,17 +162,31 @@ def verified_entries(content: bytes, folder: Path) -> list[LedgerEntry]:
         All lines, in order.
 
     Raises:
-        StorageError: a line was altered, moved, added or removed.
+        StorageError: a line was altered, moved, added or removed, or there is no ledger beside runs.
     """
     head = _read_head(folder)
-    entries = list(_verified(content, head))
+    entries = _verified(content, head, folder)
     known = 0 if head is None else head[0]
     if len(entries) > known + 1:
         raise _altered(known + 2, "lines that were not written by this software")
     return entries
 
 
-def _verified(content: bytes, head: tuple[int, str] | None) -> Iterator[LedgerEntry]:
+def _verified(content: bytes, head: tuple[int, str] | None, folder: Path) -> list[LedgerEntry]:
+    entries = list(_chained(content, head))
+    runs = folder / RUNS_FOLDER
+    # A first start that was killed may leave a line without a head, but no run.
+    if head is None and runs.is_dir() and any(runs.iterdir()):
+        raise StorageError(
+            "has no line of the runs that are here: its files were moved or removed",
+            where="ledger",
+            expected=f"{LEDGER_FILE} and {HEAD_FILE} in the state folder",
+            fix=f"restore both from a backup; or move {RUNS_FOLDER} away, knowing that all limits then start at zero",
+        )
+    return entries
+
+
+def _chained(content: bytes, head: tuple[int, str] | None) -> Iterator[LedgerEntry]:
     lines = content.split(b"\n")[:-1]  # what follows the last end of a line was never finished
     previous: LedgerEntry | None = None
     for number, line in enumerate(lines, start=1):
@@ -204,5 +220,5 @@ def _altered(number: int, received: str, expected: str = "") -> StorageError:
         where=f"ledger: line {number}",
         expected=expected,
         received=received,
-        fix="find out who did it; to begin a new ledger, move ledger.jsonl and ledger.head away and keep them",
+        fix="find out who did it; to begin a new ledger, move ledger.jsonl, ledger.head and runs away and keep them",
     )

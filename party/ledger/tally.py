@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from party.ledger.entry import Kind, LedgerEntry
 
@@ -44,6 +46,10 @@ class Tally:
         """Number of times that a run resumed from a checkpoint or started again."""
         return sum(entry.run_id == run_id and entry.resume for entry in self._agreed())
 
+    def restored_runs(self) -> Sequence[str]:
+        """The run_ids of all runs that resumed or started again, ascending."""
+        return sorted({entry.run_id for entry in self._agreed() if entry.resume})
+
     def opened_since(self, now: datetime, coordinator: str) -> int:
         """Counts the sessions that a coordinator requested within the last 24 hours.
 
@@ -82,14 +88,13 @@ class Tally:
             entry.purpose == "align" and peer in entry.peers for entry in self._agreed() if _is_recent(entry, now)
         )
 
-    def rows_released(self, dataset: str) -> int:
-        """Number of releases of rows of a dataset to peers; a row counts each time it was released."""
-        return sum(
-            self._ended.get(entry.session, entry).releases.get(kind, 0)
-            for entry in self._agreed()
-            if dataset in entry.datasets and entry.purpose != "align"
-            for kind in RELEASED_TO_PEERS
-        )
+    def releases_per_row(self, dataset: str) -> Fraction:
+        """How often each row of a dataset was released to peers: each session's releases by the rows that it read."""
+        released: Counter[int] = Counter()
+        for entry in self._agreed():
+            if dataset in entry.datasets and entry.purpose != "align":
+                released[entry.rows] += to_peers(self._ended.get(entry.session, entry).releases)
+        return sum((per_row(count, rows) for rows, count in released.items()), Fraction())
 
     def unfinished(self) -> Iterable[LedgerEntry]:
         """The last line of every session that has not ended."""
@@ -105,6 +110,16 @@ class Tally:
 
     def _agreed(self) -> Iterable[LedgerEntry]:
         return (entry for entry in self._entries if entry.event == "agreed")
+
+
+def to_peers(releases: Mapping[Kind, int]) -> int:
+    """Number of releases of rows to peers among releases of all kinds."""
+    return sum(releases.get(kind, 0) for kind in RELEASED_TO_PEERS)
+
+
+def per_row(releases: int, rows: int) -> Fraction:
+    """How often each of a session's rows is released, on average; exact, so that sums over sessions are."""
+    return Fraction(releases, max(1, rows))
 
 
 def _is_recent(entry: LedgerEntry, now: datetime) -> bool:

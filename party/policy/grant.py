@@ -144,7 +144,7 @@ class Grant:
 
     @contextmanager
     def recording_refusals(self) -> Iterator[None]:
-        """Writes to the ledger if a rule refuses something within the context; the session itself may continue."""
+        """Writes to the ledger if a rule refuses something within the context."""
         try:
             yield
         except PolicyError as error:

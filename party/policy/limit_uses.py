@@ -11,6 +11,8 @@ from party.ledger.entry import LedgerEntry
 from party.ledger.tally import RELEASED_TO_PEERS, Tally
 from party.policy.limits import COUNTED
 
+SHOWN_RUN_CHARACTERS = 8
+
 
 @dataclass(frozen=True)
 class LimitUse:
@@ -36,7 +38,7 @@ def limit_uses(configuration: PartyConfiguration, entries: Sequence[LedgerEntry]
         now: the current time, with a time zone.
 
     Yields:
-        One use for each coordinator, peer, purpose and dataset that a limit counts.
+        One use for each coordinator, peer, purpose and dataset that a limit counts, and each run that went back.
     """
     policy, tally = configuration.policy, Tally(entries)
     for coordinator in configuration.coordinators:
@@ -45,10 +47,12 @@ def limit_uses(configuration: PartyConfiguration, entries: Sequence[LedgerEntry]
     for peer in configuration.peers:
         what, used = f"alignments with {peer.name} within 24 hours", tally.alignments_since(now, peer.name)
         yield LimitUse(what, used, policy.maximum_alignments_per_day)
+    for run_id in tally.restored_runs():
+        what, used = f"returns of run {run_id[:SHOWN_RUN_CHARACTERS]} to a checkpoint", tally.restores(run_id)
+        yield LimitUse(what, used, policy.maximum_restores)
     for dataset in sorted(configuration.data.datasets):
         for purpose, (rule, _) in COUNTED.items():
             yield LimitUse(f"{purpose} on dataset {dataset}", tally.sessions(purpose, dataset), getattr(policy, rule))
-        rows = max((one.rows for one in entries if dataset in one.datasets and one.purpose != "align"), default=0)
-        times = tally.rows_released(dataset) / rows if rows else 0.0
+        times = float(tally.releases_per_row(dataset))
         what = f"{' and '.join(RELEASED_TO_PEERS)} per row of dataset {dataset}"
         yield LimitUse(what, times, policy.maximum_releases_per_row)

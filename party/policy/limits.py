@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from party.configuration.party import PolicySection
-from party.ledger.tally import RELEASED_TO_PEERS, Tally
+from party.ledger.tally import Tally, per_row, to_peers
 from party.policy.refusals import refusal
 from party.policy.requests import Release, SessionRequest
 
@@ -70,19 +70,19 @@ class CountedLimits:
         Raises:
             PolicyError: a limit refuses it; the error names the rule.
         """
-        planned = max((release.most.get(kind, 0) for kind in RELEASED_TO_PEERS), default=0)
+        planned = to_peers(release.most)
         if not planned:
             return
         allowed = self._section.maximum_releases_per_row
         for dataset in request.datasets:
-            times = (tally.rows_released(dataset) + planned) / max(1, release.rows)
+            times = tally.releases_per_row(dataset) + per_row(planned, release.rows)
             if times > allowed:
                 raise refusal(
                     self._party,
                     "maximum_releases_per_row",
                     f"releases of each row of dataset {dataset}",
                     expected=f"at most {allowed}",
-                    received=f"{times:.0f} with this session",
+                    received=f"{float(times):.0f} with this session",
                     fix=FIX,
                 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 from party.configuration.party import PartyConfiguration
 from party.configuration.run import CodecKind, RunConfiguration
@@ -66,9 +66,9 @@ class Policy:
         self.check_members(request.run, self._label_party)
         self.check_rights(request)
         if request.trains:
-            self.check_training_dataset(request.run.training.dataset)
+            self.check_training_dataset(request.run.training.dataset, request.coordinator)
         elif request.purpose != Purpose.PURPOSE_ALIGN:
-            self.check_inference(request.purpose, request.dataset, self._datasets)
+            self.check_inference(request.purpose, request.dataset, request.coordinator)
 
     def check_rights(self, request: SessionRequest) -> None:
         """Refuses what this coordinator may not request."""
@@ -95,11 +95,16 @@ class Policy:
         rights = self._coordinators.get(coordinator)
         return self._any_caller or (rights is not None and (rights.datasets is None or dataset in rights.datasets))
 
-    def check_training_dataset(self, dataset: str) -> None:
-        """Refuses to train or measure on a dataset that is not listed for training."""
+    def check_training_dataset(self, dataset: str, coordinator: str) -> None:
+        """Refuses to train or measure on a dataset that is not listed for training.
+
+        Args:
+            dataset: name of the dataset.
+            coordinator: certificate name of the coordinator that asks.
+        """
         allowed = self._section.training_datasets
         if dataset in self._datasets and dataset not in allowed:
-            raise self._refusal("training_datasets", "the dataset", " or ".join(allowed) or "none", dataset)
+            raise self._refusal("training_datasets", "the dataset", self._named(allowed, coordinator), dataset)
 
     def check_members(self, run: RunConfiguration, label_party: str) -> None:
         """Refuses a run with other peers, or another label party, than configured.
@@ -149,18 +154,19 @@ class Policy:
         """Whether the tensors of a training batch may be encoded by a codec of this kind."""
         return kind in self._section.allowed_codecs
 
-    def check_inference(self, purpose: Purpose, dataset: str, known: Collection[str]) -> None:
+    def check_inference(self, purpose: Purpose, dataset: str, coordinator: str) -> None:
         """Refuses to evaluate or predict a dataset that is not listed for it.
 
         Args:
             purpose: purpose of the session.
             dataset: the dataset to evaluate or predict.
-            known: names of the configured datasets.
+            coordinator: certificate name of the coordinator that asks.
         """
         allowed = self._section.inference_datasets
-        listed = known if allowed is None else allowed
+        listed = self._datasets if allowed is None else allowed
         if dataset not in listed:
-            raise self._refusal("inference_datasets", "the dataset", ", ".join(sorted(listed)) or "none", dataset)
+            expected = self._named(sorted(listed), coordinator)
+            raise self._refusal("inference_datasets", "the dataset", expected, dataset)
         if purpose == Purpose.PURPOSE_PREDICT and not self._section.allow_predict:
             raise self._refusal("allow_predict", "purpose predict", "another purpose", "predict")
 
@@ -201,6 +207,10 @@ class Policy:
                 where=f"{self._party}: run {request.run_id.hex()[:SHOWN_RUN_CHARACTERS]}",
                 expected="the coordinator that began it",
             )
+
+    def _named(self, datasets: Iterable[str], coordinator: str) -> str:
+        """Those of the datasets that a coordinator may learn of, for an error that it gets."""
+        return " or ".join(name for name in datasets if self.may_name(coordinator, name)) or "none"
 
     def _refusal(self, rule: str, what: str, expected: str, received: str) -> PolicyError:
         return refusal(self._party, rule, what, expected=expected, received=received)

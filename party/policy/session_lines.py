@@ -32,17 +32,18 @@ class SessionLines:
     ) -> None:
         self._ledger = ledger
         self._now = now
+        # Each text is bounded here too, whatever was checked before: lines stay on disk and in memory for good.
         self._content = Content(
             event="opened",
-            coordinator=request.coordinator,
-            peers=peers,
+            coordinator=printable(request.coordinator),
+            peers=tuple(printable(peer) for peer in peers),
             purpose=request.purpose_name,
-            run_id=request.run_id.hex(),
-            datasets=request.datasets,
+            run_id=printable(request.run_id.hex()),
+            datasets=tuple(printable(dataset) for dataset in request.datasets),
             resume=request.resume,
         )
         self._most: dict[Kind, int] = {}
-        self._opened = self._agreed = self._ended = False
+        self._opened = self._agreed = self._refused = self._ended = False
 
     @property
     def tally(self) -> Tally:
@@ -86,15 +87,16 @@ class SessionLines:
     def refused(self, error: PolicyError) -> None:
         """Writes that a rule refused the session or, once it is open, something that a peer sent.
 
-        The refusal of a session that is not open is omitted once very many of this coordinator were refused today.
+        An open session gets one such line, and none after its end. The line is omitted once very many of this
+        coordinator were written today.
 
         Raises:
             StorageError: the ledger cannot be written.
         """
-        if not self._opened:
-            refusals = self.tally.refused_since(self._now(), self._content.coordinator)
-            if refusals >= REFUSALS_WRITTEN_PER_DAY:
-                return
+        refusals = self.tally.refused_since(self._now(), self._content.coordinator)
+        if self._refused or self._ended or refusals >= REFUSALS_WRITTEN_PER_DAY:
+            return
+        self._refused = self._opened
         self._write("refused", result=printable(str(error), SHOWN_RESULT_CHARACTERS))
 
     def ended(self, result: str, releases: Mapping[Kind, int]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from party import __version__
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
+from party.configuration.strict import DATASET_PATTERN
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Hello, Purpose
 from party.policy.requests import SessionRequest
@@ -19,8 +21,10 @@ from party.runtime.proposal import Opening, SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.training_plan import training_plan
 from party.security.handshake import PROTOCOL, Handshake
+from party.security.printable import printable
 
 KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
+PURPOSES_OF_ONE_DATASET = frozenset((Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT))
 
 
 def open_session(context: PartyContext, proposal: SessionProposal) -> PartySession:
@@ -46,12 +50,26 @@ def open_session(context: PartyContext, proposal: SessionProposal) -> PartySessi
     return PartySession(plan, handshake, opening.grant, party=context.party, peers=sorted(peers))
 
 
+def check_proposal(context: PartyContext, proposal: SessionProposal) -> None:
+    """Refuses a proposal as far as that can be decided before any row is read; opens nothing.
+
+    Args:
+        context: the party's context.
+        proposal: the proposal as received.
+
+    Raises:
+        SplitError: the proposal cannot be run here, or is not allowed.
+    """
+    _granted(context, proposal)
+
+
 def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
     """Has a proposal granted; refuses what cannot be run here or is not allowed, before any row is read."""
     if proposal.purpose not in KNOWN_PURPOSES:
         raise SessionError("purpose is not known", where=context.party)
     if proposal.resume and proposal.purpose != Purpose.PURPOSE_TRAIN:
         raise SessionError("only a training run is resumed", where=context.party)
+    _check_dataset(context.party, proposal)
     run = run_configuration_from_bytes(proposal.configuration)
     grant = context.admission.admit(_request(proposal, run))
     if proposal.start != ORIGIN and not proposal.resume:
@@ -63,6 +81,18 @@ def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
         run=run,
         configuration_sha256=hashlib.sha256(proposal.configuration).digest(),
     )
+
+
+def _check_dataset(party: str, proposal: SessionProposal) -> None:
+    """Refuses a text that names no dataset, before it reaches an error, a line of the ledger or a statement."""
+    if proposal.purpose not in PURPOSES_OF_ONE_DATASET:
+        if proposal.dataset:
+            raise SessionError("only an evaluation or a prediction names its dataset in the request", where=party)
+    elif not re.fullmatch(DATASET_PATTERN, proposal.dataset):
+        expected = "a letter, then at most 62 letters, digits, '_' and '-'"
+        raise SessionError(
+            "not the name of a dataset", where=party, expected=expected, received=printable(proposal.dataset)
+        )
 
 
 def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest:

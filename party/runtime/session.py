@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
-from party.errors import AlignmentError, SealError, SessionError
+from party.errors import AlignmentError, PolicyError, SealError, SessionError
 from party.pb.handshake_pb2 import Confirmation, HelloSignature
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.policy.grant import Grant
@@ -25,6 +25,7 @@ Calls = TypeVar("Calls")
 NO_BATCHES = "this session has no batches"
 MAXIMUM_CONFIRMATION_BYTES = 4096
 COMPLETED = "completed"
+REFUSED = "a rule refused what a peer sent"
 
 
 class PartySession:
@@ -50,6 +51,8 @@ class PartySession:
         # Calls come in several threads: two calls of one phase at a time could mix the key shares of one agreement
         # with the signatures of another, or use nonces of the same keys twice.
         self._transition = threading.Lock()
+        self._ending = threading.Lock()
+        self._is_over = False
         self._phases = SessionPhases(party)
         self.calls = RepeatableCalls(party, plan.facts.depth + 1)
         # Separate from the batches: writing a checkpoint must not delay them.
@@ -96,7 +99,7 @@ class PartySession:
         with self._transition:
             self.require(SessionPhase.OPENED)
             signature = self._handshake.agree(hellos)
-            with self._grant.recording_refusals():
+            with self.ended_by_refusals():
                 self._plan.agreement.agreed(self._handshake.hellos)
             self._phases.leave(SessionPhase.OPENED)
             return signature
@@ -130,6 +133,7 @@ class PartySession:
 
         Raises:
             AlignmentError: a peer loaded other rows, or in another order.
+            PolicyError: the owner does not allow what a peer stated.
             SealError: a confirmation is missing or does not verify.
         """
         with self._transition:
@@ -143,7 +147,8 @@ class PartySession:
                 self._compare(mine, received, peer)
             self._grant.agreed()  # no result of the plan leaves before this ledger line is durable
             try:
-                self._plan.start(keys, self._handshake.pair_key)
+                with self.ended_by_refusals():
+                    self._plan.start(keys, self._handshake.pair_key)
             except BaseException:
                 self._phases.fail()  # half started: a second attempt could begin in another state
                 raise
@@ -205,9 +210,19 @@ class PartySession:
         if batches is not None:
             batches.after_reply()
 
-    def recording_refusals(self) -> AbstractContextManager[None]:
-        """Writes to the ledger if a rule refuses what a peer sends within the context."""
-        return self._grant.recording_refusals()
+    @contextmanager
+    def ended_by_refusals(self) -> Iterator[None]:
+        """Ends the session if a rule refuses what a peer sent within the context; the ledger has the refusal before.
+
+        Whoever could repeat what is refused could try it in many forms, and fill the ledger.
+        """
+        try:
+            with self._grant.recording_refusals():
+                yield
+        except PolicyError:
+            self._phases.fail()
+            self.end(REFUSED)
+            raise
 
     def finish(self) -> SessionResult:
         """Writes the session's results.
@@ -224,18 +239,22 @@ class PartySession:
         return result
 
     def end(self, reason: str) -> None:
-        """Ends the session and releases all resources.
+        """Ends the session and releases all resources; does nothing the second time.
 
         Args:
             reason: why it ends, for the ledger; a session that has finished has its line already.
         """
-        keys = self._keys
-        if keys is not None:
-            keys.close()  # before the releases are counted: nothing may leave afterwards
-        try:
-            self._plan.close()
-        finally:
-            self._grant.ended(reason, self._plan.released)
+        with self._ending:
+            if self._is_over:
+                return
+            self._is_over = True
+            keys = self._keys
+            if keys is not None:
+                keys.close()  # before the releases are counted: nothing may leave afterwards
+            try:
+                self._plan.close()
+            finally:
+                self._grant.ended(reason, self._plan.released)
 
     def _offered(self, calls: Calls | None, refusal: str) -> Calls:
         """The calls of the plan, in a session that is ready; refuses calls that do not belong to its purpose."""

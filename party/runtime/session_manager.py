@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from party.errors import SealError, SessionError, SessionLostError
@@ -31,7 +33,8 @@ class SessionManager:
 
     The same owner may open a new session at any time, so that a coordinator
     that died leaves nothing stuck; another one must wait until the owner has
-    been silent for a while. Sessions are built one at a time and outside of the
+    been silent for a while, and no call of its session is being answered. A
+    request that the policy refuses ends nobody else's session. Sessions are built one at a time and outside of the
     lock: a long build delays only the next build, and shutting down does not
     wait for it.
 
@@ -53,6 +56,7 @@ class SessionManager:
         self._incarnation = b""
         self._session: PartySession | None = None
         self._heard_seconds = 0.0
+        self._under_way: Counter[PartySession] = Counter()  # calls that are being answered
 
     @property
     def owner_name(self) -> str:
@@ -67,7 +71,13 @@ class SessionManager:
         return None if session is None else (self._run_id, session)
 
     def open(
-        self, owner: Owner, run_id: bytes, make: Callable[[], PartySession], incarnation: bytes = b""
+        self,
+        owner: Owner,
+        run_id: bytes,
+        make: Callable[[], PartySession],
+        incarnation: bytes = b"",
+        *,
+        admit: Callable[[], None] = lambda: None,
     ) -> PartySession:
         """Opens a session and ends the owner's former one.
 
@@ -76,6 +86,7 @@ class SessionManager:
             run_id: id of the run, 16 bytes.
             make: builds the session; an error leaves none open.
             incarnation: identifies this session among those of the same run.
+            admit: called before another owner's session is ended; an error leaves that one open.
 
         Returns:
             The session.
@@ -88,14 +99,13 @@ class SessionManager:
             raise SessionError("run_id or lease has the wrong length", where=self._party)
         opening = object()
         with self._lock:
-            silent_seconds = self._monotonic() - self._heard_seconds
-            alive = self._opening is not None or (self._session is not None and silent_seconds < SILENCE_SECONDS)
-            if alive and owner != self._owner:
-                raise SessionError(
-                    "serves another coordinator or run at the moment",
-                    where=self._party,
-                    fix=f"try again once that run ended or was silent for {SILENCE_SECONDS:.0f} s",
-                )
+            is_anothers = self._session is not None and owner != self._owner
+            if is_anothers:
+                self._require_free(owner)
+        if is_anothers:
+            admit()
+        with self._lock:
+            self._require_free(owner)
             self._end("replaced by another session")
             self._owner, self._run_id, self._incarnation = owner, run_id, incarnation
             self._opening = opening  # an earlier call of this owner that still waits is obsolete
@@ -130,6 +140,25 @@ class SessionManager:
                 raise SealError("too many messages failed to open: the session has ended", where=self._party)
             return self._session
 
+    @contextmanager
+    def hearing(self, session: PartySession) -> Iterator[None]:
+        """Lets a session count as heard within the context, in which one of its calls is being answered.
+
+        Args:
+            session: the session that the call belongs to.
+        """
+        with self._lock:
+            self._under_way[session] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[session] -= 1
+                if not self._under_way[session]:
+                    del self._under_way[session]
+                if session is self._session:
+                    self._heard_seconds = self._monotonic()
+
     def close(self, owner: Owner, run_id: bytes, incarnation: bytes = b"") -> None:
         """Ends the owner's session, even while it is being built; does nothing if it is not open any more.
 
@@ -160,6 +189,18 @@ class SessionManager:
                 return
             if session is None or {owner.coordinator, *session.peers} & set(names):
                 self._end("a name is no longer trusted")
+
+    def _require_free(self, owner: Owner) -> None:
+        """Refuses an owner while another one's session is alive or being built."""
+        silent_seconds = self._monotonic() - self._heard_seconds
+        is_heard = self._session in self._under_way or silent_seconds < SILENCE_SECONDS
+        is_alive = self._opening is not None or (self._session is not None and is_heard)
+        if is_alive and owner != self._owner:
+            raise SessionError(
+                "serves another coordinator or run at the moment",
+                where=self._party,
+                fix=f"try again once that run ended or was silent for {SILENCE_SECONDS:.0f} s",
+            )
 
     def _build(self, opening: object, make: Callable[[], PartySession]) -> PartySession:
         try:

@@ -24,7 +24,7 @@ from party.alignment.store import AlignmentStore
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.errors import ConfigurationError, IdentityError, SplitError
 from party.ledger.entry import Content
-from party.ledger.file import Ledger
+from party.ledger.file import RUNS_FOLDER, Ledger
 from party.policy.admission import make_admission, record_start
 from party.runtime.context import PartyContext
 from party.runtime.garbage import freeze_loaded_objects
@@ -196,7 +196,7 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
         peers=load_trusted(configuration.peers, configuration.folder),
         tables=Tables(configuration),
         alignments=AlignmentStore(state / "alignments"),
-        records=RunRecords(state / "runs", configuration.party),
+        records=RunRecords(state / RUNS_FOLDER, configuration.party),
         admission=make_admission(configuration, ledger, now=utc_now, random_bytes=os.urandom),
         background=background,
         random_bytes=os.urandom,

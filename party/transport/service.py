@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from party import __version__
 from party.errors import SessionError
@@ -13,18 +16,21 @@ from party.pb.handshake_pb2 import DatasetRows
 from party.protocol.checkpoints import Mark
 from party.protocol.deferred import Deferred
 from party.runtime.context import PartyContext
-from party.runtime.openings import open_session
+from party.runtime.openings import check_proposal, open_session
 from party.runtime.proposal import SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.session_manager import Owner, SessionManager
 from party.security.handshake import PROTOCOL
 from party.transport.answering import Answering, CallerName
-from party.transport.call_streams import CallStreams
+from party.transport.call_streams import Behaviour, CallStreams
 from party.transport.report_reply import report_reply
 
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls without tensors
 
 logger = logging.getLogger(__name__)
+
+Request = TypeVar("Request", bound=Message)
+SessionCall: TypeAlias = Callable[[Request, bytes, PartySession], Message | bytes | Deferred[bytes]]
 
 
 class PartyService:
@@ -40,14 +46,14 @@ class PartyService:
         self._context = context
         self._sessions = sessions
         self._answering = Answering(context, caller_name)
-        behaviour = self._answering.behaviour
+        in_session = self._in_session
         self._streams = CallStreams(
             context.party,
             {
-                "Forward": behaviour(pb.ForwardRequest, self.forward, MAXIMUM_CONTROL_BYTES),
-                "Fuse": behaviour(pb.FuseRequest, self.fuse),
-                "Backward": behaviour(pb.BackwardRequest, self.backward),
-                "Snapshot": behaviour(pb.SnapshotRequest, self.snapshot, MAXIMUM_CONTROL_BYTES),
+                "Forward": in_session(pb.ForwardRequest, self.forward, MAXIMUM_CONTROL_BYTES),
+                "Fuse": in_session(pb.FuseRequest, self.fuse),
+                "Backward": in_session(pb.BackwardRequest, self.backward),
+                "Snapshot": in_session(pb.SnapshotRequest, self.snapshot, MAXIMUM_CONTROL_BYTES),
             },
             authorise=caller_name,
             owner=lambda: self._sessions.owner_name,
@@ -56,23 +62,23 @@ class PartyService:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The handler to add to a server."""
-        behaviour = self._answering.behaviour
+        behaviour, in_session = self._answering.behaviour, self._in_session
         calls = {
             "Describe": behaviour(pb.DescribeRequest, self.describe, MAXIMUM_CONTROL_BYTES),
             "Probe": behaviour(pb.ProbeRequest, self.probe, MAXIMUM_CONTROL_BYTES),
             "Open": behaviour(pb.OpenRequest, self.open, MAXIMUM_CONTROL_BYTES),
-            "Agree": behaviour(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
-            "Authenticate": behaviour(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
-            "Confirm": behaviour(pb.ConfirmRequest, self.confirm, MAXIMUM_CONTROL_BYTES),
-            "Produce": behaviour(pb.ProduceRequest, self.produce, MAXIMUM_CONTROL_BYTES),
-            "Consume": behaviour(pb.ConsumeRequest, self.consume),
+            "Agree": in_session(pb.AgreeRequest, self.agree, MAXIMUM_CONTROL_BYTES),
+            "Authenticate": in_session(pb.AuthenticateRequest, self.authenticate, MAXIMUM_CONTROL_BYTES),
+            "Confirm": in_session(pb.ConfirmRequest, self.confirm, MAXIMUM_CONTROL_BYTES),
+            "Produce": in_session(pb.ProduceRequest, self.produce, MAXIMUM_CONTROL_BYTES),
+            "Consume": in_session(pb.ConsumeRequest, self.consume),
             **self._streams.behaviours,
-            "Decide": behaviour(pb.DecideRequest, self.decide, MAXIMUM_CONTROL_BYTES),
-            "Follow": behaviour(pb.FollowRequest, self.follow, MAXIMUM_CONTROL_BYTES),
-            "Prepare": behaviour(pb.PrepareRequest, self.prepare, MAXIMUM_CONTROL_BYTES),
-            "Commit": behaviour(pb.CommitRequest, self.commit, MAXIMUM_CONTROL_BYTES),
-            "Report": behaviour(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
-            "Finish": behaviour(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
+            "Decide": in_session(pb.DecideRequest, self.decide, MAXIMUM_CONTROL_BYTES),
+            "Follow": in_session(pb.FollowRequest, self.follow, MAXIMUM_CONTROL_BYTES),
+            "Prepare": in_session(pb.PrepareRequest, self.prepare, MAXIMUM_CONTROL_BYTES),
+            "Commit": in_session(pb.CommitRequest, self.commit, MAXIMUM_CONTROL_BYTES),
+            "Report": in_session(pb.ReportRequest, self.report, MAXIMUM_CONTROL_BYTES),
+            "Finish": in_session(pb.FinishRequest, self.finish, MAXIMUM_CONTROL_BYTES),
             "Close": behaviour(pb.CloseRequest, self.close, MAXIMUM_CONTROL_BYTES),
         }
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
@@ -145,23 +151,21 @@ class PartyService:
             proposal.run_id,
             lambda: open_session(self._context, proposal),
             request.session.incarnation,
+            admit=lambda: check_proposal(self._context, proposal),
         )
         logger.info("run %s: opened by %s", proposal.run_id.hex()[:8], caller)
         return pb.OpenReply(hello=session.hello)
 
-    def agree(self, request: pb.AgreeRequest, raw: bytes, caller: str) -> pb.AgreeReply:
+    def agree(self, request: pb.AgreeRequest, raw: bytes, session: PartySession) -> pb.AgreeReply:
         """Signs the statements of all parties."""
-        session = self._session(request.session, caller)
         return pb.AgreeReply(signature=session.agree(request.hellos))
 
-    def authenticate(self, request: pb.AuthenticateRequest, raw: bytes, caller: str) -> pb.AuthenticateReply:
+    def authenticate(self, request: pb.AuthenticateRequest, raw: bytes, session: PartySession) -> pb.AuthenticateReply:
         """Verifies the signatures of all parties."""
-        session = self._session(request.session, caller)
         return pb.AuthenticateReply(confirmations=session.authenticate(request.signatures))
 
-    def confirm(self, request: pb.ConfirmRequest, raw: bytes, caller: str) -> pb.ConfirmReply:
+    def confirm(self, request: pb.ConfirmRequest, raw: bytes, session: PartySession) -> pb.ConfirmReply:
         """Verifies that all parties loaded the same rows; then the session is ready."""
-        session = self._session(request.session, caller)
         session.confirm(request.confirmations)
         logger.info("run %s: agreed with every party", request.session.run_id.hex()[:8])
         outline = session.outline()
@@ -174,9 +178,8 @@ class PartyService:
             passes=[pb.TrainingPass(position=position, batches=batches) for position, batches in outline.passes],
         )
 
-    def produce(self, request: pb.ProduceRequest, raw: bytes, caller: str) -> bytes:
+    def produce(self, request: pb.ProduceRequest, raw: bytes, session: PartySession) -> bytes:
         """Produces the next message of an alignment."""
-        session = self._session(request.session, caller)
         call = ("Produce", request.kind, request.dataset, request.receiver, request.index)
 
         def compute() -> bytes:
@@ -187,14 +190,13 @@ class PartyService:
 
         return session.calls.answer(call, raw, compute)
 
-    def consume(self, request: pb.ConsumeRequest, raw: bytes, caller: str) -> bytes:
+    def consume(self, request: pb.ConsumeRequest, raw: bytes, session: PartySession) -> bytes:
         """Processes the next message of an alignment."""
-        session = self._session(request.session, caller)
         call = ("Consume", request.kind, request.dataset, request.sender, request.index)
 
         def compute() -> bytes:
             aligning, envelope = session.alignment(), request.envelope
-            with session.recording_refusals():
+            with session.ended_by_refusals():
                 rows = aligning.consume(
                     request.kind, request.dataset, sender=request.sender, index=request.index, envelope=envelope
                 )
@@ -202,9 +204,8 @@ class PartyService:
 
         return session.calls.answer(call, raw, compute)
 
-    def forward(self, request: pb.ForwardRequest, raw: bytes, caller: str) -> bytes:
+    def forward(self, request: pb.ForwardRequest, raw: bytes, session: PartySession) -> bytes:
         """Returns the sealed hiddens of a batch."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             feature = session.batches().feature("Forward")
@@ -213,9 +214,8 @@ class PartyService:
 
         return session.calls.answer(("Forward", request.position), raw, compute)
 
-    def fuse(self, request: pb.FuseRequest, raw: bytes, caller: str) -> bytes | Deferred[bytes]:
+    def fuse(self, request: pb.FuseRequest, raw: bytes, session: PartySession) -> bytes | Deferred[bytes]:
         """Processes the hiddens of a batch; returns the sealed gradients in training."""
-        session = self._session(request.session, caller)
 
         def compute() -> Deferred[bytes]:
             label = session.batches().label("Fuse")
@@ -227,9 +227,8 @@ class PartyService:
 
         return session.calls.begin(("Fuse", request.position), raw, compute)
 
-    def backward(self, request: pb.BackwardRequest, raw: bytes, caller: str) -> bytes:
+    def backward(self, request: pb.BackwardRequest, raw: bytes, session: PartySession) -> bytes:
         """Processes the gradients of a batch; returns the sealed hiddens of the next one, if any."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             feature = session.batches().feature("Backward")
@@ -239,9 +238,8 @@ class PartyService:
 
         return session.calls.answer(("Backward", request.position), raw, compute)
 
-    def decide(self, request: pb.DecideRequest, raw: bytes, caller: str) -> bytes:
+    def decide(self, request: pb.DecideRequest, raw: bytes, session: PartySession) -> bytes:
         """Returns the sealed decision whether to stop after an epoch."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             label = session.batches().label("Decide")
@@ -250,9 +248,8 @@ class PartyService:
 
         return session.calls.answer(("Decide", request.position), raw, compute)
 
-    def follow(self, request: pb.FollowRequest, raw: bytes, caller: str) -> bytes:
+    def follow(self, request: pb.FollowRequest, raw: bytes, session: PartySession) -> bytes:
         """Follows the label party's decision."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             feature = session.batches().feature("Follow")
@@ -261,9 +258,8 @@ class PartyService:
 
         return session.calls.answer(("Follow", request.position), raw, compute)
 
-    def snapshot(self, request: pb.SnapshotRequest, raw: bytes, caller: str) -> bytes:
+    def snapshot(self, request: pb.SnapshotRequest, raw: bytes, session: PartySession) -> bytes:
         """Takes a snapshot of the state between two steps."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             session.checkpoints().snapshot(request.step)
@@ -271,9 +267,8 @@ class PartyService:
 
         return session.calls.answer(("Snapshot", request.step), raw, compute)
 
-    def prepare(self, request: pb.PrepareRequest, raw: bytes, caller: str) -> bytes:
+    def prepare(self, request: pb.PrepareRequest, raw: bytes, session: PartySession) -> bytes:
         """Makes the latest snapshot durable."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             lineage, vouchers = session.checkpoints().prepare(request.step)
@@ -281,9 +276,8 @@ class PartyService:
 
         return session.checkpoint_calls.answer(("Prepare", request.step), raw, compute)
 
-    def commit(self, request: pb.CommitRequest, raw: bytes, caller: str) -> bytes:
+    def commit(self, request: pb.CommitRequest, raw: bytes, session: PartySession) -> bytes:
         """Records that the checkpoint is durable at all parties."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             session.checkpoints().commit(request.step, request.vouchers)
@@ -292,15 +286,13 @@ class PartyService:
 
         return session.checkpoint_calls.answer(("Commit", request.step), raw, compute)
 
-    def report(self, request: pb.ReportRequest, raw: bytes, caller: str) -> pb.ReportReply:
+    def report(self, request: pb.ReportRequest, raw: bytes, session: PartySession) -> pb.ReportReply:
         """Returns the released metrics so far, and the timings."""
-        session = self._session(request.session, caller)
         report = session.report(request.steps_seen)
         return report_reply(report.within(self._context.admission.metrics))
 
-    def finish(self, request: pb.FinishRequest, raw: bytes, caller: str) -> bytes:
+    def finish(self, request: pb.FinishRequest, raw: bytes, session: PartySession) -> bytes:
         """Writes the session's results."""
-        session = self._session(request.session, caller)
 
         def compute() -> bytes:
             result = session.finish()
@@ -322,5 +314,24 @@ class PartyService:
         if current is not None:
             current[1].after_reply()
 
-    def _session(self, reference: pb.SessionReference, caller: str) -> PartySession:
-        return self._sessions.session(Owner(caller, reference.lease), reference.run_id, reference.incarnation)
+    def _in_session(
+        self, kind: type[Request], call: SessionCall[Request], maximum_bytes: int | None = None
+    ) -> Behaviour:
+        """Makes the behaviour of a call that belongs to a session, which counts as heard until the call is answered."""
+
+        def answer(request: Request, raw: bytes, caller: str) -> Message | bytes | Deferred[bytes]:
+            reference: pb.SessionReference = getattr(request, "session")  # noqa: B009  # each of these has one
+            owner = Owner(caller, reference.lease)
+            session = self._sessions.session(owner, reference.run_id, reference.incarnation)
+            with self._sessions.hearing(session):
+                reply = call(request, raw, session)
+            if not isinstance(reply, Deferred) or reply.is_ready:
+                return reply
+
+            def result() -> bytes:
+                with self._sessions.hearing(session):
+                    return reply.result()
+
+            return Deferred(result)
+
+        return self._answering.behaviour(kind, answer, maximum_bytes)

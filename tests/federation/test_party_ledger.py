@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from party.ledger.file import HEAD_FILE, LEDGER_FILE
 from tests.support.commands import expect_error, run_party
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
 
@@ -166,3 +167,16 @@ def test_what_a_killed_party_left_open_is_closed_when_it_starts_again(organisati
     assert opened == {one["session"] for one in entries if one["event"] == "ended"}
     assert entries[-1]["event"] == "started"
     expect_error(run_party("reload", "--config", organisations.folder / "nothing.yaml"), 2, "not found")
+
+
+def test_a_party_whose_ledger_is_gone_neither_starts_nor_verifies(organisations):
+    organisations.kill("alice")
+    state, path = organisations.state_path("alice"), organisations.party_path("alice")
+    kept = {file: (state / file).rename(state.with_name(file)) for file in (LEDGER_FILE, HEAD_FILE)}
+    for command in (["serve"], ["ledger", "--verify"]):
+        done = run_party(*command, "--config", path)
+        expect_error(done, 12, "ledger: has no line of the runs that are here", "from a backup", "start at zero")
+    for file, away in kept.items():
+        away.rename(state / file)
+    organisations.restart("alice")
+    assert "each follows the one before" in run_party("ledger", "--verify", "--config", path).stdout

@@ -11,11 +11,12 @@ from coordinator import connect
 from coordinator.session import CoordinatedSession, ProposedSession
 from party.configuration.party import load_party_configuration
 from party.engine.base_model import BaseModel
-from party.errors import IdentityError, SessionError, SplitError, StorageError
+from party.errors import IdentityError, PolicyError, SessionError, SplitError, StorageError
 from party.ledger.file import read_ledger
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
+from party.runtime.training_checkpoints import TrainingCheckpoints
 from tests.support import raw_calls
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
 from tests.support.relaying import Relay, assert_undisturbed, fit, honest
@@ -259,6 +260,53 @@ def test_another_coordinator_must_wait_until_the_owner_is_silent(make_organisati
             steal_while_it_runs(first, second, clock)
             clock.seconds += SILENCE_SECONDS
             assert second.fit().run_id
+
+
+@pytest.fixture
+def aligned(make_organisations, clock):
+    """Two parties, aligned, whose second coordinator may evaluate alone; the clock is the test's."""
+    coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, SECOND)]
+    coordinators[1]["purposes"] = ["evaluate"]
+    overrides = {name: {"coordinators": coordinators} for name in ("alice", "bob")}
+    organisations = make_organisations(overrides=overrides, training={"maximum_steps": 2})
+    organisations.add_coordinator(SECOND)
+    organisations.start_servers()
+    with connect(organisations.write_run()) as parties:
+        parties.align()
+    return organisations
+
+
+def test_a_refused_request_ends_no_session_however_silent(aligned, clock):
+    with connect(aligned.write_run()) as first:
+        proposal = first._proposal(Purpose.PURPOSE_TRAIN, bytes(16), first.configuration.run.to_bytes())
+        session = CoordinatedSession(first._clients, first.configuration.run, proposal).__enter__()
+        clock.seconds += SILENCE_SECONDS
+        other = aligned.write_run(coordinator=SECOND, tls=tls(SECOND), output="other-runs")
+        with connect(other) as second, pytest.raises(PolicyError, match=r"policy\.coordinators\.purposes"):
+            second.fit()
+        for party in aligned.names:
+            call(first, party, "Report", pb.ReportRequest(session=session.reference))
+
+
+def test_a_call_that_takes_long_keeps_its_session(aligned, clock, monkeypatch):
+    prepare = TrainingCheckpoints.prepare
+    refused = []
+
+    def slow(checkpoints, step):
+        clock.seconds += 2 * SILENCE_SECONDS
+        with pytest.raises(SessionError, match="serves another coordinator or run at the moment"):
+            second.align()
+        refused.append(step)
+        return prepare(checkpoints, step)
+
+    for name in aligned.names:
+        aligned.write_party(name, coordinators=[{"name": one, "ca": authority(one)} for one in (COORDINATOR, SECOND)])
+        aligned.servers[name].revise(load_party_configuration(aligned.party_path(name)))
+    with connect(aligned.write_run(coordinator=SECOND, tls=tls(SECOND), output="other-runs")) as second:
+        monkeypatch.setattr(TrainingCheckpoints, "prepare", slow)
+        with connect(aligned.write_run()) as first:
+            assert first.fit().run_id
+    assert refused
 
 
 def steal_while_it_runs(first, second, clock):

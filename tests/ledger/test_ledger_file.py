@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from party.errors import StorageError
 from party.ledger.entry import Content
-from party.ledger.file import HEAD_FILE, LEDGER_FILE, Ledger, read_ledger
+from party.ledger.file import HEAD_FILE, LEDGER_FILE, RUNS_FOLDER, Ledger, read_ledger
+from party.security.files import private_folder
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WRITER = Path(__file__).with_name("ledger_writer.py")
@@ -128,6 +129,28 @@ def test_a_missing_file_is_found(tmp_path, missing, lines):
     for read in (lambda: Ledger(path.parent, lambda: NOW), lambda: read_ledger(path.parent)):
         with pytest.raises(StorageError, match="was altered, or lines were removed"):
             read()
+
+
+def test_a_ledger_that_is_gone_beside_runs_is_no_new_one(tmp_path):
+    """All limits would start at zero."""
+    ledger = Ledger(tmp_path / "state", lambda: NOW)
+    ledger.append(Content(event="started"))
+    ledger.close()
+    path = tmp_path / "state" / LEDGER_FILE
+    first = path.read_bytes()
+    for file in (HEAD_FILE, LEDGER_FILE):
+        path.with_name(file).unlink()
+    runs = private_folder(path.parent / RUNS_FOLDER)
+    Ledger(path.parent, lambda: NOW).close()  # as before the first run
+    assert read_ledger(path.parent) == []
+    (runs / "ab" / "checkpoints").mkdir(parents=True)
+    for content in (None, b'{"event":"sta', first):
+        if content is not None:
+            path.write_bytes(content)
+            path.chmod(0o600)
+        for read in (lambda: Ledger(path.parent, lambda: NOW), lambda: read_ledger(path.parent)):
+            with pytest.raises(StorageError, match=r"^ledger: has no line of the runs.*restore both.*at zero"):
+                read()
 
 
 def test_a_first_start_that_was_killed_before_its_head_is_no_alteration(tmp_path):

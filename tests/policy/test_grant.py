@@ -86,6 +86,8 @@ def test_a_refusal_is_written_for_the_request_before_and_for_the_session_after_i
     grant.reserve(Release(rows=5))
     with pytest.raises(PolicyError, match="allowed_aggregations"), grant.recording_refusals():
         grant.check_outputs(SPECS, "shop")
+    with pytest.raises(PolicyError, match="minimum_metric_rows"), grant.recording_refusals():
+        grant.check_metric_rows(1, "rows of x")
     assert owner.events() == [("refused", False), ("opened", True), ("refused", True)]
     assert all("policy.allowed_aggregations" in one.result for one in owner.ledger.entries[::2])
 
@@ -104,6 +106,21 @@ def test_a_coordinator_that_asks_for_too_much_does_not_fill_the_ledger(make_owne
     owner.now += timedelta(days=1)
     ask()
     assert owner.events() == [("refused", False)] * 3
+
+
+def test_refusals_of_open_sessions_count_like_those_of_requests(make_owner, monkeypatch):
+    monkeypatch.setattr(session_lines, "REFUSALS_WRITTEN_PER_DAY", 2)
+    owner = make_owner(allowed_aggregations=["concat"])
+    for _ in range(3):
+        grant = owner.grant()
+        grant.reserve(Release(rows=5))
+        with pytest.raises(PolicyError, match="allowed_aggregations"), grant.recording_refusals():
+            grant.check_outputs(SPECS, "shop")
+        grant.ended("refused", {})
+        with pytest.raises(PolicyError, match="allowed_aggregations"), grant.recording_refusals():
+            grant.check_outputs(SPECS, "shop")
+    whole = [("opened", True), ("refused", True), ("ended", True)]
+    assert owner.events() == [*whole, *whole, ("opened", True), ("ended", True)]
 
 
 def test_a_grant_has_the_rules_of_its_owner(make_owner):
@@ -182,3 +199,14 @@ def test_what_is_used_of_the_limits_is_what_was_granted(make_owner):
     assert LimitUse(f"sessions of {owner.request().coordinator} within 24 hours", 1, 6) in uses
     assert LimitUse("train on dataset train", 1, 5) in uses
     assert LimitUse("hiddens and gradients per row of dataset train", 3.0, 7) in uses
+
+
+def test_no_text_of_a_caller_makes_a_line_long(make_owner):
+    owner = make_owner()
+    hostile = {"coordinator": "\x1b" * 10**6, "run_id": bytes(10**6), "dataset": "[/x]\x1b" * 10**6}
+    with pytest.raises(PolicyError, match="coordinators"):
+        owner.grant(purpose=Purpose.PURPOSE_EVALUATE, **hostile)
+    (refused,) = owner.ledger.entries
+    assert refused.event == "refused"
+    assert "\x1b" not in refused.datasets[0]
+    assert len(refused.to_line()) < 2000

@@ -11,6 +11,7 @@ from party.errors import PolicyError, SessionLostError
 from party.ledger.file import Ledger
 from party.pb.handshake_pb2 import Purpose
 from party.policy.admission import make_admission, record_start
+from party.policy.limit_uses import LimitUse, limit_uses
 from party.policy.requests import Release, SessionRequest
 from tests.support.configuration_cases import feature_party, label_party
 
@@ -42,6 +43,10 @@ class Owner:
             random_bytes=lambda count: next(self.numbers).to_bytes(count, "big"),
         )
         record_start(self.ledger, "test")
+
+    def uses(self):
+        configuration = validate(PartyConfiguration, self.content, "x")
+        return list(limit_uses(configuration, self.ledger.entries, self.now))
 
     def restart(self):
         self.ledger.close()
@@ -176,6 +181,30 @@ def test_released_rows_are_those_that_were_where_a_session_ended(make_owner):
     assert owner.ledger.entries[-2].result == "interrupted: the process ended"
     assert owner.ledger.entries[-2].releases == {"hiddens": 70}
     refused("maximum_releases_per_row", owner, train, most={"hiddens": 1})
+
+
+def test_what_is_shown_of_a_limit_is_what_it_counts(make_owner):
+    """Also where sessions read different numbers of rows, as after another alignment."""
+    owner = make_owner(make=feature_party, maximum_releases_per_row=10)
+    train = Purpose.PURPOSE_TRAIN
+    for rows, released in ((30, 30), (30, 30), (30, 30), (7, 42)):  # 1 + 1 + 1 + 6
+        owner.ask(train, rows=rows, most={"hiddens": released}, ended={"hiddens": released})
+    refused("maximum_releases_per_row", owner, train, rows=3, most={"hiddens": 4})
+    owner.ask(train, rows=3, most={"hiddens": 3}, ended={"hiddens": 2})
+    shown = {use.what: use.used for use in owner.uses()}["hiddens and gradients per row of dataset train"]
+    assert shown == pytest.approx(9 + 2 / 3)
+    owner.ask(train, rows=3, most={"hiddens": 1})
+    refused("maximum_releases_per_row", owner, train, rows=10**6, most={"hiddens": 1})
+
+
+def test_returns_of_a_run_are_shown(make_owner):
+    owner = make_owner(maximum_restores=2)
+    owner.ask(Purpose.PURPOSE_TRAIN, run_id=bytes([0xCD] * 16))
+    assert not any("returns" in use.what for use in owner.uses())
+    for _ in range(2):
+        owner.ask(Purpose.PURPOSE_TRAIN, run_id=bytes([0xAB] * 16), resume=True)
+    assert LimitUse("returns of run abababab to a checkpoint", 2, 2) in owner.uses()
+    refused("maximum_restores", owner, Purpose.PURPOSE_TRAIN, run_id=bytes([0xAB] * 16), resume=True)
 
 
 def test_a_session_that_was_not_agreed_and_was_killed_released_nothing(make_owner):

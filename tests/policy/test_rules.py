@@ -11,11 +11,14 @@ from party.protocol.schedule import TrainingSchedule
 from tests.support.configuration_cases import feature_party, label_party
 
 EVALUATE, PREDICT = Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT
+DRIVER = "driver"
 RUN = RunConfiguration(parties=("bank", "shop"), label_party="bank")
 
 
-def policy(make=label_party, peers=None, **section):
+def policy(make=label_party, peers=None, coordinators=None, **section):
     content = make() | {"policy": section}
+    if coordinators is not None:
+        content["coordinators"] = coordinators
     if peers is not None:
         content["peers"] = [{"name": name, "ca": "x.pem"} for name in peers]
     return Policy(validate(PartyConfiguration, content, "x"))
@@ -123,19 +126,34 @@ def test_feature_party_gives_no_metrics():
 
 
 def test_datasets_for_inference():
-    known = ["test", "train"]
-    policy().check_inference(EVALUATE, "train", known)
-    policy(inference_datasets=["test"]).check_inference(PREDICT, "test", known)
-    text = refusal("inference_datasets", policy(inference_datasets=["test"]).check_inference, EVALUATE, "train", known)
+    policy().check_inference(EVALUATE, "train", DRIVER)
+    policy(inference_datasets=["test"]).check_inference(PREDICT, "test", DRIVER)
+    only_test = policy(inference_datasets=["test"])
+    text = refusal("inference_datasets", only_test.check_inference, EVALUATE, "train", DRIVER)
     assert "expected test; received train" in text
-    refusal("inference_datasets", policy().check_inference, EVALUATE, "other", known)
-    refusal("inference_datasets", policy(inference_datasets=[]).check_inference, EVALUATE, "test", known)
+    refusal("inference_datasets", policy().check_inference, EVALUATE, "other", DRIVER)
+    refusal("inference_datasets", policy(inference_datasets=[]).check_inference, EVALUATE, "test", DRIVER)
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected"), [({}, "test or train"), ({"datasets": ["test"]}, "test"), ({"datasets": []}, "none")]
+)
+def test_a_refusal_lists_no_dataset_that_the_coordinator_may_not_name(rights, expected):
+    """What it may not ask for is also not to be learned from an error."""
+    coordinators = [{"name": DRIVER, "ca": "x.pem", **rights}]
+    for section in ({}, {"inference_datasets": ["train", "test"]}):
+        owner = policy(coordinators=coordinators, **section)
+        text = refusal("inference_datasets", owner.check_inference, EVALUATE, "other", DRIVER)
+        assert f"expected {expected}; received other" in text
+    owner = policy(coordinators=coordinators, training_datasets=["train"])
+    text = refusal("training_datasets", owner.check_training_dataset, "test", DRIVER)
+    assert f"expected {'train' if not rights else 'none'}; received test" in text
 
 
 def test_predictions():
     closed = policy(allow_predict=False)
-    closed.check_inference(EVALUATE, "test", ["test"])
-    refusal("allow_predict", closed.check_inference, PREDICT, "test", ["test"])
+    closed.check_inference(EVALUATE, "test", DRIVER)
+    refusal("allow_predict", closed.check_inference, PREDICT, "test", DRIVER)
 
 
 def test_rows_behind_an_evaluation():

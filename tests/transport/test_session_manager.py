@@ -2,10 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
-from party.errors import SessionError, SessionLostError
+from party.errors import PolicyError, SessionError, SessionLostError
 from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
 
 OWNER, OTHER = Owner("coordinator", bytes(32)), Owner("second", bytes(32))
@@ -146,3 +147,45 @@ def test_a_build_that_fails_leaves_the_party_free(sessions, threads):
     with pytest.raises(SessionError, match="cannot be built"):
         opening.result(TIMEOUT_SECONDS)
     assert sessions.open(OTHER, RUN_ID, Built, SECOND) is sessions.session(OTHER, RUN_ID, SECOND)
+
+
+def test_a_request_that_is_refused_ends_nobody_elses_session(sessions, clock):
+    former = sessions.open(OWNER, RUN_ID, Built, FIRST)
+    clock.seconds += SILENCE_SECONDS
+
+    def refuse():
+        assert not former.ended
+        raise PolicyError("refused by policy.coordinators.purposes")
+
+    with pytest.raises(PolicyError):
+        sessions.open(OTHER, RUN_ID, Built, SECOND, admit=refuse)
+    assert sessions.session(OWNER, RUN_ID, FIRST) is former
+    with pytest.raises(SessionError, match="serves another coordinator"):  # it was heard meanwhile
+        sessions.open(OTHER, RUN_ID, Built, SECOND)
+
+
+def test_an_owner_that_is_heard_while_another_one_is_admitted_keeps_its_session(sessions, clock):
+    former = sessions.open(OWNER, RUN_ID, Built, FIRST)
+    clock.seconds += SILENCE_SECONDS
+    with pytest.raises(SessionError, match="serves another coordinator"):
+        sessions.open(OTHER, RUN_ID, Built, SECOND, admit=lambda: sessions.session(OWNER, RUN_ID, FIRST))
+    assert not former.ended
+
+
+def test_an_owner_is_not_silent_while_its_call_is_answered(sessions, clock):
+    former = sessions.open(OWNER, RUN_ID, Built, FIRST)
+    for answered_meanwhile in (True, False):
+        with sessions.hearing(former), sessions.hearing(former) if answered_meanwhile else nullcontext():
+            clock.seconds += 2 * SILENCE_SECONDS
+            with pytest.raises(SessionError, match="serves another coordinator"):
+                sessions.open(OTHER, RUN_ID, Built, SECOND)
+        clock.seconds += SILENCE_SECONDS - 1.0
+        with pytest.raises(SessionError, match="serves another coordinator"):
+            sessions.open(OTHER, RUN_ID, Built, SECOND)
+    clock.seconds += 1.0
+    following = sessions.open(OTHER, RUN_ID, Built, SECOND)
+    assert former.ended == "replaced by another session"
+    with sessions.hearing(former):  # a call of a session that has ended keeps no other one alive
+        clock.seconds += SILENCE_SECONDS
+        sessions.open(OWNER, RUN_ID, Built, FIRST)
+    assert following.ended
