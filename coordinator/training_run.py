@@ -74,6 +74,7 @@ class TrainingRun:
         """
         try:
             history = self._attempts()
+            history.save(self._journal.run_folder(history.run_id))
         except StoppedError:
             self._journal.end(self._run_id, STOPPED)
             raise
@@ -83,7 +84,6 @@ class TrainingRun:
         except BaseException:
             self._journal.end(self._run_id, STOPPED)
             raise
-        history.save(self._journal.run_folder(history.run_id))
         self._journal.end(self._run_id, TRAINED)
         return history
 
