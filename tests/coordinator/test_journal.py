@@ -230,3 +230,12 @@ def test_entry_is_readable_by_people(journal, folder):
         "commits": [],
         "configuration": SENT.decode(),
     }
+
+
+def test_a_folder_that_cannot_be_locked_or_emptied_is_a_storage_error(tmp_path, journal):
+    (tmp_path / "other" / "lock").mkdir(parents=True)
+    (tmp_path / "other").chmod(0o700)
+    with pytest.raises(StorageError, match="lock: cannot be opened: Is a directory"):
+        Journal(tmp_path / "other")
+    with pytest.raises(StorageError, match="cannot be deleted: No such file or directory"):
+        journal.remove(FIRST)
