@@ -81,6 +81,8 @@ def align(path: Path, force: bool, debug: bool) -> None:
 @debug_option
 def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
     """Trains a run, new or resumed; every party saves its own model."""
+    if new and resume is not None:
+        raise click.UsageError("--resume and --new exclude each other")
 
     def run() -> None:
         with _connect(path) as federation, _stopping_in_order(federation):
@@ -235,8 +237,9 @@ def _run_command(command: Callable[[], None], debug: bool) -> None:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         command()
-    except KeyboardInterrupt:
-        click.echo("interrupted: the parties were notified and are free for the next run", err=True)
+    except KeyboardInterrupt as interrupt:
+        notes = getattr(interrupt, "__notes__", ())  # of a session, if one was open
+        click.echo(": ".join(["interrupted", *notes]), err=True)
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.

@@ -163,6 +163,10 @@ def reload(path: Path, debug: bool) -> None:
 @debug_option
 def ledger(path: Path, *, as_json: bool, verify: bool, known_digest: str | None, limits: bool, debug: bool) -> None:
     """Prints what this party granted and released."""
+    if as_json + verify + limits > 1:
+        raise click.UsageError("--json, --verify and --limits exclude each other")
+    if known_digest is not None and not verify:
+        raise click.UsageError("--known needs --verify")
 
     def run() -> None:
         from party.ledger_lines import json_lines, ledger_table, used_limits, verification  # noqa: PLC0415

@@ -5,6 +5,8 @@ import os
 import re
 import select
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,7 @@ def test_second_interrupt_ends_at_once(organisations, running):
         code, errors = end(running)
     finally:
         os.kill(organisations.processes["alice"].process.pid, signal.SIGCONT)
-    assert (code, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
+    assert (code, errors) == (INTERRUPTED_EXIT_CODE, "interrupted: alice could not be notified\n")
     assert entries(organisations)[-1]["state"] == "stopped"
     expect_next_run(organisations)
 
@@ -195,11 +197,27 @@ def test_interrupt_ends_an_alignment_at_once(organisations):
     process = align_many(organisations)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=WAIT_SECONDS)
-    assert (process.returncode, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
+    told = "interrupted: the parties were notified and are free for the next run\n"
+    assert (process.returncode, errors) == (INTERRUPTED_EXIT_CODE, told)
     answers = re.findall(r"^([\d,]+)/([\d,]+)  many: answers of alice$", output, re.MULTILINE)
     assert all(done != total for done, total in answers), "went on to the end"
     assert not list(organisations.folder.glob("*/state/alignments/many.npz"))
     expect_idle(organisations)
+
+
+INTERRUPTED = """
+from coordinator.cli import _run_command
+
+def command():
+    raise KeyboardInterrupt
+
+_run_command(command, False)
+"""
+
+
+def test_interrupt_without_a_session_claims_nothing_of_the_parties():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (INTERRUPTED_EXIT_CODE, "interrupted\n")
 
 
 def test_workers_of_an_alignment_end_with_their_killed_party(organisations):
