@@ -30,8 +30,8 @@ configuration_option = click.option(
 )
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 run_id_argument = click.argument("run_id")
-run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; the latest where absent.")
-dataset_option = click.option("--dataset", default=None, help="evaluate_dataset of the configuration where absent.")
+run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")
+dataset_option = click.option("--dataset", default=None, help="Default: evaluate_dataset of the configuration.")
 
 
 def inference_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -92,7 +92,7 @@ def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
                     f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
                     f" {stopped.steps}",
                     where=str(federation.configuration.path(federation.configuration.output)),
-                    fix=f"--resume {stopped.run_id[:8]} goes on with it, --new begins another one",
+                    fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )
             history = federation.fit(resume=resume)
             folder = federation.configuration.path(federation.configuration.output) / history.run_id

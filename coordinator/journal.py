@@ -213,7 +213,7 @@ class Journal:
             ConfigurationError: there is none, or more than one.
         """
         stopped = [one for one in self.runs() if one.resumable]
-        return _the_one(stopped, run_id, self.folder, what="run that could go on", option="--resume", fix=SEE_STATUS)
+        return _the_one(stopped, run_id, self.folder, what="resumable run", option="--resume", fix=SEE_STATUS)
 
     def _read_lease(self) -> bytes:
         path = self.folder / LEASE_FILE

@@ -123,7 +123,7 @@ class TrainingRun:
         with CoordinatedSession(self._clients, self._run, proposal) as session:
             self._journal.agreed(self._run_id, session.steps)
             if start.mark != ORIGIN or began:
-                self._display.print_line(f"going on from step {start.mark.step} of {session.steps}")
+                self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
             started_seconds = time.monotonic()
 
             def note(mark: Mark, traffic: Traffic) -> None:

@@ -175,7 +175,7 @@ def labels(**parties):
         (
             described(model={"units": np.int64(3)}),
             ConfigurationError,
-            "alice.yaml: holds a value that YAML cannot hold",
+            "alice.yaml: has a value that YAML cannot represent",
         ),
     ],
 )

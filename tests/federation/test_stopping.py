@@ -76,8 +76,8 @@ def test_coordinator_that_is_interrupted_stops_in_order(organisations, running, 
     first, second = errors.splitlines()
     assert first == "stopping after a checkpoint; interrupt once more to end at once"
     found = re.fullmatch(
-        r"error: run (\w{8}): stopped after step (\d+) of \d+, which is safe at every party;"
-        r" `coordinator train --resume (\w{8})` goes on",
+        r"error: run (\w{8}): stopped after step (\d+) of \d+, checkpointed at every party;"
+        r" run `coordinator train --resume (\w{8})` to resume",
         second,
     )
     assert found, second
@@ -114,11 +114,11 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
     expect_error(organisations.coordinator("stop", run_id), 10, f"run {run_id[:8]}: no process drives this run")
 
     told = f"run {run_id[:8]} with this configuration stopped after step "
-    expect_error(organisations.coordinator("train"), 10, told, f"--resume {run_id[:8]} goes on with it, --new begins")
+    expect_error(organisations.coordinator("train"), 10, told, f"use --resume {run_id[:8]} to resume it, or --new to")
     going_on = start_coordinator(organisations, "train", "--resume")
     try:
-        assert f"going on from step {entries(organisations)[-1]['commits'][-1]['step']} of " in await_line(
-            going_on, "going"
+        assert f"resuming from step {entries(organisations)[-1]['commits'][-1]['step']} of " in await_line(
+            going_on, "resuming"
         )
         await_line(going_on, "step ")
         going_on.send_signal(signal.SIGTERM)
@@ -128,9 +128,12 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
         going_on.communicate()
 
     line = next(line for line in organisations.coordinator("status").stdout.splitlines() if run_id in line)
-    assert re.search(r"  stopped  safe: step [\d,]+ of [\d,]+ +started \S+, last commit \S+$", line), line
+    assert re.search(r"  stopped  last checkpoint: step [\d,]+ of [\d,]+ +started \S+, last commit \S+$", line), line
     removed = organisations.coordinator("remove", run_id)
-    assert removed.stdout == f"run {run_id[:8]} is forgotten here; `party remove` frees the room at a party\n"
+    assert (
+        removed.stdout
+        == f"run {run_id[:8]} was deleted here; run `party remove` at each party to free its disk space\n"
+    )
     assert run_id not in organisations.coordinator("status").stdout
     listed = run_party("runs", "--config", organisations.party_path("alice")).stdout
     assert re.search(rf"^{run_id}  started  [\d.]+ MB  checkpoints of steps \d+", listed, re.MULTILINE), listed
@@ -159,7 +162,7 @@ def test_party_that_is_killed_and_comes_back_loses_nothing(organisations, runnin
     organisations.processes["alice"].process.kill()
     await_line(running, "trying again for up to 20 s: party alice at ")
     restart(organisations, "alice", listen=f"127.0.0.1:{organisations.ports['alice']}")
-    await_line(running, "going on from step ")
+    await_line(running, "resuming from step ")
     await_line(running, "step ")
     running.send_signal(signal.SIGTERM)
     assert end(running)[0] == StoppedError.exit_code
