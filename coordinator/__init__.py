@@ -40,6 +40,8 @@ from party.errors import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coordinator.alignment import DatasetAlignment
     from coordinator.federation import Federation, Predictions
     from coordinator.history import History
@@ -85,7 +87,7 @@ _MODULES = {
 }
 
 
-def connect(path: str) -> Federation:
+def connect(path: str | Path) -> Federation:
     """Connects to the parties of a run configuration.
 
     Args:

@@ -95,18 +95,21 @@ class AlignmentRelay:
     def _align_dataset(self, dataset: str) -> int:
         """Aligns one dataset; setups and requests are relayed concurrently, so that both sides compute."""
         features, label = self._session.features, self._session.label
-        with ThreadPoolExecutor(max_workers=2 * len(features)) as threads:
+        threads = ThreadPoolExecutor(max_workers=2 * len(features))
+        try:
             relays: list[Future[Any]] = [
                 threads.submit(self._relay, MessageRoute(pb.MESSAGE_KIND_PSI_SETUP, dataset, party, label))
                 for party in features
             ]
             relays += [threads.submit(self._relay_requests, dataset, party) for party in features]
-            try:
-                for relay in as_completed(relays):
-                    relay.result()
-            except BaseException:
-                self._abandoned.set()
-                raise
+            for relay in as_completed(relays):
+                relay.result()
+        except BaseException:
+            self._abandoned.set()
+            raise
+        finally:
+            # Not waiting: a call under way may be to a party that hangs. After a failure the session is closed next.
+            threads.shutdown(wait=False, cancel_futures=True)
         rows = 0
         for party in features:
             rows = self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNED_ELEMENTS, dataset, label, party))

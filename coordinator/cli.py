@@ -30,8 +30,8 @@ configuration_option = click.option(
 )
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 run_id_argument = click.argument("run_id")
-run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; the latest where absent.")
-dataset_option = click.option("--dataset", default=None, help="evaluate_dataset of the configuration where absent.")
+run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")
+dataset_option = click.option("--dataset", default=None, help="Default: evaluate_dataset of the configuration.")
 
 
 def inference_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -81,6 +81,8 @@ def align(path: Path, force: bool, debug: bool) -> None:
 @debug_option
 def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
     """Trains a run, new or resumed; every party saves its own model."""
+    if new and resume is not None:
+        raise click.UsageError("--resume and --new exclude each other")
 
     def run() -> None:
         with _connect(path) as federation, _stopping_in_order(federation):
@@ -90,7 +92,7 @@ def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
                     f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
                     f" {stopped.steps}",
                     where=str(federation.configuration.path(federation.configuration.output)),
-                    fix=f"--resume {stopped.run_id[:8]} goes on with it, --new begins another one",
+                    fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )
             history = federation.fit(resume=resume)
             folder = federation.configuration.path(federation.configuration.output) / history.run_id
@@ -235,8 +237,9 @@ def _run_command(command: Callable[[], None], debug: bool) -> None:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         command()
-    except KeyboardInterrupt:
-        click.echo("interrupted: the parties were notified and are free for the next run", err=True)
+    except KeyboardInterrupt as interrupt:
+        notes = getattr(interrupt, "__notes__", ())  # of a session, if one was open
+        click.echo(": ".join(["interrupted", *notes]), err=True)
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -137,3 +138,15 @@ def load_coordinator_configuration(path: Path) -> CoordinatorConfiguration:
         ConfigurationError: the file or one of its keys is invalid.
     """
     return load(CoordinatorConfiguration, path)
+
+
+def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Returns the dotted names of the keys whose values differ between two configurations, ascending."""
+    found = []
+    for key in sorted(set(first) | set(second)):
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += differing_keys(one, other, f"{prefix}{key}.")
+        elif one != other:
+            found.append(f"{prefix}{key}")
+    return found

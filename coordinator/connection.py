@@ -44,9 +44,13 @@ def open_clients(
     """
     stopped = stopped or threading.Event()
     make_channel = _insecure_channel if configuration.insecure else _secure_channel(configuration)
-    clients = {}
+    clients: dict[str, PartyClient] = {}
     for party in sorted(configuration.parties, key=lambda party: party.name):
-        channel, trusted = make_channel(party)
+        try:
+            channel, trusted = make_channel(party)
+        except BaseException:
+            close_clients(clients)
+            raise
         transport = PartyTransport(
             channel,
             RetryPolicy(configuration.reconnect_seconds, stopped, notify=notify),

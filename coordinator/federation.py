@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
-from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
+from coordinator.configuration import CoordinatorConfiguration, differing_keys, load_coordinator_configuration
 from coordinator.connection import await_parties, close_clients, open_clients
 from coordinator.exchanges import run_exchanges
 from coordinator.history import History, metrics_as_dictionary
@@ -23,7 +23,7 @@ from coordinator.progress import Display, SilentDisplay
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
+from party.errors import ConfigurationError, ConnectionLostError, SessionError, SessionLostError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
@@ -60,6 +60,7 @@ class Federation:
         self.configuration = configuration
         self._display = display
         self._stop = Event()
+        self._closed = False
         self._shown: Display | None = None
         self._journal = Journal(configuration.path(configuration.output))
         self._clients: dict[str, PartyClient] = {}
@@ -77,6 +78,7 @@ class Federation:
 
     def close(self) -> None:
         """Closes the connections; the parties keep running."""
+        self._closed = True
         close_clients(self._clients)
         self._journal.close()
 
@@ -98,6 +100,7 @@ class Federation:
         Raises:
             SplitError: a party refuses, or its data is unusable.
         """
+        self._check_open()
         run = self.configuration.run
 
         def attempt() -> list[DatasetAlignment]:
@@ -123,20 +126,19 @@ class Federation:
             StoppedError: `stop` was called; the run can be resumed.
             SplitError: any other failure that a person can act on, such as a party that stays unreachable.
         """
-        if resume is None:
-            run = self._planned_run() if self.configuration.is_planned else self.configuration.run
-            entry = self._journal.begin(new_run_id(), run.to_bytes(), utc_now())
-        else:
-            entry = self._journal.resumable(resume or None)
-            self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
-            entry = self._journal.resume(bytes.fromhex(entry.run_id))
-        with self._displayed() as display:
-            return TrainingRun(
-                self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
-            ).complete()
+        with self._stoppable():
+            entry = self._begin() if resume is None else self._resume(resume or None)
+            with self._displayed() as display:
+                run = TrainingRun(
+                    self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
+                )
+                return run.complete()
 
     def stop(self) -> None:
-        """Stops the current run after a checkpoint; for another thread or a signal handler."""
+        """Stops the current run or plan, or else the next one; for another thread or a signal handler.
+
+        A run stops after a checkpoint. The call concerns that one run: later ones train again.
+        """
         self._stop.set()
 
     def stopped_run(self) -> RunEntry | None:
@@ -152,7 +154,8 @@ class Federation:
             run_id: in hexadecimal, possibly shortened; by default the latest finished run.
 
         Returns:
-            The metrics that the label party released, by name: loss, AUC, precision and recall.
+            The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
+                its policy releases them.
         """
         reply, _ = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id)
         return metrics_as_dictionary(reply.evaluation)
@@ -182,7 +185,10 @@ class Federation:
         Raises:
             StoppedError: `stop` was called.
         """
+        with self._stoppable():
+            return self._plan()
 
+    def _plan(self) -> Plan:
         def attempt() -> Plan:
             with self._displayed() as display:
                 return make_plan(
@@ -197,7 +203,7 @@ class Federation:
 
     def _planned_run(self) -> RunConfiguration:
         """Returns the run with the recommended schedule and codecs, and shows the recommendation."""
-        taken = self.plan().recommendation
+        taken = self._plan().recommendation
         with self._displayed() as display:
             for line in recommendation_lines(taken):
                 display.print_line(line)
@@ -212,6 +218,7 @@ class Federation:
     def _infer(
         self, purpose: Purpose, dataset: str | None, run_id: str | None
     ) -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
+        self._check_open()
         entry = self._journal.trained(run_id)
         run = run_configuration_from_bytes(entry.configuration)
         self._check_parties(run, entry.run_id)
@@ -238,6 +245,30 @@ class Federation:
                     raise
                 await_parties(self._clients, self.configuration.reconnect_seconds)
         return attempt()
+
+    def _begin(self) -> RunEntry:
+        """Records a new run."""
+        run = self._planned_run() if self.configuration.is_planned else self.configuration.run
+        return self._journal.begin(new_run_id(), run.to_bytes(), utc_now())
+
+    def _resume(self, run_id: str | None) -> RunEntry:
+        """Records that a stopped run is running again."""
+        entry = self._journal.resumable(run_id)
+        self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
+        return self._journal.resume(bytes.fromhex(entry.run_id))
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """Ends a request to stop with the run or plan that it stops."""
+        self._check_open()
+        try:
+            yield
+        finally:
+            self._stop.clear()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("the connection is closed", where="federation", fix="connect again")
 
     @contextmanager
     def _displayed(self) -> Iterator[Display]:
@@ -293,18 +324,6 @@ class Federation:
             dataset=dataset,
             realign=realign,
         )
-
-
-def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Returns the dotted names of the keys whose values differ between two configurations, ascending."""
-    found = []
-    for key in sorted(set(first) | set(second)):
-        one, other = first.get(key), second.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += differing_keys(one, other, f"{prefix}{key}.")
-        elif one != other:
-            found.append(f"{prefix}{key}")
-    return found
 
 
 def connect_federation(path: Path, display: Callable[[], Display] = SilentDisplay) -> Federation:

@@ -97,8 +97,13 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = private_folder(folder)
-        lock = os.open(self.folder / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        self._lock: int | None = lock
+        self._lock: int | None = None
+        lock_path = self.folder / LOCK_FILE
+        try:
+            lock = os.open(lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"cannot be opened: {error.strerror}", where=lock_path) from error
+        self._lock = lock
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -163,8 +168,16 @@ class Journal:
         self._change(run_id, lambda entry: replace(entry, state=state))
 
     def remove(self, run_id: bytes) -> None:
-        """Deletes a run and its history."""
-        shutil.rmtree(self.folder / run_id.hex())
+        """Deletes a run and its history.
+
+        Raises:
+            StorageError: the folder cannot be deleted.
+        """
+        folder = self.folder / run_id.hex()
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise StorageError(f"cannot be deleted: {error.strerror}", where=folder) from error
 
     def stop_requested(self, run_id: bytes) -> bool:
         """Returns whether another process requested this run to stop."""
@@ -200,7 +213,7 @@ class Journal:
             ConfigurationError: there is none, or more than one.
         """
         stopped = [one for one in self.runs() if one.resumable]
-        return _the_one(stopped, run_id, self.folder, what="run that could go on", option="--resume", fix=SEE_STATUS)
+        return _the_one(stopped, run_id, self.folder, what="resumable run", option="--resume", fix=SEE_STATUS)
 
     def _read_lease(self) -> bytes:
         path = self.folder / LEASE_FILE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +62,8 @@ class LocalFederation:
         processes: the processes by party.
 
     Raises:
-        ConfigurationError: there are fewer than two parties, or not exactly one has labels; or a value cannot be
-            represented in YAML.
+        ConfigurationError: there are fewer than two parties, or not exactly one has labels; a description, a name or a
+            value cannot be used.
         DataError: a dataset is neither a data frame nor an existing file.
         IdentityError: a name cannot be that of a party.
         StorageError: the folder cannot be written, or others have access to it.
@@ -96,8 +96,12 @@ class LocalFederation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops all parties."""
-        self.stop()
+        """Stops all parties; an error of the block comes before one of stopping."""
+        try:
+            self.stop()
+        except ConnectionLostError:
+            if error is None:
+                raise
 
     @property
     def folder(self) -> Path:
@@ -118,6 +122,7 @@ class LocalFederation:
         Returns:
             The path.
         """
+        self._files.check_name(name)
         return self._folders.party_path(name)
 
     def state_path(self, name: str) -> Path:
@@ -129,6 +134,7 @@ class LocalFederation:
         Returns:
             The path.
         """
+        self._files.check_name(name)
         return self._folders.folder(name) / "state"
 
     def log_path(self, name: str) -> Path:
@@ -140,6 +146,7 @@ class LocalFederation:
         Returns:
             The path; the file exists once the party was started.
         """
+        self._files.check_name(name)
         return self._folders.log_path(name)
 
     def log(self, name: str) -> str:
@@ -164,8 +171,13 @@ class LocalFederation:
             The federation itself.
 
         Raises:
-            SplitError: a party failed to start, with its own error and the end of its log. All parties are stopped.
+            ConfigurationError: there is no such party, or a party lacks a dataset that the run needs.
+            SplitError: a party failed to start, with its own error and the end of its log. The parties that this call
+                started are stopped.
         """
+        for name in names:
+            self._files.check_name(name)
+        self._files.common_datasets()
         atexit.register(self.stop)  # for notebooks that end without calling stop
         known = dict(self.addresses)
         started = [self.processes[name] for name in names or self.names if not self.processes[name].is_running]
@@ -176,7 +188,7 @@ class LocalFederation:
                 self.addresses[process.name] = process.await_ready()
         except BaseException:
             with suppress(ConnectionLostError):  # the first error is the one to report
-                self.stop()
+                _end(started)
             raise
         if set(self.addresses) == set(self.names) and not (self._has_run and known == self.addresses):
             self.write_run()
@@ -189,11 +201,7 @@ class LocalFederation:
             ConnectionLostError: a party did not end in time and was killed.
         """
         atexit.unregister(self.stop)
-        for process in self.processes.values():
-            process.terminate()
-        killed = [process.name for process in self.processes.values() if not process.await_end()]
-        if killed:
-            raise ConnectionLostError("did not end when asked to, and was killed", where=f"party {', '.join(killed)}")
+        _end(self.processes.values())
 
     def kill(self, name: str) -> None:
         """Kills a party, like a crash.
@@ -201,6 +209,7 @@ class LocalFederation:
         Args:
             name: of the party.
         """
+        self._files.check_name(name)
         self.processes[name].kill()
 
     def restart(self, name: str) -> None:
@@ -210,8 +219,9 @@ class LocalFederation:
             name: of the party; if it is running, it is stopped first.
 
         Raises:
-            SplitError: it failed to start.
+            SplitError: it failed to start; the other parties keep running.
         """
+        self._files.check_name(name)
         self.processes[name].terminate()
         self.processes[name].await_end()
         path = self.party_path(name)
@@ -234,7 +244,8 @@ class LocalFederation:
     def write_frame(self, name: str, dataset: str, frame: object) -> Path:
         """Writes a dataset of a party, or replaces it.
 
-        The party reads a replaced dataset at the next alignment. For a new name, call `write_party` and `restart` too.
+        The party reads a replaced dataset at the next alignment. For a new name, write it at every party, and for each
+        call `write_party` and `restart`; then call `write_run`, `connect` and `align`.
 
         Args:
             name: of the party.
@@ -245,13 +256,16 @@ class LocalFederation:
             The path of the file.
 
         Raises:
-            DataError: `frame` is neither a data frame nor an existing file.
+            ConfigurationError: there is no such party, or the dataset cannot have this name.
+            DataError: `frame` is neither a data frame nor an existing file, or its index is the id column.
             StorageError: the file cannot be written.
         """
         return self._files.write_frame(name, dataset, frame)
 
     def write_party(self, name: str, **changes: Any) -> Path:
         """Rewrites a party's file, which the party reads when it starts.
+
+        Changes are kept: later calls add to them.
 
         Args:
             name: of the party.
@@ -261,7 +275,7 @@ class LocalFederation:
             The path of the file.
 
         Raises:
-            ConfigurationError: a value cannot be represented in YAML.
+            ConfigurationError: there is no such party, or a value cannot be represented in YAML.
         """
         return self._files.write_party(name, **changes)
 
@@ -274,6 +288,8 @@ class LocalFederation:
     ) -> Path:
         """Rewrites the run's file, for the next `connect`.
 
+        Changes are kept, except `addresses`: later calls add to them, and so does `start`, which writes the file too.
+
         Args:
             training: keys of the section `training` to replace.
             addresses: host and port by party, where they differ from those that the parties listen on.
@@ -283,8 +299,19 @@ class LocalFederation:
             The path of the file.
 
         Raises:
-            ConfigurationError: the address of a party is not known yet, or a value cannot be represented in YAML.
+            ConfigurationError: the address of a party is not known yet, a party lacks a dataset that the run needs, or
+                a value cannot be represented in YAML.
         """
         path = self._files.write_run({**self.addresses, **(addresses or {})}, training or {}, changes)
         self._has_run = True
         return path
+
+
+def _end(processes: Iterable[LocalParty]) -> None:
+    """Stops processes, and waits until they have ended; raises an error if one had to be killed."""
+    ending = list(processes)
+    for process in ending:
+        process.terminate()
+    killed = [process.name for process in ending if not process.await_end()]
+    if killed:
+        raise ConnectionLostError("did not end when asked to, and was killed", where=f"party {', '.join(killed)}")

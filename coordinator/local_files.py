@@ -7,19 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from coordinator.local_descriptions import (
+    DATA,
+    DATA_KEYS,
+    FEATURES,
+    FRAMES,
+    ID,
+    LABELS,
+    check_dataset_name,
+    check_datasets,
+    check_descriptions,
+    check_mapping,
+    needed_datasets,
+)
 from coordinator.local_folders import COORDINATOR, LocalFolders, Section, authority_path, tls_section
 from coordinator.local_folders import write_configuration as write
 from party.errors import ConfigurationError, DataError, StorageError
 from party.security.files import FILE_MODE
 
 ANY_PORT = "127.0.0.1:0"
-MINIMUM_PARTIES = 2
-FRAMES, ID, FEATURES, LABELS, DATA = "frames", "id", "features", "labels", "data"
-DATA_KEYS = (FRAMES, ID, FEATURES, LABELS, DATA)  # not top-level keys of a party's file
 
 
 class LocalFiles:
-    """Writes the files of every organisation of a federation.
+    """Writes the files of every organisation of a federation, and keeps the changes that were made to them.
 
     Args:
         folders: of the organisations.
@@ -32,7 +42,8 @@ class LocalFiles:
         label_party: name of the party with labels.
 
     Raises:
-        ConfigurationError: there are fewer than two parties, or not exactly one has labels.
+        ConfigurationError: a description is unusable, there are fewer than two parties, or not exactly one has labels.
+        IdentityError: a name cannot be that of a party.
     """
 
     def __init__(
@@ -42,13 +53,29 @@ class LocalFiles:
         training: Mapping[str, Any],
         run: Mapping[str, Any],
     ) -> None:
+        self.label_party = check_descriptions(parties)
+        check_mapping(training, "training")
+        check_mapping(run, "run")
         self.names = tuple(parties)
-        self.label_party = _label_party(parties)
         self._folders = folders
         self._parties = {name: dict(description) for name, description in parties.items()}
         self._training = dict(training)
         self._run = dict(run)
         self._datasets: dict[str, dict[str, str]] = {name: {} for name in self.names}
+        self._party_changes: dict[str, Section] = {name: {} for name in self.names}
+        self._training_changes: Section = {}
+        self._run_changes: Section = {}
+
+    def check_name(self, name: str) -> None:
+        """Raises a ConfigurationError if there is no party of a name."""
+        if name not in self.names:
+            expected = ", ".join(self.names)
+            raise ConfigurationError("there is no such party", where="party", expected=expected, received=repr(name))
+
+    def common_datasets(self) -> list[str]:
+        """Returns the datasets that every party has; raises an error if a party lacks one that the run needs."""
+        needed = needed_datasets({**self._run, **self._run_changes}, {**self._training, **self._training_changes})
+        return check_datasets({name: self._dataset_names(name) for name in self.names}, needed)
 
     def write_all(self) -> None:
         """Writes data and configuration of every party."""
@@ -64,6 +91,8 @@ class LocalFiles:
 
     def write_frame(self, name: str, dataset: str, frame: object) -> Path:
         """Writes a data frame of a party as CSV, or records the path of a file: see `LocalFederation.write_frame`."""
+        self.check_name(name)
+        check_dataset_name(name, dataset)
         folder = self._folders.folder(name)
         if isinstance(frame, str | Path):
             path = Path(frame).resolve()
@@ -71,12 +100,13 @@ class LocalFiles:
                 raise DataError("there is no such file", where=path, fix=f"check frames.{dataset} of {name}")
         else:
             path = folder / f"{dataset}.csv"
-            _write_csv(path, frame, f"{name}: frames.{dataset}")
+            _write_csv(path, frame, f"{name}: frames.{dataset}", id_column=self._data_section(name)["id"])
         self._datasets[name][dataset] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
         return path
 
     def write_party(self, name: str, **changes: Any) -> Path:
         """Writes a party's configuration: see `LocalFederation.write_party`."""
+        self.check_name(name)
         description = self._parties[name]
         content = {
             "party": name,
@@ -91,7 +121,9 @@ class LocalFiles:
         }
         given = {key: value for key, value in description.items() if key not in DATA_KEYS}
         path = self._folders.party_path(name)
-        write(path, {**content, **given, **changes})
+        changed = {**self._party_changes[name], **changes}
+        write(path, {**content, **given, **changed})
+        self._party_changes[name] = changed
         return path
 
     def write_run(self, addresses: Mapping[str, str], training: Mapping[str, Any], changes: Mapping[str, Any]) -> Path:
@@ -100,18 +132,20 @@ class LocalFiles:
         if missing:
             what = f"the address of {', '.join(missing)} is not known"
             raise ConfigurationError(what, where="run.yaml", fix="start the parties first")
+        check_mapping(training, "training")
+        changed_training, changed_run = {**self._training_changes, **training}, {**self._run_changes, **changes}
         parties = [{"name": name, "address": addresses[name], "ca": authority_path(name)} for name in self.names]
-        common = set.intersection(*(set(self._datasets[name]) for name in self.names))
         content = {
             "coordinator": COORDINATOR,
             "tls": tls_section(COORDINATOR),
             "label_party": self.label_party,
             "parties": parties,
             "output": "runs",
-            "alignment": {"datasets": sorted(common)},
+            "alignment": {"datasets": self.common_datasets()},
         }
-        changed = {"training": {**self._training, **training}}
-        write(self._folders.run_path, {**content, **self._run, **changed, **changes})
+        section = {"training": {**self._training, **changed_training}}
+        write(self._folders.run_path, {**content, **self._run, **section, **changed_run})
+        self._training_changes, self._run_changes = changed_training, changed_run
         return self._folders.run_path
 
     def _data_section(self, name: str) -> Section:
@@ -120,24 +154,21 @@ class LocalFiles:
         section |= {key: description[key] for key in (FEATURES, LABELS) if description.get(key) is not None}
         return {**section, **description.get(DATA, {})}
 
-
-def _label_party(parties: Mapping[str, Mapping[str, Any]]) -> str:
-    holders = [name for name, description in parties.items() if description.get(LABELS)]
-    if len(parties) < MINIMUM_PARTIES or len(holders) != 1:
-        raise ConfigurationError(
-            "cannot be a federation",
-            where="parties",
-            expected="at least two parties, exactly one of them with labels",
-            received=f"{len(parties)} parties, labels at {', '.join(holders) or 'none'}",
-        )
-    return holders[0]
+    def _dataset_names(self, name: str) -> list[str]:
+        changed = self._party_changes[name].get(DATA)
+        section = changed if isinstance(changed, Mapping) else self._data_section(name)
+        return list(section.get("datasets", ()))
 
 
-def _write_csv(path: Path, frame: object, where: str) -> None:
+def _write_csv(path: Path, frame: object, where: str, *, id_column: str) -> None:
     write_csv = getattr(frame, "to_csv", None)
     if write_csv is None:
         expected = "a data frame, which has to_csv, or the path of a file"
-        raise DataError("is no data frame", where=where, expected=expected, received=type(frame).__name__)
+        raise DataError("is not a data frame", where=where, expected=expected, received=type(frame).__name__)
+    index_name = getattr(getattr(frame, "index", None), "name", None)
+    if index_name == id_column and id_column not in getattr(frame, "columns", ()):
+        what = f"the id column {id_column} is the index, which is not written"
+        raise DataError(what, where=where, fix="call reset_index() on the frame")
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)

@@ -105,7 +105,7 @@ def write_configuration(path: Path, content: Section) -> None:
         text = yaml.dump(given, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
     except yaml.YAMLError as error:
         fix = "use texts, Python's own numbers, lists and dictionaries"
-        raise ConfigurationError("holds a value that YAML cannot hold", where=path.name, fix=fix) from error
+        raise ConfigurationError("has a value that YAML cannot represent", where=path.name, fix=fix) from error
     write_atomically(path, text.encode())
 
 

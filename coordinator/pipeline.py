@@ -35,6 +35,7 @@ class PipelinedPass:
         self._failure: BaseException | None = None
         self._relayed = self._traffic.exchanges
         self._condition = threading.Condition()
+        self._sending = threading.Lock()  # held while a call is sent, so that none follows the end of the pass
         self._abandoned = False
 
     def run(self, progress: Progress, between_steps: BetweenSteps | None) -> None:
@@ -57,7 +58,9 @@ class PipelinedPass:
                 self._fuse(position)
                 progress(self._traffic)
         except BaseException:
-            self._abandoned = True
+            # Not joined: the thread may wait for a party that hangs. It ends with the session's streams.
+            with self._sending:
+                self._abandoned = True
             raise
         finally:
             self._fused.put(None)
@@ -79,9 +82,10 @@ class PipelinedPass:
             while (item := self._fused.get()) is not None:
                 position, reply = item
                 gradients = reply()
-                if self._abandoned:  # a call now would be sent over the stream of a later session
-                    return
-                self._hiddens.put(self._relay.begin_backward(position, gradients))
+                with self._sending:
+                    if self._abandoned:  # a call now would be sent over the stream of a later session
+                        return
+                    self._hiddens.put(self._relay.begin_backward(position, gradients))
                 with self._condition:
                     self._relayed = position + 1
                     self._condition.notify()

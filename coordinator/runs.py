@@ -61,4 +61,4 @@ def remove_run(path: Path, run_id: str) -> str:
         journal.remove(bytes.fromhex(entry.run_id))
     finally:
         journal.close()
-    return f"run {entry.run_id[:8]} is forgotten here; `party remove` frees the room at a party"
+    return f"run {entry.run_id[:8]} was deleted here; run `party remove` at each party to free its disk space"

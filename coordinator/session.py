@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -91,16 +90,16 @@ class CoordinatedSession:
         """Opens the session at every party and performs the handshake."""
         try:
             self._agree()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._end(error)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Closes the session."""
-        self.close()
+        """Closes the session; notes at an interrupt whether every party knows."""
+        self._end(error)
 
     def at_all(self, call: Callable[[PartyClient], Result]) -> dict[str, Result]:
         """Calls all parties concurrently.
@@ -140,13 +139,25 @@ class CoordinatedSession:
         """Makes every party write the results of the session; returns the replies by party name."""
         return self.at_all(lambda party: party.finish(self.reference))
 
-    def close(self) -> None:
-        """Closes the session at every party that is still reachable."""
+    def close(self) -> list[str]:
+        """Closes the session at every party that is still reachable; returns the names of the others."""
+        unreached = []
         for client in self.clients.values():
             client.close_stream()
-            with contextlib.suppress(Exception):
+            try:
                 client.close_session(self.reference)
+            except Exception:
+                unreached.append(client.name)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        return unreached
+
+    def _end(self, error: BaseException | None) -> None:
+        unreached = self.close()
+        if isinstance(error, KeyboardInterrupt):
+            if unreached:
+                error.add_note(f"{', '.join(unreached)} could not be notified")
+            else:
+                error.add_note("the parties were notified and are free for the next run")
 
     def _agree(self) -> None:
         opened = self.at_all(self._open)

@@ -33,18 +33,18 @@ def print_status(path: Path, write: Callable[[str], object]) -> None:
         close_clients(clients)
     folder = configuration.path(configuration.output)
     runs = list_runs(folder) if folder.exists() else []
-    write(f"{len(runs)} runs in {folder}")
+    write(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {folder}")
     for entry in runs:
-        line = f"{entry.run_id}  {entry.state:<8} {_progress(entry):<28} started {entry.started}{_last_commit(entry)}"
+        line = f"{entry.run_id}  {entry.state:<8} {_progress(entry):<38} started {entry.started}{_last_commit(entry)}"
         write(f"  {one_line(line)}")
 
 
 def _progress(entry: RunEntry) -> str:
     if not entry.began:
-        return "never began"
+        return "not started"
     if entry.state == TRAINED:
         return f"{entry.steps:,} steps"
-    return f"safe: step {entry.step:,} of {entry.steps:,}"
+    return f"last checkpoint: step {entry.step:,} of {entry.steps:,}"
 
 
 def _last_commit(entry: RunEntry) -> str:

@@ -123,9 +123,9 @@ class StepPause:
             return
         self._checkpointer.complete(traffic)
         raise StoppedError(
-            f"stopped after step {traffic.steps} of {self._steps}, which is safe at every party",
+            f"stopped after step {traffic.steps} of {self._steps}, checkpointed at every party",
             where=f"run {self._run_id[:8]}",
-            fix=f"`coordinator train --resume {self._run_id[:8]}` goes on",
+            fix=f"run `coordinator train --resume {self._run_id[:8]}` to resume",
         )
 
 

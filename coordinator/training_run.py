@@ -74,6 +74,7 @@ class TrainingRun:
         """
         try:
             history = self._attempts()
+            history.save(self._journal.run_folder(history.run_id))
         except StoppedError:
             self._journal.end(self._run_id, STOPPED)
             raise
@@ -83,7 +84,6 @@ class TrainingRun:
         except BaseException:
             self._journal.end(self._run_id, STOPPED)
             raise
-        history.save(self._journal.run_folder(history.run_id))
         self._journal.end(self._run_id, TRAINED)
         return history
 
@@ -123,7 +123,7 @@ class TrainingRun:
         with CoordinatedSession(self._clients, self._run, proposal) as session:
             self._journal.agreed(self._run_id, session.steps)
             if start.mark != ORIGIN or began:
-                self._display.print_line(f"going on from step {start.mark.step} of {session.steps}")
+                self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
             started_seconds = time.monotonic()
 
             def note(mark: Mark, traffic: Traffic) -> None:

@@ -73,7 +73,7 @@ def made_certificate(name: str, usage: Usage, folder: Path, days: int | None, *,
 
 
 def _hand_over_text(files: OrganisationFiles, usage: Usage, pin: str, renew: bool) -> str:
-    section = "peers" if usage.name == "PARTY" else "coordinators"
+    is_party = usage.name == "PARTY"
     lines = [
         f"Keep {files.certificate} and {files.key} beside this {usage.name.lower()}'s configuration.",
         f"Never hand over {files.key.name} or {files.authority_key.name}; keep the latter off this machine if you can.",
@@ -82,12 +82,15 @@ def _hand_over_text(files: OrganisationFiles, usage: Usage, pin: str, renew: boo
         lines.append("The authority is unchanged: only partners that pin spki_sha256 need the new value below.")
     else:
         lines.append(f"Hand {files.authority.name} to each partner, over a channel that you trust.")
-    lines += [
-        "They add to their configuration (the last line is optional, and changes with every --renew):",
-        "",
-        f"{section}:",
-        f"  - name: {files.name}",
-        f"    ca: certs/{files.authority.name}",
-        f"    spki_sha256: {pin}",
-    ]
+    others = "The other parties add" if is_party else "The parties add"
+    lines.append(f"{others} to their configuration (spki_sha256 is optional, and changes with every --renew):")
+    lines += _section(files, "peers" if is_party else "coordinators", pin, [])
+    if is_party:
+        lines += ["", "The coordinator adds to the run's configuration, with your host and the port of listen:"]
+        lines += _section(files, "parties", pin, ["    address: HOST:PORT"])
     return "\n".join(lines)
+
+
+def _section(files: OrganisationFiles, key: str, pin: str, address: list[str]) -> list[str]:
+    name, authority = f"  - name: {files.name}", f"    ca: certs/{files.authority.name}"
+    return ["", f"{key}:", name, *address, authority, f"    spki_sha256: {pin}"]

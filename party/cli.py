@@ -81,7 +81,7 @@ def check(path: Path, debug: bool) -> None:
 @configuration_option
 @debug_option
 def health(path: Path, debug: bool) -> None:
-    """Asks the party's own port whether this party answers there with TLS; a code other than 0 says no."""
+    """Asks the party's own port whether this party answers there with TLS; exits with 0 if it does."""
 
     def run() -> None:
         from party.health import health_line  # noqa: PLC0415
@@ -93,7 +93,7 @@ def health(path: Path, debug: bool) -> None:
 
 @main.command()
 @configuration_option
-@click.option("--run", "run_id", default=None, help="The run to export; the latest trained one where absent.")
+@click.option("--run", "run_id", default=None, help="The run to export; default: the latest trained run.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to create the SavedModels in.")
 @debug_option
 def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
@@ -114,7 +114,7 @@ def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
 @configuration_option
 @debug_option
 def runs(path: Path, debug: bool) -> None:
-    """Lists the runs that this party keeps something of."""
+    """Lists the runs saved at this party."""
 
     def run() -> None:
         from party.runs import run_lines  # noqa: PLC0415
@@ -144,7 +144,7 @@ def remove(path: Path, run_id: str, debug: bool) -> None:
 @configuration_option
 @debug_option
 def reload(path: Path, debug: bool) -> None:
-    """Has the party that serves read coordinators, peers and policy again; checks them before."""
+    """Checks the file, then makes the running party reload coordinators, peers and policy."""
 
     def run() -> None:
         from party.reload import reload_party  # noqa: PLC0415
@@ -163,6 +163,10 @@ def reload(path: Path, debug: bool) -> None:
 @debug_option
 def ledger(path: Path, *, as_json: bool, verify: bool, known_digest: str | None, limits: bool, debug: bool) -> None:
     """Prints what this party granted and released."""
+    if as_json + verify + limits > 1:
+        raise click.UsageError("--json, --verify and --limits exclude each other")
+    if known_digest is not None and not verify:
+        raise click.UsageError("--known needs --verify")
 
     def run() -> None:
         from party.ledger_lines import json_lines, ledger_table, used_limits, verification  # noqa: PLC0415

@@ -35,7 +35,7 @@ def health_line(path: Path, answer_seconds: float = ANSWER_SECONDS) -> str:
         A line that says who answers where.
 
     Raises:
-        ConfigurationError: there is nothing to check: the configuration leaves the port open, or has no TLS.
+        ConfigurationError: there is nothing to check: `listen` has port 0, or the party has no TLS.
         ConnectionLostError: nothing answers with TLS.
         IdentityError: the certificate has expired, or another process answers.
     """
@@ -60,13 +60,9 @@ def _own_address(configuration: PartyConfiguration) -> Address:
     listened, _, port = configuration.listen.rpartition(":")
     host = listened.strip("[]")
     if configuration.insecure:
-        raise ConfigurationError("insecure: true leaves nothing to identify a party by", where=configuration.party)
+        raise ConfigurationError("cannot check an insecure party: it has no certificate", where=configuration.party)
     if int(port) == 0:
-        raise ConfigurationError(
-            "listen leaves the port open, so that it is not known which one to check",
-            where=configuration.party,
-            fix="name a port in listen",
-        )
+        raise ConfigurationError("listen has port 0", where=configuration.party, fix="set a fixed port")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

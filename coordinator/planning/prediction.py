@@ -11,7 +11,7 @@ from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
 
 WAITING = "round trips"
 SENDING = "sending"
-COMPUTING = "computing"
+COMPUTING = "computation"
 
 
 @dataclass(frozen=True, kw_only=True)

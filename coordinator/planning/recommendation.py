@@ -85,5 +85,5 @@ def _reasons(taken: Prediction, fastest: Prediction, predictions: Sequence[Predi
         reasons.append(
             f"codecs that lose less give at most {best.samples_per_second:,.0f} samples/s, limited by {best.limit}"
         )
-    reasons.append(f"it is limited by {taken.limit}")
+    reasons.append(f"bottleneck: {taken.limit}")
     return reasons

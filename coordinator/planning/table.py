@@ -32,9 +32,9 @@ def recommendation_lines(recommendation: Recommendation) -> list[str]:
     """Formats the recommendation and its reasons."""
     taken = recommendation.prediction
     return [
-        f"take {schedule_text(taken.schedule)}, with codecs {codecs_text(taken.codecs)}:"
+        f"recommended: {schedule_text(taken.schedule)}, with codecs {codecs_text(taken.codecs)}:"
         f" {taken.samples_per_second:,.0f} samples/s, {taken.bytes_per_sample:,.0f} bytes per sample",
-        f"because {'; '.join(recommendation.reasons)}",
+        f"reason: {'; '.join(recommendation.reasons)}",
     ]
 
 
@@ -43,8 +43,8 @@ def _measured_lines(measured: Measurements) -> list[str]:
     for name, link in measured.links.items():
         lines.append(
             f"{name}: round trip {link.round_trip_seconds * 1000:.1f} ms,"
-            f" to it {_bandwidth(link.to_party_bytes_per_second)},"
-            f" from it {_bandwidth(link.from_party_bytes_per_second)}"
+            f" upload {_bandwidth(link.to_party_bytes_per_second)},"
+            f" download {_bandwidth(link.from_party_bytes_per_second)}"
         )
         lines.append(f"  computes per batch {_activities(measured.synchronous.activity_seconds[name])}")
     for times in (measured.synchronous, measured.two_under_way, measured.full_pipe):

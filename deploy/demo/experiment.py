@@ -23,10 +23,10 @@ TEST_FRACTION = 0.1
 LISTEN = {party: f"127.0.0.1:{port}" for port, party in enumerate(PARTIES, start=9101)}
 COMMANDS = """
 ready to train, each command in a terminal of its own:
-  party serve --config {folder}/alice/alice.yaml
-  party serve --config {folder}/bob/bob.yaml
-  coordinator align --config {folder}/coordinator/run.yaml
-  coordinator train --config {folder}/coordinator/run.yaml"""
+  {commands}/party serve --config {folder}/alice/alice.yaml
+  {commands}/party serve --config {folder}/bob/bob.yaml
+  {commands}/coordinator align --config {folder}/coordinator/run.yaml
+  {commands}/coordinator train --config {folder}/coordinator/run.yaml"""
 Prepare = Callable[[Path, int, Path], object]
 Figures = dict[str, dict[str, float]]
 
@@ -77,7 +77,7 @@ def main(*, name: str, folder: Path, seeds: tuple[int, ...], epochs: int | None,
             for seed in seeds:
                 target = folder.resolve() / f"{name}-{seed}"
                 prepare_scenario(name, target, seed, epochs, listen=LISTEN).write_run()
-                click.echo(COMMANDS.format(folder=target))
+                click.echo(COMMANDS.format(folder=target, commands=Path(sys.executable).parent))
             return
         results = {seed: run_experiment(name, folder.resolve() / f"{name}-{seed}", seed, epochs) for seed in seeds}
     except SplitError as error:

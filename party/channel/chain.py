@@ -63,7 +63,7 @@ class Chain:
         """
         restored = [part_of(state, stage.name) for stage in self._stages]
         for stage, present, found in zip(self._stages, self._states, restored, strict=True):
-            require_same_form(present, found, f"what {stage.name} remembers")
+            require_same_form(present, found, f"the {stage.name.replace(' ', '-')} state")
         self._states = [copied(one) for one in restored]
 
 

@@ -96,5 +96,5 @@ class IncomingChannel:
         Raises:
             CheckpointError: the state belongs to another dataset, model or codec.
         """
-        require_same_form(self._surrogates, state, "what error feedback remembers")
+        require_same_form(self._surrogates, state, "the error-feedback state")
         self._surrogates = copied(state)

@@ -212,12 +212,12 @@ class PartyConfiguration(StrictModel):
                 "pinned_secret is for tests and demonstrations: weights can be guessed by its holders",
             ),
             (self.insecure, "insecure: calls come without TLS from any process of this machine"),
-            (policy.running_metrics, "policy.running_metrics: figures of few rows at a time tell labels"),
-            (policy.exact_metrics, "policy.exact_metrics: exact figures tell labels to who can craft hiddens"),
+            (policy.running_metrics, "policy.running_metrics: metrics over few rows reveal labels"),
+            (policy.exact_metrics, "policy.exact_metrics: exact metrics reveal labels to anyone who can craft hiddens"),
             (policy.share_schema, "policy.share_schema: a coordinator is told names of columns and files"),
             (
                 self.checkpoints.allow_other_numerics,
-                "checkpoints.allow_other_numerics: a step that is repeated may ask another question",
+                "checkpoints.allow_other_numerics: a repeated step may be answered for different inputs",
             ),
         )
         return tuple(sentence for is_set, sentence in given_up if is_set)

@@ -75,7 +75,7 @@ def require_same_form(present: State, restored: State, what: str) -> None:
     )
     if expected != received:
         raise CheckpointError(
-            f"{what} does not fit this run",
+            f"{what} does not match this run",
             where="checkpoint",
             expected=f"{len(present.arrays)} arrays, {len(present.values)} values",
             received=f"{len(restored.arrays)} arrays, {len(restored.values)} values, or other shapes",

@@ -18,7 +18,7 @@ def check_names(header: Sequence[str], needed: Sequence[str], where: str) -> Non
 
     Args:
         header: names of all columns.
-        needed: names of those that are read.
+        needed: names of those that are read, first that of the ids.
         where: party and file, for errors.
 
     Raises:
@@ -58,9 +58,15 @@ def _missing_columns(header: Sequence[str], needed: Sequence[str], missing: Sequ
         f"columns missing: {_listed(named, len(missing))}",
         where=where,
         received=f"columns {_listed(header)}",
-        fix="check data.features",
+        fix=f"check {' and '.join(_keys(needed, missing))}",
         public_message=public_message,
     )
+
+
+def _keys(needed: Sequence[str], missing: Sequence[str]) -> list[str]:
+    """The keys of the party's file that name missing columns."""
+    keys = ["data.id"] if needed[0] in missing else []
+    return keys if list(missing) == [needed[0]] else [*keys, "data.features"]
 
 
 def _with_nearest(name: str, candidates: Sequence[str]) -> str:

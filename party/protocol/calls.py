@@ -69,8 +69,9 @@ class RepeatableCalls:
             known = replies.get(call)
             if known is not None:
                 if known[0] != known_by:
+                    named = " ".join(map(str, call))
                     raise SessionError(
-                        f"EQUIVOCATION: call {call} was answered before, for a different request",
+                        f"EQUIVOCATION: call {named} was repeated with a different request",
                         where=self._where,
                         fix="the coordinator contradicts itself; start a new run",
                     )

@@ -109,7 +109,7 @@ class RequestJournal:
     def _refuse_or_warn(self, exchange: Exchange, slot: Slot) -> None:
         if self._tolerant:
             logger.warning(
-                "%s: %s is another one than before the run went back, at step %d: taken with all that follow, as"
+                "%s: %s differs from the one before the rollback, at step %d: taken with all that follow, as"
                 " checkpoints.allow_other_numerics is set",
                 slot.receiver,
                 slot,
@@ -118,10 +118,10 @@ class RequestJournal:
             return
         self._end_session()
         raise SealError(
-            f"another message than before the run went back, at step {exchange.step}",
+            f"{slot.sender}'s message for step {exchange.step} differs from the one before the rollback",
             where=f"{slot.receiver}: {slot}",
             expected="the same bytes at the same weights",
-            fix=f"find out what {slot.sender} and the coordinator do before the run goes on",
+            fix="find out why before resuming",
         )
 
     def _forget_from(self, position: int) -> None:

@@ -70,9 +70,7 @@ def former_run(opening: Opening) -> RunRecord | None:
         raise SessionError("run_id was used before", where=where, fix="resume it, or start a new run")
     if former is None and resume:
         raise CheckpointError(
-            "nothing is known here of this run: the state folder is another one, or was emptied",
-            where=where,
-            fix="bring the folder back, or begin a new run",
+            "this party has no record of the run", where=where, fix="restore its state folder, or start a new run"
         )
     return former
 

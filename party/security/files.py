@@ -23,8 +23,8 @@ def private_folder(path: Path) -> Path:
         The path.
 
     Raises:
-        StorageError: it cannot be created, is no folder, is another user's, is open to others, or lies where they can
-            put another one in its place.
+        StorageError: it cannot be created, is not a folder, is another user's, is open to others, or lies where they
+            can put another one in its place.
     """
     try:
         make_folder(path)
@@ -33,7 +33,7 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         raise _failure("cannot be created", path, error) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise StorageError("is no folder", where=path)
+        raise StorageError("is not a folder", where=path)
     _refuse_others(status, path, FOLDER_MODE)
     if above is not None:
         raise StorageError(

@@ -84,7 +84,7 @@ def make_authority(name: str, *, now: datetime, days: int = AUTHORITY_DAYS) -> A
     Raises:
         IdentityError: the name cannot be a certificate name.
     """
-    _check_name(name)
+    check_certificate_name(name)
     key = ec.generate_private_key(ec.SECP256R1())
     # Two attributes: name and word together can exceed the 64 characters of one.
     subject = x509.Name(
@@ -112,7 +112,7 @@ def make_leaf(authority: Authority, name: str, usage: Usage, *, now: datetime, d
     Raises:
         IdentityError: the name cannot be a certificate name, or the authority expired.
     """
-    _check_name(name)
+    check_certificate_name(name)
     end = authority.certificate.not_valid_after_utc
     if now >= end:
         fix = "make a new authority in another folder and hand over its certificate"
@@ -169,8 +169,16 @@ def write_organisation(
     return files
 
 
-def _check_name(name: str) -> None:
-    if not re.fullmatch(NAME_PATTERN, name) or name.endswith("-"):
+def check_certificate_name(name: str) -> None:
+    """Raises an error if a certificate cannot have a name.
+
+    Args:
+        name: of an organisation.
+
+    Raises:
+        IdentityError: it is no text, or does not match NAME_PATTERN.
+    """
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name) or name.endswith("-"):
         expected = "a letter, then at most 62 lower-case letters, digits and hyphens, no hyphen at the end"
         raise IdentityError("cannot be a certificate name", where=repr(name), expected=expected)
 

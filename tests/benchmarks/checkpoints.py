@@ -109,7 +109,7 @@ class Recovery(SilentDisplay):
         self.done = threading.Event()
 
     def print_line(self, text: str) -> None:
-        if text.startswith("going on from step "):
+        if text.startswith("resuming from step "):
             self.resumed_seconds = time.perf_counter() - self._killed_seconds
 
     def update(self, text: str, done: int, total: int) -> None:

@@ -76,7 +76,7 @@ def test_a_chain_continues_from_its_state():
 
 def test_the_state_of_other_stages_is_refused():
     state = Chain([Count(), EncodingStage(EXACT)], LAYOUT, ROWS).state()
-    with pytest.raises(CheckpointError, match="what error feedback remembers does not fit"):
+    with pytest.raises(CheckpointError, match="the error-feedback state does not match this run"):
         Chain([ResidualFeedback(EncodingStage(INT4))], LAYOUT, ROWS).set_state(state)
 
 

@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up_in_a_checkpoint(small):
     kept = checkpoint_steps(small, "bob")
     ballast.unlink()
     resumed, lines = resume(small)
-    assert any(line.startswith("going on from step ") and " step 0 " not in line for line in lines), (lines, kept)
+    assert any(line.startswith("resuming from step ") and " step 0 " not in line for line in lines), (lines, kept)
     assert resumed == small.reference
 
 
@@ -114,7 +114,7 @@ def test_a_disk_without_room_for_the_first_checkpoint(small):
     expect_stopped_with(small, "cannot be written: No space left on device")
     ballast.unlink()
     resumed, lines = resume(small)
-    assert any("going on from step 0 of" in line for line in lines), lines
+    assert any("resuming from step 0 of" in line for line in lines), lines
     assert resumed == small.reference
 
 

@@ -122,13 +122,13 @@ def test_a_commit_after_going_back_takes_the_place_of_later_ones(journal):
 def test_only_a_run_that_began_and_stopped_can_go_on(journal, folder):
     journal.begin(FIRST, SENT, NOW)
     journal.agreed(FIRST, 7)
-    with pytest.raises(ConfigurationError, match="no run that could go on"):
+    with pytest.raises(ConfigurationError, match="no resumable run"):
         journal.resumable(None)
     journal.begin(SECOND, SENT, NOW)
     journal.close()
     again = Journal(folder)
     assert again.resumable(None).run_id == FIRST.hex()
-    with pytest.raises(ConfigurationError, match=r"--resume ab: no run that could go on; see `coordinator status`"):
+    with pytest.raises(ConfigurationError, match=r"--resume ab: no resumable run; see `coordinator status`"):
         again.resumable("ab")
     request_stop(folder, FIRST.hex())
     assert again.stop_requested(FIRST)
@@ -230,3 +230,12 @@ def test_entry_is_readable_by_people(journal, folder):
         "commits": [],
         "configuration": SENT.decode(),
     }
+
+
+def test_a_folder_that_cannot_be_locked_or_emptied_is_a_storage_error(tmp_path, journal):
+    (tmp_path / "other" / "lock").mkdir(parents=True)
+    (tmp_path / "other").chmod(0o700)
+    with pytest.raises(StorageError, match="lock: cannot be opened: Is a directory"):
+        Journal(tmp_path / "other")
+    with pytest.raises(StorageError, match="cannot be deleted: No such file or directory"):
+        journal.remove(FIRST)

@@ -60,7 +60,7 @@ TABLE = State({"count": 1}, {"table": np.zeros((3, 2), np.float32)})
     ],
 )
 def test_a_state_of_another_form_is_refused(other):
-    with pytest.raises(CheckpointError, match="the table does not fit this run"):
+    with pytest.raises(CheckpointError, match="the table does not match this run"):
         require_same_form(TABLE, other, "the table")
     require_same_form(TABLE, State({"count": 9}, {"table": np.ones((3, 2), np.float32)}), "the table")
 

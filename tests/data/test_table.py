@@ -94,7 +94,15 @@ def test_missing_files_and_folders_are_named(tmp_path):
 def test_missing_columns_are_named_with_the_nearest(tmp_path):
     message = failure(write(tmp_path, "id,Age,zip\n1,2,3\n"), ["age", "town", "zip"])
     assert "age (did you mean Age?), town" in message
-    assert "received columns id, Age, zip" in message
+    assert "received columns id, Age, zip; check data.features" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "fix"), [("ID,age,zip", "check data.id"), ("ID,age,town", "check data.id and data.features")]
+)
+def test_a_missing_id_column_is_told_by_its_own_key(tmp_path, header, fix):
+    message = failure(write(tmp_path, f"{header}\n1,2,3\n"), ["age", "zip", *(["town"] if "town" in header else [])])
+    assert message.endswith(fix)
 
 
 def test_a_file_without_a_header_line_keeps_its_first_row_to_itself(tmp_path):

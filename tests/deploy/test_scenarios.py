@@ -1,5 +1,8 @@
 """The ready scenarios: configurations that load, fit together and name what a person starts."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -28,15 +31,15 @@ def test_a_prepared_scenario_has_a_configuration_for_everybody(tmp_path, monkeyp
     done = CliRunner().invoke(experiment.main, arguments)
     assert done.exit_code == 0, done.output
     folder = tmp_path / f"{name}-8"
-    folders = LocalFolders(folder)
+    folders, commands = LocalFolders(folder), Path(sys.executable).parent
     for party in PARTIES:
         configuration = load_party_configuration(folders.party_path(party))
         assert configuration.listen == LISTEN[party]
         assert configuration.path(configuration.tls.certificate).exists()
         assert configuration.holds_labels == (party == scenario.label_party)
-        assert f"party serve --config {folders.party_path(party)}" in done.output
+        assert f"{commands}/party serve --config {folders.party_path(party)}" in done.output
     run = load_coordinator_configuration(folders.run_path)
     assert {one.name: one.address for one in run.parties} == LISTEN
     assert (run.training.seed, run.training.epochs, run.label_party) == (8, 2, scenario.label_party)
-    assert f"coordinator train --config {folders.run_path}" in done.output
+    assert f"{commands}/coordinator train --config {folders.run_path}" in done.output
     assert not (folder / "coordinator" / "runs").exists(), "nothing is trained"

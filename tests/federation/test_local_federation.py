@@ -143,6 +143,9 @@ def test_a_file_is_used_where_it_lies(folder, tmp_path):
     assert yaml.safe_load(local.party_path("alice").read_text())["data"]["datasets"] == {"train": "train.csv"}
 
 
+FRAME = pd.DataFrame({"ID": ["1"], "age": [2]})
+
+
 def labels(**parties):
     return {name: {"labels": {"liked": {"rule": "stars > 3"}} if holds else None} for name, holds in parties.items()}
 
@@ -150,23 +153,109 @@ def labels(**parties):
 @pytest.mark.parametrize(
     ("parties", "error", "text"),
     [
-        ({}, ConfigurationError, "expected at least two parties.*received 0 parties"),
+        ({}, ConfigurationError, "needs at least two parties, exactly one with labels; received 0 parties"),
         (labels(bob=True), ConfigurationError, "received 1 parties, labels at bob"),
         (labels(alice=False, bob=False), ConfigurationError, "labels at none"),
         (labels(alice=True, bob=True), ConfigurationError, "labels at alice, bob"),
         (labels(alice=False, BOB=True), IdentityError, "'BOB': cannot be a certificate name"),
         (described(frames={"train": "nothing.csv"}), DataError, "there is no such file; check frames.train of alice"),
-        (described(frames={"train": [1, 2]}), DataError, "alice: frames.train: is no data frame.*received list"),
+        (described(frames={"train": [1, 2]}), DataError, "alice: frames.train: is not a data frame.*received list"),
+        (described(frames=FRAME), ConfigurationError, "alice: frames: must be a dictionary; received DataFrame"),
+        (
+            described(frames={"../../escaped": FRAME}),
+            ConfigurationError,
+            "'../../escaped': cannot be the name of a data",
+        ),
+        (described(frames={"a/b": FRAME}), ConfigurationError, "alice: frames: 'a/b': cannot be the name of a dataset"),
+        (described(frames={"train": FRAME.set_index("ID")}), DataError, "column ID is the index.*call reset_index"),
+        ({**described(), "coordinator": {}}, ConfigurationError, "party coordinator: is the coordinator's name"),
+        ({**described(), 3: {}}, IdentityError, "3: cannot be a certificate name"),
+        ({**described(), "carol": None}, ConfigurationError, "party carol: must be a dictionary; received NoneType"),
+        ([described()], ConfigurationError, "parties: must be a dictionary; received list"),
         (
             described(model={"units": np.int64(3)}),
             ConfigurationError,
-            "alice.yaml: holds a value that YAML cannot hold",
+            "alice.yaml: has a value that YAML cannot represent",
         ),
     ],
 )
 def test_a_description_that_cannot_be_used_is_refused(folder, parties, error, text):
     with pytest.raises(error, match=text):
         LocalFederation(folder, parties)
+    assert not list(folder.parent.rglob("*escaped*"))
+
+
+def test_sections_of_the_run_are_dictionaries(folder):
+    with pytest.raises(ConfigurationError, match="training: must be a dictionary; received list"):
+        LocalFederation(folder, described(), training=["epochs"])
+
+
+@pytest.mark.parametrize("call", ["kill", "restart", "start", "write_party", "log", "state_path", "party_path"])
+def test_a_name_that_is_no_party_is_refused(folder, call):
+    local = LocalFederation(folder, described())
+    with pytest.raises(ConfigurationError, match="there is no such party; expected alice, bob; received 'alicia'"):
+        getattr(local, call)("alicia")
+
+
+@pytest.mark.parametrize(
+    ("datasets", "run", "text"),
+    [
+        (("other",), {}, "the parties have no dataset in common; received alice: other; bob: train"),
+        (("train", "test"), {}, "frames: test: bob lacks the dataset; give bob a frame for it"),
+        (("train", "late"), {"evaluate_dataset": "late"}, "frames: late: bob lacks the dataset"),
+        (("train", "late"), {"alignment": {"datasets": ["late"]}}, "frames: late: bob lacks the dataset"),
+    ],
+)
+def test_a_dataset_that_the_run_needs_must_be_at_every_party(folder, datasets, run, text):
+    local = LocalFederation(folder, described(frames=dict.fromkeys(datasets, FRAME)), run=run)
+    with pytest.raises(ConfigurationError, match=text):
+        local.start()
+    assert not any(process.process for process in local.processes.values())
+
+
+def test_changes_add_up(folder):
+    """Two changes of a party are both in its file, and what `write_run` set stays when `start` writes it."""
+    local = LocalFederation(folder, described(), training={"epochs": 2})
+    local.write_party("alice", model={"kind": "dnn"}, seed=None)
+    local.write_party("alice", threads={"intra_operation": 2})
+    content = yaml.safe_load(local.party_path("alice").read_text())
+    assert (content["model"], content["threads"]) == ({"kind": "dnn"}, {"intra_operation": 2})
+    local.write_run({"epochs": 5}, addresses=dict.fromkeys(local.names, "127.0.0.1:1"), output="elsewhere")
+    for number, process in enumerate(local.processes.values()):
+        process.command = [sys.executable, "-c", SERVES.format(number + 2)]
+    with local:
+        content = yaml.safe_load(local.run_path.read_text())
+    assert (content["training"], content["output"]) == ({"epochs": 5}, "elsewhere")
+    assert [one["address"] for one in content["parties"]] == ["127.0.0.1:2", "127.0.0.1:3"]
+
+
+SERVES = "import signal; print('party is ready on 127.0.0.1:{}', flush=True); signal.pause()"  # like a party
+
+
+def test_a_party_that_does_not_come_back_stops_no_other(folder):
+    local = LocalFederation(folder, described())
+    local.processes["bob"].command = [sys.executable, "-c", SERVES.format(7)]
+    local.start("bob")
+    local.write_party("alice", modle={})
+    with pytest.raises(ConfigurationError, match="unknown key modle"):
+        local.restart("alice")
+    assert [name for name in local.names if local.processes[name].is_running] == ["bob"]
+    local.stop()
+
+
+def test_an_error_of_the_block_comes_before_one_of_stopping(folder, monkeypatch):
+    monkeypatch.setattr("coordinator.local_party.STOPPING_SECONDS", 0.1)
+    local = LocalFederation(folder, described())
+    for process in local.processes.values():
+        process.command = [
+            sys.executable,
+            "-c",
+            f"import signal; signal.signal(15, signal.SIG_IGN); {SERVES.format(7)}",
+        ]
+    with pytest.raises(ConnectionLostError, match="did not end when asked to, and was killed"), local:
+        pass
+    with pytest.raises(ZeroDivisionError), local:
+        raise ZeroDivisionError
 
 
 def test_the_run_needs_addresses(folder):

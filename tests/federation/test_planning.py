@@ -59,7 +59,7 @@ def test_the_plan_is_that_of_the_network_and_of_codecs_that_every_owner_allows(o
         organisations.write_run(ports={"alice": far.port, "bob": near.port})
         done = organisations.coordinator("plan")
     assert done.returncode == 0, done.stderr
-    measured = re.findall(r"(\w+): round trip ([\d.]+) ms, to it (.*?) Mbit/s, from it (.*?) Mbit/s", done.stdout)
+    measured = re.findall(r"(\w+): round trip ([\d.]+) ms, upload (.*?) Mbit/s, download (.*?) Mbit/s", done.stdout)
     (alice, bob) = measured
     assert (alice[0], bob[0]) == ("alice", "bob")
     assert 2 * FAR_SECONDS <= float(alice[1]) / 1000 < 2 * FAR_SECONDS + 0.2
@@ -72,8 +72,8 @@ def test_the_plan_is_that_of_the_network_and_of_codecs_that_every_owner_allows(o
     speeds = {(schedule, codecs): int(speed.replace(",", "")) for _, schedule, codecs, _, speed, _ in table}
     assert speeds["pipelined, depth 32", "float32"] >= speeds["pipelined, depth 2", "float32"] > 0
     (taken,) = [(schedule, codecs) for mark, schedule, codecs, *_ in table if mark == "*"]
-    assert f"take {taken[0]}, with codecs {taken[1]}: {speeds[taken]:,} samples/s" in done.stdout
-    assert "because " in done.stdout
+    assert f"recommended: {taken[0]}, with codecs {taken[1]}: {speeds[taken]:,} samples/s" in done.stdout
+    assert "reason: " in done.stdout
     assert files(organisations) == before
 
 
@@ -85,7 +85,7 @@ class StopPlannedRun(StopAfter):
         self.lines = lines
 
     def __call__(self, send, party, method, request):
-        planned = any(line.startswith("take ") for line in self.lines)
+        planned = any(line.startswith("recommended: ") for line in self.lines)
         return super().__call__(send, party, method, request) if planned else send(request)
 
 
@@ -106,8 +106,8 @@ def test_auto_trains_with_what_the_planner_takes_and_goes_on_with_it(organisatio
     assert (entry.run_id, entry.state) == (stopped.run_id, "trained") == (resumed.run_id, "trained")
     training = run_configuration_from_bytes(entry.configuration).training
     assert training.codecs.model_dump(include={"hidden": {"kind"}, "gradient": {"kind"}}) == INT8
-    (taken,) = [line for line in lines if line.startswith("take ")]
-    assert taken.startswith(f"take {schedule_text(training.schedule)}, with codecs int8: ")
+    (taken,) = [line for line in lines if line.startswith("recommended: ")]
+    assert taken.startswith(f"recommended: {schedule_text(training.schedule)}, with codecs int8: ")
     with connect(organisations.write_run({"schedule": training.schedule.model_dump(), "codecs": INT8})) as parties:
         plain = parties.fit()
     weights = [

@@ -193,7 +193,9 @@ def test_a_repeated_call_gets_the_same_bytes_and_another_one_in_its_place_is_ref
             other.gradient.ciphertext += b"\0"
         else:
             other.MergeFromString(b"\xf8\x07\x01")  # a field that nobody knows
-        with pytest.raises(SessionError, match=rf"{party}: EQUIVOCATION: call \('{method}', {request.position}\)"):
+        with pytest.raises(
+            SessionError, match=rf"{party}: EQUIVOCATION: call {method} {request.position} was repeated"
+        ):
             send(other)
         assert send(request).SerializeToString() == reply.SerializeToString(), method
         return reply

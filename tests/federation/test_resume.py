@@ -142,7 +142,7 @@ def test_the_one_before_serves_where_a_checkpoint_is_damaged(stopped):
     with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
         history = parties.fit(resume=run_id)
     assert any(line.startswith("checkpoint of step 5 cannot be used: bob: checkpoint of step 5: is ") for line in lines)
-    assert "going on from step 4 of" in "\n".join(lines)
+    assert "resuming from step 4 of" in "\n".join(lines)
     expect_equal(outcome(organisations, history), organisations.reference)
 
 
@@ -153,7 +153,7 @@ def test_all_damaged_means_from_the_beginning_and_never_a_wrong_number(stopped):
     lines = []
     with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
         history = parties.fit(resume=run_id)
-    assert "going on from step 0 of" in "\n".join(lines)
+    assert "resuming from step 0 of" in "\n".join(lines)
     expect_equal(outcome(organisations, history), organisations.reference)
 
 
@@ -184,7 +184,9 @@ def test_a_lost_state_folder_is_told(stopped):
     organisations, run_id = stopped
     folder = organisations.state_path("alice") / "runs" / run_id
     folder.rename(folder.with_name("elsewhere"))
-    with pytest.raises(CheckpointError, match=r"alice: run .*: nothing is known here of this run: the state folder"):
+    with pytest.raises(
+        CheckpointError, match=r"alice: run .*: this party has no record of the run; restore its state folder"
+    ):
         train(organisations, resume=run_id)
     folder.with_name("elsewhere").rename(folder)
     expect_equal(outcome(organisations, train(organisations, resume=run_id)), organisations.reference)
@@ -274,7 +276,7 @@ def test_an_owner_limits_how_often_a_run_goes_back(stopped):
 def test_a_finished_run_cannot_go_on(stopped):
     organisations, run_id = stopped
     train(organisations, resume=run_id)
-    with pytest.raises(ConfigurationError, match=r"--resume .*: no run that could go on; see `coordinator status`"):
+    with pytest.raises(ConfigurationError, match=r"--resume .*: no resumable run; see `coordinator status`"):
         train(organisations, resume=run_id)
 
 
@@ -296,7 +298,7 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stop
     lines = []
     with connect_federation(run_path(organisations), lambda: Lines(lines)) as parties:
         history = parties.fit(resume=run_id)
-    assert "going on from step 5 of" in "\n".join(lines)
+    assert "resuming from step 5 of" in "\n".join(lines)
     expect_equal(outcome(organisations, history), organisations.reference)
 
 

@@ -5,6 +5,8 @@ import os
 import re
 import select
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,8 +76,8 @@ def test_coordinator_that_is_interrupted_stops_in_order(organisations, running, 
     first, second = errors.splitlines()
     assert first == "stopping after a checkpoint; interrupt once more to end at once"
     found = re.fullmatch(
-        r"error: run (\w{8}): stopped after step (\d+) of \d+, which is safe at every party;"
-        r" `coordinator train --resume (\w{8})` goes on",
+        r"error: run (\w{8}): stopped after step (\d+) of \d+, checkpointed at every party;"
+        r" run `coordinator train --resume (\w{8})` to resume",
         second,
     )
     assert found, second
@@ -96,7 +98,7 @@ def test_second_interrupt_ends_at_once(organisations, running):
         code, errors = end(running)
     finally:
         os.kill(organisations.processes["alice"].process.pid, signal.SIGCONT)
-    assert (code, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
+    assert (code, errors) == (INTERRUPTED_EXIT_CODE, "interrupted: alice could not be notified\n")
     assert entries(organisations)[-1]["state"] == "stopped"
     expect_next_run(organisations)
 
@@ -112,11 +114,11 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
     expect_error(organisations.coordinator("stop", run_id), 10, f"run {run_id[:8]}: no process drives this run")
 
     told = f"run {run_id[:8]} with this configuration stopped after step "
-    expect_error(organisations.coordinator("train"), 10, told, f"--resume {run_id[:8]} goes on with it, --new begins")
+    expect_error(organisations.coordinator("train"), 10, told, f"use --resume {run_id[:8]} to resume it, or --new to")
     going_on = start_coordinator(organisations, "train", "--resume")
     try:
-        assert f"going on from step {entries(organisations)[-1]['commits'][-1]['step']} of " in await_line(
-            going_on, "going"
+        assert f"resuming from step {entries(organisations)[-1]['commits'][-1]['step']} of " in await_line(
+            going_on, "resuming"
         )
         await_line(going_on, "step ")
         going_on.send_signal(signal.SIGTERM)
@@ -126,9 +128,12 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
         going_on.communicate()
 
     line = next(line for line in organisations.coordinator("status").stdout.splitlines() if run_id in line)
-    assert re.search(r"  stopped  safe: step [\d,]+ of [\d,]+ +started \S+, last commit \S+$", line), line
+    assert re.search(r"  stopped  last checkpoint: step [\d,]+ of [\d,]+ +started \S+, last commit \S+$", line), line
     removed = organisations.coordinator("remove", run_id)
-    assert removed.stdout == f"run {run_id[:8]} is forgotten here; `party remove` frees the room at a party\n"
+    assert (
+        removed.stdout
+        == f"run {run_id[:8]} was deleted here; run `party remove` at each party to free its disk space\n"
+    )
     assert run_id not in organisations.coordinator("status").stdout
     listed = run_party("runs", "--config", organisations.party_path("alice")).stdout
     assert re.search(rf"^{run_id}  started  [\d.]+ MB  checkpoints of steps \d+", listed, re.MULTILINE), listed
@@ -157,7 +162,7 @@ def test_party_that_is_killed_and_comes_back_loses_nothing(organisations, runnin
     organisations.processes["alice"].process.kill()
     await_line(running, "trying again for up to 20 s: party alice at ")
     restart(organisations, "alice", listen=f"127.0.0.1:{organisations.ports['alice']}")
-    await_line(running, "going on from step ")
+    await_line(running, "resuming from step ")
     await_line(running, "step ")
     running.send_signal(signal.SIGTERM)
     assert end(running)[0] == StoppedError.exit_code
@@ -195,11 +200,27 @@ def test_interrupt_ends_an_alignment_at_once(organisations):
     process = align_many(organisations)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=WAIT_SECONDS)
-    assert (process.returncode, errors.startswith("interrupted: ")) == (INTERRUPTED_EXIT_CODE, True), errors
+    told = "interrupted: the parties were notified and are free for the next run\n"
+    assert (process.returncode, errors) == (INTERRUPTED_EXIT_CODE, told)
     answers = re.findall(r"^([\d,]+)/([\d,]+)  many: answers of alice$", output, re.MULTILINE)
     assert all(done != total for done, total in answers), "went on to the end"
     assert not list(organisations.folder.glob("*/state/alignments/many.npz"))
     expect_idle(organisations)
+
+
+INTERRUPTED = """
+from coordinator.cli import _run_command
+
+def command():
+    raise KeyboardInterrupt
+
+_run_command(command, False)
+"""
+
+
+def test_interrupt_without_a_session_claims_nothing_of_the_parties():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (INTERRUPTED_EXIT_CODE, "interrupted\n")
 
 
 def test_workers_of_an_alignment_end_with_their_killed_party(organisations):

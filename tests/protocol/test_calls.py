@@ -28,7 +28,7 @@ def test_repeated_call_gets_the_bytes_of_its_first_answer():
 def test_other_request_in_the_place_of_an_answered_one_is_refused():
     calls, compute = RepeatableCalls("shop"), Counter()
     calls.answer(("Fuse", 1), b"request", compute)
-    with pytest.raises(SessionError, match=r"^shop: EQUIVOCATION: call .*Fuse.* was answered before"):
+    with pytest.raises(SessionError, match=r"^shop: EQUIVOCATION: call Fuse.* was repeated with a different request"):
         calls.answer(("Fuse", 1), b"other request", compute)
     assert compute.count == 1
     assert calls.answer(("Fuse", 1), b"request", compute) == b"reply 1"

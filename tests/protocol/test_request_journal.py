@@ -94,10 +94,10 @@ def test_another_request_is_refused_wherever_the_run_ever_was(drawn, start, aske
         return
     for _ in range(2):  # nor the second time
         with pytest.raises(
-            SealError, match=rf"hidden {asked} of train from charlie to bob: another message"
+            SealError, match=rf"hidden {asked} of train from charlie to bob: charlie's message for step"
         ) as refused:
             take(journal, asked, content)
-        assert f"at step {SCHEDULE.exchange(asked).step};" in str(refused.value)
+        assert f"for step {SCHEDULE.exchange(asked).step} differs" in str(refused.value)
     assert going.ended == 2
     assert going.store.entries == before
     take(journal, asked)  # the request of before would still be taken
@@ -136,7 +136,7 @@ def test_where_other_numerics_are_allowed_another_request_is_taken_with_a_warnin
             take(journal, position, b"other")
     assert [entry.position for entry in going.store.entries] == list(range(6))
     assert len(caplog.records) == 1
-    assert "from charlie to bob is another one than before the run went back, at step 1" in caplog.text
+    assert "from charlie to bob differs from the one before the rollback, at step 1" in caplog.text
     assert not going.ended
     strict = Going()
     strict.store = going.store
@@ -213,7 +213,7 @@ def test_the_label_party_takes_no_other_hiddens_after_going_back(activity):
         )
         theirs = [one if one.sender != "charlie" else altered(run, slot, one) for one in run.hiddens()]
         calls = list(run.fuse.calls)
-        with pytest.raises(SealError, match=r"hidden .* from charlie to bank: another message"):
+        with pytest.raises(SealError, match=r"hidden .* from charlie to bank: charlie's message for step"):
             run.label.fuse(place.position, theirs)
         assert (run.fuse.calls, run.label.position) == (calls, place.position), "something was computed"
         assert run.keys[LABEL_PARTY].exhausted, "the session goes on"
@@ -236,7 +236,9 @@ def test_a_feature_party_takes_no_other_gradients_after_going_back():
             rows=run.schedule.exchange(2).rows,
         )
         weights = run.bases["alice"].weights.copy()
-        with pytest.raises(SealError, match=r"gradient 2 of train from bank to alice: another message .* at step 2;"):
+        with pytest.raises(
+            SealError, match=r"gradient 2 of train from bank to alice: bank's message for step 2 differs"
+        ):
             run.features["alice"].backward(2, altered(run, slot, ours))
         np.testing.assert_array_equal(run.bases["alice"].weights, weights)
         assert run.keys["alice"].exhausted
@@ -253,7 +255,7 @@ def test_a_feature_party_follows_no_other_decision_after_going_back():
         go_to(run, position)
         slot = Slot(LABEL_PARTY, "alice", MessageKind.MESSAGE_KIND_DECISION, "train", index=position, rows=0)
         other = run.keys[LABEL_PARTY].seal(slot, Decision(stop=True, epoch=0).to_bytes())
-        with pytest.raises(SealError, match=r"decision .* from bank to alice: another message"):
+        with pytest.raises(SealError, match=r"decision .* from bank to alice: bank's message for step"):
             run.features["alice"].follow(position, other)
         assert (run.features["alice"].position, run.features["alice"].finished) == (position, False)
         run.label.wait_for_update()

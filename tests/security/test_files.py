@@ -44,7 +44,7 @@ def test_folder_open_to_others_is_refused(tmp_path, bits):
 
 def test_folder_that_is_a_file_or_below_one_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="is no folder"):
+    with pytest.raises(StorageError, match="is not a folder"):
         private_folder(tmp_path / "file")
     with pytest.raises(StorageError, match="cannot be created"):
         private_folder(tmp_path / "file" / "state")

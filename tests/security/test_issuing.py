@@ -91,6 +91,8 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
         f"{section}:\n  - name: shop\n    ca: certs/shop-ca.pem\n    spki_sha256: {spki_sha256(leaf)}\n"
         in result.output
     )
+    address = "parties:\n  - name: shop\n    address: HOST:PORT\n    ca: certs/shop-ca.pem\n    spki_sha256: "
+    assert (address in result.output) == (role == "party")
     assert f"beside this {role}'s configuration" in result.output
     assert "Hand shop-ca.pem to each partner" in result.output
     assert "Never hand over shop-key.pem or shop-ca-key.pem" in result.output
@@ -98,6 +100,20 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
     (authority,) = load_authorities(folder / "shop-ca.pem")
     until = verify(leaf, name="shop", authority=authority, usage=Usage[role.upper()])
     assert until - leaf.not_valid_before_utc == 365 * DAY + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "text"),
+    [
+        (coordinator_command, ["train", "--resume", "ab", "--new"], "--resume and --new exclude each other"),
+        (party_command, ["ledger", "--known", "ab"], "--known needs --verify"),
+        (party_command, ["ledger", "--json", "--limits"], "--json, --verify and --limits exclude each other"),
+        (party_command, ["ledger", "--verify", "--json"], "--json, --verify and --limits exclude each other"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(command, arguments, text):
+    result = CliRunner().invoke(command, [*arguments, "--config", "absent.yaml"])
+    assert (result.exit_code, text in result.stderr) == (2, True)
 
 
 def test_command_renews_and_refuses_to_overwrite(tmp_path):

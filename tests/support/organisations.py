@@ -102,9 +102,15 @@ class Organisations(LocalFederation):
         return pd.read_csv(self.table_path(name, dataset), dtype=str, keep_default_na=False)
 
     def write_run(self, training=None, *, ports=None, **changes):
-        """Writes the run's file; `ports` replaces the ports of some parties."""
+        """Writes the run's file with no earlier changes; `ports` replaces the ports of some parties."""
+        self._files._training_changes, self._files._run_changes = {}, {}
         addresses = {name: f"127.0.0.1:{port}" for name, port in (ports or {}).items()}
         return super().write_run(training, addresses=addresses, **changes)
+
+    def write_party(self, name, **changes):
+        """Writes a party's file with no earlier changes."""
+        self._files._party_changes[name] = {}
+        return super().write_party(name, **changes)
 
     def row_key(self, seed=None):
         """Returns the key of the order of training rows, for a pinned secret of the label party."""

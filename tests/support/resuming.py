@@ -82,7 +82,9 @@ class Lines(SilentDisplay):
 def stop_at(organisations, position, resume=None, **changes):
     around = StopAfter(position)
     with Relay(run_path(organisations, **changes), around) as around.relay:
-        with pytest.raises(StoppedError, match="which is safe at every party; `coordinator train --resume") as stopped:
+        with pytest.raises(
+            StoppedError, match="checkpointed at every party; run `coordinator train --resume"
+        ) as stopped:
             around.relay.fit(resume=resume)
         run_id = around.relay._journal.runs()[-1].run_id
     assert run_id[:8] in str(stopped.value)

@@ -128,7 +128,7 @@ class Session:
         if (self.start != ORIGIN or self.disk.record) and not resume:
             raise SessionError("run_id was used before", where=self.name)
         if resume and not self.disk.record:
-            raise CheckpointError("nothing is known here of this run", where=self.name)
+            raise CheckpointError("this party has no record of the run", where=self.name)
         self.restored = (0, digest(self.name)) if self.start == ORIGIN else contents(self.disk.files.read(self.start))
         self.hello = (self.name, step, lineage, party.opened)
         self.stages, self.step, self.weights, self.awaits_gradient = SessionPhases(self.name), 0, b"", False
