@@ -108,7 +108,7 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
     stopping = organisations.coordinator("stop", run_id[:6])
     assert stopping.returncode == 0, stopping.stderr
     assert re.fullmatch(
-        rf"run {run_id[:8]} is stopped; step [\d,]+ of [\d,]+ is safe at every party\n", stopping.stdout
+        rf"run {run_id[:8]} is stopped; step [\d,]+ of [\d,]+ is checkpointed at every party\n", stopping.stdout
     )
     assert end(running)[0] == StoppedError.exit_code
     expect_error(organisations.coordinator("stop", run_id), 10, f"run {run_id[:8]}: no process drives this run")
