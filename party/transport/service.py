@@ -281,7 +281,9 @@ class PartyService:
 
         def compute() -> bytes:
             session.checkpoints().commit(request.step, request.vouchers)
-            logger.info("run %s: step %d is checkpointed at every party", request.session.run_id.hex()[:8], request.step)
+            logger.info(
+                "run %s: step %d is checkpointed at every party", request.session.run_id.hex()[:8], request.step
+            )
             return pb.CommitReply().SerializeToString()
 
         return session.checkpoint_calls.answer(("Commit", request.step), raw, compute)
