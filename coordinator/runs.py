@@ -37,7 +37,8 @@ def stop_run(path: Path, run_id: str) -> str:
     while entry.state == RUNNING and is_locked(folder):
         time.sleep(POLL_SECONDS)
         entry = find_run(folder, entry.run_id)
-    return f"run {entry.run_id[:8]} is {entry.state}; step {entry.step:,} of {entry.steps:,} is checkpointed at every party"
+    step = f"step {entry.step:,} of {entry.steps:,}"
+    return f"run {entry.run_id[:8]} is {entry.state}; {step} is checkpointed at every party"
 
 
 def remove_run(path: Path, run_id: str) -> str:
