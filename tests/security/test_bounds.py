@@ -1,5 +1,6 @@
 """Messages that are too long, or unfold when they are read: refused, and the memory of `party serve` stays bounded."""
 
+import contextlib
 import json
 import math
 import queue
@@ -22,9 +23,10 @@ from party.protocol.phases import SessionPhase
 from party.security.certificates import Usage, own_identity
 from party.security.fields import has_at_most_fields
 from party.security.sealing import Slot
-from party.security.tls import MAX_MESSAGE_BYTES, channel_credentials
+from party.security.tls import MAX_MESSAGE_BYTES, MAX_STREAMS_PER_CONNECTION, channel_credentials
 from party.security.trust import load_authorities
 from party.transport.server import HANDLER_THREADS
+from tests.support.calling import channel_to
 from tests.support.messages import tensor_message
 from tests.support.organisations import COORDINATOR, Organisations
 from tests.support.relaying import Relay
@@ -188,17 +190,22 @@ def test_a_strangers_bombs_are_not_unfolded(stranger, bob):
     assert bob.peak_bytes - before < 128 * MIB
 
 
-def test_a_strangers_calls_hold_no_thread_while_their_requests_do_not_come(trusted, stranger):
+def test_a_strangers_calls_hold_no_thread_while_their_requests_do_not_come(organisations, trusted):
     """As many calls as a party has threads and more, each of which would never say what it is about."""
     never = queue.SimpleQueue()
-    describe = stranger.stream_unary("/split.v1.Party/Describe")
-    calls = [describe.future(iter(never.get, None), timeout=TIMEOUT_SECONDS) for _ in range(2 * HANDLER_THREADS)]
-    statuses = {call.exception().code() for call in calls}
-    assert statuses <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
-    assert grpc.StatusCode.UNAUTHENTICATED in statuses
-    for _ in calls:
-        never.put(None)  # ends the threads of this side
-    assert trusted.unary_unary("/split.v1.Party/Describe")(b"", timeout=TIMEOUT_SECONDS)
+    calls_of_one = MAX_STREAMS_PER_CONNECTION // 2  # more at a time would be refused by gRPC, below the party
+    with contextlib.ExitStack() as strangers:
+        calls = []
+        for _ in range(2 * HANDLER_THREADS // calls_of_one):
+            made = strangers.enter_context(channel_to(organisations, "bob", STRANGER))
+            describe = made.stream_unary("/split.v1.Party/Describe")
+            calls += [describe.future(iter(never.get, None), timeout=TIMEOUT_SECONDS) for _ in range(calls_of_one)]
+        statuses = {call.exception().code() for call in calls}
+        assert statuses <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert grpc.StatusCode.UNAUTHENTICATED in statuses
+        for _ in calls:
+            never.put(None)  # ends the threads of this side
+        assert trusted.unary_unary("/split.v1.Party/Describe")(b"", timeout=TIMEOUT_SECONDS)
 
 
 def with_value(zeros, value):
