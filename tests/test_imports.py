@@ -20,6 +20,7 @@ LAYERS = (
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
     ("party.policy",),
+    ("party.audit",),
     ("party.runtime",),
     ("party.transport",),
     (
@@ -82,7 +83,7 @@ POLICY_ROOMS = (
     "party.policy.limits",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
 
 

@@ -15,6 +15,7 @@ from party.channel.matrix_encoding import MatrixEncoding
 from party.channel.outgoing_channel import OutgoingChannel
 from party.channel.route import Route
 from party.channel.stage import Stage
+from party.channel.tap import Observer, TapStage
 from party.configuration.run import CodecSection, CodecsSection
 from party.cut.layout import CutLayout
 from party.security.sealing import SealingKeys
@@ -34,6 +35,7 @@ class ChannelSettings:
         codecs: codecs of training; None in a session that does not train.
         largest_training_batch: number of rows in the largest batch of training.
         seed: the run's seed.
+        observe: sees the matrices of training that this party sends, as their receiver will; None if nobody does.
     """
 
     party: str
@@ -43,6 +45,7 @@ class ChannelSettings:
     codecs: CodecsSection | None = None
     largest_training_batch: int = 0
     seed: int = 0
+    observe: Observer | None = None
 
     def section(self, direction: Direction) -> CodecSection:
         """The codec section of a direction."""
@@ -143,10 +146,11 @@ def stages_of(
         The stages; exactly one of them encodes.
     """
     codec = EncodingStage(encoding)
+    tap = () if settings.observe is None or not trains else (TapStage(settings.observe),)
     if not (trains and settings.section(direction).error_feedback):
-        return (codec,)
+        return (codec, *tap)
     feedback = SurrogateFeedback if direction == "hidden" else ResidualFeedback
-    return (feedback(codec),)
+    return (feedback(codec), *tap)
 
 
 def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str) -> dict[str, Chain]:

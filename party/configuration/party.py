@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
@@ -17,6 +18,7 @@ from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
 
 PurposeName = Literal["align", "train", "measure", "evaluate", "predict"]
+MaximumReading = Annotated[float, Field(gt=0.5, lt=1.0)] | None
 
 
 class KnownCoordinator(KnownName):
@@ -51,6 +53,8 @@ class PolicySection(StrictModel):
         maximum_sessions_per_day: most sessions, of any purpose, that one coordinator may request within 24 hours.
         maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
         training_datasets: datasets that may be trained and measured on.
+        maximum_label_reading: highest reading of the label party's meters; above, the session ends. None: no limit.
+        maximum_column_reading: highest reading of a feature party's meters; above, the session ends. None: no limit.
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may have in an alignment.
         allowed_aggregations: how hiddens may be combined with those of other parties.
@@ -74,6 +78,8 @@ class PolicySection(StrictModel):
     maximum_alignments_per_day: int = Field(default=20, ge=0)
     maximum_sessions_per_day: int = Field(default=1000, ge=0)
     maximum_releases_per_row: int = Field(default=10_000, ge=0)
+    maximum_label_reading: MaximumReading = None
+    maximum_column_reading: MaximumReading = None
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
@@ -130,6 +136,7 @@ class PartyConfiguration(StrictModel):
         fuse: the fuse model, at the label party.
         optimizer: optimizer of this party's models, in place of the run's.
         policy: what the owner allows.
+        meters: what the owner watches of what leaves.
         checkpoints: the checkpoints that are retained of a run.
         threads: threads of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
@@ -149,6 +156,7 @@ class PartyConfiguration(StrictModel):
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
     policy: PolicySection = PolicySection()
+    meters: MetersSection = MetersSection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
@@ -177,6 +185,12 @@ class PartyConfiguration(StrictModel):
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
+        self.meters.check_party(
+            holds_labels=self.holds_labels,
+            id_column=self.data.id,
+            limits_labels=self.policy.maximum_label_reading is not None,
+            limits_columns=self.policy.maximum_column_reading is not None,
+        )
         self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
         if "training_datasets" in self.policy.model_fields_set:
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
@@ -196,6 +210,15 @@ class PartyConfiguration(StrictModel):
         without = [feature.key for feature in sequences if feature.target is None]
         if model.pooling == "target_attention" and without:
             raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns, besides the id, that a dataset's file must have, ascending.
+
+        Args:
+            dataset: name of the dataset.
+        """
+        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        return tuple(sorted({*self.data.columns(dataset), *measured}))
 
     @property
     def authority_files(self) -> tuple[Path, ...]:

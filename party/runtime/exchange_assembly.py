@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from party.channel.compose import ChannelSettings, feature_channels, label_channels
 from party.cut.hidden import HiddenSpec
@@ -19,7 +19,9 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
+from party.runtime.meter_taps import gradient_observers, hidden_observer
 from party.runtime.metric_release import metric_release
+from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import SessionModels
 from party.security.sealing import SealingKeys
 
@@ -36,6 +38,7 @@ class ExchangeParts:
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        meters: watch what leaves; None where the owner configured none, and outside of training.
     """
 
     setup: BatchSetup
@@ -44,6 +47,7 @@ class ExchangeParts:
     timings: Timings
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
+    meters: SessionMeters | None = None
 
     @property
     def layouts(self) -> dict[str, CutLayout]:
@@ -61,7 +65,8 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {})
-    channels = feature_channels(_channel_settings(setup), models.layout, parts.keys)
+    settings = replace(_channel_settings(setup), observe=hidden_observer(parts.meters, setup))
+    channels = feature_channels(settings, models.layout, parts.keys)
     party = setup.opening.context.party
     if setup.training is None:
         return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
@@ -95,13 +100,15 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
     models, settings = SessionModels(setup, parts.layouts, labels), _channel_settings(setup)
+    observers = gradient_observers(parts.meters, setup, labels.values, sorted(parts.layouts))
     halves = _halves(setup, models)
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
             channels={
-                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
+                name: label_channels(replace(settings, observe=observers.get(name)), layout, parts.keys, peer=name)
+                for name, layout in parts.layouts.items()
             },
             halves=halves,
             labels=labels.values,

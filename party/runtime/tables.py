@@ -74,7 +74,7 @@ class Tables:
             dataset,
             path,
             id_column=data.id,
-            columns=data.columns(dataset),
+            columns=self._configuration.columns(dataset),
             limits=limits,
         )
         self._tables[dataset] = (stamp, table)

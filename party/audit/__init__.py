@@ -1,0 +1,1 @@
+"""What a peer can find out from what it receives."""
