@@ -46,7 +46,10 @@ def separation(scores: Scores, positive: Flags) -> float:
 
 
 def chance_error(positive: Flags) -> float:
-    """Standard error of the area of a score that is independent of the class.
+    """Standard error of the area that two halves of the rows reach from each other where there is nothing to learn.
+
+    Both halves then score by one and the same number, the product of the differences of their class means, so that
+    the second adds nothing: the variance is that of one half, twice the one of all rows.
 
     Args:
         positive: class of each row, bool (rows,); both classes occur.
@@ -56,4 +59,4 @@ def chance_error(positive: Flags) -> float:
     """
     ones = int(positive.sum())
     zeros = len(positive) - ones
-    return math.sqrt((ones + zeros + 1) / (12 * ones * zeros))
+    return math.sqrt((ones + zeros + 1) / (6 * ones * zeros))

@@ -9,7 +9,7 @@ from party.audit.meters.separation import CHANCE
 LABEL_WARNING = 0.6
 LABEL_RED = 0.9
 COLUMN_WARNING = 0.8
-ERRORS_ABOVE_CHANCE = 3.0  # few rows reach any threshold now and then
+ERRORS_ABOVE_CHANCE = 4.0  # few rows reach any threshold now and then
 
 
 def label_level(accumulated: float, error: float) -> Level:
@@ -17,7 +17,7 @@ def label_level(accumulated: float, error: float) -> Level:
 
     Args:
         accumulated: area under the ROC curve of the summed scores.
-        error: standard error of such an area if the scores told nothing.
+        error: its standard error if there were nothing to tell.
     """
     if accumulated - CHANCE <= ERRORS_ABOVE_CHANCE * error or accumulated < LABEL_WARNING:
         return Level.QUIET
@@ -39,7 +39,7 @@ def column_level(reading: float, error: float) -> Level:
 
     Args:
         reading: area under the ROC curve of the probe.
-        error: standard error of such an area if the scores told nothing.
+        error: its standard error if there were nothing to tell.
     """
     is_above = reading >= COLUMN_WARNING and reading - CHANCE > ERRORS_ABOVE_CHANCE * error
     return Level.WARNING if is_above else Level.QUIET
