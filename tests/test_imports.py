@@ -32,6 +32,7 @@ LAYERS = (
         "party.runs",
         "party.reload",
         "party.ledger_lines",
+        "party.budget_lines",
     ),
     ("party.cli",),
     ("party.__main__",),
@@ -82,6 +83,7 @@ POLICY_HOMES = ("party.policy", "party.configuration")
 POLICY_ROOMS = (
     "party.policy.rules",
     "party.policy.limits",
+    "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 from party.cut.specs import specs_to_messages
@@ -12,6 +12,7 @@ from party.models.assembly import PartyModels
 from party.models.packing import PackedFeatures
 from party.policy.requests import Release
 from party.protocol.schedule import Schedule, TrainingSchedule
+from party.runtime.charges import Protection, charges_of
 from party.runtime.common_rows import CommonRows
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
@@ -32,6 +33,8 @@ class BatchSetup:
         packed: encoded features of all rows; None without features.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
+        protection: the mechanism that protects this party's labels or columns; None where they are released as they
+            are.
     """
 
     opening: Opening
@@ -43,12 +46,13 @@ class BatchSetup:
     packed: PackedFeatures | None
     read_labels: Callable[[], LabelArrays] | None
     record: RunRecord
+    protection: Protection | None = None
 
     def facts(self, release: Release, lineage: bytes) -> PlanFacts:
         """The facts of a plan with these parts, before the parties agree.
 
         Args:
-            release: the most that the session would release.
+            release: the most that the session would release; its charges are added here, for every purpose.
             lineage: digest of the history that led to the weights.
         """
         holds_labels = self.opening.context.configuration.holds_labels
@@ -56,6 +60,6 @@ class BatchSetup:
             datasets=[self.rows.statement],
             outputs=[] if holds_labels else specs_to_messages(self.models.specs),
             lineage=lineage,
-            release=release,
+            release=replace(release, charges=charges_of(self.opening, release.most, self.protection)),
             depth=max(self.schedule.depth, INFERENCE_BATCHES_UNDER_WAY),
         )
