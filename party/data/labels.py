@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,45 @@ class LabelArrays:
 
     values: NDArray[np.float32] = field(repr=False)
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """How a label was drawn.
+
+    Attributes:
+        replacement: probability with which a uniform symbol replaces the true one.
+        symbols: number of classes of the label, or of levels of a number.
+    """
+
+    replacement: float
+    symbols: int
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnLabels:
+    """Labels that were drawn at random from the true ones.
+
+    Attributes:
+        arrays: drawn classes, or the debiased target of a number; class weights by the drawn class.
+        noise: how each private label was drawn, in the order of the labels.
+    """
+
+    arrays: LabelArrays
+    noise: Mapping[str, LabelNoise]
+
+
+@dataclass(frozen=True, eq=False)
+class SessionLabels:
+    """The labels of a session's rows.
+
+    Attributes:
+        true: the labels as they are in the file.
+        drawn: drawn labels, from which everything is computed that leaves the party; None if no label is private.
+    """
+
+    true: LabelArrays
+    drawn: DrawnLabels | None = None
 
 
 def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: str) -> LabelArrays:
