@@ -237,6 +237,12 @@ class PartyConfiguration(StrictModel):
         )
 
     @property
+    def protections(self) -> Mapping[SecretName, float]:
+        """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
+        epsilon = self.data.label_epsilon
+        return {} if epsilon is None else {"labels": epsilon}
+
+    @property
     def holds_labels(self) -> bool:
         """Whether this party is the label party."""
         return self.party == self.label_party
