@@ -27,12 +27,15 @@ class MetersSection(StrictModel):
             raise ValueError("columns names one twice")
         return self
 
-    def check_party(self, *, holds_labels: bool, id_column: str, limits_labels: bool, limits_columns: bool) -> None:
+    def check_party(
+        self, *, holds_labels: bool, id_column: str, private_labels: bool, limits_labels: bool, limits_columns: bool
+    ) -> None:
         """Refuses what does not fit the party, or the limits in its policy.
 
         Args:
             holds_labels: whether it is the label party.
             id_column: its column with the sample ids.
+            private_labels: whether its labels are private.
             limits_labels: whether its policy has a limit for readings of labels.
             limits_columns: whether its policy has a limit for readings of columns.
 
@@ -47,5 +50,10 @@ class MetersSection(StrictModel):
             raise ValueError("meters.columns names the id column, which has another value in every row")
         if limits_labels and not self.labels:
             raise ValueError("policy.maximum_label_reading needs meters.labels: true, at the label party")
+        if limits_labels and private_labels:
+            raise ValueError(
+                "policy.maximum_label_reading: with private labels, meters.labels only warns in the log: a session that"
+                " ends by what true labels say tells more about them than their epsilon"
+            )
         if limits_columns and not self.columns:
             raise ValueError("policy.maximum_column_reading needs meters.columns, at a feature party")

@@ -30,6 +30,11 @@ class MeterRules:
         """Whether there is a limit for the label party's meters."""
         return self.maximum_label_reading is not None
 
+    @property
+    def limits_columns(self) -> bool:
+        """Whether there is a limit for a feature party's meters."""
+        return self.maximum_column_reading is not None
+
     def label_above(self, reading: float) -> bool:
         """Whether a reading of the label party's meters is above the limit."""
         return self.maximum_label_reading is not None and reading > self.maximum_label_reading

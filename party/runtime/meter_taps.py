@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from party.audit.meters.agreement import class_ceiling, private_ceiling
 from party.audit.meters.column_meters import ColumnMeters
 from party.audit.meters.folds import own_row_folds
 from party.audit.meters.label_meters import LabelMeters
 from party.audit.meters.targets import Target, of_classes, of_numbers
 from party.channel.tap import Observer
-from party.configuration.labels import RegressionLabel
+from party.configuration.labels import Labels, MultiClassLabel, RegressionLabel
+from party.configuration.private_labels import epsilon_of_a_row
 from party.cut.hidden import FloatArray
 from party.errors import DataError
+from party.privacy.replacement import replacement_probability
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.meter_file import MeterFile
 from party.runtime.session_meters import MeterLimit, SessionMeters
@@ -32,8 +35,10 @@ def session_meters(setup: BatchSetup) -> SessionMeters | None:
     if not (section.labels or section.columns):
         return None
     rules = opening.grant.meters
-    limit = MeterLimit(above=rules.label_above, refuse=rules.refuse_labels)
-    if section.columns:
+    limit = None
+    if rules.limits_labels:
+        limit = MeterLimit(above=rules.label_above, refuse=rules.refuse_labels)
+    if rules.limits_columns:
         limit = MeterLimit(above=rules.column_above, refuse=rules.refuse_columns)
     return SessionMeters(f"run {opening.run_id.hex()[:8]}", setup.schedule, limit, MeterFile(opening.folder))
 
@@ -51,18 +56,32 @@ def gradient_observers(
     """
     if meters is None:
         return {}
+    section = setup.opening.context.configuration.data.labels
     targets = [
         target
-        for place, (name, label) in enumerate(setup.opening.context.configuration.data.labels.items())
+        for place, (name, label) in enumerate(section.items())
         for target in (
             of_numbers(name, labels[:, place])
             if isinstance(label, RegressionLabel)
             else of_classes(name, labels[:, place].astype(np.int64))
         )
     ]
-    return {
-        peer: meters.watch(f"gradients for {peer}", LabelMeters(targets, len(labels), ceilings={})) for peer in peers
-    }
+    ceilings = _ceilings(section)
+    return {peer: meters.watch(f"gradients for {peer}", LabelMeters(targets, len(labels), ceilings)) for peer in peers}
+
+
+def _ceilings(labels: Labels) -> dict[str, float]:
+    """The agreement that drawn labels allow, by label; empty where labels are not private.
+
+    Several labels of a row are drawn together, and tell about each other: each is bounded by what all of them spend.
+    """
+    epsilon = epsilon_of_a_row(labels)
+    if epsilon is None:
+        return {}
+    (only, *others) = labels.values()
+    if isinstance(only, MultiClassLabel) and not others:
+        return dict.fromkeys(labels, class_ceiling(replacement_probability(epsilon, len(only.classes))))
+    return dict.fromkeys(labels, private_ceiling(epsilon))
 
 
 def hidden_observer(meters: SessionMeters | None, setup: BatchSetup) -> Observer | None:

@@ -58,11 +58,11 @@ class SessionMeters:
     Args:
         run: the run, for the log.
         schedule: the session's schedule.
-        limit: the owner's limit.
+        limit: the owner's limit; None without one.
         file: receives the readings.
     """
 
-    def __init__(self, run: str, schedule: Schedule, limit: MeterLimit, file: MeterFile) -> None:
+    def __init__(self, run: str, schedule: Schedule, limit: MeterLimit | None, file: MeterFile) -> None:
         self._run = run
         self._schedule = schedule
         self._limit = limit
@@ -107,7 +107,7 @@ class SessionMeters:
             )
         ended = self._file.begin(last_step)
         # The limit holds for the run: who resumes it does not get further batches.
-        self._passed = any(map(self._limit.above, ended))
+        self._passed = self._limit is not None and any(map(self._limit.above, ended))
 
     def catch_up(self) -> None:
         """Reads what has left since the last call; a batch that another thread is reading is not waited for."""
@@ -125,7 +125,7 @@ class SessionMeters:
         """
         if len(self._waiting) >= BACKLOG:
             self.catch_up()
-        if self._passed:
+        if self._limit is not None and self._passed:
             self._limit.refuse()
 
     def state(self) -> State:
@@ -174,8 +174,10 @@ class SessionMeters:
             logger.error("%s: meters: above the limit, the session ends: %s", self._run, _text(what, reading))
 
     def _above_limit(self, what: str, reading: Reading) -> float | None:
-        """The highest reading that counts against the limit; None if none is above."""
-        counting = []
+        """The highest reading that counts against the limit; None if none is above, or there is no limit."""
+        counting: list[float] = []
+        if self._limit is None:
+            return None
         for meter, value in reading.values.items():
             if meter == AGREEMENT:  # of the same scores as the accumulated one
                 continue

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from party.audit.meters.agreement import private_ceiling
+from party.audit.meters.agreement import class_ceiling, private_ceiling, sign_agreement
 from party.audit.meters.direction import direction_scores
 from party.audit.meters.label_meters import LabelMeters
 from party.audit.meters.reading import Level
@@ -11,6 +11,7 @@ from party.audit.meters.separation import area, chance_error, separation
 from party.audit.meters.spectral import main_projections
 from party.audit.meters.targets import of_classes, of_numbers
 from party.metrics.area_under_curve import area_under_curve
+from party.privacy.replacement import replacement_probability
 
 ROWS = 16_384
 COLUMNS = 12
@@ -238,3 +239,15 @@ def test_chance_error_is_the_spread_of_directions_learned_from_noise(share):
     areas = [area(direction_scores(gradients, odd, positive), positive) for gradients in noise]
     assert np.mean(areas) == pytest.approx(0.5, abs=0.01)
     assert np.std(areas) == pytest.approx(chance_error(positive), rel=0.12)
+
+
+def test_ceilings_of_two_classes_agree_and_those_of_many_are_what_the_best_guesser_reaches():
+    assert class_ceiling(replacement_probability(1.0, 2)) == pytest.approx(private_ceiling(1.0))
+    generator, classes, rows = np.random.default_rng(15), 10, 200_000
+    replacement = replacement_probability(2.0, classes)
+    true = generator.integers(0, classes, rows)
+    drawn = np.where(generator.random(rows) < replacement, generator.integers(0, classes, rows), true)
+    guessed = np.where(drawn == 0, 1.0, -1.0).astype(np.float32)
+    found = sign_agreement(guessed, true == 0)
+    assert found.value == pytest.approx(class_ceiling(replacement), abs=3 * found.error)
+    assert class_ceiling(replacement) < private_ceiling(2.0)

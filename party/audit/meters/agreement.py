@@ -61,3 +61,16 @@ def private_ceiling(epsilon: float) -> float:
         epsilon-private test.
     """
     return 1 / (1 + math.exp(-epsilon))
+
+
+def class_ceiling(replacement: float) -> float:
+    """The largest expected agreement about one class against all others.
+
+    Args:
+        replacement: probability that a uniform class replaces the true one.
+
+    Returns:
+        1 - replacement / 2: the distributions of the drawn class, given the true one or another, have a total variation
+        distance of 1 - replacement. With two classes this is `private_ceiling`.
+    """
+    return 1 - replacement / 2
