@@ -86,7 +86,7 @@ def test_independent_hiddens_read_as_chance(share):
             readings = meters.add(noise, rows, ends_epoch=start + BATCH >= ROWS)
             values += list(values_of(readings))
             assert all(reading.level is Level.QUIET for reading in readings)
-    assert len(values) == 32
+    assert len(values) == 24
     assert 0.47 < np.mean(values) < 0.53
     assert np.std(values) <= 0.07
 
@@ -181,7 +181,7 @@ def test_a_state_goes_on_where_the_meters_stopped():
 
     whole, half, rest = meters_of(users), meters_of(users), meters_of(users)
     expected = add(whole, 0, len(batches))
-    assert len(expected) == 4
+    assert len(expected) == 3  # of 50 batches
     found = add(half, 0, 21)
     rest.set_state(half.state())
     assert found + add(rest, 21, len(batches)) == expected

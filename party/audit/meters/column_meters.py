@@ -17,11 +17,11 @@ from party.cut.hidden import FloatArray, Rows
 from party.cut.state import State, join_states, part_of
 
 PROBE = "probe"
-OWN, RECENT, SINCE = "own", "recent", "since"
+OWN, RECENT, SINCE, READ = "own", "recent", "since", "read in epoch"
 
 
 class ColumnMeters:
-    """Reads the last rows that were sent, after every 16 batches and every epoch.
+    """Reads the last rows that were sent, after every 16 batches; in a short epoch without such a window, at its end.
 
     Args:
         targets: what the meters try to tell.
@@ -33,6 +33,7 @@ class ColumnMeters:
         self._folds = folds
         self._batches = RecentBatches()
         self._since = 0
+        self._read_in_epoch = False
 
     def add(self, hiddens: FloatArray, rows: Rows, *, ends_epoch: bool) -> list[Reading]:
         """Adds a batch; one with a value that is not finite is left out.
@@ -51,18 +52,21 @@ class ColumnMeters:
             self._batches.forget_beyond(WINDOW_ROWS)
         self._since += 1
         is_due = self._since >= WINDOW_BATCHES and self._batches.rows >= WINDOW_ROWS
-        if not (len(self._batches) and (is_due or ends_epoch)):
+        is_short = ends_epoch and not self._read_in_epoch
+        self._read_in_epoch = not ends_epoch and (self._read_in_epoch or is_due)
+        if not (len(self._batches) and (is_due or is_short)):
             return []
         self._since = 0
         return self._read()
 
     def state(self) -> State:
         """The last rows."""
-        return join_states({OWN: State({SINCE: self._since}), RECENT: self._batches.state()})
+        return join_states({OWN: State({SINCE: self._since, READ: self._read_in_epoch}), RECENT: self._batches.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run."""
-        self._since = int(part_of(state, OWN).values[SINCE])
+        own = part_of(state, OWN).values
+        self._since, self._read_in_epoch = int(own[SINCE]), bool(own[READ])
         self._batches.set_state(part_of(state, RECENT))
 
     def _read(self) -> list[Reading]:
