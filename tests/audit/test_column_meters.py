@@ -5,7 +5,7 @@ import pytest
 
 from party.audit.meters.column_meters import ColumnMeters
 from party.audit.meters.folds import own_row_folds
-from party.audit.meters.probe import probe_reading
+from party.audit.meters.probe import probe_readings
 from party.audit.meters.reading import Level
 from party.audit.meters.targets import of_classes, of_numbers
 
@@ -67,6 +67,11 @@ def train(users, meters, *, hijacked, epochs=3, seed=0):
 def meters_of(users):
     codes = users.gender[users.user].astype(np.int64)
     return ColumnMeters(of_classes("gender", codes), own_row_folds(users.own_rows, np.zeros((ROWS, 0), np.float32)))
+
+
+def probe_reading(hiddens, folds, positive):
+    (reading,) = probe_readings(hiddens, folds, positive[:, None])
+    return reading
 
 
 def values_of(readings):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from party.audit.meters.gradient_window import WINDOW_BATCHES, WINDOW_ROWS
-from party.audit.meters.probe import probe_reading
+from party.audit.meters.probe import probe_readings
 from party.audit.meters.reading import Reading
 from party.audit.meters.recent_batches import RecentBatches
 from party.audit.meters.separation import Flags, chance_error
@@ -71,13 +71,21 @@ class ColumnMeters:
 
     def _read(self) -> list[Reading]:
         hiddens, rows = self._batches.values()[-WINDOW_ROWS:], self._batches.row_numbers()[-WINDOW_ROWS:]
+        whole = [target for target in self._targets if target.known is None]
+        values = dict(zip(whole, self._probe(hiddens, rows, whole), strict=True))
         readings = []
         for target in self._targets:
-            known = slice(None) if target.known is None else target.known[rows]
-            chosen = rows[known]
-            positive = target.positive[chosen]
-            value = probe_reading(hiddens[known], self._folds[chosen], positive)
-            level = None if value is None else column_level(value, chance_error(positive))
-            values = {} if value is None else {PROBE: value}
-            readings.append(Reading(name=target.name, about=target.about, rows=len(chosen), values=values, level=level))
+            known = rows if target.known is None else rows[target.known[rows]]
+            if target.known is not None:
+                (values[target],) = self._probe(hiddens[target.known[rows]], known, [target])
+            value = values[target]
+            level = None if value is None else column_level(value, chance_error(target.positive[known]))
+            found = {} if value is None else {PROBE: value}
+            readings.append(Reading(name=target.name, about=target.about, rows=len(known), values=found, level=level))
         return readings
+
+    def _probe(self, hiddens: FloatArray, rows: Rows, targets: Sequence[Target]) -> list[float | None]:
+        if not (targets and len(rows)):
+            return [None] * len(targets)
+        positive = np.stack([target.positive[rows] for target in targets], axis=1)
+        return probe_readings(hiddens, self._folds[rows], positive)
