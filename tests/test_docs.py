@@ -13,6 +13,7 @@ from coordinator.configuration import CoordinatorConfiguration, PartyAddress, lo
 from party.configuration import features, labels, models
 from party.configuration import party as party_configuration
 from party.configuration.keras_objects import KerasObject
+from party.configuration.meters import MetersSection
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
     AlignmentSection,
@@ -69,6 +70,7 @@ SECTIONS = {
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
+    "`meters`": MetersSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
