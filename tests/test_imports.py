@@ -358,7 +358,7 @@ VIOLATIONS = [
     (policy_has_one_door, {"party.runtime.x": "from party.policy.refusals import refusal"}),
     (policy_has_one_door, {"party.runtime.x": "def f(): return MetricRules(0, True, True)"}),
     (policy_has_one_door, {"party.transport.x": "def f(c): return c.model_dump()['policy']"}),
-    (what_serves_the_coordinator_sees_no_audit, {"party.transport.x": "from party.audit.meters.reading import Reading"}),
+    (what_serves_the_coordinator_sees_no_audit, {"party.transport.x": "from party.audit.meters import reading"}),
     (plans_are_not_told_apart, {"party.transport.x": "def f(plan): return isinstance(plan, TrainingPlan)"}),
     (
         plans_are_not_told_apart,
