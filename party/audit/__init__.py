@@ -1,1 +1,1 @@
-"""What a peer can find out from what it receives."""
+"""Audit: attacks on what a party truly receives, to measure what a run gives away."""

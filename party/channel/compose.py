@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from party.channel.chain import Chain
@@ -35,7 +36,8 @@ class ChannelSettings:
         codecs: codecs of training; None in a session that does not train.
         largest_training_batch: number of rows in the largest batch of training.
         seed: the run's seed.
-        observe: sees the matrices of training that this party sends, as their receiver will; None if nobody does.
+        observers: by feature party, who sees the matrices of training that this party sends to or as it, as their
+            receiver will.
     """
 
     party: str
@@ -45,7 +47,7 @@ class ChannelSettings:
     codecs: CodecsSection | None = None
     largest_training_batch: int = 0
     seed: int = 0
-    observe: Observer | None = None
+    observers: Mapping[str, Observer] = field(default_factory=dict)
 
     def section(self, direction: Direction) -> CodecSection:
         """The codec section of a direction."""
@@ -129,7 +131,12 @@ def label_channels(settings: ChannelSettings, layout: CutLayout, keys: SealingKe
 
 
 def stages_of(
-    direction: Direction, settings: ChannelSettings, encoding: MatrixEncoding, *, trains: bool
+    direction: Direction,
+    settings: ChannelSettings,
+    encoding: MatrixEncoding,
+    *,
+    trains: bool,
+    observe: Observer | None = None,
 ) -> tuple[Stage, ...]:
     """The stages of a direction in their fixed order: clip, noise, error feedback, codec, tap.
 
@@ -141,12 +148,13 @@ def stages_of(
         settings: the session's channel settings.
         encoding: encoding of the batches.
         trains: whether the batches belong to training.
+        observe: sees the matrices of training, as their receiver will; None if nobody does.
 
     Returns:
         The stages; exactly one of them encodes.
     """
     codec = EncodingStage(encoding)
-    tap = () if settings.observe is None or not trains else (TapStage(settings.observe),)
+    tap = () if observe is None or not trains else (TapStage(observe),)
     if not (trains and settings.section(direction).error_feedback):
         return (codec, *tap)
     feedback = SurrogateFeedback if direction == "hidden" else ResidualFeedback
@@ -158,8 +166,13 @@ def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, 
         "training": _encoding(direction, settings, layout, feature_party),
         "inference": MatrixEncoding.exact(layout),
     }
+    observe = settings.observers.get(feature_party)
     return {
-        purpose: Chain(stages_of(direction, settings, encoding, trains=purpose == "training"), layout, settings.rows)
+        purpose: Chain(
+            stages_of(direction, settings, encoding, trains=purpose == "training", observe=observe),
+            layout,
+            settings.rows,
+        )
         for purpose, encoding in encodings.items()
     }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from party.channel.compose import ChannelSettings, feature_channels, label_channels
+from party.channel.tap import Observer
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
 from party.data.labels import SessionLabels
@@ -20,7 +21,7 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
-from party.runtime.meter_taps import gradient_observers, hidden_observer
+from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
@@ -66,7 +67,7 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
-    settings = replace(_channel_settings(setup), observe=hidden_observer(parts.meters, setup))
+    settings = _channel_settings(setup, hidden_observers(parts.meters, setup))
     channels = feature_channels(settings, models.layout, parts.keys)
     party = setup.opening.context.party
     if setup.training is None:
@@ -101,16 +102,15 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
     head = _released_head(setup, labels)
-    models, settings = SessionModels(setup, parts.layouts, head), _channel_settings(setup)
-    halves, private = _halves(setup, models), _private_setup(parts, labels)
     observers = gradient_observers(parts.meters, setup, labels.true.values, sorted(parts.layouts))
+    models, settings = SessionModels(setup, parts.layouts, head), _channel_settings(setup, observers)
+    halves, private = _halves(setup, models), _private_setup(parts, labels)
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
             channels={
-                name: label_channels(replace(settings, observe=observers.get(name)), layout, parts.keys, peer=name)
-                for name, layout in parts.layouts.items()
+                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
             },
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
@@ -166,7 +166,7 @@ def _local_updates(setup: BatchSetup) -> LocalUpdates | None:
     return LocalUpdates(section, setup.row_key)
 
 
-def _channel_settings(setup: BatchSetup) -> ChannelSettings:
+def _channel_settings(setup: BatchSetup, observers: Mapping[str, Observer]) -> ChannelSettings:
     opening, training = setup.opening, setup.opening.run.training
     return ChannelSettings(
         party=opening.context.party,
@@ -176,4 +176,5 @@ def _channel_settings(setup: BatchSetup) -> ChannelSettings:
         codecs=None if setup.training is None else training.codecs,
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
+        observers=observers,
     )
