@@ -16,7 +16,7 @@ from tests.support.spending import SpendingOwner
 SPENDER = "tests.policy.spender"
 ROOT = Path(__file__).parents[2]
 KILLS = 100
-MOST_LINES = 6  # that are read before a kill
+MOST_LINES = 3  # that are read before a kill
 MOST_TURNS = 20_000  # of an empty loop between the last line and the kill: a session takes about as long
 BUDGET = 1.5  # all that is asked for would cost 40 generations of at most 0.1
 
