@@ -137,7 +137,7 @@ def test_the_coordinator_command_names_the_rule_and_the_owner_is_told_what_an_ex
     expect_error(organisations.coordinator("train"), 9, rule, "at most 8.0", "an exact release")
     path = organisations.party_path("bob")
     shown = run_party("ledger", "--budget", "--config", path).stdout
-    assert "labels: spent exact releases; the budget is 8.0, and 0.0 is left" in shown
+    assert "labels: a budget of epsilon 8.0, of which 0.0 is left" in shown
     assert "  alice holds exact releases" in shown
     assert "from gradients a party reads every training label off" in shown
     assert "labels exactly" in run_party("ledger", "--config", path).stdout
@@ -190,5 +190,5 @@ def test_epsilon_is_spent_once_a_generation_and_neither_restart_nor_another_coor
     shown = run_party("ledger", "--budget", "--config", organisations.party_path("bob")).stdout
     assert f"  {COORDINATOR} holds exact releases and epsilon 1.0 (generation 1: 0.6, generation 2: 0.4)" in shown
     assert "  alice holds exact releases and epsilon 0.6 (generation 1: 0.6)" in shown
-    assert "the budget is 1.0, and 0.0 is left" in shown
+    assert "labels: a budget of epsilon 1.0, of which 0.0 is left" in shown
     assert "is right in at most 73.1% of cases" in shown
