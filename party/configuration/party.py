@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.private_labels import label_privacy_warnings
 from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
@@ -209,16 +210,19 @@ class PartyConfiguration(StrictModel):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for every protection that this file switches off, and for every budget that cannot work."""
-        policy = self.policy
+        """A sentence for every protection that is switched off or too weak, and for every budget that cannot work."""
+        policy, exact_labels = self.policy, self.data.label_epsilon is None
         given_up = (
             (
                 self.pinned_secret,
                 "pinned_secret is for tests and demonstrations: weights can be guessed by its holders",
             ),
             (self.insecure, "insecure: calls come without TLS from any process of this machine"),
-            (policy.running_metrics, "policy.running_metrics: metrics over few rows reveal labels"),
-            (policy.exact_metrics, "policy.exact_metrics: exact metrics reveal labels to anyone who can craft hiddens"),
+            (policy.running_metrics and exact_labels, "policy.running_metrics: metrics over few rows reveal labels"),
+            (
+                policy.exact_metrics and exact_labels,
+                "policy.exact_metrics: exact metrics reveal labels to anyone who can craft hiddens",
+            ),
             (policy.share_schema, "policy.share_schema: a coordinator is told names of columns and files"),
             (
                 self.checkpoints.allow_other_numerics,
@@ -226,12 +230,17 @@ class PartyConfiguration(StrictModel):
             ),
         )
         switched_off = (sentence for is_set, sentence in given_up if is_set)
-        return (*switched_off, *budget_warnings(policy.budgets, self.protections))
+        return (
+            *switched_off,
+            *label_privacy_warnings(self.data.labels),
+            *budget_warnings(policy.budgets, self.protections),
+        )
 
     @property
     def protections(self) -> Mapping[SecretName, float]:
         """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
-        return {}
+        epsilon = self.data.label_epsilon
+        return {} if epsilon is None else {"labels": epsilon}
 
     @property
     def holds_labels(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from party.configuration.labels import Labels
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 from party.cut.specs import specs_to_messages
-from party.data.labels import LabelArrays
+from party.data.labels import SessionLabels
 from party.models.assembly import PartyModels
 from party.models.packing import PackedFeatures
 from party.policy.requests import Release
@@ -17,6 +18,11 @@ from party.runtime.common_rows import CommonRows
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
+
+
+def private_labels(labels: Labels) -> tuple[str, ...]:
+    """Names of the labels that are private."""
+    return tuple(name for name, label in labels.items() if label.privacy is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +35,9 @@ class BatchSetup:
         schedule: the session's schedule.
         training: schedule of the whole run, of which a measuring session runs a miniature; None outside of training.
         row_key: key of the run's order of rows; empty where rows are read in the common order.
-        models: models of this party.
+        models: models of this party; they predict.
+        teacher: the label party's other models, which alone make what leaves; None without private labels, and where
+            nothing leaves.
         packed: encoded features of all rows; None without features.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
@@ -43,10 +51,16 @@ class BatchSetup:
     training: TrainingSchedule | None = None
     row_key: bytes = b""
     models: PartyModels
+    teacher: PartyModels | None = None
     packed: PackedFeatures | None
-    read_labels: Callable[[], LabelArrays] | None
+    read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
     protection: Protection | None = None
+
+    @property
+    def heads(self) -> Sequence[PartyModels]:
+        """The models of every head."""
+        return [self.models] if self.teacher is None else [self.models, self.teacher]
 
     def facts(self, release: Release, lineage: bytes) -> PlanFacts:
         """The facts of a plan with these parts, before the parties agree.
