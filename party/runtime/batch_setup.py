@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 from party.cut.specs import specs_to_messages
 from party.data.labels import LabelArrays
@@ -30,6 +33,8 @@ class BatchSetup:
         row_key: key of the run's order of rows; empty where rows are read in the common order.
         models: models of this party.
         packed: encoded features of all rows; None without features.
+        groups: groups of all rows by the columns that hiddens must not go with, int32 (rows, columns); None without a
+            penalty, and outside of training.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
     """
@@ -41,6 +46,7 @@ class BatchSetup:
     row_key: bytes = b""
     models: PartyModels
     packed: PackedFeatures | None
+    groups: npt.NDArray[np.int32] | None = None
     read_labels: Callable[[], LabelArrays] | None
     record: RunRecord
 

@@ -57,6 +57,9 @@ def run_fingerprint(
         f"{NUMERICS}processor": _digest(_processor()),
         f"{NUMERICS}python": ".".join(map(str, sys.version_info[:3])),
     }
+    for name, protection in configuration.privacy:
+        if protection is not None:
+            found[f"configuration privacy.{name}"] = _digest(protection.model_dump(mode="json"))
     for name in ("model", "fuse"):
         section = sections[name]
         file = getattr(section, "file", None)

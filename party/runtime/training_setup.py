@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from party.configuration.party import PartyConfiguration
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
+from party.data.groups import row_groups
 from party.data.labels import LabelArrays, read_labels
 from party.models.assembly import PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
@@ -131,6 +134,7 @@ def _setup(
         row_key=row_key,
         models=models,
         packed=packed,
+        groups=_groups(opening, rows, frame, whole),
         read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
         record=record,
     )
@@ -154,6 +158,16 @@ def _encoded(
     training = frame.iloc[whole.training_rows]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+
+
+def _groups(
+    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+) -> npt.NDArray[np.int32] | None:
+    """The groups of all rows that hiddens must not go with; None without a penalty."""
+    section = opening.context.configuration.privacy.decorrelate
+    if section is None:
+        return None
+    return row_groups(frame, section.columns, whole.training_rows, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:
