@@ -15,12 +15,12 @@ from party.configuration.party import PartyConfiguration
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
-from party.data.labels import LabelArrays, read_labels
-from party.models.assembly import PartyModels, base_layout
+from party.data.labels import SessionLabels, read_labels
+from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
-from party.runtime.batch_setup import BatchSetup
+from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
@@ -87,7 +87,7 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
 
 
 def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
-    """Adds the label party's fuse model, and draws the initial weights of its models.
+    """Adds the label party's fuse model, for every head, and draws the initial weights of its models.
 
     Args:
         setup: the label party's setup of the session.
@@ -100,7 +100,8 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     section = configuration.fuse_model
     if section is None:
         raise RuntimeError("a label party without a fuse model passed validation")
-    setup.models.add_fuse(section, configuration.data.labels, specs)
+    for models in setup.heads:
+        models.add_fuse(section, configuration.data.labels, specs)
     _draw_weights(setup)
 
 
@@ -125,6 +126,9 @@ def _setup(
     frame = rows.frame()
     packed, encoders_json = _encoded(opening, rows, frame, whole)
     models = _base_models(opening, packed)
+    teacher = None
+    if private_labels(configuration.data.labels):
+        teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
     record = run_record(opening, former, rows, row_key)
     batches = BatchSetup(
         opening=opening,
@@ -133,6 +137,7 @@ def _setup(
         training=whole,
         row_key=row_key,
         models=models,
+        teacher=teacher,
         packed=packed,
         groups=_groups(opening, rows, frame, whole),
         read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
@@ -143,9 +148,9 @@ def _setup(
     return TrainingSetup(batches, schedule, whole, encoders_json)
 
 
-def _labels(configuration: PartyConfiguration, rows: CommonRows) -> LabelArrays:
+def _labels(configuration: PartyConfiguration, rows: CommonRows) -> SessionLabels:
     """Labels of all rows; the text of the columns is let go at once."""
-    return read_labels(configuration.party, configuration.data, rows.frame(), rows.source)
+    return SessionLabels(read_labels(configuration.party, configuration.data, rows.frame(), rows.source))
 
 
 def _encoded(
@@ -186,4 +191,5 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
 
 
 def _draw_weights(setup: BatchSetup) -> None:
-    setup.models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)
+    for models in setup.heads:
+        models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)
