@@ -247,8 +247,12 @@ class PartyConfiguration(StrictModel):
     @property
     def protections(self) -> Mapping[SecretName, float]:
         """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
-        epsilon = self.data.label_epsilon
-        return {} if epsilon is None else {"labels": epsilon}
+        columns = self.privacy.columns
+        every: dict[SecretName, float | None] = {
+            "labels": self.data.label_epsilon,
+            "columns": None if columns is None else columns.epsilon,
+        }
+        return {secret: epsilon for secret, epsilon in every.items() if epsilon is not None}
 
     @property
     def holds_labels(self) -> bool:

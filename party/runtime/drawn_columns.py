@@ -23,18 +23,22 @@ from party.security.framing import length_prefixed
 Codes = npt.NDArray[np.int64]
 
 
-class Generations(Protocol):
-    """Knows the secret that draws are made with, and the tables of true values that there were so far."""
+class DrawKeys(Protocol):
+    """Knows the secret that draws are made with, and the true values that it was used for so far."""
 
-    def current(self, ids: Sequence[str], contents: Sequence[bytes]) -> tuple[bytes, int]:
-        """The secret and the number of the generation of some true values; another one for a known id begins a new one.
+    def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
+        """The secret, and the generation of some true values; another value of a known id begins another one.
 
         Args:
+            form: all that draws depend on besides the secret, the generation, ids and values.
             ids: each once.
-            contents: the true value of each.
+            values: the true value of each.
 
         Returns:
-            The secret, 32 bytes, and the generation.
+            The secret, 32 bytes, and the number of the generation, from 1.
+
+        Raises:
+            StorageError: what was stored of former draws cannot be used.
         """
 
 
@@ -44,15 +48,13 @@ class DrawnColumns:
     Args:
         configuration: the party's configuration.
         section: its private columns.
-        generations: the secret of the draws, and their generation.
+        keys: the secret of the draws, and their generation.
     """
 
-    def __init__(
-        self, configuration: PartyConfiguration, section: PrivateColumnsSection, generations: Generations
-    ) -> None:
+    def __init__(self, configuration: PartyConfiguration, section: PrivateColumnsSection, keys: DrawKeys) -> None:
         self._party = configuration.party
         self._section = section
-        self._generations = generations
+        self._keys = keys
         whole = {one.column for one in configuration.data.features if isinstance(one, IntegerBucketsFeature)}
         self._domains = {
             name: _domain(domain, section.share, name in whole) for name, domain in section.columns.items()
@@ -81,7 +83,7 @@ class DrawnColumns:
         first = np.unique(rows, return_index=True)[1]
         self._check_agreement(rows, first, true)
         cells = {name: column[first].tolist() for name, column in true.items()}
-        secret, generation = self._generations.current(list(names), self._contents(cells))
+        secret, generation = self._keys.find(self._form, list(names), self._values(cells))
         drawn = {}
         for name, domain in self._domains.items():
             draws = SymbolDraws(secret, generation, f"column {name}")
@@ -138,13 +140,16 @@ class DrawnColumns:
                 public_message="rows of one entity differ in a private column",
             )
 
-    def _contents(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
-        """What each entity's draws depend on: its cells, and the domains that they are drawn from."""
+    @property
+    def _form(self) -> bytes:
+        """The columns and their domains; with all of them, the share of epsilon that each has."""
         names = sorted(self._domains)  # another order in the configuration is no change
-        scheme = [part.encode() for name in names for part in (name, self._domains[name].scheme)]
-        start = length_prefixed([length_prefixed(scheme)])
-        by_entity = zip(*(cells[name] for name in names), strict=True)
-        return [start + length_prefixed(cell.encode() for cell in row) for row in by_entity]
+        return length_prefixed(part.encode() for name in names for part in (name, self._domains[name].scheme))
+
+    def _values(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
+        """The cells of each entity."""
+        by_entity = zip(*(cells[name] for name in sorted(self._domains)), strict=True)
+        return [length_prefixed(cell.encode() for cell in row) for row in by_entity]
 
 
 def _domain(section: AnyDomain, epsilon: float, whole: bool) -> CellDomain:

@@ -12,7 +12,7 @@ from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import Table, read_table
 from party.errors import DataError
-from party.runtime.drawn_columns import DrawnColumns, Generations
+from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
 Stamp = tuple[int, int]
 
@@ -22,14 +22,14 @@ class Tables:
 
     Args:
         configuration: the party's configuration.
-        generations: makes the secret and the generation of the draws of private columns, if there are any.
+        draw_keys: makes the keys of the draws of private columns; called if there are any.
     """
 
-    def __init__(self, configuration: PartyConfiguration, generations: Callable[[], Generations]) -> None:
+    def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
         self._configuration = configuration
         self._tables: dict[str, tuple[Stamp, Table]] = {}
         section = configuration.privacy.columns
-        self._columns = None if section is None else DrawnColumns(configuration, section, generations())
+        self._columns = None if section is None else DrawnColumns(configuration, section, draw_keys())
         self._drawn: tuple[dict[str, Stamp], dict[str, Table]] = ({}, {})
         self._drawing = threading.Lock()  # two sessions that are being opened must not begin two generations
 
