@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from party.configuration.budgets import SecretName
 from party.configuration.party import PartyConfiguration
+from party.data.table import Table
 from party.privacy.symbol_draws import SECRET_BYTES
 from party.privacy.value_digests import ValueDigests
+from party.runtime.charges import Protection
 from party.runtime.generations import PRIVACY_FOLDER, Generations
 
 COLUMNS: SecretName = "columns"
@@ -57,3 +59,19 @@ class PassingColumnKeys:
     def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
         """See `DrawKeys`."""
         return self._secret, 1
+
+
+def column_protection(configuration: PartyConfiguration, table: Table) -> Protection | None:
+    """The mechanism that a party's columns pass before anything is released of them.
+
+    Args:
+        configuration: the party's configuration.
+        table: the table that a session reads.
+
+    Returns:
+        None where the columns are released as they are.
+    """
+    section = configuration.privacy.columns
+    if section is None or table.generation is None:
+        return None
+    return Protection(secret=COLUMNS, generation=table.generation, epsilon=section.epsilon)

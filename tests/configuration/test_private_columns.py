@@ -45,9 +45,7 @@ REFUSED = {
     "public names nothing, which no feature reads": changed(public=[*PUBLIC, "nothing"]),
     "the id column ID cannot be private": changed(columns={**COLUMNS, "ID": {"values": ["1", "2"]}}),
     "the entity user cannot be private": changed(columns={**COLUMNS, "user": {"values": ["1", "2"]}}),
-    "feature b is of kind vocabulary; declare values": changed(
-        columns={**COLUMNS, "b": {"minimum": 0, "maximum": 1}}
-    ),
+    "feature b is of kind vocabulary; declare values": changed(columns={**COLUMNS, "b": {"minimum": 0, "maximum": 1}}),
     "minimum must be below maximum": changed(columns={**COLUMNS, "d": {"minimum": 3, "maximum": 3}}),
     "values must differ": changed(columns={**COLUMNS, "b": {"values": ["x", "x"]}}),
     "other must be none of them": changed(columns={**COLUMNS, "b": {"values": ["x", "y"], "other": "x"}}),

@@ -88,4 +88,3 @@ def test_the_order_of_values_does_not_matter_and_domains_draw_apart():
     schemes = [one.scheme, TextCells(["a", "b"]).scheme, numbers(0.5).scheme, numbers(2.0).scheme]
     schemes += [numbers(2.0, missing=[""]).scheme, NumberCells(0.0, 91.0, 2.0, parse_number).scheme]
     assert len(set(schemes)) == len(schemes)
-

@@ -70,7 +70,9 @@ class Party:
         state = configuration.path(configuration.state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         entropy = np.random.default_rng(7)
-        return Tables(configuration, lambda: StoredColumnKeys(configuration, entropy.bytes, lambda secret: self.charged))
+        return Tables(
+            configuration, lambda: StoredColumnKeys(configuration, entropy.bytes, lambda secret: self.charged)
+        )
 
     def write(self, dataset, frame):
         self.made.write_frame("alice", dataset, frame)
@@ -109,7 +111,10 @@ def test_an_entity_has_one_answer_in_all_rows_datasets_and_starts(party):
     true = pd.concat(FRAMES.values(), ignore_index=True)
     assert (drawn["shop"] == true["shop"]).all()
     assert not (drawn["city"] == true["city"]).all()
-    changed = drawn.drop_duplicates("user").set_index("user")["city"] != true.drop_duplicates("user").set_index("user")["city"]
+    changed = (
+        drawn.drop_duplicates("user").set_index("user")["city"]
+        != true.drop_duplicates("user").set_index("user")["city"]
+    )
     kept = math.exp(EPSILON / 2) / (math.exp(EPSILON / 2) + len(CITIES) - 1)
     assert changed.mean() == pytest.approx(1 - kept, abs=4 * math.sqrt(kept * (1 - kept) / USERS))
 
