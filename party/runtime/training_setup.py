@@ -134,8 +134,8 @@ def _setup(
         training=whole,
         row_key=row_key,
         models=models,
-        teacher=teacher,
         packed=packed,
+        teacher=teacher,
         read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
         record=record,
     )
