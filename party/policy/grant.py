@@ -10,6 +10,7 @@ from party.cut.hidden import HiddenSpec
 from party.errors import PolicyError
 from party.ledger.entry import Kind
 from party.policy.alignment_rules import AlignmentRules
+from party.policy.budgets import Budgets
 from party.policy.limits import CountedLimits
 from party.policy.metric_rules import MetricRules
 from party.policy.requests import Release, SessionRequest
@@ -28,6 +29,7 @@ class Grant:
         request: the coordinator's request, already checked.
         policy: the owner's rules.
         limits: the owner's limits.
+        budgets: the owner's budgets.
         lines: writes the session's lines in the ledger.
         random_bytes: source of the random number that identifies the session's lines.
     """
@@ -38,12 +40,14 @@ class Grant:
         *,
         policy: Policy,
         limits: CountedLimits,
+        budgets: Budgets,
         lines: SessionLines,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._request = request
         self._policy = policy
         self._limits = limits
+        self._budgets = budgets
         self._lines = lines
         self._random_bytes = random_bytes
 
@@ -119,6 +123,7 @@ class Grant:
         """
         with self.recording_refusals():
             self._limits.check_release(self._request, release, self._lines.tally)
+            self._budgets.check(release.charges, self._lines.before)
         self._lines.opened(release, self._random_bytes(SESSION_BYTES))
 
     def agreed(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from party.configuration.labels import Labels
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
@@ -13,6 +13,7 @@ from party.models.assembly import PartyModels
 from party.models.packing import PackedFeatures
 from party.policy.requests import Release
 from party.protocol.schedule import Schedule, TrainingSchedule
+from party.runtime.charges import Protection, charges_of
 from party.runtime.common_rows import CommonRows
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
@@ -21,7 +22,7 @@ from party.runtime.records import RunRecord
 
 def private_labels(labels: Labels) -> tuple[str, ...]:
     """Names of the labels that are private."""
-    return tuple(name for name, label in labels.items() if getattr(label, "privacy", None) is not None)
+    return tuple(name for name, label in labels.items() if label.privacy is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class BatchSetup:
         packed: encoded features of all rows; None without features.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
+        protection: the mechanism that protects this party's labels or columns; None where they are released as they
+            are.
     """
 
     opening: Opening
@@ -52,6 +55,7 @@ class BatchSetup:
     packed: PackedFeatures | None
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
+    protection: Protection | None = None
 
     @property
     def heads(self) -> Sequence[PartyModels]:
@@ -62,7 +66,7 @@ class BatchSetup:
         """The facts of a plan with these parts, before the parties agree.
 
         Args:
-            release: the most that the session would release.
+            release: the most that the session would release; its charges are added here, for every purpose.
             lineage: digest of the history that led to the weights.
         """
         holds_labels = self.opening.context.configuration.holds_labels
@@ -70,6 +74,6 @@ class BatchSetup:
             datasets=[self.rows.statement],
             outputs=[] if holds_labels else specs_to_messages(self.models.specs),
             lineage=lineage,
-            release=release,
+            release=replace(release, charges=charges_of(self.opening, release.most, self.protection)),
             depth=max(self.schedule.depth, INFERENCE_BATCHES_UNDER_WAY),
         )
