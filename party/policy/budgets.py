@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from party.configuration.budgets import BudgetSection, BudgetsSection, SecretName
 from party.errors import PolicyError
 from party.ledger.account import Account, as_written, charges_by_session
-from party.ledger.charge import Charge
+from party.ledger.charge import NO_GENERATION, Charge
 from party.ledger.entry import LedgerEntry
 from party.policy.refusals import refusal
 
@@ -55,6 +55,16 @@ class Budgets:
             spent = Account((*earlier, *charges)).of_mechanisms(secret)
             if spent > as_written(budget.epsilon):
                 raise self._refusal(secret, budget, f"{float(spent)} with this session", RAISE)
+
+    def latest_generation(self, secret: SecretName, before: Sequence[LedgerEntry]) -> int:
+        """The highest generation of draws that any session was charged for, whatever the budgets; 0 if none was.
+
+        Args:
+            secret: what was drawn.
+            before: all lines of the ledger.
+        """
+        earlier = (one for made in charges_by_session(before, self._label_party).values() for one in made)
+        return max(Account(earlier).generations(secret), default=NO_GENERATION)
 
     def _refusal(self, secret: SecretName, budget: BudgetSection, received: str, fix: str) -> PolicyError:
         rule, what, most = f"budgets.{secret}", f"epsilon of the {secret}", f"at most {budget.epsilon}"

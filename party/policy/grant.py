@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from party.configuration.budgets import SecretName
 from party.configuration.run import CodecKind
 from party.cut.hidden import HiddenSpec
 from party.errors import PolicyError
@@ -64,6 +65,14 @@ class Grant:
     def allows_codec(self, kind: CodecKind) -> bool:
         """Whether the tensors of a training batch may be encoded by a codec of this kind."""
         return self._policy.allows_codec(kind)
+
+    def latest_generation(self, secret: SecretName) -> int:
+        """The highest generation of draws that any session was charged for; 0 if none was.
+
+        Args:
+            secret: what was drawn.
+        """
+        return self._budgets.latest_generation(secret, self._lines.before)
 
     def check_run_owner(self, owner: str) -> None:
         """Refuses a run that another coordinator began.

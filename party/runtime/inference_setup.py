@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import numpy as np
 import pandas as pd
 
 from party.configuration.labels import Labels
 from party.configuration.party import PartyConfiguration
 from party.data.encoders import encoders_from_json
-from party.data.labels import LabelArrays, SessionLabels, read_labels
 from party.errors import DataError, SessionError
 from party.models.assembly import TEACHER, PartyModels
 from party.models.packing import PackedFeatures, pack
@@ -21,6 +17,7 @@ from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
+from party.runtime.session_labels import prepare_labels
 from party.security.files import read_private
 
 
@@ -55,14 +52,16 @@ def inference_setup(opening: Opening) -> BatchSetup:
     if private_labels(configuration.data.labels) and opening.proposal.purpose != Purpose.PURPOSE_PREDICT:
         teacher = PartyModels(record.base, record.fuse, configuration.folder, head=TEACHER)
         teacher.load(opening.folder)
+    labels = prepare_labels(opening, rows)
     return BatchSetup(
         opening=opening,
         rows=rows,
         schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size),
+        read_labels=labels.read,
+        protection=labels.protection,
         models=models,
         teacher=teacher,
         packed=packed,
-        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
         record=record,
     )
 
@@ -117,11 +116,3 @@ def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedF
         return None
     text = read_private(opening.folder / ENCODERS_FILE).decode()
     return pack(encoders_from_json(text, features).encode(frame, rows.source))
-
-
-def _labels(configuration: PartyConfiguration, rows: CommonRows) -> SessionLabels:
-    """The labels, or zeros for a prediction on a dataset without labels."""
-    data = configuration.data
-    if rows.dataset in data.unlabelled:
-        return SessionLabels(LabelArrays(np.zeros((len(rows), len(data.labels)), np.float32)))
-    return SessionLabels(read_labels(configuration.party, data, rows.frame(), rows.source))

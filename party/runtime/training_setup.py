@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import pandas as pd
 
-from party.configuration.party import PartyConfiguration
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
-from party.data.labels import SessionLabels, read_labels
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
@@ -22,6 +19,7 @@ from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import run_record
+from party.runtime.session_labels import prepare_labels
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
@@ -127,6 +125,7 @@ def _setup(
     if private_labels(configuration.data.labels):
         teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
     record = run_record(opening, former, rows, row_key)
+    labels = prepare_labels(opening, rows)
     batches = BatchSetup(
         opening=opening,
         rows=rows,
@@ -136,17 +135,13 @@ def _setup(
         models=models,
         packed=packed,
         teacher=teacher,
-        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
+        read_labels=labels.read,
         record=record,
+        protection=labels.protection,
     )
     if not configuration.holds_labels:
         _draw_weights(batches)
     return TrainingSetup(batches, schedule, whole, encoders_json)
-
-
-def _labels(configuration: PartyConfiguration, rows: CommonRows) -> SessionLabels:
-    """Labels of all rows; the text of the columns is let go at once."""
-    return SessionLabels(read_labels(configuration.party, configuration.data, rows.frame(), rows.source))
 
 
 def _encoded(
