@@ -178,7 +178,7 @@ class LabelSide:
         }
         content["data"] = {"id": "ID", "datasets": {"train": "train.csv"}, **content["data"]}
         path = self.folder / "bank.yaml"
-        path.write_text(yaml.safe_dump(content))
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
         path.chmod(0o600)
         return load_party_configuration(path)
 
@@ -220,8 +220,8 @@ class LabelSide:
             configuration_sha256=hashlib.sha256(content).digest(),
         )
 
-    def open_training(self, start=ORIGIN):
-        """Opens a session that trains from the beginning, or from a checkpoint."""
+    def open_training(self, start=ORIGIN, peers=None):
+        """Opens a session that trains from the beginning, or from a checkpoint with the peers' states at that point."""
         opening = self._opening(Purpose.PURPOSE_TRAIN, start, resume=start != ORIGIN)
         restored = None if start == ORIGIN else CheckpointFiles(opening.folder, PARTY).read(start)
         setup = training_setup(opening, former_run(opening))
@@ -229,6 +229,8 @@ class LabelSide:
         setup = dataclasses.replace(setup, batches=batches)
         agreement = BatchAgreement(batches, partial(complete_models, batches))
         self._begin(TrainingPlan(setup, agreement, Batches(batches, agreement), restored), batches, agreement)
+        for name, state in (peers or {}).items():
+            self.channels[name].hiddens.set_state(state)
 
     def open_inference(self, purpose):
         """Opens a session that evaluates or predicts."""
@@ -241,6 +243,7 @@ class LabelSide:
 
     def _begin(self, plan, setup, agreement):
         self.plan, self.schedule, self.grant = plan, setup.schedule, setup.opening.grant
+        self.packed = setup.packed
         names = (PARTY, *PEERS)
         pairs = {(a, b): bytes([1 + 4 * i + j]) * 32 for i, a in enumerate(names) for j, b in enumerate(names)}
 
@@ -327,6 +330,7 @@ class LabelSide:
         step = self.plan.progress.step
         self.plan.snapshot(step)
         lineage, vouchers = self.plan.prepare(step)
+        self.peers = {name: channels.hiddens.state() for name, channels in self.channels.items()}
         self._note("prepared", (lineage, [one.SerializeToString() for one in vouchers]))
         files = CheckpointFiles(self.run_folder, PARTY)
         (mark,) = (one for one in files.prepared() if one.step == step)

@@ -39,11 +39,20 @@ CASES = {
         "training": {"codecs": {"gradient": FEEDBACK}},
         "then": INFERENCE,
     },
+    "dnn": {
+        "names": ["mood", "liked"],
+        "party": {"model": {**SMALL_DNN, "dropout": 0.0}, "fuse": {"kind": "dnn", "units": [4]}},
+        "training": {"epochs": 1, "optimizer": {"name": "adam", "learning_rate": 0.01}},
+    },
     "smallest, early stopping": {
         "names": ["liked"],
         "features": [],
         "party": {"fuse": {"kind": "dnn", "units": []}},
-        "training": {"early_stopping": STOPPING, "epochs": 4, "optimizer": {"name": "sgd", "learning_rate": 2.0}},
+        "training": {
+            "early_stopping": {"metric": "val_loss", "patience": 0},
+            "epochs": 4,
+            "optimizer": {"name": "sgd", "learning_rate": 0.3},
+        },
         "then": INFERENCE,
     },
     "dnn, no own features, local steps, pipelined": {
@@ -106,10 +115,13 @@ def label_side(folder, case, true, drawn):
 
 
 def whole_run(folder, case, true, drawn):
-    """Trains with a checkpoint on the way, then evaluates and predicts in some cases; returns the label party."""
+    """Trains with checkpoints, then evaluates and predicts in some cases; returns the label party."""
     side = label_side(folder, case, true, drawn)
     side.open_training()
     for _ in range(2):
+        side.exchange()
+    side.checkpoint()
+    while not side.label.finished:
         side.exchange()
     side.checkpoint()
     side.finish()
