@@ -11,6 +11,7 @@ from party.configuration.party import PartyConfiguration, load_party_configurati
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.errors import one_line
+from party.privacy.label_words import label_privacy_lines
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
@@ -33,6 +34,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
     tables = Tables(configuration)
+    for line in label_privacy_lines(configuration.data.labels):
+        console.print(line)
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
