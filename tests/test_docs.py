@@ -12,6 +12,7 @@ from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
 from party.configuration import features, label_privacy, labels, models
 from party.configuration import party as party_configuration
+from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
@@ -72,6 +73,8 @@ SECTIONS = {
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
+    "`policy.budgets`": BudgetsSection,
+    "A budget": BudgetSection,
     "`meters`": MetersSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,

@@ -13,6 +13,7 @@ from party.configuration.budgets import BudgetsSection, SecretName, budget_warni
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
 from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
@@ -140,6 +141,7 @@ class PartyConfiguration(StrictModel):
         model: the base model; omitted at a label party without features.
         fuse: the fuse model, at the label party.
         optimizer: optimizer of this party's models, in place of the run's.
+        privacy: how this party protects its columns.
         policy: what the owner allows.
         meters: what the owner watches of what leaves.
         checkpoints: the checkpoints that are retained of a run.
@@ -160,6 +162,7 @@ class PartyConfiguration(StrictModel):
     model: AnyModel | None = None
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
+    privacy: PrivacySection = PrivacySection()
     policy: PolicySection = PolicySection()
     meters: MetersSection = MetersSection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
@@ -194,6 +197,7 @@ class PartyConfiguration(StrictModel):
         self.meters.check_party(
             holds_labels=self.holds_labels,
             id_column=self.data.id,
+            private_columns=() if self.privacy.columns is None else tuple(self.privacy.columns.columns),
             limits_labels=self.policy.maximum_label_reading is not None,
             private_labels=any(label.privacy is not None for label in self.data.labels.values()),
             limits_columns=self.policy.maximum_column_reading is not None,
@@ -203,6 +207,11 @@ class PartyConfiguration(StrictModel):
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
         for coordinator in self.coordinators:
             self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_fits(self) -> Self:
+        self.privacy.check(self.data, self.holds_labels)
         return self
 
     def _check_datasets(self, key: str, names: tuple[str, ...] | None) -> None:
@@ -217,15 +226,6 @@ class PartyConfiguration(StrictModel):
         without = [feature.key for feature in sequences if feature.target is None]
         if model.pooling == "target_attention" and without:
             raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
-
-    def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending.
-
-        Args:
-            dataset: name of the dataset.
-        """
-        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
-        return tuple(sorted({*self.data.columns(dataset), *measured}))
 
     @property
     def authority_files(self) -> tuple[Path, ...]:
@@ -263,8 +263,12 @@ class PartyConfiguration(StrictModel):
     @property
     def protections(self) -> Mapping[SecretName, float]:
         """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
-        epsilon = self.data.label_epsilon
-        return {} if epsilon is None else {"labels": epsilon}
+        columns = self.privacy.columns
+        every: dict[SecretName, float | None] = {
+            "labels": self.data.label_epsilon,
+            "columns": None if columns is None else columns.epsilon,
+        }
+        return {secret: epsilon for secret, epsilon in every.items() if epsilon is not None}
 
     @property
     def holds_labels(self) -> bool:
@@ -291,6 +295,11 @@ class PartyConfiguration(StrictModel):
     @property
     def _has_one_output(self) -> bool:
         return sum(label.units for label in self.data.labels.values()) == 1
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns, besides the id, that a dataset's file must have, ascending."""
+        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""
