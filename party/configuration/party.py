@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
 from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
@@ -134,6 +135,7 @@ class PartyConfiguration(StrictModel):
         model: the base model; omitted at a label party without features.
         fuse: the fuse model, at the label party.
         optimizer: optimizer of this party's models, in place of the run's.
+        privacy: how this party protects its columns.
         policy: what the owner allows.
         checkpoints: the checkpoints that are retained of a run.
         threads: threads of TensorFlow.
@@ -153,6 +155,7 @@ class PartyConfiguration(StrictModel):
     model: AnyModel | None = None
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
+    privacy: PrivacySection = PrivacySection()
     policy: PolicySection = PolicySection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     threads: ThreadsSection = ThreadsSection()
@@ -188,6 +191,11 @@ class PartyConfiguration(StrictModel):
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
         for coordinator in self.coordinators:
             self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_fits(self) -> Self:
+        self.privacy.check(self.data, self.holds_labels)
         return self
 
     def _check_datasets(self, key: str, names: tuple[str, ...] | None) -> None:
@@ -239,8 +247,12 @@ class PartyConfiguration(StrictModel):
     @property
     def protections(self) -> Mapping[SecretName, float]:
         """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
-        epsilon = self.data.label_epsilon
-        return {} if epsilon is None else {"labels": epsilon}
+        columns = self.privacy.columns
+        every: dict[SecretName, float | None] = {
+            "labels": self.data.label_epsilon,
+            "columns": None if columns is None else columns.epsilon,
+        }
+        return {secret: epsilon for secret, epsilon in every.items() if epsilon is not None}
 
     @property
     def holds_labels(self) -> bool:
@@ -267,6 +279,10 @@ class PartyConfiguration(StrictModel):
     @property
     def _has_one_output(self) -> bool:
         return sum(label.units for label in self.data.labels.values()) == 1
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns, besides the id, that a dataset's file must have, ascending."""
+        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read}))
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from party.configuration.budgets import SecretName
 from party.configuration.party import PartyConfiguration
 from party.ledger.entry import Content
 from party.ledger.file import Ledger
@@ -56,6 +57,14 @@ class Admission:
     def metrics(self) -> MetricRules:
         """What of the metrics the policy in force releases; a session that is open may have been granted more."""
         return self._policy.metrics
+
+    def latest_generation(self, secret: SecretName) -> int:
+        """The highest generation of draws that any session was charged for; 0 if none was.
+
+        Args:
+            secret: what was drawn.
+        """
+        return self._budgets.latest_generation(secret, self._ledger.entries)
 
     def may_name(self, coordinator: str, dataset: str) -> bool:
         """Whether a coordinator may learn that a dataset exists.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from party.configuration.labels import Labels
 from party.configuration.run import INFERENCE_BATCHES_UNDER_WAY
 from party.cut.specs import specs_to_messages
@@ -39,6 +42,8 @@ class BatchSetup:
         teacher: the label party's other models, which alone make what leaves; None without private labels, and where
             nothing leaves.
         packed: encoded features of all rows; None without features.
+        groups: groups of all rows by the columns that hiddens must not go with, int32 (rows, columns); None without a
+            penalty, and outside of training.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
         protection: the mechanism that protects this party's labels or columns; None where they are released as they
@@ -53,6 +58,7 @@ class BatchSetup:
     models: PartyModels
     teacher: PartyModels | None = None
     packed: PackedFeatures | None
+    groups: npt.NDArray[np.int32] | None = None
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
     protection: Protection | None = None

@@ -13,7 +13,9 @@ from party.models.packing import PackedFeatures, pack
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
+from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.fingerprint import column_fingerprint
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
@@ -41,6 +43,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
         )
     record = _trained_run(opening)
     _check_labels(record, configuration)
+    _check_columns(record, configuration)
     rows = common_rows(opening.context, opening.run.parties, dataset)
     frame = rows.frame()
     if configuration.holds_labels:
@@ -58,7 +61,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
         rows=rows,
         schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size),
         read_labels=labels.read,
-        protection=labels.protection,
+        protection=labels.protection or column_protection(configuration, rows.table),
         models=models,
         teacher=teacher,
         packed=packed,
@@ -105,6 +108,17 @@ def _check_privacy(trained: Labels, configuration: PartyConfiguration) -> None:
             where=configuration.party,
             expected=", ".join(f"{name} private" for name in before) or "no private label",
             received=", ".join(f"{name} private" for name in now) or "no private label",
+            fix="restore the configuration or train anew",
+        )
+
+
+def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None:
+    """Refuses other private columns than the run was trained with: its weights and encoders would tell of the others."""
+    present = column_fingerprint(configuration)
+    if any(record.fingerprint.get(name) != digest for name, digest in present.items()):
+        raise SessionError(
+            "privacy.columns differs from what the run was trained with",
+            where=configuration.party,
             fix="restore the configuration or train anew",
         )
 

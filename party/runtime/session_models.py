@@ -12,6 +12,7 @@ from party.cut.layout import CutLayout
 from party.data.labels import LabelArrays, LabelNoise
 from party.data.rows import InMemoryRows, RowSource, label_rows
 from party.engine.base_model import BaseModel
+from party.engine.decorrelation import GROUPS, Decorrelation
 from party.engine.fuse_model import FuseModel
 from party.engine.instance_weights import InstanceWeights
 from party.engine.trainable_base_model import TrainableBaseModel
@@ -85,6 +86,7 @@ class SessionModels:
             # The label party's own hiddens are never stale: only those that cross the network are sent ahead.
             depth=1 if self._configuration.holds_labels else self._setup.schedule.depth,
             instance_weights=self._instance_weights(),
+            decorrelation=self._decorrelation(),
         )
 
     def fuse(self) -> FuseModel:
@@ -115,6 +117,12 @@ class SessionModels:
         if setup.packed is not None:
             inputs = self._models.inputs(setup.packed)
         return InMemoryRows(inputs)
+
+    def _decorrelation(self) -> Decorrelation | None:
+        section, groups = self._configuration.privacy.decorrelate, self._setup.groups
+        if section is None or groups is None:
+            return None
+        return Decorrelation(InMemoryRows({GROUPS: groups}), section.weight)
 
     def _labels(self) -> RowSource:
         if self._head.labels is None:

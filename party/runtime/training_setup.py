@@ -6,19 +6,23 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
+from party.data.groups import row_groups
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
+from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
-from party.runtime.run_origin import run_record
+from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
@@ -126,6 +130,7 @@ def _setup(
         teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
     record = run_record(opening, former, rows, row_key)
     labels = prepare_labels(opening, rows)
+    record = bound_to_draws(record, former, labels.draws, configuration.party)
     batches = BatchSetup(
         opening=opening,
         rows=rows,
@@ -134,10 +139,11 @@ def _setup(
         row_key=row_key,
         models=models,
         packed=packed,
+        groups=_groups(opening, rows, frame, whole),
         teacher=teacher,
         read_labels=labels.read,
         record=record,
-        protection=labels.protection,
+        protection=labels.protection or column_protection(configuration, rows.table),
     )
     if not configuration.holds_labels:
         _draw_weights(batches)
@@ -154,6 +160,16 @@ def _encoded(
     training = frame.iloc[whole.training_rows]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+
+
+def _groups(
+    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+) -> npt.NDArray[np.int32] | None:
+    """The groups of all rows that hiddens must not go with; None without a penalty."""
+    section = opening.context.configuration.privacy.decorrelate
+    if section is None:
+        return None
+    return row_groups(frame, section.columns, whole.training_rows, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:
