@@ -113,7 +113,7 @@ def _check_privacy(trained: Labels, configuration: PartyConfiguration) -> None:
 
 
 def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None:
-    """Refuses other private columns than the run was trained with: its weights and encoders would tell of the others."""
+    """Refuses other private columns than the run was trained with: its weights would tell of the others."""
     if record.fingerprint.get(PRIVATE_COLUMNS) != column_fingerprint(configuration).get(PRIVATE_COLUMNS):
         raise SessionError(
             "privacy.columns differs from what the run was trained with",
