@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
-from party.configuration import features, labels, models
+from party.configuration import features, labels, models, privacy
 from party.configuration import party as party_configuration
 from party.configuration.keras_objects import KerasObject
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
@@ -68,6 +68,11 @@ SECTIONS = {
     "Fuse `deepfm`": models.DeepFMFuse,
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
+    "`privacy`": privacy.PrivacySection,
+    "`privacy.columns`": privacy.PrivateColumnsSection,
+    "Domain `values`": privacy.ValuesDomain,
+    "Domain `range`": privacy.RangeDomain,
+    "`privacy.decorrelate`": privacy.DecorrelateSection,
     "`policy`": PolicySection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,

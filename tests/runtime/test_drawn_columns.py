@@ -166,9 +166,10 @@ def test_a_change_is_seen_while_the_party_runs(party):
         ({"epsilon": 2.0, "columns": {"city": {"values": CITIES}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES[::-1]}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": [*CITIES, "Kiel"]}}}, 2),
+        ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}}, "entity": "ID"}, 2),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}, "shop": {"values": ["north", "south"]}}}, 2),
     ],
-    ids=["epsilon", "order", "another value", "another column"],
+    ids=["epsilon", "order", "another value", "another entity", "another column"],
 )
 def test_draws_that_would_be_independent_are_another_generation(tmp_path, changes, generation):
     tmp_path.chmod(0o700)
