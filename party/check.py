@@ -13,6 +13,7 @@ from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.errors import one_line
 from party.privacy.column_words import column_words, privacy_lines
+from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
@@ -37,6 +38,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     _print_identity(configuration, console)
     # Draws with a secret of its own: nothing of a check is stored or sent.
     tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
+    for line in label_privacy_lines(configuration.data.labels):
+        console.print(line)
     _print_privacy(configuration, console)
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
