@@ -81,6 +81,7 @@ def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
 
 def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
     table = tables.table(dataset)
+    tables.check_groups(table)
     data = configuration.data
     title = one_line(f"{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")
