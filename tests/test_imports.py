@@ -19,7 +19,7 @@ LAYERS = (
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
-    ("party.policy",),
+    ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport",),
     (

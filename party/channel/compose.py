@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from party.channel.chain import Chain
@@ -15,6 +16,7 @@ from party.channel.matrix_encoding import MatrixEncoding
 from party.channel.outgoing_channel import OutgoingChannel
 from party.channel.route import Route
 from party.channel.stage import Stage
+from party.channel.tap import Observer
 from party.configuration.run import CodecSection, CodecsSection
 from party.cut.layout import CutLayout
 from party.security.sealing import SealingKeys
@@ -34,6 +36,7 @@ class ChannelSettings:
         codecs: codecs of training; None in a session that does not train.
         largest_training_batch: number of rows in the largest batch of training.
         seed: the run's seed.
+        observers: observers of what each peer sends, by its name.
     """
 
     party: str
@@ -43,6 +46,7 @@ class ChannelSettings:
     codecs: CodecsSection | None = None
     largest_training_batch: int = 0
     seed: int = 0
+    observers: Mapping[str, Observer] = field(default_factory=dict)
 
     def section(self, direction: Direction) -> CodecSection:
         """The codec section of a direction."""
@@ -96,7 +100,9 @@ def feature_channels(settings: ChannelSettings, layout: CutLayout, keys: Sealing
     incoming = _encoding("gradient", settings, layout, settings.party)
     return FeatureChannels(
         hiddens=OutgoingChannel(keys, out.hidden_slot, **_chains("hidden", settings, layout, settings.party)),
-        gradients=IncomingChannel(keys, back.gradient_slot, training=incoming),
+        gradients=IncomingChannel(
+            keys, back.gradient_slot, training=incoming, observe=settings.observers.get(settings.label_party)
+        ),
         decisions=DecisionChannel(keys, back),
     )
 
@@ -119,7 +125,13 @@ def label_channels(settings: ChannelSettings, layout: CutLayout, keys: SealingKe
     # Only the sender holds residuals; both ends hold surrogates.
     surrogate_rows = settings.rows if settings.section("hidden").error_feedback else None
     return LabelChannels(
-        hiddens=IncomingChannel(keys, to_label.hidden_slot, training=incoming, surrogate_rows=surrogate_rows),
+        hiddens=IncomingChannel(
+            keys,
+            to_label.hidden_slot,
+            training=incoming,
+            surrogate_rows=surrogate_rows,
+            observe=settings.observers.get(peer),
+        ),
         gradients=OutgoingChannel(keys, to_peer.gradient_slot, **_chains("gradient", settings, layout, peer)),
         decisions=DecisionChannel(keys, to_peer),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from party.channel.error_feedback import row_table, table_of
 from party.channel.matrix_encoding import MatrixEncoding, finite
 from party.channel.place import Place
+from party.channel.tap import Observer
 from party.cut.hidden import FloatArray
 from party.cut.state import State, copied, require_same_form
 from party.pb.party_pb2 import Envelope
@@ -38,6 +39,7 @@ class IncomingChannel:
         training: the encoding of training batches.
         surrogate_rows: number of rows in the dataset, if the sender sends differences from their surrogates
             (`SurrogateFeedback`); None if it sends the values.
+        observe: called with the values and the place of every accepted matrix; None if nobody observes.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class IncomingChannel:
         *,
         training: MatrixEncoding,
         surrogate_rows: int | None = None,
+        observe: Observer | None = None,
     ) -> None:
         self._keys = keys
         self._slot = slot
         self._training = training
         self._inference = MatrixEncoding.exact(training.layout)
         self._surrogates = State() if surrogate_rows is None else row_table(surrogate_rows, training.layout)
+        self._observe = observe
 
     def open(self, envelope: Envelope, place: Place) -> ReceivedMatrix:
         """Opens and decodes the matrix of an envelope; no state changes before `accept`.
@@ -77,12 +81,14 @@ class IncomingChannel:
         return ReceivedMatrix(slot, message, values)
 
     def accept(self, received: ReceivedMatrix, place: Place) -> None:
-        """Updates the surrogates by a matrix, once its batch has been accepted.
+        """Shows a matrix to the observer and updates the surrogates by it, once its batch has been accepted.
 
         Args:
             received: the matrix that `open` returned.
             place: dataset rows and position of its batch.
         """
+        if self._observe is not None:
+            self._observe(received.values, place)
         if place.trains and self._surrogates.arrays:
             table_of(self._surrogates)[place.rows] = received.values
 

@@ -114,6 +114,16 @@ class PartyCheckpointsSection(StrictModel):
     allow_other_numerics: bool = False
 
 
+class AuditSection(StrictModel):
+    """What this party keeps to find out what a run gives away.
+
+    Attributes:
+        record: whether everything that peers send in training, evaluation and prediction is kept on disk.
+    """
+
+    record: bool = False
+
+
 class PartyConfiguration(StrictModel):
     """One party's file, validated; paths in it are relative to `folder`.
 
@@ -131,6 +141,7 @@ class PartyConfiguration(StrictModel):
         optimizer: optimizer of this party's models, in place of the run's.
         policy: what the owner allows.
         checkpoints: the checkpoints that are retained of a run.
+        audit: what is kept to find out what a run gives away.
         threads: threads of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
         insecure: no TLS; only on loopback addresses.
@@ -150,6 +161,7 @@ class PartyConfiguration(StrictModel):
     optimizer: OptimizerSection | None = None
     policy: PolicySection = PolicySection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
+    audit: AuditSection = AuditSection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
     insecure: bool = False
@@ -218,6 +230,11 @@ class PartyConfiguration(StrictModel):
             (
                 self.checkpoints.allow_other_numerics,
                 "checkpoints.allow_other_numerics: a repeated step may be answered for different inputs",
+            ),
+            (
+                self.audit.record,
+                "audit.record: all that peers send is kept on disk, which is large and from which their data can be"
+                " read; `party remove` removes it",
             ),
         )
         return tuple(sentence for is_set, sentence in given_up if is_set)

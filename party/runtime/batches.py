@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from party.audit.recording import Recording
 from party.errors import SessionError
 from party.ledger.entry import Kind
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -14,6 +15,7 @@ from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
 from party.runtime.plan import SessionOutline
+from party.runtime.recordings import session_recording
 from party.security.sealing import SealingKeys
 
 
@@ -31,6 +33,7 @@ class Batches:
         self._party = setup.opening.context.party
         self._feature: FeatureExchanges | None = None
         self._label: LabelExchanges | None = None
+        self._recording: Recording | None = None
         self.timings = Timings(setup.opening.context.monotonic)
 
     def start(
@@ -46,12 +49,15 @@ class Batches:
 
         Raises:
             ConfigurationError: a codec would not shorten the batches of training.
+            StorageError: what peers send cannot be recorded.
         """
+        self._recording = session_recording(self._setup)
         parts = ExchangeParts(
             setup=self._setup,
             peer_specs=self._agreement.peer_specs,
             keys=keys,
             timings=self.timings,
+            recording=self._recording,
             journal=journal,
             on_pass=on_pass,
         )
@@ -144,6 +150,10 @@ class Batches:
             self._label.wait_for_update()
 
     def close(self) -> None:
-        """Waits for computations that have begun."""
-        if self._label is not None:
-            self._label.abandon()
+        """Waits for computations that have begun, and ends the recording."""
+        try:
+            if self._label is not None:
+                self._label.abandon()
+        finally:
+            if self._recording is not None:
+                self._recording.close()

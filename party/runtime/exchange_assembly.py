@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from party.audit.recording import Recording
 from party.channel.compose import ChannelSettings, feature_channels, label_channels
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
@@ -20,6 +21,7 @@ from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.metric_release import metric_release
+from party.runtime.recordings import recording_observers
 from party.runtime.session_models import SessionModels
 from party.security.sealing import SealingKeys
 
@@ -33,6 +35,7 @@ class ExchangeParts:
         peer_specs: specs of the hiddens of every other feature party.
         keys: the session's sealing keys.
         timings: records how long each activity takes.
+        recording: records what peers send; None unless the owner asks for it.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
@@ -42,6 +45,7 @@ class ExchangeParts:
     peer_specs: Mapping[str, tuple[HiddenSpec, ...]]
     keys: SealingKeys
     timings: Timings
+    recording: Recording | None = None
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
 
@@ -61,7 +65,8 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {})
-    channels = feature_channels(_channel_settings(setup), models.layout, parts.keys)
+    settings = _channel_settings(parts, {setup.opening.run.label_party: models.layout})
+    channels = feature_channels(settings, models.layout, parts.keys)
     party = setup.opening.context.party
     if setup.training is None:
         return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
@@ -94,7 +99,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     if setup.read_labels is None:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
-    models, settings = SessionModels(setup, parts.layouts, labels), _channel_settings(setup)
+    models, settings = SessionModels(setup, parts.layouts, labels), _channel_settings(parts, parts.layouts)
     halves = _halves(setup, models)
     return make_label_exchanges(
         LabelSetup(
@@ -138,8 +143,8 @@ def _local_updates(setup: BatchSetup) -> LocalUpdates | None:
     return LocalUpdates(section, setup.row_key)
 
 
-def _channel_settings(setup: BatchSetup) -> ChannelSettings:
-    opening, training = setup.opening, setup.opening.run.training
+def _channel_settings(parts: ExchangeParts, senders: Mapping[str, CutLayout]) -> ChannelSettings:
+    setup, opening, training = parts.setup, parts.setup.opening, parts.setup.opening.run.training
     return ChannelSettings(
         party=opening.context.party,
         label_party=opening.run.label_party,
@@ -148,4 +153,5 @@ def _channel_settings(setup: BatchSetup) -> ChannelSettings:
         codecs=None if setup.training is None else training.codecs,
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
+        observers={} if parts.recording is None else recording_observers(parts.recording, setup, senders),
     )
