@@ -1,0 +1,103 @@
+"""The truth that attacks are judged by: secrets of the rows in common, from a file that the auditor has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from party.audit.own_columns import Ints
+from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, DataSection
+from party.configuration.labels import BinaryLabel
+from party.data.kinds.cells import read_cells
+from party.data.labels import read_labels
+from party.data.limits import FileLimits
+from party.data.table import Table, read_table
+from party.errors import DataError
+
+AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The truth by row of the common order.
+
+    Attributes:
+        secrets: 0 or 1 by name, int64 (rows,).
+        entities: entity of each row, numbered from 0, int64 (rows,); each row its own without a column that names it.
+    """
+
+    secrets: Mapping[str, Ints] = field(repr=False)
+    entities: Ints = field(repr=False)
+
+
+def read_truth(
+    path: Path, ids: Sequence[str], rules: Mapping[str, str], *, id_column: str = "ID", entity: str | None = None
+) -> Truth:
+    """Reads secrets of the rows in common.
+
+    Args:
+        path: CSV or Parquet file with a row for each of the ids, in any order, and possibly more.
+        ids: sample ids in the common order.
+        rules: by name of the secret `COLUMN OPERATOR VALUE`, such as `Gender == F`, as labels have them.
+        id_column: column with the sample ids.
+        entity: column that names the entity of a row, such as its user; None if each row is one.
+
+    Raises:
+        ConfigurationError: a rule cannot be used.
+        DataError: the file cannot be used, or lacks a row.
+    """
+    sources = [BinaryLabel(rule=rule).source for rule in rules.values()]
+    table = read_named_table(path, id_column, [*sources, *([] if entity is None else [entity])])
+    frame = table.aligned(rows_of(table, ids))
+    section = DataSection.model_validate(
+        {
+            "id": id_column,
+            "datasets": {table.dataset: path.name},
+            "labels": {name: {"rule": rule} for name, rule in rules.items()},
+        }
+    )
+    values = read_labels(AUDITOR, section, frame, path.name).values
+    secrets = {name: values[:, place].astype(np.int64) for place, name in enumerate(rules)}
+    if entity is None:
+        return Truth(secrets, np.arange(len(ids)))
+    return Truth(secrets, read_cells(frame[entity], (), f"{AUDITOR}: {path.name}: column {entity}").codes)
+
+
+def read_named_table(path: Path, id_column: str, columns: Collection[str]) -> Table:
+    """Reads columns of a file of the auditor.
+
+    Args:
+        path: CSV or Parquet file.
+        id_column: column with the sample ids.
+        columns: the columns to read.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    limits = FileLimits(DEFAULT_MAXIMUM_ROWS, DEFAULT_MAXIMUM_BYTES)
+    return read_table(AUDITOR, "truth", path, id_column=id_column, columns=columns, limits=limits)
+
+
+def rows_of(table: Table, ids: Sequence[str]) -> Ints:
+    """Row numbers of a file for ids.
+
+    Args:
+        table: the file.
+        ids: sample ids in the common order.
+
+    Raises:
+        DataError: the file lacks a row; the error counts them.
+    """
+    rows = table.ids.get_indexer(list(ids))
+    lacking = int((rows < 0).sum())
+    if lacking:
+        raise DataError(
+            "lacks rows of the recording",
+            where=table.path,
+            expected=f"a row for each of {len(ids)} ids",
+            received=f"{lacking} ids without one",
+        )
+    return np.asarray(rows, np.int64)
