@@ -89,6 +89,8 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
     """
     configuration = opening.context.configuration
     present = run_fingerprint(configuration, rows.table.sha256, rows.alignment.rows, configuration.folder)
+    if rows.table.generation is not None:
+        present["generation of private columns"] = str(rows.table.generation)
     if former is None:
         return _new_record(opening, row_key, present)
     check_fingerprint(configuration.party, former.fingerprint, present, configuration.checkpoints.allow_other_numerics)

@@ -1,0 +1,1 @@
+"""Mechanisms that randomise values at their source, and what they cost."""
