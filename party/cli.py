@@ -42,6 +42,8 @@ def serve(path: Path, debug: bool) -> None:
 
     def run() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        # NumPy's threads spin while they wait for one another, and take the cores from TensorFlow's.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from party.configuration.party import load_party_configuration  # noqa: PLC0415
 
         configuration = load_party_configuration(path)

@@ -21,7 +21,8 @@ LAYERS = (
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
-    ("party.policy", "party.audit"),
+    ("party.policy",),
+    ("party.audit",),
     ("party.runtime",),
     ("party.transport",),
     (
@@ -86,7 +87,7 @@ POLICY_ROOMS = (
     "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
 
 

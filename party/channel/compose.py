@@ -16,7 +16,7 @@ from party.channel.matrix_encoding import MatrixEncoding
 from party.channel.outgoing_channel import OutgoingChannel
 from party.channel.route import Route
 from party.channel.stage import Stage
-from party.channel.tap import Observer
+from party.channel.tap import Observer, TapStage
 from party.configuration.run import CodecSection, CodecsSection
 from party.cut.layout import CutLayout
 from party.security.sealing import SealingKeys
@@ -37,6 +37,7 @@ class ChannelSettings:
         largest_training_batch: number of rows in the largest batch of training.
         seed: the run's seed.
         observers: observers of what each peer sends, by its name.
+        observe: sees the matrices that this party sends, as their receiver will; None if nobody does.
     """
 
     party: str
@@ -47,6 +48,7 @@ class ChannelSettings:
     largest_training_batch: int = 0
     seed: int = 0
     observers: Mapping[str, Observer] = field(default_factory=dict)
+    observe: Observer | None = None
 
     def section(self, direction: Direction) -> CodecSection:
         """The codec section of a direction."""
@@ -155,10 +157,11 @@ def stages_of(
         The stages; exactly one of them encodes.
     """
     codec = EncodingStage(encoding)
+    tap = () if settings.observe is None else (TapStage(settings.observe),)
     if not (trains and settings.section(direction).error_feedback):
-        return (codec,)
+        return (codec, *tap)
     feedback = SurrogateFeedback if direction == "hidden" else ResidualFeedback
-    return (feedback(codec),)
+    return (feedback(codec), *tap)
 
 
 def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str) -> dict[str, Chain]:

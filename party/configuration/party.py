@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
@@ -21,6 +22,7 @@ from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
 
 PurposeName = Literal["align", "train", "measure", "evaluate", "predict"]
+MaximumReading = Annotated[float, Field(gt=0.5, lt=1.0)] | None
 
 
 class KnownCoordinator(KnownName):
@@ -56,6 +58,8 @@ class PolicySection(StrictModel):
         maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
         budgets: most that may be spent of epsilon.
         training_datasets: datasets that may be trained and measured on.
+        maximum_label_reading: highest reading of the label party's meters; above, the session ends. None: no limit.
+        maximum_column_reading: highest reading of a feature party's meters; above, the session ends. None: no limit.
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may have in an alignment.
         allowed_aggregations: how hiddens may be combined with those of other parties.
@@ -80,6 +84,8 @@ class PolicySection(StrictModel):
     maximum_sessions_per_day: int = Field(default=1000, ge=0)
     maximum_releases_per_row: int = Field(default=10_000, ge=0)
     budgets: BudgetsSection = BudgetsSection()
+    maximum_label_reading: MaximumReading = None
+    maximum_column_reading: MaximumReading = None
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
@@ -147,6 +153,7 @@ class PartyConfiguration(StrictModel):
         optimizer: optimizer of this party's models, in place of the run's.
         privacy: how this party protects its columns.
         policy: what the owner allows.
+        meters: what the owner watches of what leaves.
         checkpoints: the checkpoints that are retained of a run.
         audit: what is kept to find out what a run gives away.
         threads: threads of TensorFlow.
@@ -168,6 +175,7 @@ class PartyConfiguration(StrictModel):
     optimizer: OptimizerSection | None = None
     privacy: PrivacySection = PrivacySection()
     policy: PolicySection = PolicySection()
+    meters: MetersSection = MetersSection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     audit: AuditSection = AuditSection()
     threads: ThreadsSection = ThreadsSection()
@@ -198,6 +206,13 @@ class PartyConfiguration(StrictModel):
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
         check_budgets(self.policy.budgets, self.holds_labels)
+        self.meters.check_party(
+            holds_labels=self.holds_labels,
+            id_column=self.data.id,
+            limits_labels=self.policy.maximum_label_reading is not None,
+            private_labels=any(label.privacy is not None for label in self.data.labels.values()),
+            limits_columns=self.policy.maximum_column_reading is not None,
+        )
         self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
         if "training_datasets" in self.policy.model_fields_set:
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
@@ -222,6 +237,15 @@ class PartyConfiguration(StrictModel):
         without = [feature.key for feature in sequences if feature.target is None]
         if model.pooling == "target_attention" and without:
             raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns, besides the id, that a dataset's file must have, ascending.
+
+        Args:
+            dataset: name of the dataset.
+        """
+        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        return tuple(sorted({*self.data.columns(dataset), *measured}))
 
     @property
     def authority_files(self) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from party.cut.hidden import HiddenSpec
 from party.errors import PolicyError
 from party.pb.handshake_pb2 import Purpose
 from party.policy.alignment_rules import AlignmentRules
+from party.policy.meter_rules import MeterRules
 from party.policy.metric_rules import MetricRules
 from party.policy.refusals import refusal
 from party.policy.requests import SessionRequest
@@ -51,6 +52,11 @@ class Policy:
     def alignment(self) -> AlignmentRules:
         """Rules for the rows of an alignment."""
         return AlignmentRules(self._party, self._section.minimum_intersection, self._section.maximum_peer_rows)
+
+    @property
+    def meters(self) -> MeterRules:
+        """Rules for the readings of the party's own meters."""
+        return MeterRules(self._party, self._section.maximum_label_reading, self._section.maximum_column_reading)
 
     @property
     def shares_schema(self) -> bool:

@@ -16,6 +16,7 @@ from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
 from party.runtime.plan import SessionOutline
 from party.runtime.recordings import session_recording
+from party.runtime.session_meters import SessionMeters
 from party.security.sealing import SealingKeys
 
 
@@ -34,10 +35,16 @@ class Batches:
         self._feature: FeatureExchanges | None = None
         self._label: LabelExchanges | None = None
         self._recording: Recording | None = None
+        self._meters: SessionMeters | None = None
         self.timings = Timings(setup.opening.context.monotonic)
 
     def start(
-        self, keys: SealingKeys, *, journal: RequestJournal | None = None, on_pass: Callable[[], None] = lambda: None
+        self,
+        keys: SealingKeys,
+        *,
+        journal: RequestJournal | None = None,
+        on_pass: Callable[[], None] = lambda: None,
+        meters: SessionMeters | None = None,
     ) -> None:
         """Prepares for the first batch, once keys are agreed.
 
@@ -46,6 +53,7 @@ class Batches:
             journal: records the requests and compares those that are repeated after the run went back to a checkpoint;
                 None in a session without checkpoints.
             on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+            meters: watch what leaves; None where the owner configured none, and outside of training.
 
         Raises:
             ConfigurationError: a codec would not shorten the batches of training.
@@ -60,7 +68,9 @@ class Batches:
             recording=self._recording,
             journal=journal,
             on_pass=on_pass,
+            meters=meters,
         )
+        self._meters = meters
         if self._setup.opening.context.configuration.holds_labels:
             self._label = label_exchanges(parts)
         else:
@@ -132,10 +142,21 @@ class Batches:
             return {}
         return {"gradients": self._label.sent_rows, "metrics": self._label.passes_done}
 
+    def check_meters(self) -> None:
+        """Refuses a further batch where a meter read more than the owner accepts.
+
+        Raises:
+            PolicyError: a limit was passed.
+        """
+        if self._meters is not None:
+            self._meters.check()
+
     def after_reply(self) -> None:
-        """Does the label party's own update, which can wait until its gradients have been sent."""
+        """Does what can wait until a reply has been sent: the label party's own update, then the meters."""
         if self._label is not None:
             self._label.finish_update()
+        if self._meters is not None:
+            self._meters.catch_up()
 
     def require_finished(self) -> None:
         """Refuses to write results before every batch is done.
@@ -154,6 +175,8 @@ class Batches:
         try:
             if self._label is not None:
                 self._label.abandon()
+            if self._meters is not None:
+                self._meters.close()
         finally:
             if self._recording is not None:
                 self._recording.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from party.audit.recording import Recording
 from party.channel.compose import ChannelSettings, feature_channels, label_channels
@@ -21,8 +21,10 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
+from party.runtime.meter_taps import gradient_observers, hidden_observer
 from party.runtime.metric_release import metric_release
 from party.runtime.recordings import recording_observers
+from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
 from party.security.sealing import SealingKeys
 
@@ -40,6 +42,7 @@ class ExchangeParts:
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        meters: watch what leaves; None where the owner configured none, and outside of training.
     """
 
     setup: BatchSetup
@@ -49,6 +52,7 @@ class ExchangeParts:
     recording: Recording | None = None
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
+    meters: SessionMeters | None = None
 
     @property
     def layouts(self) -> dict[str, CutLayout]:
@@ -67,6 +71,7 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
     settings = _channel_settings(parts, {setup.opening.run.label_party: models.layout})
+    settings = replace(settings, observe=hidden_observer(parts.meters, setup))
     channels = feature_channels(settings, models.layout, parts.keys)
     party = setup.opening.context.party
     if setup.training is None:
@@ -103,12 +108,14 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     head = _released_head(setup, labels)
     models, settings = SessionModels(setup, parts.layouts, head), _channel_settings(parts, parts.layouts)
     halves, private = _halves(setup, models), _private_setup(parts, labels)
+    observers = gradient_observers(parts.meters, setup, labels.true.values, sorted(parts.layouts))
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
             channels={
-                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
+                name: label_channels(replace(settings, observe=observers.get(name)), layout, parts.keys, peer=name)
+                for name, layout in parts.layouts.items()
             },
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,

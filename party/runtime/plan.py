@@ -142,6 +142,9 @@ class ExchangingBatches(Protocol):
             call: name of the gRPC method.
         """
 
+    def check_meters(self) -> None:
+        """Refuses a further batch where a meter read more than the owner accepts."""
+
     def after_reply(self) -> None:
         """Does the work that can wait until a reply has been sent."""
 

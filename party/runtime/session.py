@@ -178,8 +178,12 @@ class PartySession:
 
         Raises:
             SessionError: the session is in another phase, or has another purpose.
+            PolicyError: a meter read more than the owner accepts; the session has ended.
         """
-        return self._offered(self._plan.offered.batches, NO_BATCHES)
+        batches = self._offered(self._plan.offered.batches, NO_BATCHES)
+        with self.ended_by_refusals():
+            batches.check_meters()
+        return batches
 
     def checkpoints(self) -> Checkpointing:
         """The calls that write checkpoints.

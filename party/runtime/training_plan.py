@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from party.cut.state import State
+from party.cut.state import State, join_states, part_of
 from party.errors import CheckpointError, SessionError
 from party.ledger.entry import Kind
 from party.pb.party_pb2 import Envelope
@@ -15,6 +15,7 @@ from party.protocol.request_journal import RequestJournal
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
+from party.runtime.meter_taps import session_meters
 from party.runtime.own_figures import OwnFigures
 from party.runtime.plan import OfferedCalls, PairKey, SessionResult
 from party.runtime.proposal import Opening
@@ -26,6 +27,8 @@ from party.runtime.training_checkpoints import TrainingCheckpoints
 from party.runtime.training_setup import TrainingSetup, complete_models, training_setup
 from party.security.files import write_atomically
 from party.security.sealing import SealingKeys
+
+METERS = "meters"
 
 
 class TrainingPlan:
@@ -51,6 +54,7 @@ class TrainingPlan:
         party, holds_labels = opening.context.party, opening.context.configuration.holds_labels
         self._files = CheckpointFiles(opening.folder, party)
         self._requests = RequestFile(opening.folder, party, len(opening.run.parties) - 1 if holds_labels else 1)
+        self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex())
         self._checkpoints: TrainingCheckpoints | None = None
         self.facts = setup.batches.facts(training_release(setup), self._start.lineage)
@@ -75,11 +79,13 @@ class TrainingPlan:
             StorageError: the folder of the run cannot be written.
         """
         journal = self._begin_records(keys)
-        self._batches.start(keys, journal=journal, on_pass=self._log_epoch)
+        self._batches.start(keys, journal=journal, on_pass=self._log_epoch, meters=self._meters)
         restored, self._restored = self._restored, None
         if restored is not None:
             self._batches.exchanges.set_state(restored)
             self._check_position()
+        if self._meters is not None:
+            self._meters.begin(part_of(restored or State(), METERS), self._start.step)
 
     def report(self, steps_seen: int) -> SessionReport:
         """Reports timings and the released metrics.
@@ -106,7 +112,7 @@ class TrainingPlan:
             expected = f"Snapshot {exchanges.step}"
             where = self._opening.context.party
             raise SessionError("call out of order", where=where, expected=expected, received=f"{step}")
-        self._started_checkpoints.take(step, exchanges.state())
+        self._started_checkpoints.take(step, self._with_meters(exchanges.state()))
 
     def prepare(self, step: int) -> tuple[bytes, list[Envelope]]:
         """Makes the latest snapshot durable and, at the label party, its own figures so far.
@@ -173,6 +179,13 @@ class TrainingPlan:
         if self._checkpoints is None:
             raise RuntimeError("the session was not started")
         return self._checkpoints
+
+    def _with_meters(self, state: State) -> State:
+        """Adds the meters' state beside that of the training, which neither needs it nor misses it."""
+        if self._meters is None:
+            return state
+        meters = join_states({METERS: self._meters.state()})
+        return State({**state.values, **meters.values}, {**state.arrays, **meters.arrays})
 
     def _begin_records(self, keys: SealingKeys) -> RequestJournal:
         """Writes the run's record, and opens its checkpoints and the requests that led to them."""
