@@ -1,4 +1,4 @@
-"""The first line of a file of received batches: whose they are, and the columns that they have."""
+"""The first line of a file of received or sent batches: whose they are, and the columns that they have."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class ReceivedHeader(StrictModel):
     """What all batches of a file have in common.
 
     Attributes:
-        kind: what was received.
+        kind: what was sent.
         sender: name of the party that sent it.
-        receiver: name of the party that received and recorded it.
+        receiver: name of the party that received it; either of the two recorded it.
         dataset: dataset of the session.
         purpose: whether the session trained; positions of the two are counted apart.
         hiddens: columns of every hidden, in the order of the matrix.
@@ -50,6 +50,11 @@ class ReceivedHeader(StrictModel):
     def file_name(self) -> str:
         """Name of the file: unique among those of a run."""
         return f"{self.dataset}.{self.purpose}.{self.kind}s-from-{self.sender}{SUFFIX}"
+
+    @property
+    def sent_file_name(self) -> str:
+        """Name of the file at the sender: unique among those of a run."""
+        return f"{self.dataset}.{self.purpose}.{self.kind}s-to-{self.receiver}{SUFFIX}"
 
     def to_line(self) -> bytes:
         """The line as JSON, with its line feed."""

@@ -1,4 +1,4 @@
-"""Records what a party receives, as its peers' messages decode to: the material that attacks work on."""
+"""Records what a party receives, and what it sends, as the messages decode to: the material that attacks work on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from party.audit.received_batch import ReceivedBatch
 from party.audit.received_file import ReceivedFile
 from party.audit.received_header import ReceivedHeader
+from party.audit.report.audited_run import RunConditions
 from party.channel.place import Place
 from party.channel.tap import Observer
 from party.cut.hidden import FloatArray
@@ -20,12 +23,13 @@ from party.errors import SessionError, StorageError
 from party.security.files import open_appending, private_folder, read_private, write_atomically
 
 FOLDER = "received"
+SENT_FOLDER = "sent"
 
 logger = logging.getLogger(__name__)
 
 
 class Recording:
-    """Appends every received batch to the file of its sender, each position once however often a run is resumed.
+    """Appends every batch to the file of its peer, each position once however often a run is resumed.
 
     Nothing is held in memory. A killed process loses no batch; if the machine stops, the last ones may be missing.
 
@@ -33,10 +37,12 @@ class Recording:
         run_folder: the run's folder.
         party: name of this party, for errors.
         epoch_of: returns the epoch of a position of the session's schedule.
+        sends: whether it records what this party sends, in place of what it receives.
     """
 
-    def __init__(self, run_folder: Path, party: str, epoch_of: Callable[[int], int]) -> None:
-        self._folder = run_folder / FOLDER
+    def __init__(self, run_folder: Path, party: str, epoch_of: Callable[[int], int], *, sends: bool = False) -> None:
+        self._folder = run_folder / (SENT_FOLDER if sends else FOLDER)
+        self._sends = sends
         self._party = party
         self._epoch_of = epoch_of
         self._writers: list[_Writer] = []
@@ -55,19 +61,33 @@ class Recording:
         if not path.exists():
             write_atomically(path, json.dumps(list(ids)).encode())
 
+    def note_conditions(self, conditions: RunConditions) -> None:
+        """Writes what an audit has to know of the run, unless the file exists.
+
+        Args:
+            conditions: the run as it began.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        path = conditions_path(private_folder(self._folder))
+        if not path.exists():
+            write_atomically(path, conditions.model_dump_json(indent=2).encode())
+
     def observer(self, header: ReceivedHeader) -> Observer:
-        """Opens the file of a sender.
+        """Opens the file of a peer.
 
         Args:
             header: what all its batches have in common.
 
         Returns:
-            The observer of the channel that receives them.
+            The observer of the channel that carries them.
 
         Raises:
             StorageError: the file cannot be used, or belongs to another model.
         """
-        writer = _Writer(private_folder(self._folder) / header.file_name, header, f"{self._party}: {header.file_name}")
+        name = header.sent_file_name if self._sends else header.file_name
+        writer = _Writer(private_folder(self._folder) / name, header, f"{self._party}: {name}")
         self._writers.append(writer)
 
         def observe(values: FloatArray, place: Place) -> None:
@@ -143,11 +163,36 @@ class _Writer:
         return StorageError(f"cannot be written: {error.strerror or type(error).__name__}", where=self._where)
 
 
+def conditions_path(folder: Path) -> Path:
+    """Path of what an audit has to know of the run.
+
+    Args:
+        folder: the folder `sent` of a run.
+    """
+    return folder / "run.json"
+
+
+def read_conditions(folder: Path) -> RunConditions:
+    """The run as it was when its recording began.
+
+    Args:
+        folder: the folder `sent` of a run.
+
+    Raises:
+        StorageError: the file cannot be read, is damaged, or is open to others.
+    """
+    path = conditions_path(folder)
+    try:
+        return RunConditions.model_validate_json(read_private(path))
+    except ValidationError:
+        raise StorageError("is damaged", where=path, fix="train again, to have a recording to audit") from None
+
+
 def ids_path(folder: Path, dataset: str) -> Path:
     """Path of the sample ids of a dataset.
 
     Args:
-        folder: the folder `received` of a run.
+        folder: the folder `received` or `sent` of a run.
         dataset: name of the dataset.
     """
     return folder / f"{dataset}.ids.json"
@@ -157,7 +202,7 @@ def read_ids(folder: Path, dataset: str) -> list[str]:
     """Sample ids in the common order, which row numbers refer to.
 
     Args:
-        folder: the folder `received` of a run.
+        folder: the folder `received` or `sent` of a run.
         dataset: name of the dataset.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.meters import MetersSection
@@ -126,16 +127,6 @@ class PartyCheckpointsSection(StrictModel):
     allow_other_numerics: bool = False
 
 
-class AuditSection(StrictModel):
-    """What this party keeps to find out what a run gives away.
-
-    Attributes:
-        record: whether everything that peers send in training, evaluation and prediction is kept on disk.
-    """
-
-    record: bool = False
-
-
 class PartyConfiguration(StrictModel):
     """One party's file, validated; paths in it are relative to `folder`.
 
@@ -155,7 +146,7 @@ class PartyConfiguration(StrictModel):
         policy: what the owner allows.
         meters: what the owner watches of what leaves.
         checkpoints: the checkpoints that are retained of a run.
-        audit: what is kept to find out what a run gives away.
+        audit: what is kept to find out what a run gives away, and the secrets that an audit is about.
         threads: threads of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
         insecure: no TLS; only on loopback addresses.
@@ -213,6 +204,7 @@ class PartyConfiguration(StrictModel):
             private_labels=any(label.privacy is not None for label in self.data.labels.values()),
             limits_columns=self.policy.maximum_column_reading is not None,
         )
+        self.audit.check_party(self.holds_labels)
         self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
         if "training_datasets" in self.policy.model_fields_set:
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
@@ -237,15 +229,6 @@ class PartyConfiguration(StrictModel):
         without = [feature.key for feature in sequences if feature.target is None]
         if model.pooling == "target_attention" and without:
             raise ValueError(f"model.pooling: target_attention needs a target, and feature {without[0]} has none")
-
-    def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending.
-
-        Args:
-            dataset: name of the dataset.
-        """
-        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
-        return tuple(sorted({*self.data.columns(dataset), *measured}))
 
     @property
     def authority_files(self) -> tuple[Path, ...]:
@@ -274,8 +257,8 @@ class PartyConfiguration(StrictModel):
             ),
             (
                 self.audit.record,
-                "audit.record: all that peers send is kept on disk, which is large and from which their data can be"
-                " read; `party remove` removes it",
+                "audit.record: all that leaves and arrives is kept on disk, which is large and from which data of every"
+                " party can be read; `party remove` removes it",
             ),
         )
         switched_off = (sentence for is_set, sentence in given_up if is_set)
@@ -322,8 +305,13 @@ class PartyConfiguration(StrictModel):
         return sum(label.units for label in self.data.labels.values()) == 1
 
     def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending."""
-        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read}))
+        """The columns, besides the id, that a dataset's file must have, ascending.
+
+        Args:
+            dataset: name of the dataset.
+        """
+        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from party.audit.recording import Recording
 from party.errors import SessionError
 from party.ledger.entry import Kind
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -15,7 +14,7 @@ from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
 from party.runtime.plan import SessionOutline
-from party.runtime.recordings import session_recording
+from party.runtime.recordings import SessionRecordings, session_recordings
 from party.runtime.session_meters import SessionMeters
 from party.security.sealing import SealingKeys
 
@@ -34,7 +33,7 @@ class Batches:
         self._party = setup.opening.context.party
         self._feature: FeatureExchanges | None = None
         self._label: LabelExchanges | None = None
-        self._recording: Recording | None = None
+        self._recordings: SessionRecordings | None = None
         self._meters: SessionMeters | None = None
         self.timings = Timings(setup.opening.context.monotonic)
 
@@ -57,15 +56,15 @@ class Batches:
 
         Raises:
             ConfigurationError: a codec would not shorten the batches of training.
-            StorageError: what peers send cannot be recorded.
+            StorageError: what arrives and leaves cannot be recorded.
         """
-        self._recording = session_recording(self._setup)
+        self._recordings = session_recordings(self._setup)
         parts = ExchangeParts(
             setup=self._setup,
             peer_specs=self._agreement.peer_specs,
             keys=keys,
             timings=self.timings,
-            recording=self._recording,
+            recordings=self._recordings,
             journal=journal,
             on_pass=on_pass,
             meters=meters,
@@ -171,12 +170,12 @@ class Batches:
             self._label.wait_for_update()
 
     def close(self) -> None:
-        """Waits for computations that have begun, and ends the recording."""
+        """Waits for computations that have begun, and ends the recordings."""
         try:
             if self._label is not None:
                 self._label.abandon()
             if self._meters is not None:
                 self._meters.close()
         finally:
-            if self._recording is not None:
-                self._recording.close()
+            if self._recordings is not None:
+                self._recordings.close()

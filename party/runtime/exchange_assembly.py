@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from party.audit.recording import Recording
-from party.channel.compose import ChannelSettings, feature_channels, label_channels
+from party.channel.compose import ChannelSettings, LabelChannels, feature_channels, label_channels
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
-from party.data.labels import SessionLabels
+from party.data.labels import LabelArrays, SessionLabels
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.feature_steps import FeatureSteps
 from party.protocol.label_assembly import LabelSetup, PrivateSetup
@@ -23,7 +22,7 @@ from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.meter_taps import gradient_observers, hidden_observer
 from party.runtime.metric_release import metric_release
-from party.runtime.recordings import recording_observers
+from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
 from party.security.sealing import SealingKeys
@@ -38,7 +37,7 @@ class ExchangeParts:
         peer_specs: specs of the hiddens of every other feature party.
         keys: the session's sealing keys.
         timings: records how long each activity takes.
-        recording: records what peers send; None unless the owner asks for it.
+        recordings: record what arrives and leaves; None unless the owner asks for it.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
@@ -49,7 +48,7 @@ class ExchangeParts:
     peer_specs: Mapping[str, tuple[HiddenSpec, ...]]
     keys: SealingKeys
     timings: Timings
-    recording: Recording | None = None
+    recordings: SessionRecordings | None = None
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
     meters: SessionMeters | None = None
@@ -70,8 +69,13 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
-    settings = _channel_settings(parts, {setup.opening.run.label_party: models.layout})
-    settings = replace(settings, observe=hidden_observer(parts.meters, setup))
+    label_party = setup.opening.run.label_party
+    settings = replace(
+        _channel_settings(parts, {label_party: models.layout}),
+        observe=both_observers(
+            hidden_observer(parts.meters, setup), sent_observer(parts.recordings, setup, label_party, models.layout)
+        ),
+    )
     channels = feature_channels(settings, models.layout, parts.keys)
     party = setup.opening.context.party
     if setup.training is None:
@@ -108,15 +112,11 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     head = _released_head(setup, labels)
     models, settings = SessionModels(setup, parts.layouts, head), _channel_settings(parts, parts.layouts)
     halves, private = _halves(setup, models), _private_setup(parts, labels)
-    observers = gradient_observers(parts.meters, setup, labels.true.values, sorted(parts.layouts))
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
-            channels={
-                name: label_channels(replace(settings, observe=observers.get(name)), layout, parts.keys, peer=name)
-                for name, layout in parts.layouts.items()
-            },
+            channels=_label_channels(parts, settings, labels.true),
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
             private=private,
@@ -129,6 +129,16 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             journal=parts.journal,
         )
     )
+
+
+def _label_channels(parts: ExchangeParts, settings: ChannelSettings, labels: LabelArrays) -> dict[str, LabelChannels]:
+    """The channels to and from every feature party, with what observes the gradients for each."""
+    meters = gradient_observers(parts.meters, parts.setup, labels.values, sorted(parts.layouts))
+    channels = {}
+    for name, layout in parts.layouts.items():
+        observe = both_observers(meters.get(name), sent_observer(parts.recordings, parts.setup, name, layout))
+        channels[name] = label_channels(replace(settings, observe=observe), layout, parts.keys, peer=name)
+    return channels
 
 
 def _released_head(setup: BatchSetup, labels: SessionLabels) -> HeadParts:
@@ -181,5 +191,5 @@ def _channel_settings(parts: ExchangeParts, senders: Mapping[str, CutLayout]) ->
         codecs=None if setup.training is None else training.codecs,
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
-        observers={} if parts.recording is None else recording_observers(parts.recording, setup, senders),
+        observers=received_observers(parts.recordings, setup, senders),
     )
