@@ -34,6 +34,7 @@ LAYERS = (
         "party.reload",
         "party.ledger_lines",
         "party.budget_lines",
+        "party.own_audit",
     ),
     ("party.cli",),
     ("party.__main__",),
@@ -41,6 +42,7 @@ LAYERS = (
 LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package in layer}
 
 DATA_FREE = (
+    "party.audit.report",
     "party.certificate",
     "party.errors",
     "party.pb",
@@ -60,6 +62,7 @@ DATA_FREE = (
     "party.transport.errors",
 )
 REACHED_BY_DATA_FREE = (
+    "party.audit",
     "party.configuration",
     "party.ownership",
     "party.configuration.extent",

@@ -49,12 +49,36 @@ def read_truth(
         ConfigurationError: a rule cannot be used.
         DataError: the file cannot be used, or lacks a row.
     """
-    sources = [BinaryLabel(rule=rule).source for rule in rules.values()]
-    table = read_named_table(path, id_column, [*sources, *([] if entity is None else [entity])])
-    frame = table.aligned(rows_of(table, ids))
+    return truth_of(read_named_table(path, id_column, truth_columns(rules, entity)), ids, rules, entity)
+
+
+def truth_columns(rules: Mapping[str, str], entity: str | None) -> list[str]:
+    """The columns that secrets are read from.
+
+    Args:
+        rules: by name of the secret, as for `read_truth`.
+        entity: column that names the entity of a row; None if each row is one.
+    """
+    return [*(BinaryLabel(rule=rule).source for rule in rules.values()), *([] if entity is None else [entity])]
+
+
+def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity: str | None) -> Truth:
+    """Secrets of the rows in common, from a table.
+
+    Args:
+        table: has `truth_columns`.
+        ids: sample ids in the common order.
+        rules: by name of the secret, as for `read_truth`.
+        entity: column that names the entity of a row; None if each row is one.
+
+    Raises:
+        ConfigurationError: a rule cannot be used.
+        DataError: the table lacks a row, or a cell cannot be used.
+    """
+    frame, path = table.aligned(rows_of(table, ids)), table.path
     section = DataSection.model_validate(
         {
-            "id": id_column,
+            "id": str(table.ids.name),
             "datasets": {table.dataset: path.name},
             "labels": {name: {"rule": rule} for name, rule in rules.items()},
         }

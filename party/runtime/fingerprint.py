@@ -20,6 +20,7 @@ from party.errors import SessionError
 from party.models.own import source_digest
 
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
+PRIVATE_COLUMNS = "configuration privacy.columns"
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 CPU_LINES = ("model name", "flags", "Features")
 
@@ -78,7 +79,17 @@ def column_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
         The digest of the section by its name; empty without private columns.
     """
     section = configuration.privacy.columns
-    return {} if section is None else {"configuration privacy.columns": _digest(section.model_dump(mode="json"))}
+    return {} if section is None else {PRIVATE_COLUMNS: _digest(section.model_dump(mode="json"))}
+
+
+def label_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
+    """The part of a fingerprint that says what the labels are, for an audit of the run.
+
+    Args:
+        configuration: the party's configuration.
+    """
+    labels = configuration.data.model_dump(mode="json", include={"labels"})["labels"]
+    return {"configuration data.labels": _digest(labels)}
 
 
 def check_fingerprint(

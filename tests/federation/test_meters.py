@@ -22,7 +22,9 @@ def lines_of(organisations, name, run_id):
 
 
 def test_meters(make_organisations):
-    organisations = make_organisations(training=TRAINING, overrides=ON, frames=make_frames(("alice", "bob"), rows=3000)).start_servers()
+    organisations = make_organisations(
+        training=TRAINING, overrides=ON, frames=make_frames(("alice", "bob"), rows=3000)
+    ).start_servers()
     history = train(organisations)
     for name in ("bob", "alice"):
         for line in lines_of(organisations, name, history.run_id):

@@ -1,1 +1,1 @@
-"""The report of an audit: its parts, as files of each party, and its pages; the coordinator reads it too, so no data."""
+"""The report of an audit: the parts of the parties and the pages; the coordinator makes them too, without data."""

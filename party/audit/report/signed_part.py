@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -18,7 +19,9 @@ from party.configuration.strict import StrictModel
 from party.errors import DataError, SplitError, StorageError
 from party.security.certificates import Identity, certificates_from_der, sign, spki_sha256, verify_signature
 
-LARGEST_FILE_BYTES = 4 << 20
+LARGEST_FILE_BYTES = 16 << 20
+MOST_PARTS = 256
+REPORT_BEGINNING = 256  # bytes of a file that tell a report from a part: keys are sorted, so `format` is the first
 SIGNATURE_PREFIX = b"vsl/1 audit part\0"  # no other signature of the key begins with it
 LONGEST_BASE64 = 1 << 16
 Base64 = Annotated[str, Field(max_length=LONGEST_BASE64)]
@@ -38,17 +41,34 @@ class PartFile(StrictModel):
     certificates: Annotated[tuple[Base64, ...], Field(min_length=1, max_length=8, strict=False)]
 
 
+class ReportFile(StrictModel):
+    """Several parts in one file, each still signed by its own party.
+
+    Attributes:
+        format: of the file.
+        parts: the parts.
+    """
+
+    format: Literal["audit report 1"] = "audit report 1"
+    parts: Annotated[tuple[PartFile, ...], Field(min_length=1, max_length=MOST_PARTS, strict=False)]
+
+
 @dataclass(frozen=True)
 class SignedPart:
     """A part whose signature was verified with the certificate that stands beside it.
 
     Attributes:
-        part: the part.
+        file: the part and its signature.
         chain: the certificates, leaf first; whether an authority vouches for them is for the reader to check.
     """
 
-    part: AuditPart
+    file: PartFile = field(repr=False)
     chain: tuple[x509.Certificate, ...] = field(repr=False)
+
+    @property
+    def part(self) -> AuditPart:
+        """The part."""
+        return self.file.part
 
     @property
     def key_sha256(self) -> str:
@@ -72,14 +92,23 @@ def part_to_bytes(part: AuditPart, identity: Identity) -> bytes:
         signature=base64.b64encode(signature).decode(),
         certificates=tuple(base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in identity.chain),
     )
-    return json.dumps(file.model_dump(mode="json"), indent=2, sort_keys=True).encode() + b"\n"
+    return _written(file)
 
 
-def read_part(path: Path) -> SignedPart:
-    """Reads a part and verifies its signature.
+def report_to_bytes(parts: Sequence[SignedPart]) -> bytes:
+    """The content of a file with several parts.
 
     Args:
-        path: the file.
+        parts: at least one.
+    """
+    return _written(ReportFile(parts=tuple(one.file for one in parts)))
+
+
+def read_parts(path: Path) -> tuple[SignedPart, ...]:
+    """Reads the part or the parts of a file and verifies their signatures.
+
+    Args:
+        path: the file, as `part_to_bytes` or `report_to_bytes` made it.
 
     Raises:
         DataError: it is no part of an audit, was changed after it was signed, or was signed by another party.
@@ -92,8 +121,9 @@ def read_part(path: Path) -> SignedPart:
         raise StorageError(f"cannot be read ({type(error).__name__})", where=path) from error
     if len(content) > LARGEST_FILE_BYTES:
         raise DataError("is too long for a part of an audit", where=path)
+    model = ReportFile if b'"audit report ' in content[:REPORT_BEGINNING] else PartFile
     try:
-        file = PartFile.model_validate_json(content)
+        file = model.model_validate_json(content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, problem["loc"])) or "the file"
@@ -103,7 +133,11 @@ def read_part(path: Path) -> SignedPart:
             received=f"{key[:128]}: {problem['msg'][:256]}",
             fix="make it with `party audit --json`, by the same version",
         ) from None
-    return _verified(file, path)
+    return tuple(_verified(one, path) for one in (file.parts if isinstance(file, ReportFile) else [file]))
+
+
+def _written(file: StrictModel) -> bytes:
+    return json.dumps(file.model_dump(mode="json"), indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _verified(file: PartFile, path: Path) -> SignedPart:
@@ -121,7 +155,7 @@ def _verified(file: PartFile, path: Path) -> SignedPart:
     names = _names(chain[0])
     if names != [party]:
         raise DataError("was signed with the certificate of another party", where=path, expected=party)
-    return SignedPart(file.part, tuple(chain))
+    return SignedPart(file, tuple(chain))
 
 
 def _names(leaf: x509.Certificate) -> list[str]:
