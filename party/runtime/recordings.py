@@ -23,7 +23,8 @@ def session_recording(setup: BatchSetup) -> Recording | None:
     """
     opening = setup.opening
     configuration = opening.context.configuration
-    if not configuration.audit.record or opening.proposal.purpose == Purpose.PURPOSE_MEASURE:
+    receives = setup.training is not None or configuration.holds_labels  # outside of training there are no gradients
+    if not (configuration.audit.record and receives) or opening.proposal.purpose == Purpose.PURPOSE_MEASURE:
         return None
     schedule = setup.schedule
     recording = Recording(opening.folder, configuration.party, lambda position: schedule.exchange(position).epoch)
