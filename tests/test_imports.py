@@ -92,6 +92,7 @@ POLICY_ROOMS = (
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
+AUDITORS = ("party.audit", "party.runtime", "party.cli")
 
 
 TENSOR_KINDS = {"MESSAGE_KIND_HIDDEN", "MESSAGE_KIND_GRADIENT"}
@@ -250,6 +251,15 @@ def plans_are_not_told_apart(sources):
     return wrong
 
 
+def audit_is_seen_by_few(sources):
+    """Attacks read what others do; only what composes sessions, and commands, may know of them."""
+    return [
+        (name, target)
+        for name, target in pairs(sources)
+        if within(target, ("party.audit",)) and not within(name, AUDITORS)
+    ]
+
+
 def no_cycles(sources):
     graph = {name: imports(text, sources) & set(sources) - {name} for name, text in sources.items()}
     try:
@@ -324,6 +334,8 @@ VIOLATIONS = [
             "party.data.table": "",
         },
     ),
+    (audit_is_seen_by_few, {"party.transport.x": "from party.audit.recording import Recording"}),
+    (audit_is_seen_by_few, {"coordinator.x": "import party.audit"}),
     (libraries_stay_home, {"party.protocol.x": "import tensorflow as tf"}),
     (libraries_stay_home, {"party.runtime.x": "def f():\n    from keras import ops"}),
     (libraries_stay_home, {"party.security.trust": "import grpc"}),
