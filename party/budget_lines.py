@@ -39,7 +39,9 @@ def budget_lines(path: Path, pooled: Collection[str]) -> Iterator[str]:
         ConfigurationError: one of them has received nothing.
     """
     use = _use(path, pooled)
-    yield f"{use.secret}: {_spent(use)}"
+    yield f"{use.secret}: {_budget(use)}"
+    if not use.alone:
+        yield "  nobody holds anything"
     for held in use.alone:
         yield f"  {held.receivers[0]} holds {_held(held)}"
     if len(use.alone) > 1:
@@ -86,11 +88,8 @@ def _use(path: Path, pooled: Collection[str]) -> BudgetUse:
     return use
 
 
-def _spent(use: BudgetUse) -> str:
-    spent = _held(use.together) if use.alone else "nothing"
-    if use.budget is None:
-        return f"spent {spent}; there is no budget"
-    return f"spent {spent}; the budget is {use.budget}, and {use.left} is left"
+def _budget(use: BudgetUse) -> str:
+    return "no budget" if use.budget is None else f"a budget of epsilon {use.budget}, of which {use.left} is left"
 
 
 def _held(held: Holding) -> str:

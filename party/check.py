@@ -12,6 +12,7 @@ from party.configuration.party import PartyConfiguration, load_party_configurati
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.errors import one_line
+from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
@@ -34,6 +35,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     configuration = load_party_configuration(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
+    for line in label_privacy_lines(configuration.data.labels):
+        console.print(line)
     # Draws with a secret of its own: nothing of a check is stored or sent.
     tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
     for dataset in tables.datasets:

@@ -12,6 +12,7 @@ from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
 from party.configuration import features, labels, models
 from party.configuration import party as party_configuration
+from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
@@ -69,6 +70,8 @@ SECTIONS = {
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
+    "`policy.budgets`": BudgetsSection,
+    "A budget": BudgetSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,

@@ -94,7 +94,7 @@ def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: st
 
     Raises:
         ConfigurationError: a rule orders cells by a value that is no number.
-        DataError: a label or weight is missing or malformed, or all rows have one class.
+        DataError: a label or weight is missing or malformed, or all rows have one class of a label without privacy.
     """
     values = [
         _read_label(read_cells(columns[label.source], (), f"{party}: {source}: column {label.source}"), label)
@@ -207,7 +207,8 @@ def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
     """
     _, sign, operand = label.parts
     labels = _positive(cells, sign, operand)[cells.codes].astype(np.float32)
-    if labels.all() or not labels.any():
+    # Whether a session opens must not depend on private labels.
+    if label.privacy is None and (labels.all() or not labels.any()):
         raise DataError(
             "labels have one class only",
             where=cells.where,

@@ -31,18 +31,20 @@ class Audience:
         """The receivers of one kind of release.
 
         Args:
-            kind: one of `SECRET_OF`.
+            kind: the kind.
 
         Returns:
-            Names of parties, or of the coordinator.
+            Names of parties, or of the coordinator; none of what nobody receives.
         """
         match kind:
             case "hiddens":
                 return (self.label_party,)
             case "gradients":
-                return tuple(self.peers)
-            case _:
+                return self.peers
+            case "metrics":
                 return (self.coordinator,)
+            case _:
+                return ()
 
     def exact_charges(self, releases: Mapping[Kind, int]) -> tuple[Charge, ...]:
         """The charges of a session in which no mechanism protects anything.

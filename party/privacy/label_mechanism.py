@@ -59,6 +59,11 @@ class LabelMechanism:
         return {name: self._replacement_of(place) for place, name in enumerate(self._labels)}
 
     @property
+    def joint_symbols(self) -> int:
+        """Number of symbols of the labels that are drawn together; 0 if each is drawn by itself."""
+        return math.prod(self._sizes[place] for place in self._classes) if self._together else 0
+
+    @property
     def form(self) -> bytes:
         """All that draws depend on besides secret, generation, ids and values; another form draws independently.
 
@@ -92,7 +97,7 @@ class LabelMechanism:
                 np.ravel_multi_index(tuple(values[:, self._classes].astype(np.int64).T), shape)
             )
             draws = SymbolDraws(secret, generation, _JOINT)
-            joint = draws.draw(ids, truth, math.prod(shape), self._joint_epsilon)
+            joint = draws.draw(ids, truth, self.joint_symbols, self._joint_epsilon)
             drawn[:, self._classes] = np.stack(np.unravel_index(joint, shape), axis=1)
         for place in range(len(self._labels)):
             draws = SymbolDraws(secret, generation, f"label {place}")
@@ -111,8 +116,7 @@ class LabelMechanism:
         size = self._sizes[place]
         if not self._together:
             return replacement_probability(self._epsilons[place], size), size
-        alphabet = math.prod(self._sizes[one] for one in self._classes)
-        return replacement_probability(self._joint_epsilon, alphabet), size
+        return replacement_probability(self._joint_epsilon, self.joint_symbols), size
 
     @property
     def _drawn_epsilons(self) -> list[float]:

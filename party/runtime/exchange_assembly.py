@@ -123,7 +123,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,
             background=context.background,
-            releaser=metric_release(setup, models.losses, models.scores, transcript=parts.keys.transcript),
+            releaser=metric_release(setup, models.losses, models.scores, head.noise, transcript=parts.keys.transcript),
             on_pass=parts.on_pass,
             local_steps=_label_local_steps(parts, [halves] if private is None else [halves, private.halves]),
             journal=parts.journal,

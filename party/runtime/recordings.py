@@ -46,8 +46,7 @@ def session_recordings(setup: BatchSetup) -> SessionRecordings | None:
     """
     opening = setup.opening
     configuration = opening.context.configuration
-    receives = setup.training is not None or configuration.holds_labels  # outside of training there are no gradients
-    if not (configuration.audit.record and receives) or opening.proposal.purpose == Purpose.PURPOSE_MEASURE:
+    if not configuration.audit.record or opening.proposal.purpose == Purpose.PURPOSE_MEASURE:
         return None
     trains = setup.training is not None  # outside of training there are no gradients
     recordings = SessionRecordings(
