@@ -19,8 +19,8 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
-NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 PRIVATE_COLUMNS = "configuration privacy.columns"
+NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 CPU_LINES = ("model name", "flags", "Features")
 

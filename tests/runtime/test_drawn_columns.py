@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from party.check import print_check
 from party.configuration.party import load_party_configuration
 from party.errors import DataError
 from party.runtime.column_keys import StoredColumnKeys
@@ -181,8 +182,8 @@ def test_draws_that_would_be_independent_are_another_generation(tmp_path, change
     frame = FRAMES["train"]
     if "shop" in changes["columns"]:
         shops = frame.drop_duplicates("user").set_index("user")["shop"]
-        for name in FRAMES:
-            party.write(name, FRAMES[name].assign(shop=FRAMES[name]["user"].map(shops).fillna("north")))
+        for name, true in FRAMES.items():
+            party.write(name, true.assign(shop=true["user"].map(shops).fillna("north")))
     assert party.start().table("train").generation == generation
 
 
@@ -234,3 +235,21 @@ def test_rows_without_an_entity_are_counted(party):
     frame.loc[:3, "user"] = ""
     party.write("test", frame)
     assert "received 4 rows without one" in refused(party)
+
+
+def test_a_check_says_what_epsilon_means_and_stores_nothing(party, capsys):
+    print_check(party.made.party_path("alice"))
+    printed = capsys.readouterr().out
+    for text in (
+        "epsilon 1 for all of one entity, 0.5 for each of 2; drawn once for each user",
+        "at most 2.72 times: a question with two equally likely answers is answered right in at most 73 %",
+        "disclosed in every mode",
+        "public columns: shop",
+        "25 %",
+        "35 %",  # city stays true, one of four texts: e^.5 / (e^.5 + 3)
+        "33 %",
+        "45 %",  # income, two levels and missing: e^.5 / (e^.5 + 2)
+    ):
+        assert text in printed
+    assert "readable" not in printed
+    assert not any("privacy" in path.parts for path in party.state_files)
