@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
-from party.configuration import features, labels, models
+from party.configuration import features, label_privacy, labels, models
 from party.configuration import party as party_configuration
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
@@ -53,6 +53,8 @@ SECTIONS = {
     "`class_weights`": labels.ClassWeights,
     "Label `regression`": labels.RegressionLabel,
     "Label `multi_class`": labels.MultiClassLabel,
+    "Privacy of a label": label_privacy.LabelPrivacy,
+    "Privacy of a number": label_privacy.NumberPrivacy,
     "A name of Keras": KerasObject,
     "`data.features`": features.FeatureSection,
     "Kind `hash`": features.HashFeature,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -67,12 +68,8 @@ class CorrectedMetrics:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Names of the metrics that are not released."""
-        return tuple(
-            key
-            for name in self._labels
-            for key, given, metric in self._scores.of_label(name)
-            if not _is_kept(metric) and not _is_corrected(given, metric)
-        )
+        every = itertools.chain.from_iterable(map(self._scores.of_label, self._labels))
+        return tuple(key for key, given, metric in every if not (_is_kept(metric) or _is_corrected(given, metric)))
 
     def __call__(
         self, name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
