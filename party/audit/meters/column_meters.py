@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from party.audit.meters.gradient_window import WINDOW_BATCHES, WINDOW_ROWS
-from party.audit.meters.probe import probe_reading
+from party.audit.meters.probe import probe_readings
 from party.audit.meters.reading import Reading
 from party.audit.meters.recent_batches import RecentBatches
 from party.audit.meters.separation import Flags, chance_error
@@ -17,11 +17,11 @@ from party.cut.hidden import FloatArray, Rows
 from party.cut.state import State, join_states, part_of
 
 PROBE = "probe"
-OWN, RECENT, SINCE = "own", "recent", "since"
+OWN, RECENT, SINCE, READ = "own", "recent", "since", "read in epoch"
 
 
 class ColumnMeters:
-    """Reads the last rows that were sent, after every 16 batches and every epoch.
+    """Reads the last rows that were sent, after every 16 batches; in a short epoch without such a window, at its end.
 
     Args:
         targets: what the meters try to tell.
@@ -33,6 +33,7 @@ class ColumnMeters:
         self._folds = folds
         self._batches = RecentBatches()
         self._since = 0
+        self._read_in_epoch = False
 
     def add(self, hiddens: FloatArray, rows: Rows, *, ends_epoch: bool) -> list[Reading]:
         """Adds a batch; one with a value that is not finite is left out.
@@ -51,29 +52,40 @@ class ColumnMeters:
             self._batches.forget_beyond(WINDOW_ROWS)
         self._since += 1
         is_due = self._since >= WINDOW_BATCHES and self._batches.rows >= WINDOW_ROWS
-        if not (len(self._batches) and (is_due or ends_epoch)):
+        is_short = ends_epoch and not self._read_in_epoch
+        self._read_in_epoch = not ends_epoch and (self._read_in_epoch or is_due)
+        if not (len(self._batches) and (is_due or is_short)):
             return []
         self._since = 0
         return self._read()
 
     def state(self) -> State:
         """The last rows."""
-        return join_states({OWN: State({SINCE: self._since}), RECENT: self._batches.state()})
+        return join_states({OWN: State({SINCE: self._since, READ: self._read_in_epoch}), RECENT: self._batches.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run."""
-        self._since = int(part_of(state, OWN).values[SINCE])
+        own = part_of(state, OWN).values
+        self._since, self._read_in_epoch = int(own[SINCE]), bool(own[READ])
         self._batches.set_state(part_of(state, RECENT))
 
     def _read(self) -> list[Reading]:
         hiddens, rows = self._batches.values()[-WINDOW_ROWS:], self._batches.row_numbers()[-WINDOW_ROWS:]
+        whole = [target for target in self._targets if target.known is None]
+        values = dict(zip(whole, self._probe(hiddens, rows, whole), strict=True))
         readings = []
         for target in self._targets:
-            known = slice(None) if target.known is None else target.known[rows]
-            chosen = rows[known]
-            positive = target.positive[chosen]
-            value = probe_reading(hiddens[known], self._folds[chosen], positive)
-            level = None if value is None else column_level(value, chance_error(positive))
-            values = {} if value is None else {PROBE: value}
-            readings.append(Reading(name=target.name, about=target.about, rows=len(chosen), values=values, level=level))
+            known = rows if target.known is None else rows[target.known[rows]]
+            if target.known is not None:
+                (values[target],) = self._probe(hiddens[target.known[rows]], known, [target])
+            value = values[target]
+            level = None if value is None else column_level(value, chance_error(target.positive[known]))
+            found = {} if value is None else {PROBE: value}
+            readings.append(Reading(name=target.name, about=target.about, rows=len(known), values=found, level=level))
         return readings
+
+    def _probe(self, hiddens: FloatArray, rows: Rows, targets: Sequence[Target]) -> list[float | None]:
+        if not (targets and len(rows)):
+            return [None] * len(targets)
+        positive = np.stack([target.positive[rows] for target in targets], axis=1)
+        return probe_readings(hiddens, self._folds[rows], positive)

@@ -10,12 +10,13 @@ from party.audit.meters.recent_batches import RecentBatches
 from party.audit.meters.separation import Flags
 from party.audit.meters.targets import Target, enough_of_both
 from party.cut.hidden import FloatArray, Rows
-from party.cut.state import State
+from party.cut.state import State, join_states, part_of
 
 WINDOW_BATCHES = 16
 WINDOW_ROWS = 2048
 CLASS_ROWS = 50
 LARGEST_WINDOW_ROWS = 65_536  # bounds the memory where a class is rare or batches are large
+SCALES, BATCHES = "scales", "batches"
 FEWEST_BATCHES = 2  # one to learn a direction from, one to score
 
 
@@ -24,6 +25,7 @@ class GradientWindow:
 
     def __init__(self) -> None:
         self._batches = RecentBatches()
+        self._scales: list[float] = []
 
     def add(self, gradients: FloatArray, rows: Rows) -> None:
         """Adds a batch; one with a value that is not finite tells nothing, and is left out.
@@ -34,8 +36,8 @@ class GradientWindow:
         """
         square = float(np.einsum("rc,rc->", gradients, gradients)) / len(gradients)
         if np.isfinite(square):
-            scale = np.float32(square**-0.5 if square > 0 else 1)
-            self._batches.add(gradients * scale, rows)
+            self._scales.append(square**-0.5 if square > 0 else 1.0)
+            self._batches.add(gradients, rows)
 
     @property
     def readable(self) -> bool:
@@ -66,18 +68,22 @@ class GradientWindow:
         """
         sizes = self._batches.sizes()
         odd = np.repeat(np.arange(len(sizes)) % 2 == 1, sizes)
-        taken = self._batches.values(), odd, self._batches.row_numbers()
-        self._batches.clear()
-        return taken
+        gradients, rows = self._batches.values(), self._batches.row_numbers()
+        gradients *= np.repeat(np.array(self._scales, np.float32), sizes)[:, None]
+        self.clear()
+        return gradients, odd, rows
 
     def clear(self) -> None:
-        """Drops what is too little to read."""
+        """Drops all batches, also where they are too few to read."""
         self._batches.clear()
+        self._scales.clear()
 
     def state(self) -> State:
         """The batches so far."""
-        return self._batches.state()
+        scales = State(arrays={SCALES: np.array(self._scales, np.float64)})
+        return join_states({SCALES: scales, BATCHES: self._batches.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run."""
-        self._batches.set_state(state)
+        self._batches.set_state(part_of(state, BATCHES))
+        self._scales = part_of(state, SCALES).arrays[SCALES].tolist()

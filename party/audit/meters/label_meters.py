@@ -19,6 +19,7 @@ from party.cut.hidden import FloatArray, Rows
 from party.cut.state import State, join_states, part_of
 
 ACCUMULATED, AGREEMENT = "accumulated", "agreement"
+LARGEST_SAMPLE = 4096  # rows of a window that are read; all of them are scored, for the sums
 WINDOW, WINDOWS, OWN = "window", "windows", "own"
 
 
@@ -73,7 +74,8 @@ class LabelMeters:
 
     def _read(self, ends_epoch: bool) -> list[Reading]:
         gradients, odd, rows = self._window.take()
-        projections = main_projections(gradients)
+        some = slice(LARGEST_SAMPLE)  # batches are in random order
+        projections = main_projections(gradients[some])
         self._windows += 1
         # Sorting all sums takes long where there are many rows: early, then ever more rarely, and after every epoch.
         sums_too = ends_epoch or self._windows.bit_count() == 1
@@ -82,13 +84,13 @@ class LabelMeters:
             positive = target.positive[rows]
             scores = direction_scores(gradients, odd, positive)
             values = {}
-            if len(rows) >= WINDOW_ROWS and enough_of_both(positive, CLASS_ROWS):
+            if len(rows) >= WINDOW_ROWS and enough_of_both(positive[some], CLASS_ROWS):
                 values = {
-                    "norm": norm_reading(gradients, positive),
-                    "spectral": spectral_reading(projections, positive),
+                    "norm": norm_reading(gradients[some], positive[some]),
+                    "spectral": spectral_reading(projections, positive[some]),
                 }
                 if scores is not None:
-                    values["direction"] = area(scores, positive)
+                    values["direction"] = area(scores[some], positive[some])
             if scores is not None:
                 sums.add(rows, scores)
             if sums_too:
@@ -99,8 +101,8 @@ class LabelMeters:
 
     def _summed(self, target: Target, sums: AccumulatedScores, values: Mapping[str, float], rows: int) -> Reading:
         """A reading with those of the sums of all rows that were scored so far."""
-        scores, seen = sums.seen()
-        positive: Flags = target.positive[seen]
+        scores, sampled = sums.sample()
+        positive: Flags = target.positive[sampled]
         if not enough_of_both(positive, CLASS_ROWS):
             return self._reading(target, values, rows, None)
         accumulated, agreement = area(scores, positive), sign_agreement(scores, positive)
