@@ -218,8 +218,14 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
 
     def run() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from party.configuration.party import load_party_configuration  # noqa: PLC0415
+
+        threads = load_party_configuration(path).threads
         with _quiet_native_log():
+            from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
             from party.own_audit import show_audit  # noqa: PLC0415
+
+            configure_tensorflow(threads)
 
         show_audit(path, run_id, target=part, page=page, seed=seed)
 

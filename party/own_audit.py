@@ -21,7 +21,7 @@ from party.audit.report.audited_run import ProtectionName, RunConditions
 from party.audit.report.signed_part import part_to_bytes
 from party.audit.report.spending import LedgerTotals, SpentSecret
 from party.audit.report.written_report import show_report
-from party.audit.sent_rows import ColumnSecrets, Guarantee, column_rows, label_rows, membership_row
+from party.audit.sent_rows import ColumnSecrets, Guarantee, Hijack, column_rows, label_rows, membership_row
 from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
@@ -36,6 +36,7 @@ from party.ledger.tally import Tally
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
+from party.runtime.simulated_hijack import SimulatedHijack
 from party.security.certificates import Usage, own_identity, spki_sha256
 from party.security.clock import utc_now
 from party.security.files import read_private, write_atomically
@@ -171,8 +172,19 @@ def own_rows(run: RecordedRun, seed: int) -> list[AuditRow]:
         guarantee = Guarantee(epsilon=run.epsilon("private columns"), masked_with=others)
         secrets = column_secrets(run, ids)
         for sent in received_files(run.sent, "hidden"):
-            made += column_rows(sent, secrets, guarantee, seed=seed)
+            made += column_rows(sent, secrets, guarantee, seed=seed, hijack=_hijack(run, ids, seed))
     return [*made, membership_row([name for name in run.conditions.run.parties if name != configuration.party])]
+
+
+def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:
+    """Simulates a label party that lies; None with private columns, whose draws only the serving party makes."""
+    configuration = run.configuration
+    if run.has("private columns"):
+        return None
+    table = _table(run, sorted({feature.column for feature in configuration.data.features}))
+    simulated = SimulatedHijack(configuration, run.record, run.folder, table=table, rows=rows_of(table, ids))
+    batch_size = run.conditions.run.batch_size
+    return lambda secret, known: simulated.hiddens(secret, known, batch_size=batch_size, seed=seed)
 
 
 def label_targets(run: RecordedRun, ids: list[str]) -> list[Target]:

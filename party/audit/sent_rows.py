@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from party.audit.attacks.active_head import active_head_attack
 from party.audit.attacks.attack_result import AttackResult
+from party.audit.attacks.column_material import ColumnMaterial
 from party.audit.attacks.membership import MEMBERSHIP
 from party.audit.meters.targets import Target
+from party.audit.own_columns import Ints
 from party.audit.own_knowledge import OwnKnowledge
 from party.audit.received import Received
 from party.audit.recording_audit import attack_columns, attack_labels
@@ -22,7 +26,10 @@ OTHER_COLUMNS = "without a run needs the attacker's columns, which this party do
 CANNOT = "needs the attacker's columns and model, which this party does not have"
 MASKED = "an upper bound: {receiver} got the sum with {others} other feature parties"
 MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of their ids the other one has"
-ACTIVE_NOTE = "needs a label party that lies in a run; where it did, the figure was 1.00 at every width of the cut"
+ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gradients that train for the secret"
+BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
+ACTIVE_KNOWN = 200
+Hijack = Callable[[Ints, NDArray[np.bool_]], Received]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +78,9 @@ def label_rows(sent: Received, targets: Sequence[Target], guarantee: Guarantee, 
     return rows
 
 
-def column_rows(sent: Received, secrets: ColumnSecrets, guarantee: Guarantee, *, seed: int) -> list[AuditRow]:
+def column_rows(
+    sent: Received, secrets: ColumnSecrets, guarantee: Guarantee, *, seed: int, hijack: Hijack | None
+) -> list[AuditRow]:
     """Attacks of the label party on the columns, from the hiddens that left for it.
 
     Args:
@@ -79,6 +88,8 @@ def column_rows(sent: Received, secrets: ColumnSecrets, guarantee: Guarantee, *,
         secrets: what is told apart.
         guarantee: what protects the private columns.
         seed: of the attackers' choices.
+        hijack: returns the hiddens of a run in which the label party lies, given a secret and the rows in which it
+            knows it; None where that is not simulated.
     """
     receiver = sent.header.receiver
     masked = MASKED.format(receiver=receiver, others=guarantee.masked_with) if guarantee.masked_with else ""
@@ -87,10 +98,21 @@ def column_rows(sent: Received, secrets: ColumnSecrets, guarantee: Guarantee, *,
         epsilon = guarantee.epsilon if result.secret in secrets.private else None
         rows.append(_row(result, receiver, epsilon, note=masked))
     for secret in secrets.truth.secrets:
-        epsilon = guarantee.epsilon if secret in secrets.private else None
-        active = (receiver, "hiddens, some known, gradients of its choice")
-        rows.append(_unmeasured(secret, "active head", active, ACTIVE_NOTE, epsilon=epsilon))
+        if hijack is None:
+            epsilon = guarantee.epsilon if secret in secrets.private else None
+            active = (receiver, "hiddens, some known, gradients of its choice")
+            rows.append(_unmeasured(secret, "active head", active, BOUNDED_NOTE, epsilon=epsilon))
+        else:
+            rows.append(_row(_active_head(secrets.truth, secret, hijack, seed), receiver, None, note=ACTIVE_NOTE))
     return rows
+
+
+def _active_head(truth: Truth, secret: str, hijack: Hijack, seed: int) -> AttackResult:
+    count = int(truth.entities.max()) + 1
+    known = np.sort(np.random.default_rng((seed, ACTIVE_KNOWN)).permutation(count)[: min(ACTIVE_KNOWN, count // 2)])
+    hiddens = hijack(truth.secrets[secret], np.isin(truth.entities, known))
+    material = ColumnMaterial(hiddens=hiddens, secrets=truth.secrets, entities=truth.entities)
+    return active_head_attack(material, secret, known)
 
 
 def membership_row(peers: Sequence[str]) -> AuditRow:

@@ -18,6 +18,8 @@ from party.data.table import Table, read_table
 from party.errors import DataError
 
 AUDITOR = "auditor"
+EQUALITIES = ("==", "!=")
+MISSING_CELL = "(missing)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ def truth_columns(rules: Mapping[str, str], entity: str | None) -> list[str]:
         rules: by name of the secret, as for `read_truth`.
         entity: column that names the entity of a row; None if each row is one.
     """
-    return [*(BinaryLabel(rule=rule).source for rule in rules.values()), *([] if entity is None else [entity])]
+    return [*(one.source for one in map(_as_label, rules.values())), *([] if entity is None else [entity])]
 
 
 def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity: str | None) -> Truth:
@@ -76,6 +78,9 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
         DataError: the table lacks a row, or a cell cannot be used.
     """
     frame, path = table.aligned(rows_of(table, ids)), table.path
+    compared = {one.source for one in map(_as_label, rules.values()) if one.parts[1] in EQUALITIES}
+    # A missing cell is no value that a secret could be equal to, and differs from all of them.
+    frame = frame.assign(**{name: frame[name].replace("", MISSING_CELL) for name in compared})
     section = DataSection.model_validate(
         {
             "id": str(table.ids.name),
@@ -126,3 +131,7 @@ def rows_of(table: Table, ids: Sequence[str]) -> Ints:
             received=f"{lacking} ids without one",
         )
     return rows
+
+
+def _as_label(rule: str) -> BinaryLabel:
+    return BinaryLabel(rule=rule)

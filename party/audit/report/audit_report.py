@@ -82,6 +82,15 @@ class RunReport:
         return tuple(dict.fromkeys(row for one in self.parts for row in one.part.rows))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know of rows; each stands once, and rows refer to it by its number from 1."""
+        return tuple(dict.fromkeys(row.note for row in self.rows if row.note))
+
+    def note_number(self, row: AuditRow) -> str:
+        """The number of a row's note; empty without one."""
+        return str(self.notes.index(row.note) + 1) if row.note else ""
+
+    @property
     def test_metrics(self) -> dict[str, float]:
         """Metrics of the label party's latest evaluation that are areas under the ROC curve."""
         for one in self.parts:

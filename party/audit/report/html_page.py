@@ -94,12 +94,12 @@ def _rows(run: RunReport) -> Markup:
     head = ("secret", "attack", "attacker has", "one step", "all epochs", "without run", "ceiling", "verdict")
     body = []
     for row in run.rows:
-        note = [element("small", row.note)] if row.note else []
+        note = element("sup", f" {run.note_number(row)}") if row.note else Markup()
         body.append(
             [
                 element("td", row.secret),
                 element("td", element("b", row.attack), element("small", row.reference)),
-                element("td", row.attacker_has, element("small", f"at {row.attacker}"), *note),
+                element("td", row.attacker_has, note, element("small", f"at {row.attacker}")),
                 _number(figure_text(row.one_step)),
                 _bar(row),
                 _number(figure_text(row.without_run)),
@@ -107,7 +107,8 @@ def _rows(run: RunReport) -> Markup:
                 element("td", _chip(row)),
             ]
         )
-    return _table(head, body)
+    notes = element("ol", *(element("li", note) for note in run.notes), class_="notes")
+    return joined([_table(head, body), notes])
 
 
 def _comparison(report: AuditReport) -> Markup:
@@ -148,12 +149,13 @@ def _chip(row: AuditRow) -> Markup:
 
 def _bar(row: AuditRow) -> Markup:
     """The figure, with a bar from 0.5 to 1 and a mark at the ceiling."""
-    marks = []
-    if isinstance(row.all_epochs, float):
-        marks.append(element("i", style=f"width:{_percent(row.all_epochs)}%"))
+    text = every_epoch_text(row)
+    if not isinstance(row.all_epochs, float):
+        return _number(text)
+    marks = [element("i", style=f"width:{_percent(row.all_epochs)}%")]
     if row.ceiling is not None:
         marks.append(element("u", style=f"left:{_percent(row.ceiling)}%"))
-    return element("td", every_epoch_text(row), element("span", *marks, class_="bar"), class_="number")
+    return element("td", text, element("span", *marks, class_="bar"), class_="number")
 
 
 def _percent(figure: Figure) -> str:

@@ -16,9 +16,12 @@ th { text-align: left; font-weight: 600; }
 .facts th, .facts td { padding: .15rem .6rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; font-weight: 400; }
 .figures { font-variant-numeric: tabular-nums; }
 .figures th { padding: .35rem .55rem; border-bottom: 1px solid #1b1f24; font-size: .85rem; vertical-align: bottom; }
-.figures td { padding: .35rem .55rem; border-bottom: 1px solid #d5dae0; vertical-align: top; overflow-wrap: anywhere; }
+.figures td { padding: .35rem .55rem; border-bottom: 1px solid #d5dae0; vertical-align: top;
+  overflow-wrap: break-word; }
 .figures tr { break-inside: avoid; }
 .number { white-space: nowrap; }
+.notes { color: #444c56; font-size: .85rem; margin-top: .6rem; }
+sup { color: #444c56; }
 small { display: block; color: #5b646e; font-size: .78rem; line-height: 1.3; white-space: normal; }
 .bar { position: relative; display: block; width: 7.5rem; height: .42rem; margin-top: .3rem; background: #e7eaee;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }

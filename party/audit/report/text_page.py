@@ -57,12 +57,12 @@ def _print_run(run: RunReport, console: Console) -> None:
     for line in lines:
         console.print(_text(line))
     console.print(_rows(run))
-    for number, note in enumerate(_notes(run), start=1):
+    for number, note in enumerate(run.notes, start=1):
         console.print(_text(f"  {number}: {note}"))
 
 
 def _rows(run: RunReport) -> Table:
-    table, notes = Table(), _notes(run)
+    table = Table()
     for column in ("secret", "attack", "attacker has", "attacker"):
         table.add_column(column)
     for column in ("one step", "all epochs", "without run", "ceiling"):
@@ -77,13 +77,9 @@ def _rows(run: RunReport) -> Table:
             figure_text(row.without_run),
             figure_text(row.ceiling),
             Text(row.verdict, style=STYLES.get(row.verdict, "")),
-            str(notes.index(row.note) + 1) if row.note else "",
+            run.note_number(row),
         )
     return table
-
-
-def _notes(run: RunReport) -> list[str]:
-    return list(dict.fromkeys(row.note for row in run.rows if row.note))
 
 
 def _comparison(report: AuditReport) -> Table:

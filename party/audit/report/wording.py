@@ -52,5 +52,5 @@ NOT_MEASURED = (
 
 UPPER_BOUND = (
     "Each party computed its part from what it sent itself and from its own data, so no figure crossed a boundary"
-    " without its owner's decision. A part is signed with the key of its party's certificate."
+    " without its owner's decision. The figures are computed from the secrets themselves, and no epsilon covers them."
 )

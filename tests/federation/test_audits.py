@@ -1,0 +1,262 @@
+"""Audits of real runs: what a party sent is what its peer received, and a page says what an attacker there finds."""
+
+import json
+import math
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from coordinator import connect
+from party.audit.received_file import ReceivedFile, received_files
+from party.audit.recording import FOLDER, SENT_FOLDER, read_ids
+from party.audit.recording_audit import audit_recording
+from party.audit.report.signed_part import read_parts
+from party.audit.truth import read_truth
+from party.configuration.party import load_party_configuration
+from party.errors import DataError, StorageError
+from party.own_audit import audit_part
+from tests.support.commands import expect_error, run_party
+from tests.support.organisations import LABEL_RULE, Organisations, make_frames
+
+NAMES = ("alice", "bob")
+ROWS = 1500
+TRAINING = {
+    "epochs": 3,
+    "batch_size": 64,
+    "validation_fraction": 0.1,
+    "codecs": {"hidden": {"kind": "int8", "error_feedback": True}, "gradient": {"kind": "float16"}},
+}
+SECRETS = {"rich": "income > 3000", "ulm": "city == Ulm"}
+EPSILON = 1.0
+NOW = datetime.now(UTC)
+PRIVATE = {"labels": {"liked": {"rule": LABEL_RULE, "privacy": {"epsilon": EPSILON}}}}
+
+
+class Audited:
+    """A federation that recorded a run, whose id is `run_id`."""
+
+    def __init__(self, folder, **label_party):
+        audit = {"record": True, "secrets": SECRETS}
+        overrides = {"alice": {"audit": audit}, "bob": {"audit": {"record": True}, **label_party}}
+        frames = make_frames(NAMES, rows=ROWS)
+        folder.mkdir(mode=0o700)
+        self.organisations = Organisations(folder, frames=frames, training=TRAINING, overrides=overrides)
+        self.organisations.start_servers()
+        self.organisations.write_run(evaluate_dataset="train")
+        with connect(self.organisations.run_path) as parties:
+            parties.align()
+            self.run_id = parties.fit().run_id
+            parties.evaluate()
+        self.organisations.__exit__()
+
+    def folder(self, name, kind):
+        return self.organisations.state_path(name) / "runs" / self.run_id / kind
+
+    def part(self, name, seed=0):
+        return audit_part(load_party_configuration(self.organisations.party_path(name)), None, seed=seed, now=NOW)
+
+    def rows(self, name):
+        return {(row.secret, row.attack, row.attacker_has): row for row in self.part(name).rows}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return Audited(tmp_path_factory.mktemp("audits") / "plain")
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory):
+    return Audited(tmp_path_factory.mktemp("audits") / "private", **PRIVATE)
+
+
+def batches(folder):
+    """Everything that a folder holds, by purpose, sender, receiver and position."""
+    files = [ReceivedFile(path) for path in folder.glob("*.batches")]
+    return {
+        (one.header.purpose, one.header.sender, one.header.receiver, batch.position): batch
+        for one in files
+        for batch in one.batches()
+    }
+
+
+@pytest.mark.parametrize(("sender", "receiver"), [("alice", "bob"), ("bob", "alice")])
+def test_what_was_sent_is_recorded_as_it_was_received(plain, sender, receiver):
+    sent, received = batches(plain.folder(sender, SENT_FOLDER)), batches(plain.folder(receiver, FOLDER))
+    assert set(sent) == set(received)
+    for key, batch in sent.items():
+        assert batch.to_bytes() == received[key].to_bytes()
+    assert {batch.trains for batch in sent.values()} == ({True, False} if sender == "alice" else {True})
+    assert read_ids(plain.folder(sender, SENT_FOLDER), "train") == read_ids(plain.folder(receiver, FOLDER), "train")
+
+
+def test_an_unprotected_run_is_open(plain):
+    rows = plain.rows("bob")
+    for attack in ("direction", "spectral", "half of the labels"):
+        (row,) = [row for key, row in rows.items() if key[1] == attack]
+        assert row.all_epochs > 0.99
+        assert row.verdict == "open"
+        assert row.ceiling is None
+    hiddens = plain.rows("alice")
+    for secret in SECRETS:
+        row = hiddens[secret, "probe", "hiddens, 200 known"]
+        assert row.all_epochs > 0.9
+        assert (row.verdict, row.without_run) == ("open", "?")
+
+
+def test_private_labels_stay_within_their_ceiling(private):
+    rows = [row for row in private.part("bob").rows if row.secret == "liked"]
+    measured = [row for row in rows if row.all_epochs != "?"]
+    assert len(measured) >= 5
+    for row in measured:
+        assert row.ceiling == pytest.approx(math.e / (math.e + 1))
+        assert row.verdict == "within"
+    strongest = max(row.all_epochs for row in measured)
+    assert strongest > 0.65, "an attack that finds nothing measures nothing"
+    assert [one.title for one in private.part("bob").conditions.protections] == ["private labels, epsilon 1"]
+
+
+def test_the_ledger_tells_exact_releases_from_an_epsilon(plain, private):
+    (spent,) = plain.part("bob").spent.run
+    assert (spent.secret, spent.epsilon, spent.is_exact) == ("labels", 0.0, True)
+    (spent,) = private.part("bob").spent.run
+    assert (spent.secret, spent.epsilon, spent.is_exact) == ("labels", EPSILON, False)
+    columns = private.part("alice").spent
+    assert [(one.secret, one.is_exact) for one in columns.all_runs] == [("columns", True)]
+    assert columns.releases["hiddens"] > 3 * 0.9 * ROWS
+
+
+def test_the_defender_finds_what_the_attacker_finds(plain):
+    """The label party audits the gradients that it sent; alice attacks those that she received."""
+    folder = plain.folder("alice", FOLDER)
+    labels = plain.organisations.table_path("bob", "train")
+    truth = read_truth(labels, read_ids(folder, "train"), {"liked": LABEL_RULE})
+    found = audit_recording(folder, truth)
+    assert len(found) >= 5
+    rows = plain.rows("bob")
+    for one in found:
+        row = rows[one.secret, one.attack, one.attacker_has]
+        assert (row.one_step, row.all_epochs) == (one.one_step, one.all_epochs)
+
+
+def test_one_recording_and_seed_give_one_table(plain):
+    assert plain.part("alice") == plain.part("alice")
+    assert plain.part("bob", seed=3) == plain.part("bob", seed=3)
+
+
+def test_what_only_the_other_side_knows_is_a_question_mark(plain):
+    rows = plain.rows("bob")
+    for attack in ("posterior", "completion"):
+        (row,) = [row for key, row in rows.items() if key[1] == attack]
+        assert (row.all_epochs, row.without_run, row.verdict) == ("?", "?", "not measured")
+
+
+def test_a_label_party_that_lies_is_simulated(plain):
+    row = plain.rows("alice")["ulm", "active head", "hiddens, 200 known, gradients of its choice"]
+    assert row.all_epochs > 0.99
+    assert (row.verdict, row.without_run) == ("open", "?")
+
+
+def changed(organisations, name, change):
+    """The configuration of a party with a key of its file changed, in a copy beside it."""
+    configuration = load_party_configuration(organisations.party_path(name))
+    return configuration.model_copy(update=change(configuration))
+
+
+def test_an_audit_by_other_labels_or_data_is_refused(plain, tmp_path):
+    label = load_party_configuration(plain.organisations.party_path("bob")).data.labels["liked"]
+    other = {"liked": label.model_copy(update={"rule": "rating < 3"})}
+    relabelled = changed(
+        plain.organisations, "bob", lambda one: {"data": one.data.model_copy(update={"labels": other})}
+    )
+    with pytest.raises(DataError, match=r"configuration data.labels differs from that of the run"):
+        audit_part(relabelled, None, seed=0, now=NOW)
+    table = plain.organisations.read_table("alice", "train")
+    table.assign(income="1.0").to_csv(tmp_path / "other.csv", index=False)
+    files = {"train": str(tmp_path / "other.csv")}
+    replaced = changed(
+        plain.organisations, "alice", lambda one: {"data": one.data.model_copy(update={"datasets": files})}
+    )
+    with pytest.raises(DataError, match=r"data file differs from that of the run"):
+        audit_part(replaced, None, seed=0, now=NOW)
+
+
+def test_a_run_that_was_not_recorded_is_refused(make_organisations):
+    organisations = make_organisations(training={"maximum_steps": 2}).start_servers()
+    organisations.write_run()
+    with connect(organisations.run_path) as parties:
+        parties.align()
+        parties.fit()
+    with pytest.raises(StorageError, match=r"was not recorded"):
+        audit_part(load_party_configuration(organisations.party_path("bob")), None, seed=0, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def files(plain, private, tmp_path_factory):
+    """The signed parts of all parties, as the command writes them, by federation and party."""
+    written, folder = {}, tmp_path_factory.mktemp("parts")
+    for title, audited in (("plain", plain), ("private", private)):
+        for name in NAMES:
+            path = folder / f"{title}-{name}.json"
+            arguments = ("--config", audited.organisations.party_path(name), "--json", path)
+            done = run_party("audit", *arguments, "--html", path.with_suffix(".html"))
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr
+            assert audited.run_id in done.stdout
+            assert audited.run_id in path.with_suffix(".html").read_text()
+            written[title, name] = path
+    return written
+
+
+def run_coordinator_alone(*arguments):
+    """Runs `coordinator` where the libraries of a party are not installed."""
+    program = (
+        "import sys\n"
+        "for name in ('numpy', 'pandas', 'tensorflow', 'keras', 'pyarrow', 'private_set_intersection'):\n"
+        "    sys.modules[name] = None\n"
+        "from coordinator.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_coordinator_alone_puts_the_parts_together(files, plain, private, tmp_path):
+    page, together = tmp_path / "audit.html", tmp_path / "audit.json"
+    done = run_coordinator_alone("audit", *files.values(), "--html", page, "--json", together)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    for expected in (plain.run_id, private.run_id, "private labels, epsilon 1", "With and without protections"):
+        assert expected in done.stdout
+        assert expected.replace("protections", "each protection") in page.read_text()
+    parts = [one.part for one in read_parts(together)]
+    assert {(one.conditions.run.run_id, one.party) for one in parts} == {
+        (audited.run_id, name) for audited in (plain, private) for name in NAMES
+    }
+    again = run_coordinator_alone("audit", together)
+    assert again.stdout == done.stdout
+
+
+def test_authorities_must_vouch_for_the_parts_if_a_configuration_is_given(files, plain):
+    run_path = plain.organisations.run_path
+    done = run_coordinator_alone("audit", files["plain", "bob"], "--config", run_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    foreign = run_coordinator_alone("audit", files["private", "bob"], "--config", run_path)
+    expect_error(foreign, 4, "certificate of bob")
+
+
+def test_a_changed_part_and_one_given_twice_are_refused(files, tmp_path):
+    content = json.loads(files["plain", "bob"].read_text())
+    content["part"]["rows"][0]["all_epochs"] = 0.5
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(content))
+    expect_error(run_coordinator_alone("audit", path), 3, "signature does not fit")
+    twice = run_coordinator_alone("audit", files["plain", "bob"], files["plain", "bob"])
+    expect_error(twice, 3, "two parts are of party bob")
+
+
+def test_hiddens_of_an_audit_are_those_of_training_alone(plain):
+    """An evaluation with the same rows is in a file of its own, which the attacks do not read."""
+    (sent,) = received_files(plain.folder("alice", SENT_FOLDER), "hidden")
+    rows = np.concatenate([batch.rows for batch in sent.batches()])
+    assert np.array_equal(np.bincount(rows), np.full(rows.max() + 1, 3))
