@@ -70,6 +70,7 @@ SECTIONS = {
     "Fuse `mmoe`": models.MMoEFuse,
     "`policy`": PolicySection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
+    "`audit`": party_configuration.AuditSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
