@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import logging
-import os
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,13 +15,12 @@ from party.audit.report.audited_run import RunConditions
 from party.channel.place import Place
 from party.channel.tap import Observer
 from party.cut.hidden import FloatArray
-from party.errors import SessionError, StorageError
-from party.security.files import open_appending, private_folder, read_private, write_atomically
+from party.errors import StorageError
+from party.security.files import private_folder, read_private, write_atomically
+from party.security.growing_file import GrowingFile
 
 FOLDER = "received"
 SENT_FOLDER = "sent"
-
-logger = logging.getLogger(__name__)
 
 
 class Recording:
@@ -99,7 +94,7 @@ class Recording:
         return observe
 
     def close(self) -> None:
-        """Makes everything durable and refuses further batches."""
+        """Refuses further batches."""
         for writer in self._writers:
             writer.close()
 
@@ -115,52 +110,17 @@ class _Writer:
             raise StorageError(
                 "holds batches of another model", where=path, public_message="a recording is of another model"
             )
-        self._where = where
-        self._positions, self._bytes = known.scan()
-        # A call of a session that is being ended may still be under way: it must not append once the next one is open.
-        self._lock = threading.Lock()
-        self._descriptor: int | None = open_appending(path)
-        if path.stat().st_size > self._bytes:
-            logger.warning("%s: its end is damaged and dropped", where)
-            self._truncate(self._descriptor)
+        self._positions, intact = known.scan()
+        self._file = GrowingFile(path, intact, where)
 
     def append(self, batch: ReceivedBatch) -> None:
         """Appends a batch unless its position is there already."""
-        with self._lock:
-            if self._descriptor is None:
-                raise SessionError("the session has ended", where=self._where)
-            if batch.position in self._positions:
-                return
-            record = batch.to_bytes()
-            try:
-                written = os.write(self._descriptor, record)
-            except OSError as error:
-                raise self._failure(error) from error
-            if written < len(record):
-                self._truncate(self._descriptor)
-                raise self._failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-            self._bytes += len(record)
+        if batch.position not in self._positions:
+            self._file.append(batch.to_bytes())
             self._positions.add(batch.position)
 
     def close(self) -> None:
-        with self._lock:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor is not None:
-                try:
-                    os.fsync(descriptor)
-                except OSError as error:
-                    raise self._failure(error) from error
-                finally:
-                    os.close(descriptor)
-
-    def _truncate(self, descriptor: int) -> None:
-        try:
-            os.ftruncate(descriptor, self._bytes)
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _failure(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot be written: {error.strerror or type(error).__name__}", where=self._where)
+        self._file.close()
 
 
 def conditions_path(folder: Path) -> Path:

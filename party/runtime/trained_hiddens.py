@@ -50,6 +50,8 @@ def trained_hiddens(
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(folder)
     model = BaseModel(models.models[BASE], InMemoryRows(models.inputs(packed)), CutLayout(models.specs))
-    starts = range(0, len(rows), BATCH_ROWS)
-    batches = [np.arange(start, min(start + BATCH_ROWS, len(rows)), dtype=np.int32) for start in starts]
-    return np.concatenate([model.infer(batch) for batch in batches])
+    hiddens = np.empty((len(rows), model.layout.columns), np.float32)
+    for start in range(0, len(rows), BATCH_ROWS):
+        batch = np.arange(start, min(start + BATCH_ROWS, len(rows)), dtype=np.int32)
+        hiddens[batch] = model.infer(batch)
+    return hiddens

@@ -4,7 +4,7 @@ import stat
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from party.audit.received_batch import ReceivedBatch, read_batch
@@ -84,6 +84,7 @@ def test_a_position_that_comes_again_is_not_recorded_twice(folder):
     expect_batches(folder, range(5))
 
 
+@settings(max_examples=20)
 @given(cut=st.integers(min_value=1, max_value=3 * 400))
 def test_a_torn_end_is_dropped_and_written_again(tmp_path_factory, cut):
     folder = tmp_path_factory.mktemp("torn")

@@ -74,7 +74,7 @@ def test_the_label_party_links_rows_and_reads_columns_off_hiddens(organisations)
     results = attacker(organisations, "bob", "alice").audit(GENDER)
     found = by_attack(results)
     linked = found["linking", "hiddens"]
-    assert linked.all_epochs > 0.99
+    assert linked.all_epochs > 0.95
     assert linked.without_run < 0.7
     probe = found["probe", "hiddens, 50 known"]
     assert probe.all_epochs > 0.9
@@ -110,7 +110,7 @@ def test_an_audit_needs_a_recording_and_the_truth_of_every_row(organisations, tm
     with pytest.raises(StorageError, match=r"audit: \{record: true\}"):
         audit_recording(tmp_path, truth)
     path = tmp_path / "truth.csv"
-    organisations.read_table("alice", "train").iloc[:-3].to_csv(path, index=False)
+    organisations.read_table("alice", "train").drop(index=[30, 31, 32]).to_csv(path, index=False)
     lacking = Attacker(local=organisations, name="bob", victim=path, run_id=organisations.run_id)
     with pytest.raises(DataError, match="3 ids without one"):
         lacking.truth(GENDER)

@@ -47,33 +47,22 @@ def completion_attacks(material: LabelMaterial, seed: int = 0) -> list[AttackRes
         }.items():
             found[name].append(material.area_of(scores[others], others))
     median = {name: sorted(areas)[DRAWS // 2] for name, areas in found.items()}
+    names = {"completion": ("hiddens", "own model"), "completion with columns": ("both", "own model and columns")}
     return [
-        _result(material, "completion", f"own model, {KNOWN_LABELS} labels", median["hiddens"], median["columns"]),
-        _result(
-            material,
-            "completion with columns",
-            f"own model and columns, {KNOWN_LABELS} labels",
-            median["both"],
-            median["columns"],
-        ),
+        AttackResult(
+            secret=material.secret,
+            attack=attack,
+            attacker_has=f"{has}, {KNOWN_LABELS} labels",
+            one_step=None,
+            all_epochs=median[name][0],
+            standard_error=median[name][1],
+            without_run=median["columns"][0],
+            reference="Fu et al. 2022, 4.1",
+        )
+        for attack, (name, has) in names.items()
     ]
 
 
 def _standard(scores: Floats, rows: Ints) -> Floats:
     """Scores over their deviation on known rows."""
     return scores / (float(scores[rows].std()) + 1e-12)
-
-
-def _result(
-    material: LabelMaterial, attack: str, has: str, run: tuple[float, float], without: tuple[float, float]
-) -> AttackResult:
-    return AttackResult(
-        secret=material.secret,
-        attack=attack,
-        attacker_has=has,
-        one_step=None,
-        all_epochs=run[0],
-        standard_error=run[1],
-        without_run=without[0],
-        reference="Fu et al. 2022, 4.1",
-    )

@@ -10,8 +10,8 @@ from party.audit.attacks.row_scores import TINY, RowScores, relative, training_b
 from party.audit.own_columns import Floats
 
 KNOWN_SHARE = 0.5
-DECAY = 0.9  # of the memory of former batches: gradients turn slowly
-SHRINKAGE = 1e-3  # of the covariance, relative to its mean variance
+DECAY = 0.97  # of the memory of former batches: gradients turn slowly
+SHRINKAGE = 1.0  # towards equal variances, relative to their mean: strong, since noise spoils small ones
 
 
 class FollowedClasses:
@@ -71,7 +71,7 @@ def known_labels_attack(material: LabelMaterial, seed: int = 0) -> AttackResult:
         classes.add(values[is_known], material.labels[batch.rows][is_known].astype(np.float64))
         weights = classes.weights()
         if weights is not None:
-            scores.add(batch.rows.astype(np.int64), relative((values - values.mean(axis=0)) @ weights))
+            scores.add(batch.rows.astype(np.int64), relative(values @ weights))
     return material.result(
         "half of the labels",
         "gradients, labels of half of the rows",

@@ -13,7 +13,8 @@ from party.audit.own_columns import Floats, Ints
 from party.audit.received import Received
 from party.metrics.area_under_curve import area_under_curve
 
-WINDOW_BATCHES = 20  # in which a base model changes little
+WINDOW_BATCHES = 5  # in which a base model changes little
+WINDOW_DISTANCE = 50  # batches from the beginning of a window to that of the next one
 MOST_ROWS = 1000  # of a window: pairs grow with their square
 LINKED = "linked rows"
 
@@ -66,13 +67,13 @@ def linking_attack(material: ColumnMaterial, seed: int = 0) -> AttackResult | No
 
 
 def _windows(received: Received) -> Iterator[tuple[Ints, Floats]]:
-    """Every tenth window of batches of training, the first one included."""
-    every, rows, values = 10, [], []
+    """Windows of batches of training, the first one at the beginning of the run."""
+    rows, values = [], []
     for number, batch in enumerate(training_batches(received)):
-        if number // WINDOW_BATCHES % every == 0:
+        if number % WINDOW_DISTANCE < WINDOW_BATCHES:
             rows.append(batch.rows.astype(np.int64))
             values.append(batch.values.astype(np.float64))
-        if rows and (number + 1) % WINDOW_BATCHES == 0:
+        elif rows:
             yield np.concatenate(rows), np.concatenate(values)
             rows, values = [], []
     if rows:
