@@ -47,7 +47,7 @@ def budget_lines(path: Path, pooled: Collection[str]) -> Iterator[str]:
     if len(use.alone) > 1:
         yield f"  together they hold {_held(use.together)}"
     if use.pooled is not None:
-        yield f"  {' and '.join(use.pooled.receivers)} hold {_held(use.pooled)}"
+        yield f"  {' and '.join(use.pooled.receivers)} together: {_held(use.pooled)}"
     if use.together.epsilon:
         yield f"An epsilon of {use.together.epsilon} means: {_guesses(use.together.epsilon, use.secret)}"
         yield "More sessions at no more than a generation's epsilon cost nothing: they show the same draws."

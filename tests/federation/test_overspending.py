@@ -1,6 +1,7 @@
 """A session that would overspend is refused before its first message; what every session spent is in the ledger."""
 
 import json
+import math
 
 import pytest
 
@@ -10,14 +11,13 @@ from party.configuration.party import load_party_configuration
 from party.errors import PolicyError
 from party.ledger.charge import Charge
 from party.pb.handshake_pb2 import Purpose
-from party.runtime import batch_setup
-from party.runtime.charges import Protection, charges_of
 from tests.support.commands import expect_error, run_party
-from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
+from tests.support.organisations import COORDINATOR, LABEL_RULE, Organisations, authority, make_frames, tls
 from tests.support.relaying import Relay, envelopes
 
 OTHER = "auditor"
 NAMES = ("alice", "bob", "charlie")
+COORDINATORS = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, OTHER)]
 TRAINING = {"epochs": 1, "batch_size": 64, "validation_fraction": 0.1}
 OF_LABELS = ("alice", "charlie", COORDINATOR)
 LABELS = {
@@ -46,9 +46,8 @@ def measure(parties):
 @pytest.fixture(scope="module")
 def organisations(tmp_path_factory):
     """Three parties that two coordinators may drive; the first has done everything once, without any mechanism."""
-    coordinators = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, OTHER)]
     frames = make_frames(NAMES, datasets=("train", "test"))
-    overrides = {name: {"coordinators": coordinators} for name in NAMES}
+    overrides = {name: {"coordinators": COORDINATORS} for name in NAMES}
     folder = tmp_path_factory.mktemp("budgets")
     with Organisations(folder, names=NAMES, frames=frames, training=TRAINING, overrides=overrides) as made:
         made.add_coordinator(OTHER)
@@ -87,14 +86,14 @@ class Watch:
 
 def expect_refusal(organisations, name, secret, act):
     """Checks that an act of a coordinator is refused by a budget before anything is sealed or agreed."""
-    before = [len(lines(organisations, one)) for one in NAMES]
+    before = {one: len(lines(organisations, one)) for one in organisations.names}
     watch = Watch()
     with Relay(organisations.run_path, watch) as parties, pytest.raises(PolicyError) as caught:
         act(parties)
     assert f"{name}: refused by policy.budgets.{secret}: epsilon of the {secret}" in str(caught.value)
     assert watch.sealed == 0
     assert not watch.calls & {"Agree", "Authenticate", "Confirm", "Forward", "Fuse", "Backward"}
-    written = [entry for one, start in zip(NAMES, before, strict=True) for entry in lines(organisations, one)[start:]]
+    written = [entry for one, start in before.items() for entry in lines(organisations, one)[start:]]
     assert {"refused"} <= {entry.event for entry in written} <= {"opened", "refused", "ended"}
 
 
@@ -150,45 +149,88 @@ def test_the_coordinator_command_names_the_rule_and_the_owner_is_told_what_an_ex
     set_policy(organisations, "bob")
 
 
-class Mechanism:
-    """Has the label party's sessions charged as those of a mechanism; only what is charged differs."""
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory):
+    """Two parties whose mechanisms and budgets fit each other, for two coordinators."""
+    both = {"coordinators": COORDINATORS}
+    columns = {
+        "city": {"values": ["Ulm", "Köln", "Bonn", ""]},
+        "income": {"minimum": 0.0, "maximum": 6e3, "clip": True},
+    }
+    overrides = {
+        "alice": {**both, "privacy": {"columns": {"epsilon": 2.0, "columns": columns}}},
+        "bob": {**both, "labels": {"liked": {"rule": LABEL_RULE, "privacy": {"epsilon": 0.6}}}},
+    }
+    overrides["alice"]["policy"] = {"budgets": {"columns": {"epsilon": 2.0}}}
+    overrides["bob"]["policy"] = {"minimum_metric_rows": 1, "budgets": {"labels": {"epsilon": 1.0}}}
+    frames = make_frames(("alice", "bob"), datasets=("train", "test"))
+    train, test = frames["alice"]["train"], frames["alice"]["test"]
+    frames["alice"]["test"] = test[~test["ID"].isin(train["ID"])]  # one entity has one cell
+    folder = tmp_path_factory.mktemp("protected")
+    with Organisations(folder, frames=frames, training=TRAINING, overrides=overrides) as made:
+        made.add_coordinator(OTHER)
+        made.start_servers()
+        with connect(made.write_run()) as parties:
+            parties.align()
+        yield made
 
-    def __init__(self, epsilon, generation):
-        self.protection = Protection(secret="labels", generation=generation, epsilon=epsilon)
 
-    def __call__(self, opening, most, protection):
-        holds_labels = opening.context.configuration.holds_labels
-        return charges_of(opening, most, self.protection if holds_labels else protection)
+def restart(organisations):
+    for name in organisations.names:
+        organisations.stop_server(name)
+        organisations.start_server(name)
+    return organisations.write_run()
 
 
-def test_epsilon_is_spent_once_a_generation_and_neither_restart_nor_another_coordinator_gives_it_back(
-    organisations, monkeypatch
-):
-    budget = {"budgets": {"labels": {"epsilon": 1.0, "exact_releases": "past"}}}
-    set_policy(organisations, "bob", **budget)
-
-    def use(epsilon, generation):
-        monkeypatch.setattr(batch_setup, "charges_of", Mechanism(epsilon, generation))
-
-    use(0.6, 1)
-    for act in (ACTS["evaluate"], measure, ACTS["evaluate"]):
-        with connect(organisations.run_path) as parties:
-            act(parties)
-    use(0.6, 2)
-    expect_refusal(organisations, "bob", "labels", ACTS["evaluate"])
-    organisations.stop_server("bob")
-    organisations.start_server("bob")
-    organisations.write_run()
-    expect_refusal(organisations, "bob", "labels", ACTS["evaluate"])
-    organisations.write_run(coordinator=OTHER, tls=tls(OTHER))
+def test_draws_are_paid_once_and_other_draws_are_refused_whoever_asks_and_after_any_restart(protected):
+    """One label that changed begins a generation for all rows, and their old answers are known."""
+    for path in (protected.run_path, restart(protected)):
+        with connect(path) as parties:
+            parties.fit()
+            parties.evaluate("test")
+            measure(parties)
+    charges = {name: {entry.charges for entry in lines(protected, name) if entry.charges} for name in protected.names}
+    columns = Charge(secret="columns", generation=1, epsilon=2.0, audience=("bob",))
+    assert charges["alice"] == {(columns,)}
+    audiences = [("alice",), ("alice", COORDINATOR), (COORDINATOR,)]
+    assert charges["bob"] == {
+        (Charge(secret="labels", generation=1, epsilon=0.6, audience=audience),) for audience in audiences
+    }
+    honest = protected.read_table("bob", "train")
+    changed = honest.assign(rating=honest["rating"].mask(honest.index == 0, honest["rating"].map(other_side)))
+    protected.write_frame("bob", "train", changed)
+    with connect(protected.run_path) as parties:
+        parties.align()
+    expect_refusal(protected, "bob", "labels", ACTS["train"])
+    restart(protected)
+    expect_refusal(protected, "bob", "labels", ACTS["train"])
+    protected.write_run(coordinator=OTHER, tls=tls(OTHER))
     for act in (ACTS["train"], measure):
-        expect_refusal(organisations, "bob", "labels", act)
-    organisations.write_run()
-    use(0.4, 2)
-    with connect(organisations.run_path) as parties:
-        parties.evaluate("test")
-    shown = run_party("ledger", "--budget", "--config", organisations.party_path("bob")).stdout
-    assert f"  {COORDINATOR} holds exact releases and epsilon 1.0 (generation 1: 0.6, generation 2: 0.4)" in shown
-    assert "  alice holds exact releases and epsilon 0.6 (generation 1: 0.6)" in shown
-    assert "labels: a budget of epsilon 1.0, of which 0.0 is left" in shown
-    assert "is right in at most 73.1% of cases" in shown
+        expect_refusal(protected, "bob", "labels", act)
+    expect_error(protected.coordinator("train"), 9, "bob: refused by policy.budgets.labels", "1.2 with this session")
+    protected.write_frame("bob", "train", honest)
+    with connect(protected.write_run()) as parties:
+        parties.align()
+        parties.fit()
+
+
+def other_side(rating):
+    """A rating on the other side of the rule."""
+    return "1" if float(rating) > 3 else "5"
+
+
+def test_the_owner_is_told_what_each_receiver_holds_and_what_it_means(protected):
+    path = protected.party_path("bob")
+    shown = run_party("ledger", "--budget", "--pooled", "alice", "--config", path).stdout.splitlines()
+    assert shown[0] == "labels: a budget of epsilon 1.0, of which 0.4 is left"
+    assert shown[1:5] == [
+        "  alice holds epsilon 0.6 (generation 1: 0.6)",
+        f"  {COORDINATOR} holds epsilon 0.6 (generation 1: 0.6)",
+        "  together they hold epsilon 0.6 (generation 1: 0.6)",
+        "  alice together: epsilon 0.6 (generation 1: 0.6)",
+    ]
+    assert f"right in at most {1 / (1 + math.exp(-0.6)):.1%} of cases" in shown[5]
+    assert "labels epsilon 0.6, generation 1" in run_party("ledger", "--config", path).stdout
+    use = json.loads(run_party("ledger", "--budget", "--json", "--config", protected.party_path("alice")).stdout)
+    assert (use["secret"], use["left"], use["together"]["exact"]) == ("columns", 0.0, False)
+    assert (use["exact_per_row"], use["exact_passes"]) == ({}, {})

@@ -1,28 +1,20 @@
-"""A process that charges and then releases, as fast as it can; for a test that kills it.
+"""A process that charges and then releases, as fast as it can; for a test that kills it."""
 
-It imports everything once. For each line that it reads, it forks a party that begins with the ledger on disk: the fork
-writes its process id, and then a line for each release, after the charge and before the end of its session.
-"""
-
-import os
 import random
 import sys
+from functools import partial
 from pathlib import Path
 
 from party.errors import PolicyError
+from tests.support.forks import fork_on_demand, say
 from tests.support.spending import SpendingOwner, labels_charge
 
 LARGEST_GENERATION = 40
 THOUSANDTHS = 100
 
 
-def say(*words):
-    """Writes a line in one call, so that a kill leaves all of it or nothing."""
-    os.write(sys.stdout.fileno(), (" ".join(map(str, words)) + "\n").encode())
-
-
-def spend_on(folder, budget, seed):
-    """Grants one session after the other until it is killed; a refused one releases nothing."""
+def spend(folder, budget, seed):
+    """Begins with the ledger on disk, and says of each release that it was made, after the charge."""
     generator = random.Random(seed)
     owner = SpendingOwner(folder, {"epsilon": budget})
     while True:
@@ -38,15 +30,5 @@ def spend_on(folder, budget, seed):
         grant.ended("completed", {"gradients": 10})
 
 
-def main(folder, budget):
-    for seed, _ in enumerate(sys.stdin):
-        child = os.fork()
-        if child == 0:
-            spend_on(folder, budget, seed)
-        say("started", child)
-        os.waitpid(child, 0)
-        say("ended")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    fork_on_demand(partial(spend, Path(sys.argv[1]), float(sys.argv[2])))

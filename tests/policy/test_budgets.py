@@ -175,6 +175,13 @@ def test_a_budget_that_cannot_work_is_warned_of(budget, protections, found):
     assert all(sentence.startswith("policy.budgets.labels") for sentence in warnings)
 
 
-def test_a_party_is_warned_by_its_file():
+@pytest.mark.parametrize(
+    ("privacy", "text"),
+    [(None, "no mechanism protects the labels"), ({"epsilon": 2.0}, "epsilon 1.0 is below the 2.0 of the mechanism")],
+)
+def test_a_party_is_warned_by_its_file(privacy, text):
     content = label_party() | {"policy": {"budgets": {"labels": {"epsilon": 1.0}}}}
-    assert any("policy.budgets.labels: " in one for one in validate(PartyConfiguration, content, "x").warnings)
+    content["data"]["labels"] = {"liked": {"rule": "Rating > 3", "privacy": privacy}}
+    del content["data"]["sample_weight"]
+    found = [one for one in validate(PartyConfiguration, content, "x").warnings if "policy.budgets.labels: " in one]
+    assert [text in one for one in found] == [True]
