@@ -20,7 +20,7 @@ GENERATION_PREFIX = "generation-"
 PRIVACY_FOLDER = "privacy"  # in the state folder; it has a folder for each kind of secret
 _MAGIC = b"vsl/1 generation\0"
 _DIGEST_BYTES = 32
-_FORM_PERSON, _FILE_PERSON = b"vsl/1 form", b"vsl/1 file"
+_FORM_PERSON, _FILE_PERSON, _DRAWS_PERSON = b"vsl/1 form", b"vsl/1 file", b"vsl/1 draws"
 _PINNED_LABEL = b"vsl/1 draws\0"
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,15 @@ class Generations:
                 self._folder,
             )
         return number
+
+    def fingerprint(self, generation: int) -> str:
+        """Identifies the draws of a generation under this secret, hexadecimal.
+
+        Args:
+            generation: number of the generation.
+        """
+        content = str(generation).encode()
+        return hashlib.blake2b(content, key=self.secret, person=_DRAWS_PERSON, digest_size=_DIGEST_BYTES).hexdigest()
 
     def _numbers(self) -> list[int]:
         """Numbers of all generations, ascending."""

@@ -30,6 +30,7 @@ class RunRecord(StrictModel):
         state: `started`, or `trained` once the model is saved.
         lineage: digest of the history that led to the saved weights, hexadecimal.
         fingerprint: what the run depends on here besides the run configuration.
+        draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
     """
@@ -43,6 +44,7 @@ class RunRecord(StrictModel):
     state: Literal["started", "trained"]
     lineage: str = ""
     fingerprint: dict[str, str] = Field(default={})
+    draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None
 

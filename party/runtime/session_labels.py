@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,10 +30,12 @@ class PreparedLabels:
         read: reads the labels of all rows once the parties have agreed; None at a feature party.
         protection: the mechanism that draws them; None where they are used as they are, and where nothing is released
             that depends on them.
+        draws: identifies the draws, hexadecimal; empty where nothing is drawn.
     """
 
     read: Callable[[], SessionLabels] | None = None
     protection: Protection | None = None
+    draws: str = ""
 
 
 def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
@@ -80,7 +82,8 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     def read() -> SessionLabels:
         return SessionLabels(true, draw_labels(data.labels, true.values, weights, ids, source=source))
 
-    return PreparedLabels(read, Protection(secret=LABELS, generation=generation, epsilon=mechanism.epsilon))
+    protection = Protection(secret=LABELS, generation=generation, epsilon=mechanism.epsilon)
+    return PreparedLabels(read, protection, generations.fingerprint(generation))
 
 
 def label_generations(opening: Opening) -> Generations:
@@ -102,7 +105,6 @@ def label_generations(opening: Opening) -> Generations:
     )
 
 
-def _contents(labels: LabelArrays) -> list[bytes]:
+def _contents(labels: LabelArrays) -> Iterator[bytes]:
     """The labels of each row as bytes that are the same whenever the labels are."""
-    rows: list[bytes] = [row.tobytes() for row in (labels.values + np.float32(0)).astype("<f4")]  # -0 becomes 0
-    return rows
+    return (row.tobytes() for row in (labels.values + np.float32(0)).astype("<f4"))  # -0 becomes 0

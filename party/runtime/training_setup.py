@@ -22,7 +22,7 @@ from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
-from party.runtime.run_origin import run_record
+from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
@@ -130,6 +130,7 @@ def _setup(
         teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
     record = run_record(opening, former, rows, row_key)
     labels = prepare_labels(opening, rows)
+    record = bound_to_draws(record, former, labels.draws, configuration.party)
     batches = BatchSetup(
         opening=opening,
         rows=rows,
@@ -138,8 +139,8 @@ def _setup(
         row_key=row_key,
         models=models,
         packed=packed,
-        teacher=teacher,
         groups=_groups(opening, rows, frame, whole),
+        teacher=teacher,
         read_labels=labels.read,
         record=record,
         protection=labels.protection or column_protection(configuration, rows.table),

@@ -46,15 +46,23 @@ def _drawn(labels: Labels, values: list[float], generation: int = 1) -> np.ndarr
 
 @pytest.mark.parametrize("truth", list(itertools.product(range(2), range(3))))
 def test_joint_draws_are_one_symbol_at_the_sum_of_epsilons(truth: tuple[int, int]) -> None:
+    assert (_cell_errors(truth, epsilon=1.9) < STANDARD_ERRORS).all()
+
+
+@pytest.mark.parametrize("factor", [0.97, 1.03])
+def test_would_notice_a_joint_epsilon_that_is_wrong_by_three_percent(factor: float) -> None:
+    assert _cell_errors((1, 2), epsilon=1.9 * factor).max() > STANDARD_ERRORS
+
+
+def _cell_errors(truth: tuple[int, int], epsilon: float) -> np.ndarray:
+    """How far the number of each of six symbols is from what is expected at an epsilon, in standard errors."""
     labels = _labels(liked=_binary(1.0), genre=_classes(0.9, 3))
     drawn = _drawn(labels, [float(one) for one in truth]).astype(int)
     counts = np.bincount(drawn[:, 0] * 3 + drawn[:, 1], minlength=6)
-    # Of six symbols, the true one is e^1.9 times as likely as each other one.
-    expected = np.full(6, 1.0)
-    expected[truth[0] * 3 + truth[1]] = math.exp(1.9)
+    expected = np.ones(6)
+    expected[truth[0] * 3 + truth[1]] = math.exp(epsilon)  # as likely as so many other ones
     expected /= expected.sum()
-    errors = np.sqrt(ROWS * expected * (1 - expected))
-    assert (np.abs(counts - ROWS * expected) < STANDARD_ERRORS * errors).all()
+    return np.asarray(np.abs(counts - ROWS * expected) / np.sqrt(ROWS * expected * (1 - expected)))
 
 
 def test_labels_that_are_drawn_apart_are_independent() -> None:

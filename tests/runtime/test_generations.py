@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from party.errors import StorageError
+from party.errors import SessionError, StorageError
 from party.privacy.value_digests import ValueDigests
 from party.runtime.generations import Generations
+from party.runtime.records import RunRecord
+from party.runtime.run_origin import bound_to_draws
 
 FORM, OTHER_FORM = b"binary a > 1", b"binary a > 2"
 PINNED = bytes(range(32))
@@ -138,3 +140,23 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").chmod(0o644)
     with pytest.raises(StorageError, match="open to others"):
         _find(tmp_path, a=1)
+
+
+def test_a_run_is_bound_to_its_draws(tmp_path: Path) -> None:
+    record = RunRecord(
+        run_id="ab" * 16,
+        coordinator="driver",
+        configuration_sha256="",
+        parties=("bank", "shop"),
+        secret="",
+        row_key="",
+        state="started",
+    )
+    generations = Generations(tmp_path, "labels", os.urandom)
+    draws = generations.fingerprint(1)
+    begun = bound_to_draws(record, None, draws, "bank")
+    assert bound_to_draws(begun, begun, Generations(tmp_path, "labels", os.urandom).fingerprint(1), "bank") == begun
+    others = (generations.fingerprint(2), Generations(tmp_path / "other", "labels", os.urandom).fingerprint(1), "")
+    for other in others:
+        with pytest.raises(SessionError, match="drawn otherwise than when the run began"):
+            bound_to_draws(begun, begun, other, "bank")
