@@ -36,10 +36,10 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     configuration = load_party_configuration(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
-    for line in label_privacy_lines(configuration.data.labels):
-        console.print(line)
     # Draws with a secret of its own: nothing of a check is stored or sent.
     tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
+    for line in label_privacy_lines(configuration.data.labels):
+        console.print(line)
     _print_privacy(configuration, console)
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
@@ -81,6 +81,7 @@ def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
 
 def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
     table = tables.table(dataset)
+    tables.check_groups(table)
     data = configuration.data
     title = one_line(f"{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")

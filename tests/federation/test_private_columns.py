@@ -202,7 +202,7 @@ def trained(make_organisations, request):
     made = federation(make_organisations, "trained", "deepfm", {"train": cells("train", 1)}, request)
     with connect(made.start_servers().write_run(evaluate_dataset="train")) as parties:
         parties.align()
-        parties.fit()
+        made.run_id = parties.fit().run_id
     return made
 
 
@@ -233,3 +233,15 @@ def test_what_was_spent_and_what_a_trained_run_allows(trained):
         parties.align()
         with pytest.raises(PolicyError, match=r"at most 1\.5; received 2\.0 with this session"):
             parties.evaluate("train")
+
+
+def test_the_penalty_of_a_party_file_reaches_its_weights_and_nothing_else_changes_them(trained):
+    model, first = WORLDS["deepfm"]["alice"], trained.weights("alice", trained.run_id)
+    with connect(trained.run_path) as parties:
+        again = trained.weights("alice", parties.fit().run_id)
+    penalty = {"columns": PRIVATE["alice"], "decorrelate": {"columns": ["seen"], "weight": 1.0}}
+    with restarted(trained, model=model, privacy=penalty) as parties:
+        penalised = trained.weights("alice", parties.fit().run_id)
+    for name, array in first.items():
+        np.testing.assert_array_equal(again[name], array)
+    assert any(not np.array_equal(penalised[name], array) for name, array in first.items())

@@ -1,6 +1,7 @@
 """Private columns of a party's files: one answer for an entity, generations on disk, and refusals that only count."""
 
 import math
+import os
 
 import numpy as np
 import pandas as pd
@@ -70,10 +71,7 @@ class Party:
         configuration = load_party_configuration(self.made.party_path("alice"))
         state = configuration.path(configuration.state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        entropy = np.random.default_rng(7)
-        return Tables(
-            configuration, lambda: StoredColumnKeys(configuration, entropy.bytes, lambda secret: self.charged)
-        )
+        return Tables(configuration, lambda: StoredColumnKeys(configuration, os.urandom, lambda secret: self.charged))
 
     def write(self, dataset, frame):
         self.made.write_frame("alice", dataset, frame)
@@ -166,9 +164,10 @@ def test_a_change_is_seen_while_the_party_runs(party):
         ({"epsilon": 2.0, "columns": {"city": {"values": CITIES}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES[::-1]}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": [*CITIES, "Kiel"]}}}, 2),
+        ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}}, "entity": "ID"}, 2),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}, "shop": {"values": ["north", "south"]}}}, 2),
     ],
-    ids=["epsilon", "order", "another value", "another column"],
+    ids=["epsilon", "order", "another value", "another entity", "another column"],
 )
 def test_draws_that_would_be_independent_are_another_generation(tmp_path, changes, generation):
     tmp_path.chmod(0o700)
@@ -253,3 +252,14 @@ def test_a_check_says_what_epsilon_means_and_stores_nothing(party, capsys):
         assert text in printed
     assert "readable" not in printed
     assert not any("privacy" in path.parts for path in party.state_files)
+
+
+def test_a_column_that_the_penalty_cannot_use_is_found_at_start(party):
+    for name, true in FRAMES.items():
+        party.write(name, true.assign(note=[f"{CANARY} {number}" for number in range(len(true))]))
+    privacy = {"columns": {**PRIVATE, "public": ["shop", "note"]}, "decorrelate": {"columns": ["note"]}}
+    party.made.write_party("alice", privacy=privacy)
+    for start in (party.start().read_all, lambda: print_check(party.made.party_path("alice"))):
+        with pytest.raises(DataError, match="column note: has more than 64 distinct cells") as caught:
+            start()
+        assert CANARY not in str(caught.value)
