@@ -15,6 +15,7 @@ from party.configuration import party as party_configuration
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
+from party.configuration.meters import MetersSection
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
     AlignmentSection,
@@ -80,6 +81,7 @@ SECTIONS = {
     "`policy`": PolicySection,
     "`policy.budgets`": BudgetsSection,
     "A budget": BudgetSection,
+    "`meters`": MetersSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`audit`": AuditSection,
     "`threads`": ThreadsSection,

@@ -93,6 +93,7 @@ POLICY_ROOMS = (
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
 AUDITORS = ("party.audit", "party.runtime", "party.cli", "party.own_audit")
+AUDIT = ("party.audit",)
 
 
 TENSOR_KINDS = {"MESSAGE_KIND_HIDDEN", "MESSAGE_KIND_GRADIENT"}
@@ -227,6 +228,11 @@ def policy_has_one_door(sources):
                     wrong += [(name, one.name) for one in names if one.name == "PolicySection"]
                     wrong += [(name, one.name) for one in names if one.name in MADE_BY_THE_POLICY and one.asname]
     return wrong
+
+
+def what_serves_the_coordinator_sees_no_audit(sources):
+    """Readings are the owner's: the package that answers calls cannot name them."""
+    return [pair for pair in pairs(sources) if within(pair[0], ("party.transport",)) and within(pair[1], AUDIT)]
 
 
 def plans_are_not_told_apart(sources):
@@ -370,6 +376,7 @@ VIOLATIONS = [
     (policy_has_one_door, {"party.runtime.x": "from party.policy.refusals import refusal"}),
     (policy_has_one_door, {"party.runtime.x": "def f(): return MetricRules(0, True, True)"}),
     (policy_has_one_door, {"party.transport.x": "def f(c): return c.model_dump()['policy']"}),
+    (what_serves_the_coordinator_sees_no_audit, {"party.transport.x": "from party.audit.meters import reading"}),
     (plans_are_not_told_apart, {"party.transport.x": "def f(plan): return isinstance(plan, TrainingPlan)"}),
     (
         plans_are_not_told_apart,

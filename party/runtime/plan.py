@@ -142,9 +142,6 @@ class ExchangingBatches(Protocol):
             call: name of the gRPC method.
         """
 
-    def check_meters(self) -> None:
-        """Refuses a further batch where a meter read more than the owner accepts."""
-
     def after_reply(self) -> None:
         """Does the work that can wait until a reply has been sent."""
 
@@ -182,6 +179,7 @@ class OfferedCalls:
     Attributes:
         alignment: the calls of an alignment.
         batches: the calls of a session with batches.
+        check_meters: refuses a further batch where a meter read more than the owner accepts.
         report: makes a report, given the number of released step losses that the coordinator already has.
         checkpoints: the calls that write checkpoints in training.
         finish: writes the results of the session.
@@ -191,6 +189,7 @@ class OfferedCalls:
 
     alignment: Aligning | None = None
     batches: ExchangingBatches | None = None
+    check_meters: Callable[[], None] = lambda: None
     report: Callable[[int], SessionReport] | None = None
     checkpoints: Checkpointing | None = None
     finish: Callable[[], SessionResult] | None = None

@@ -182,7 +182,7 @@ class PartySession:
         """
         batches = self._offered(self._plan.offered.batches, NO_BATCHES)
         with self.ended_by_refusals():
-            batches.check_meters()
+            self._plan.offered.check_meters()
         return batches
 
     def checkpoints(self) -> Checkpointing:

@@ -60,7 +60,13 @@ class TrainingPlan:
         self.facts = setup.batches.facts(training_release(setup), self._start.lineage)
         self.agreement = agreement
         self.progress = batches
-        self.offered = OfferedCalls(batches=batches, report=self.report, checkpoints=self, finish=self.finish)
+        self.offered = OfferedCalls(
+            batches=batches,
+            check_meters=batches.check_meters,
+            report=self.report,
+            checkpoints=self,
+            finish=self.finish,
+        )
 
     @property
     def released(self) -> Mapping[Kind, int]:

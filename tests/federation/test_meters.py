@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from coordinator import connect
+from party.audit.meters.agreement import private_ceiling
 from party.audit.meters.separation import separation
 from party.channel.incoming_channel import IncomingChannel
 from party.errors import PolicyError
 from party.ledger.file import read_ledger
 from party.pb.party_pb2 import MESSAGE_KIND_GRADIENT
 from party.protocol.gradient_sender import GradientSender
-from tests.support.organisations import EXACT_METRICS, make_frames
+from tests.support.organisations import EXACT_METRICS, LABEL_RULE, make_frames
 from tests.support.resuming import expect_equal, outcome, restart, run_path, stop_at, train
 
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
@@ -116,6 +117,15 @@ def test_readings_are_those_of_an_attacker_who_holds_all_gradients(make_organisa
     assert attack > 0.99
     assert lines[-1]["accumulated"] == pytest.approx(attack, abs=0.01)
     assert lines[-1]["level"] == "red"
+
+
+def test_private_labels_are_read_as_far_as_their_epsilon_and_no_further(make_organisations):
+    """By true labels, beside gradients that a teacher made from drawn ones: what leaks past the draw would be red."""
+    private = {"labels": {"liked": {"rule": LABEL_RULE, "privacy": {"epsilon": 1.0}}}, "meters": {"labels": True}}
+    organisations = make(make_organisations, {"bob": private})
+    last = lines_of(organisations, "bob", train(organisations).run_id)[-1]
+    assert last["agreement"] == pytest.approx(private_ceiling(1.0), abs=0.04)
+    assert last["level"] == "quiet"
 
 
 class Hijack:

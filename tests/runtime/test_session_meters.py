@@ -85,8 +85,9 @@ def test_what_is_left_is_read_at_the_end(folder):
 
 
 def test_a_resumed_run_ends_with_the_lines_of_one_that_never_stopped(folder):
-    whole = begun(folder / "whole") if (folder / "whole").mkdir(mode=0o700) is None else None
-    whole.send(0, 3 * EPOCH)
+    apart = folder / "whole"
+    apart.mkdir(mode=0o700)
+    whole = begun(apart).send(0, 3 * EPOCH)
     first = begun(folder).send(0, 40)
     state = first.meters.state()
     first.send(40, 70)  # lost: the checkpoint is older
