@@ -104,7 +104,8 @@ class RunRecords:
     def save(self, record: RunRecord) -> None:
         """Writes a record, replacing its former version if there is one."""
         private_folder(self._folder / record.run_id)
-        content = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True)
+        # Not sorted: the order of labels is that of the outputs of the model.
+        content = json.dumps(record.model_dump(mode="json"), indent=2)
         write_atomically(self._folder / record.run_id / RECORD_FILE, content.encode())
 
     def all(self) -> list[RunRecord]:
