@@ -78,6 +78,12 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
         DataError: the table lacks a row, or a cell cannot be used.
     """
     frame, path = table.aligned(rows_of(table, ids)), table.path
+    where = f"{AUDITOR}: {path.name}"
+    entities = (
+        np.arange(len(ids)) if entity is None else read_cells(frame[entity], (), f"{where}: column {entity}").codes
+    )
+    if not rules:
+        return Truth({}, entities)
     compared = {one.source for one in map(_as_label, rules.values()) if one.parts[1] in EQUALITIES}
     # A missing cell is no value that a secret could be equal to, and differs from all of them.
     frame = frame.assign(**{name: frame[name].replace("", MISSING_CELL) for name in compared})
@@ -89,10 +95,7 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
         }
     )
     values = read_labels(AUDITOR, section, frame, path.name).values
-    secrets = {name: values[:, place].astype(np.int64) for place, name in enumerate(rules)}
-    if entity is None:
-        return Truth(secrets, np.arange(len(ids)))
-    return Truth(secrets, read_cells(frame[entity], (), f"{AUDITOR}: {path.name}: column {entity}").codes)
+    return Truth({name: values[:, place].astype(np.int64) for place, name in enumerate(rules)}, entities)
 
 
 def read_named_table(path: Path, id_column: str, columns: Collection[str]) -> Table:

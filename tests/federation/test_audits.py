@@ -154,9 +154,11 @@ def test_what_only_the_other_side_knows_is_a_question_mark(plain):
 
 
 def test_a_label_party_that_lies_is_simulated(plain):
-    row = plain.rows("alice")["ulm", "active head", "hiddens, 200 known, gradients of its choice"]
-    assert row.all_epochs > 0.99
-    assert (row.verdict, row.without_run) == ("open", "?")
+    rows = [row for row in plain.part("alice").rows if row.attack == "active head"]
+    assert [row.secret for row in rows] == list(SECRETS)
+    for row in rows:
+        assert row.all_epochs > 0.99
+        assert (row.verdict, row.without_run) == ("open", "?")
 
 
 def changed(organisations, name, change):

@@ -177,7 +177,8 @@ def _signatures(report: AuditReport) -> Markup:
     lines = [element("div", element("span", text), class_="line") for text in SIGNATURE_LINES]
     parts = [element("p", "Parts are signed by:"), _list(signed)] if signed else []
     statement = "I have read this report, what is never promised and what was not measured included."
-    return _section("Signed by", *parts, element("p", statement), element("div", *lines, class_="lines"))
+    block = element("div", *parts, element("p", statement), element("div", *lines, class_="lines"))
+    return element("section", element("h2", "Signed by"), block, class_="signed")
 
 
 def _section(title: str, *children: str) -> Markup:
