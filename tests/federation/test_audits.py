@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from party.audit.truth import read_truth
 from party.configuration.party import load_party_configuration
 from party.errors import DataError, StorageError
 from party.own_audit import audit_part
+from party.security.certificates import Usage, own_identity
+from tests.support.audit_parts import write_signed
 from tests.support.commands import expect_error, run_party
 from tests.support.organisations import LABEL_RULE, Organisations, make_frames
 
@@ -55,8 +58,15 @@ class Audited:
     def folder(self, name, kind):
         return self.organisations.state_path(name) / "runs" / self.run_id / kind
 
-    def part(self, name, seed=0):
-        return audit_part(load_party_configuration(self.organisations.party_path(name)), None, seed=seed, now=NOW)
+    def configuration(self, name):
+        return load_party_configuration(self.organisations.party_path(name))
+
+    @cache  # noqa: B019  # as long as the module
+    def part(self, name):
+        return self.audit(name, seed=0)
+
+    def audit(self, name, seed):
+        return audit_part(self.configuration(name), None, seed=seed, now=NOW)
 
     def rows(self, name):
         return {(row.secret, row.attack, row.attacker_has): row for row in self.part(name).rows}
@@ -142,8 +152,8 @@ def test_the_defender_finds_what_the_attacker_finds(plain):
 
 
 def test_one_recording_and_seed_give_one_table(plain):
-    assert plain.part("alice") == plain.part("alice")
-    assert plain.part("bob", seed=3) == plain.part("bob", seed=3)
+    for name in NAMES:
+        assert plain.audit(name, seed=0) == plain.part(name)
 
 
 def test_what_only_the_other_side_knows_is_a_question_mark(plain):
@@ -161,54 +171,70 @@ def test_a_label_party_that_lies_is_simulated(plain):
         assert (row.verdict, row.without_run) == ("open", "?")
 
 
-def changed(organisations, name, change):
-    """The configuration of a party with a key of its file changed, in a copy beside it."""
-    configuration = load_party_configuration(organisations.party_path(name))
-    return configuration.model_copy(update=change(configuration))
+def with_data(configuration, **changes):
+    return configuration.model_copy(update={"data": configuration.data.model_copy(update=changes)})
 
 
 def test_an_audit_by_other_labels_or_data_is_refused(plain, tmp_path):
-    label = load_party_configuration(plain.organisations.party_path("bob")).data.labels["liked"]
-    other = {"liked": label.model_copy(update={"rule": "rating < 3"})}
-    relabelled = changed(
-        plain.organisations, "bob", lambda one: {"data": one.data.model_copy(update={"labels": other})}
-    )
+    bob, alice = plain.configuration("bob"), plain.configuration("alice")
+    other = bob.data.labels["liked"].model_copy(update={"rule": "rating < 3"})
+    relabelled = with_data(bob, labels={"liked": other})
     with pytest.raises(DataError, match=r"configuration data.labels differs from that of the run"):
         audit_part(relabelled, None, seed=0, now=NOW)
     table = plain.organisations.read_table("alice", "train")
     table.assign(income="1.0").to_csv(tmp_path / "other.csv", index=False)
-    files = {"train": str(tmp_path / "other.csv")}
-    replaced = changed(
-        plain.organisations, "alice", lambda one: {"data": one.data.model_copy(update={"datasets": files})}
-    )
+    replaced = with_data(alice, datasets={"train": str(tmp_path / "other.csv")})
     with pytest.raises(DataError, match=r"data file differs from that of the run"):
         audit_part(replaced, None, seed=0, now=NOW)
 
 
-def test_a_run_that_was_not_recorded_is_refused(make_organisations):
-    organisations = make_organisations(training={"maximum_steps": 2}).start_servers()
-    organisations.write_run()
-    with connect(organisations.run_path) as parties:
-        parties.align()
-        parties.fit()
-    with pytest.raises(StorageError, match=r"was not recorded"):
-        audit_part(load_party_configuration(organisations.party_path("bob")), None, seed=0, now=NOW)
+def test_a_run_without_its_recording_is_refused(plain):
+    folder = plain.folder("bob", SENT_FOLDER)
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    try:
+        with pytest.raises(StorageError, match=r"was not recorded"):
+            plain.audit("bob", seed=0)
+        folder.mkdir(mode=0o700)
+        (folder / "run.json").write_bytes((elsewhere / "run.json").read_bytes().replace(b'"run_id":"', b'"run_id":"0'))
+        (folder / "run.json").chmod(0o600)
+        with pytest.raises(StorageError, match=r"is of another run|is damaged"):
+            plain.audit("bob", seed=0)
+        (folder / "run.json").unlink()
+        folder.rmdir()
+    finally:
+        elsewhere.rename(folder)
+
+
+def test_a_feature_party_that_names_no_secret_is_audited_too(plain):
+    alice = plain.configuration("alice")
+    silent = alice.model_copy(update={"audit": alice.audit.model_copy(update={"secrets": {}})})
+    part = audit_part(silent, None, seed=0, now=NOW)
+    assert {row.secret for row in part.rows} == {"membership"}
 
 
 @pytest.fixture(scope="module")
 def files(plain, private, tmp_path_factory):
-    """The signed parts of all parties, as the command writes them, by federation and party."""
+    """The signed parts of all parties, by federation and party."""
     written, folder = {}, tmp_path_factory.mktemp("parts")
     for title, audited in (("plain", plain), ("private", private)):
         for name in NAMES:
-            path = folder / f"{title}-{name}.json"
-            arguments = ("--config", audited.organisations.party_path(name), "--json", path)
-            done = run_party("audit", *arguments, "--html", path.with_suffix(".html"))
-            assert (done.returncode, done.stderr) == (0, ""), done.stderr
-            assert audited.run_id in done.stdout
-            assert audited.run_id in path.with_suffix(".html").read_text()
-            written[title, name] = path
+            tls = audited.configuration(name).tls
+            certificate, key = (audited.configuration(name).path(one) for one in (tls.certificate, tls.key))
+            identity = own_identity(name, certificate, key, usage=Usage.PARTY, now=NOW)
+            written[title, name] = write_signed(folder, audited.part(name), identity, f"{title}-{name}.json")
     return written
+
+
+def test_the_command_prints_a_table_and_writes_what_it_computed(plain, tmp_path):
+    part, page = tmp_path / "part.json", tmp_path / "page.html"
+    arguments = ("--config", plain.organisations.party_path("bob"), "--run", plain.run_id[:6])
+    done = run_party("audit", *arguments, "--json", part, "--html", page)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (read,) = read_parts(part)
+    assert (read.part.rows, read.part.conditions) == (plain.part("bob").rows, plain.part("bob").conditions)
+    for content in (done.stdout, page.read_text()):
+        assert plain.run_id in content
+        assert "half of the labels" in content
 
 
 def run_coordinator_alone(*arguments):
