@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from party.channel.chain import Chain
 from party.channel.encoded_matrix import EncodedMatrix
+from party.channel.masking import MaskStage
 from party.channel.place import Place
 from party.cut.hidden import FloatArray
 from party.cut.state import State, join_states, part_of
@@ -21,13 +22,23 @@ class OutgoingChannel:
         slot: returns the slot of a matrix.
         training: the chain for training batches.
         inference: the chain for held-out rows, evaluation and prediction.
+        mask: masks every message before it is sealed; None if the receiver may read each of them.
     """
 
-    def __init__(self, keys: SealingKeys, slot: Callable[[Place], Slot], *, training: Chain, inference: Chain) -> None:
+    def __init__(
+        self,
+        keys: SealingKeys,
+        slot: Callable[[Place], Slot],
+        *,
+        training: Chain,
+        inference: Chain,
+        mask: MaskStage | None = None,
+    ) -> None:
         self._keys = keys
         self._slot = slot
         self._training = training
         self._inference = inference
+        self._mask = mask
 
     def encode(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
         """Encodes a matrix as a message, which may be sealed again in another session.
@@ -46,15 +57,17 @@ class OutgoingChannel:
         return chain.apply(matrix, place)
 
     def envelope(self, message: EncodedMatrix, place: Place) -> Envelope:
-        """Seals a message that `encode` returned.
+        """Seals a message that `encode` returned, once in a session; masks it before, if it is part of a masked sum.
 
         Args:
             message: the message that `encode` returned.
             place: dataset rows and position of its batch.
 
         Raises:
-            SessionLostError: the session has ended.
+            SessionLostError: the session has ended, or has masked a message of this position before.
         """
+        if self._mask is not None:
+            message = self._mask.apply(message, place)
         return self._keys.seal(self._slot(place), message.content)
 
     def send(self, matrix: FloatArray, place: Place) -> Envelope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class LabelSetup:
     Attributes:
         party: name of this party.
         schedule: the session's schedule.
-        channels: channels by feature party.
+        channels: channels to and from the feature parties.
         halves: this party's models; trainable ones in a session that trains.
         labels: labels of all rows in the common order, float32 (rows, labels).
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
@@ -47,7 +47,7 @@ class LabelSetup:
 
     party: str
     schedule: Schedule
-    channels: Mapping[str, LabelChannels]
+    channels: LabelChannels
     halves: LabelHalves | TrainableHalves
     labels: FloatArray
     minimum_rows: int
@@ -61,7 +61,6 @@ class LabelSetup:
 
 def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     """Makes the label party's exchanges of a session."""
-    channels = {name: setup.channels[name] for name in sorted(setup.channels)}
     books = EpochBooks(
         setup.schedule,
         setup.labels,
@@ -83,7 +82,7 @@ def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     return LabelExchanges(
         setup.party,
         setup.schedule,
-        channels,
+        setup.channels,
         halves=setup.halves,
         books=books,
         timings=setup.timings,
@@ -99,7 +98,7 @@ def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks) -> Tra
         party=setup.party,
         schedule=setup.schedule,
         halves=halves,
-        sender=GradientSender({name: setup.channels[name].gradients for name in sorted(setup.channels)}, setup.timings),
+        sender=GradientSender(setup.channels.gradients, setup.channels.matrices, setup.timings),
         books=books,
         timings=setup.timings,
         local_steps=setup.local_steps,
@@ -111,8 +110,8 @@ def _decisions(setup: LabelSetup, halves: TrainableHalves) -> EpochDecisions | N
     schedule = setup.schedule
     if isinstance(schedule, InferenceSchedule) or schedule.early_stopping is None:
         return None
-    channels = {name: setup.channels[name].decisions for name in sorted(setup.channels)}
-    return EpochDecisions(EarlyStopping(schedule.early_stopping, schedule.epochs), halves, channels)
+    stopping = EarlyStopping(schedule.early_stopping, schedule.epochs)
+    return EpochDecisions(stopping, halves, setup.channels.decisions)
 
 
 def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stateful]:
@@ -121,7 +120,8 @@ def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stat
         parts["base"] = halves.base
     if setup.local_steps is not None:
         parts["local_steps"] = setup.local_steps
-    for name, channel in setup.channels.items():
-        parts[f"hiddens of {name}"] = channel.hiddens
-        parts[f"gradients of {name}"] = channel.gradients
+    for name, incoming in setup.channels.hiddens.items():
+        parts[f"hiddens of {name}"] = incoming
+    for name, outgoing in setup.channels.gradients.items():
+        parts[f"gradients of {name}"] = outgoing
     return parts

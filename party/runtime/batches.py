@@ -13,7 +13,7 @@ from party.protocol.timings import Timings
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
-from party.runtime.plan import SessionOutline
+from party.runtime.plan import PairSecrets, SessionOutline
 from party.security.sealing import SealingKeys
 
 
@@ -34,12 +34,18 @@ class Batches:
         self.timings = Timings(setup.opening.context.monotonic)
 
     def start(
-        self, keys: SealingKeys, *, journal: RequestJournal | None = None, on_pass: Callable[[], None] = lambda: None
+        self,
+        keys: SealingKeys,
+        secrets: PairSecrets,
+        *,
+        journal: RequestJournal | None = None,
+        on_pass: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepares for the first batch, once keys are agreed.
 
         Args:
             keys: the session's sealing keys.
+            secrets: what this party shares with each peer.
             journal: records the requests and compares those that are repeated after the run went back to a checkpoint;
                 None in a session without checkpoints.
             on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
@@ -51,6 +57,7 @@ class Batches:
             setup=self._setup,
             peer_specs=self._agreement.peer_specs,
             keys=keys,
+            secrets=secrets,
             timings=self.timings,
             journal=journal,
             on_pass=on_pass,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from party.channel.compose import ChannelSettings, feature_channels, label_channels
+from party.channel.compose import ChannelSettings, feature_channels, label_channels, received_layouts
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -20,6 +20,7 @@ from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.metric_release import metric_release
+from party.runtime.plan import PairSecrets
 from party.runtime.session_models import SessionModels
 from party.security.sealing import SealingKeys
 
@@ -32,6 +33,7 @@ class ExchangeParts:
         setup: the session's setup.
         peer_specs: specs of the hiddens of every other feature party.
         keys: the session's sealing keys.
+        secrets: what this party shares with each peer.
         timings: records how long each activity takes.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
@@ -41,6 +43,7 @@ class ExchangeParts:
     setup: BatchSetup
     peer_specs: Mapping[str, tuple[HiddenSpec, ...]]
     keys: SealingKeys
+    secrets: PairSecrets
     timings: Timings
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
@@ -61,8 +64,9 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {})
-    channels = feature_channels(_channel_settings(setup), models.layout, parts.keys)
-    party = setup.opening.context.party
+    party, settings = setup.opening.context.party, _channel_settings(setup)
+    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
+    channels = feature_channels(settings, models.layout, parts.keys, mask_secrets)
     if setup.training is None:
         return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
     base, local_updates = models.trainable_base(), _local_updates(setup)
@@ -94,15 +98,14 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     if setup.read_labels is None:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
-    models, settings = SessionModels(setup, parts.layouts, labels), _channel_settings(setup)
+    settings = _channel_settings(setup)
+    models = SessionModels(setup, received_layouts(settings, parts.layouts), labels)
     halves = _halves(setup, models)
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
-            channels={
-                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
-            },
+            channels=label_channels(settings, parts.layouts, parts.keys),
             halves=halves,
             labels=labels.values,
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
@@ -148,4 +151,5 @@ def _channel_settings(setup: BatchSetup) -> ChannelSettings:
         codecs=None if setup.training is None else training.codecs,
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
+        masked=opening.run.masked_parties,
     )
