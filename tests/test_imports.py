@@ -15,9 +15,8 @@ PACKAGES = ("party", "coordinator", "deploy")
 LAYERS = (
     ("party.errors", "party.pb", "party.ownership"),
     ("party.configuration", "party.cut"),
-    ("party.security", "party.metrics"),
+    ("party.security", "party.data", "party.metrics"),
     ("party.privacy",),
-    ("party.data",),
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),

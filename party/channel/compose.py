@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from party.channel.by_purpose import ByPurpose
 from party.channel.chain import Chain
 from party.channel.codecs.make import make_codec
 from party.channel.codecs.ring import RingCodec
@@ -118,8 +119,8 @@ def feature_channels(
     incoming = _incoming_chains("gradient", settings, layout, settings.party)
     mask = _mask(settings, layout, mask_secrets or {})
     return FeatureChannels(
-        hiddens=OutgoingChannel(keys, out.hidden_slot, mask=mask, **chains),
-        gradients=IncomingChannel(keys, {settings.label_party: back.gradient_slot}, **incoming),
+        hiddens=OutgoingChannel(keys, out.hidden_slot, chains=chains, mask=mask),
+        gradients=IncomingChannel(keys, {settings.label_party: back.gradient_slot}, incoming),
         decisions=DecisionChannel(keys, back),
     )
 
@@ -141,9 +142,9 @@ def label_channels(settings: ChannelSettings, layouts: Mapping[str, CutLayout], 
     hiddens: dict[str, IncomingChannel] = {}
     for name, layout in received_layouts(settings, layouts).items():
         senders = slots if settings.masked else {name: slots[name]}
-        hiddens[name] = IncomingChannel(keys, senders, **_incoming_chains("hidden", settings, layout, name))
+        hiddens[name] = IncomingChannel(keys, senders, _incoming_chains("hidden", settings, layout, name))
     gradients = {
-        peer: OutgoingChannel(keys, route.gradient_slot, **_chains("gradient", settings, layouts[peer], peer))
+        peer: OutgoingChannel(keys, route.gradient_slot, chains=_chains("gradient", settings, layouts[peer], peer))
         for peer, route in to_peer.items()
     }
     return LabelChannels(hiddens, gradients, {peer: DecisionChannel(keys, route) for peer, route in to_peer.items()})
@@ -185,37 +186,38 @@ def stages_of(
     return (feedback(codec),)
 
 
-def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str) -> dict[str, Chain]:
-    return {
-        purpose: Chain(stages_of(direction, settings, encoding, trains=purpose == "training"), layout, settings.rows)
-        for purpose, encoding in _encodings(direction, settings, layout, feature_party).items()
-    }
+def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str) -> ByPurpose[Chain]:
+    encodings = _encodings(direction, settings, layout, feature_party)
+    made = [
+        Chain(stages_of(direction, settings, encoding, trains=trains), layout, settings.rows)
+        for trains, encoding in ((True, encodings.training), (False, encodings.inference))
+    ]
+    return ByPurpose(*made)
 
 
 def _incoming_chains(
     direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str
-) -> dict[str, IncomingChain]:
+) -> ByPurpose[IncomingChain]:
     """The receiver's chains; only a sender holds residuals, while both ends hold surrogates."""
-    chains = {}
-    for purpose, encoding in _encodings(direction, settings, layout, feature_party).items():
-        is_sum = direction == "hidden" and bool(settings.masked)
+    is_sum = direction == "hidden" and bool(settings.masked)
+    has_surrogates = direction == "hidden" and settings.section("hidden").error_feedback
+    surrogates: tuple[IncomingStage, ...] = (SurrogateStage(),) if has_surrogates else ()
+    encodings = _encodings(direction, settings, layout, feature_party)
+    made = []
+    for encoding, stages in ((encodings.training, surrogates), (encodings.inference, ())):
         decoder = SumDecoder(encoding) if is_sum else MessageDecoder(encoding)
-        has_surrogates = purpose == "training" and direction == "hidden" and settings.section("hidden").error_feedback
-        stages: tuple[IncomingStage, ...] = (SurrogateStage(),) if has_surrogates else ()
-        chains[purpose] = IncomingChain(decoder, stages, layout, settings.rows)
-    return chains
+        made.append(IncomingChain(decoder, stages, layout, settings.rows))
+    return ByPurpose(*made)
 
 
 def _encodings(
     direction: Direction, settings: ChannelSettings, layout: CutLayout, feature_party: str
-) -> dict[str, MatrixEncoding]:
+) -> ByPurpose[MatrixEncoding]:
     """The encodings of the batches of training and of all others."""
     if direction == "hidden" and settings.masked:
-        return dict.fromkeys(("training", "inference"), _ring_encoding(settings, layout))
-    return {
-        "training": _encoding(direction, settings, layout, feature_party),
-        "inference": MatrixEncoding.exact(layout),
-    }
+        ring = _ring_encoding(settings, layout)
+        return ByPurpose(ring, ring)
+    return ByPurpose(_encoding(direction, settings, layout, feature_party), MatrixEncoding.exact(layout))
 
 
 def _mask(settings: ChannelSettings, layout: CutLayout, secrets: Mapping[str, bytes]) -> MaskStage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from party.channel.by_purpose import ByPurpose
 from party.channel.decoders import OpenedMessage
 from party.channel.incoming_chain import IncomingChain, ReceivedMatrix
 from party.channel.place import Place
@@ -18,22 +19,18 @@ class IncomingChannel:
     Args:
         keys: the session's sealing keys.
         slots: by sender, returns the slot of a matrix; ascending names.
-        training: the chain for training batches.
-        inference: the chain for held-out rows, evaluation and prediction.
+        chains: the chains of its matrices.
     """
 
     def __init__(
         self,
         keys: SealingKeys,
         slots: Mapping[str, Callable[[Place], Slot]],
-        *,
-        training: IncomingChain,
-        inference: IncomingChain,
+        chains: ByPurpose[IncomingChain],
     ) -> None:
         self._keys = keys
         self._slots = dict(slots)
-        self._training = training
-        self._inference = inference
+        self._chains = chains
 
     @property
     def senders(self) -> tuple[str, ...]:
@@ -59,7 +56,7 @@ class IncomingChannel:
             OpenedMessage(slot, self._keys.open(slot, envelope))
             for slot, envelope in zip(slots, envelopes, strict=True)
         ]
-        return self._chain(place).apply(opened, place)
+        return self._chains.at(place).apply(opened, place)
 
     def accept(self, received: ReceivedMatrix, place: Place) -> None:
         """Stores what the stages remember of a matrix, once its batch has been accepted.
@@ -68,11 +65,11 @@ class IncomingChannel:
             received: the matrix that `open` returned.
             place: dataset rows and position of its batch.
         """
-        self._chain(place).accept(received, place)
+        self._chains.at(place).accept(received, place)
 
     def state(self) -> State:
         """The states of both chains."""
-        return join_states({"training": self._training.state(), "inference": self._inference.state()})
+        return join_states({"training": self._chains.training.state(), "inference": self._chains.inference.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run.
@@ -80,8 +77,5 @@ class IncomingChannel:
         Raises:
             CheckpointError: the state belongs to another dataset, model or codec.
         """
-        self._training.set_state(part_of(state, "training"))
-        self._inference.set_state(part_of(state, "inference"))
-
-    def _chain(self, place: Place) -> IncomingChain:
-        return self._training if place.trains else self._inference
+        self._chains.training.set_state(part_of(state, "training"))
+        self._chains.inference.set_state(part_of(state, "inference"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from party.channel.by_purpose import ByPurpose
 from party.channel.chain import Chain
 from party.channel.encoded_matrix import EncodedMatrix
 from party.channel.masking import MaskStage
@@ -20,8 +21,7 @@ class OutgoingChannel:
     Args:
         keys: the session's sealing keys.
         slot: returns the slot of a matrix.
-        training: the chain for training batches.
-        inference: the chain for held-out rows, evaluation and prediction.
+        chains: the chains of its matrices.
         mask: masks every message before it is sealed; None if the receiver may read each of them.
     """
 
@@ -30,14 +30,12 @@ class OutgoingChannel:
         keys: SealingKeys,
         slot: Callable[[Place], Slot],
         *,
-        training: Chain,
-        inference: Chain,
+        chains: ByPurpose[Chain],
         mask: MaskStage | None = None,
     ) -> None:
         self._keys = keys
         self._slot = slot
-        self._training = training
-        self._inference = inference
+        self._chains = chains
         self._mask = mask
 
     def encode(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
@@ -53,8 +51,7 @@ class OutgoingChannel:
         Raises:
             TensorError: the matrix cannot be sent.
         """
-        chain = self._training if place.trains else self._inference
-        return chain.apply(matrix, place)
+        return self._chains.at(place).apply(matrix, place)
 
     def envelope(self, message: EncodedMatrix, place: Place) -> Envelope:
         """Seals a message that `encode` returned, once in a session; masks it before, if it is part of a masked sum.
@@ -85,7 +82,7 @@ class OutgoingChannel:
 
     def state(self) -> State:
         """The states of both chains."""
-        return join_states({"training": self._training.state(), "inference": self._inference.state()})
+        return join_states({"training": self._chains.training.state(), "inference": self._chains.inference.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run.
@@ -93,5 +90,5 @@ class OutgoingChannel:
         Raises:
             CheckpointError: the state belongs to another channel.
         """
-        self._training.set_state(part_of(state, "training"))
-        self._inference.set_state(part_of(state, "inference"))
+        self._chains.training.set_state(part_of(state, "training"))
+        self._chains.inference.set_state(part_of(state, "inference"))

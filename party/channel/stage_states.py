@@ -48,7 +48,9 @@ class StageStates:
         Args:
             rows: row numbers of the batch, int32 (batch,).
         """
-        return [State(state.values, {name: array[rows] for name, array in state.arrays.items()}) for state in self._states]
+        return [
+            State(state.values, {name: array[rows] for name, array in state.arrays.items()}) for state in self._states
+        ]
 
     def store(self, following: Sequence[State], rows: Rows) -> None:
         """Stores the values, and the rows of a batch, that the stages returned; arrays are written in place.

@@ -22,9 +22,7 @@ class GradientSender:
         timings: records how long each activity takes.
     """
 
-    def __init__(
-        self, channels: Mapping[str, OutgoingChannel], matrices: Mapping[str, str], timings: Timings
-    ) -> None:
+    def __init__(self, channels: Mapping[str, OutgoingChannel], matrices: Mapping[str, str], timings: Timings) -> None:
         self._channels = {party: (channel, matrices[party]) for party, channel in channels.items()}
         self._timings = timings
         self.sent_rows = 0

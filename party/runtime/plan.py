@@ -17,7 +17,6 @@ from party.runtime.session_report import SessionReport
 from party.security.sealing import SealingKeys
 
 
-
 class PairSecrets(Protocol):
     """What this party shares with each peer in one session, and with nobody else."""
 
