@@ -41,14 +41,15 @@ class Ring:
         Raises:
             TensorError: a value is too large to be added up.
         """
-        if not (np.abs(values) < self.bound).all():  # so that NaN is refused too
+        exact = values.astype(np.float64)  # float32 would round the bound
+        if not (np.abs(exact) < self.bound).all():  # so that NaN is refused too
             raise TensorError(
                 "holds values that are too large for a masked sum",
                 where=where,
                 expected=f"values below {self.bound:.0f} in size",
                 fix="lower the learning rate, or train without training.secure_aggregation",
             )
-        scaled = np.rint(values.astype(np.float64) * SCALE)
+        scaled = np.rint(exact * SCALE)
         return scaled.astype(np.int64).astype(np.uint32)
 
     @staticmethod

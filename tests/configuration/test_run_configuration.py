@@ -19,7 +19,9 @@ datasets = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")
 
 USABLE = st.characters(codec="utf-8", exclude_characters="\0")  # what a file, a name or a message can carry
 plain = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(USABLE, max_size=5) | st.none()
-arguments = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3))
+arguments = st.dictionaries(
+    st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3), max_size=32
+)
 schedules = st.fixed_dictionaries({"name": st.just("CosineDecay"), "arguments": arguments})
 
 
@@ -61,7 +63,10 @@ def contents(draw):
         "schedule": {"kind": "synchronous", "depth": None},
         "local_updates": draw(st.none() | local_updates),
         "codecs": {"hidden": draw(codecs), "gradient": draw(codecs)},
+        "secure_aggregation": False,
     }
+    if len(parties) > 2:
+        training["secure_aggregation"] = training["codecs"]["hidden"]["kind"] == "float32" and draw(st.booleans())
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
         "chunk_rows": draw(st.integers(64, 500_000)),
