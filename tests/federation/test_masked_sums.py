@@ -15,7 +15,7 @@ from party.pb.tensor_pb2 import Tensor
 from party.privacy import pads
 from party.security.sealing import SealingKeys
 from tests.support.organisations import FEATURES, FOURTH, SMALL_MODEL, make_frames
-from tests.support.resuming import expect_equal, outcome, restart, run_path, stop_at, train
+from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 from tests.support.uniformity import MOST_CHI_SQUARE, chi_square
 
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
@@ -55,7 +55,7 @@ class Border:
 
         def watching_open(channel, envelopes, place):
             received = opened(channel, envelopes, place)
-            if LABEL_PARTY == received.slot.receiver:
+            if received.slot.receiver == LABEL_PARTY:
                 with self.lock:
                     self.received.append((place, received.values.copy()))
             return received
@@ -79,7 +79,9 @@ class Border:
             sent = self.plain[place.position, place.rows.tobytes()]
             assert len(sent) >= parties
             hiddens = [one for one in sent if one.shape == values.shape][:parties]
-            total = sum(np.vectorize(lambda value: round(float(value) * SCALE), otypes=[object])(one) for one in hiddens)
+            total = sum(
+                np.vectorize(lambda value: round(float(value) * SCALE), otypes=[object])(one) for one in hiddens
+            )
             np.testing.assert_array_equal(values, (total / SCALE).astype(np.float32))
 
     def expect_fresh_pads(self):
