@@ -59,7 +59,8 @@ def pairs_of_runs(local: LocalFederation, training: dict[str, object], pairs: in
     outcomes: dict[bool, list[Outcome]] = {True: [], False: []}
     for pair in range(pairs):
         for masked in (True, False) if pair % 2 else (False, True):
-            outcomes[masked].append(measure(federation_of(local, {**training, "secure_aggregation": masked})))
+            with federation_of(local, {**training, "secure_aggregation": masked}) as federation:
+                outcomes[masked].append(measure(federation))
     return outcomes
 
 

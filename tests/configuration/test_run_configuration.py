@@ -200,3 +200,25 @@ def test_too_long_is_refused_before_it_is_parsed():
     text = refusal(run_configuration_from_bytes, longest + b" ")
     assert f"is too long; expected at most {MAXIMUM_CONFIGURATION_BYTES} bytes" in text
     assert "is too long" in refusal(run_configuration_from_bytes, b"\xff" * (MAXIMUM_CONFIGURATION_BYTES + 1))
+
+
+def masked(**changes):
+    content = run()
+    content["parties"] = ["bank", "mall", "shop"]
+    content["training"] |= {"secure_aggregation": True, "codecs": {"gradient": {"kind": "int8"}}, **changes}
+    return content
+
+
+def test_a_masked_sum_needs_two_feature_parties():
+    assert validate(RunConfiguration, masked(), "x").masked_parties == ("mall", "shop")
+    alone = {**masked(), "parties": ["bank", "shop"]}
+    assert "the sum of one is its own hiddens" in refusal(lambda one: validate(RunConfiguration, one, "x"), alone)
+    alone["training"]["secure_aggregation"] = False
+    assert validate(RunConfiguration, alone, "x").masked_parties == ()
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "int8", "int4"])
+def test_a_masked_sum_needs_hiddens_without_loss(kind):
+    content = masked(codecs={"hidden": {"kind": kind}})
+    text = refusal(lambda one: validate(RunConfiguration, one, "x"), content)
+    assert f"codecs.hidden.kind {kind} would lose bits of a mask: set float32" in text

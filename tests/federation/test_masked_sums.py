@@ -10,6 +10,7 @@ import pytest
 from coordinator import connect
 from party.channel.chain import Chain
 from party.channel.incoming_channel import IncomingChannel
+from party.errors import ConfigurationError, HandshakeError, PolicyError
 from party.pb.party_pb2 import MESSAGE_KIND_HIDDEN
 from party.pb.tensor_pb2 import Tensor
 from party.privacy import pads
@@ -20,6 +21,15 @@ from tests.support.uniformity import MOST_CHI_SQUARE, chi_square
 
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
+CONCATENATING = """
+import keras
+
+
+def build_base(features):
+    shop = keras.Input((features["shop"].width,), dtype="int32", name="shop")
+    table = keras.layers.Flatten()(keras.layers.Embedding(features["shop"].size, 5)(shop))
+    return keras.Model({"shop": shop}, {"deep": table}), {"deep": "concat"}
+"""
 THREE, FOUR = ("alice", "bob", "charlie"), ("alice", "bob", "charlie", "dora")
 SUMMED = {**SMALL_MODEL, "cut_units": 5}
 TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.2, "secure_aggregation": True}
@@ -115,7 +125,8 @@ def without_pads():
 
 
 def test_a_masked_run_is_the_unmasked_one_in_fixed_point_bit_for_bit(make_organisations):
-    organisations = organisations_of(make_organisations)
+    early = {"epochs": 3, "early_stopping": {"metric": "val_loss", "patience": 1}}
+    organisations = organisations_of(make_organisations, training=early)
     with Border().watched() as border:
         masked = outcome(organisations, train(organisations))
     border.expect_fresh_pads()
@@ -147,19 +158,16 @@ def test_four_parties_add_up_exactly_and_each_message_looks_uniform(make_organis
     assert chi_square(plain) > MOST_CHI_SQUARE
 
 
-SCHEDULES = {
-    "local updates, three batches under way": {
-        "schedule": {"kind": "pipelined", "depth": 3},
-        "local_updates": {"steps": 1, "window": 2},
-        "codecs": {"gradient": {"kind": "bfloat16", "error_feedback": True}},
-    },
-    "early stopping": {"epochs": 3, "early_stopping": {"metric": "val_loss", "patience": 1}},
+BATCHES_AHEAD = {
+    "schedule": {"kind": "pipelined", "depth": 3},
+    "local_updates": {"steps": 1, "window": 2},
+    "codecs": {"gradient": {"kind": "bfloat16", "error_feedback": True}},
 }
 
 
-@pytest.mark.parametrize("case", SCHEDULES)
-def test_a_resumed_run_masks_again_and_ends_in_the_same_bits(make_organisations, case):
-    organisations = organisations_of(make_organisations, training=SCHEDULES[case])
+def test_a_resumed_run_masks_again_and_ends_in_the_same_bits(make_organisations):
+    """With batches under way, whose messages come from a checkpoint."""
+    organisations = organisations_of(make_organisations, training=BATCHES_AHEAD)
     undisturbed = outcome(organisations, train(organisations))
     with Border().watched() as border:
         run_id = stop_at(organisations, 2, checkpoints={"every_steps": 1})
@@ -173,5 +181,37 @@ def test_a_resumed_run_masks_again_and_ends_in_the_same_bits(make_organisations,
         again[sender, position].add((transcript, message))
     repeated = [one for one in again.values() if len(one) > 1]
     assert all(len({message for _, message in one}) == len(one) for one in repeated)
-    if "under way" in case:
-        assert repeated, "no batch was under way when the run was stopped"
+    assert repeated, "no batch was under way when the run was stopped"
+
+
+def test_what_cannot_be_added_up_is_refused_with_the_reason(make_organisations):
+    required = {"alice": {"policy": {"minimum_metric_rows": 1, "require_secure_aggregation": True}}}
+    organisations = organisations_of(make_organisations, training={"maximum_steps": 2}, **required)
+    (organisations.party_path("charlie").parent / "own.py").write_text(CONCATENATING)
+    with connect(organisations.write_run()) as parties:
+        parties.align()
+        assert parties.plan().recommendation.prediction.codecs.hidden.kind == "float32"
+        parties.fit()
+    reason = "alice: refused by policy.require_secure_aggregation: training.secure_aggregation; expected true"
+    refused(organisations, PolicyError, reason, {"secure_aggregation": False})
+    for model, error, reason in (
+        (
+            {**SUMMED, "cut_units": 6},
+            HandshakeError,
+            "adds up the matrices of alice and charlie, and their columns differ",
+        ),
+        (
+            {"file": "own.py", "base": "build_base"},
+            ConfigurationError,
+            "charlie: model: training.secure_aggregation needs",
+        ),
+    ):
+        organisations.write_party("charlie", model=model)
+        restart(organisations, "charlie")
+        refused(organisations, error, reason)
+
+
+def refused(organisations, error, reason, training=None):
+    with connect(organisations.write_run(training)) as parties, pytest.raises(error) as caught:
+        parties.fit()
+    assert reason in str(caught.value)
