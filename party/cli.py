@@ -156,22 +156,40 @@ def reload(path: Path, debug: bool) -> None:
 
 @main.command()
 @configuration_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the file; one with --budget.")
 @click.option("--verify", is_flag=True, help="Only say whether the chain is whole.")
 @click.option("--known", "known_digest", default=None, help="With --verify: a line's digest that you noted earlier.")
 @click.option("--limits", is_flag=True, help="Only say how much of each limit is used.")
+@click.option("--budget", is_flag=True, help="Only say what was spent of the labels or columns, and what is left.")
+@click.option("--pooled", multiple=True, help="With --budget: a receiver; several pool what they hold.")
 @debug_option
-def ledger(path: Path, *, as_json: bool, verify: bool, known_digest: str | None, limits: bool, debug: bool) -> None:
+def ledger(
+    path: Path,
+    *,
+    as_json: bool,
+    verify: bool,
+    known_digest: str | None,
+    limits: bool,
+    budget: bool,
+    pooled: tuple[str, ...],
+    debug: bool,
+) -> None:
     """Prints what this party granted and released."""
-    if as_json + verify + limits > 1:
-        raise click.UsageError("--json, --verify and --limits exclude each other")
+    if verify + limits + (as_json or budget) > 1:
+        raise click.UsageError("--json, --verify, --limits and --budget exclude each other, but for --budget --json")
     if known_digest is not None and not verify:
         raise click.UsageError("--known needs --verify")
+    if pooled and not budget:
+        raise click.UsageError("--pooled needs --budget")
 
     def run() -> None:
+        from party.budget_lines import budget_json, budget_lines  # noqa: PLC0415
         from party.ledger_lines import json_lines, ledger_table, used_limits, verification  # noqa: PLC0415
 
-        if verify:
+        if budget:
+            for line in (budget_json(path, pooled),) if as_json else budget_lines(path, pooled):
+                click.echo(line)
+        elif verify:
             click.echo(verification(path, known_digest))
         elif as_json or limits:
             for line in json_lines(path) if as_json else used_limits(path):

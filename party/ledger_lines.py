@@ -10,6 +10,7 @@ from rich.text import Text
 
 from party.configuration.party import load_party_configuration
 from party.errors import StorageError
+from party.ledger.charge import Charge
 from party.ledger.entry import LedgerEntry
 from party.ledger.file import read_ledger
 from party.policy.limit_uses import limit_uses
@@ -63,7 +64,7 @@ def ledger_table(path: Path) -> Table:
         table.add_column(column)
     for column in ("rows", "epochs"):
         table.add_column(column, justify="right")
-    for column in ("codecs", "released", "result"):
+    for column in ("codecs", "released", "spent", "result"):
         table.add_column(column)
     for entry in ledger_entries(path):
         cells = (
@@ -79,11 +80,18 @@ def ledger_table(path: Path) -> Table:
             f"{entry.epochs:,}" if entry.epochs else "",
             ", ".join(f"{direction} {kind}" for direction, kind in entry.codecs.items()),
             ", ".join(f"{count:,} {kind}" for kind, count in entry.releases.items()),
+            ", ".join(_spent(charge) for charge in entry.charges or ()),
             entry.result,
         )
         # As it is, for a terminal: a line holds names that a coordinator chose.
         table.add_row(*(Text(printable(cell, SHOWN_CELL_CHARACTERS)) for cell in cells))
     return table
+
+
+def _spent(charge: Charge) -> str:
+    if charge.epsilon is None:
+        return f"{charge.secret} exactly"
+    return f"{charge.secret} epsilon {charge.epsilon}, generation {charge.generation}"
 
 
 def verification(path: Path, known_digest: str | None) -> str:

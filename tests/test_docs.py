@@ -10,8 +10,9 @@ from pydantic_core import PydanticUndefined
 
 from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
-from party.configuration import features, labels, models
+from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
+from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
@@ -52,6 +53,8 @@ SECTIONS = {
     "`class_weights`": labels.ClassWeights,
     "Label `regression`": labels.RegressionLabel,
     "Label `multi_class`": labels.MultiClassLabel,
+    "Privacy of a label": label_privacy.LabelPrivacy,
+    "Privacy of a number": label_privacy.NumberPrivacy,
     "A name of Keras": KerasObject,
     "`data.features`": features.FeatureSection,
     "Kind `hash`": features.HashFeature,
@@ -68,7 +71,14 @@ SECTIONS = {
     "Fuse `deepfm`": models.DeepFMFuse,
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
+    "`privacy`": privacy.PrivacySection,
+    "`privacy.columns`": privacy.PrivateColumnsSection,
+    "Domain `values`": privacy.ValuesDomain,
+    "Domain `range`": privacy.RangeDomain,
+    "`privacy.decorrelate`": privacy.DecorrelateSection,
     "`policy`": PolicySection,
+    "`policy.budgets`": BudgetsSection,
+    "A budget": BudgetSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,

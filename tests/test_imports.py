@@ -15,8 +15,9 @@ PACKAGES = ("party", "coordinator", "deploy")
 LAYERS = (
     ("party.errors", "party.pb", "party.ownership"),
     ("party.configuration", "party.cut"),
-    ("party.security", "party.data", "party.metrics"),
+    ("party.security", "party.metrics"),
     ("party.privacy",),
+    ("party.data",),
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
@@ -31,6 +32,7 @@ LAYERS = (
         "party.runs",
         "party.reload",
         "party.ledger_lines",
+        "party.budget_lines",
     ),
     ("party.cli",),
     ("party.__main__",),
@@ -81,6 +83,7 @@ POLICY_HOMES = ("party.policy", "party.configuration")
 POLICY_ROOMS = (
     "party.policy.rules",
     "party.policy.limits",
+    "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")
@@ -332,7 +335,7 @@ VIOLATIONS = [
     (layers_go_one_way, {"party.engine.x": "from party.protocol.schedule import Schedule"}),
     (layers_go_one_way, {"party.cut.x": "import party.channel.place"}),
     (layers_go_one_way, {"party.cut.x": "from party.configuration.run import RunConfiguration"}),
-    (layers_go_one_way, {"party.data.x": "from party.security.files import read_private"}),
+    (layers_go_one_way, {"party.data.x": "from party.models.losses import TaskLosses"}),
     (layers_go_one_way, {"party.runtime.x": "from party.transport.errors import error_to_status"}),
     (layers_go_one_way, {"party.new_package.x": "from party.errors import SplitError"}),
     (policy_has_one_door, {"party.runtime.x": "def f(context): return context.configuration.policy"}),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from party.configuration.labels import Labels
+from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
 from party.configuration.strict import DATASET_PATTERN, StrictModel
 
 Malformed = Literal["error", "missing"]
@@ -161,6 +162,7 @@ class DataSection(StrictModel):
         labels: what the model is trained to predict, by name; only at the label party.
         unlabelled: datasets without the columns of the labels, which can only be predicted.
         sample_weight: column with the weight of each row in training; only at the label party.
+        label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
         maximum_rows: most rows of a file; a longer one is refused before it is decoded.
         maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
     """
@@ -171,6 +173,7 @@ class DataSection(StrictModel):
     labels: Labels = Field(default={})
     unlabelled: tuple[str, ...] = Field(default=(), strict=False)
     sample_weight: str | None = Field(default=None, min_length=1)
+    label_independent_weights: bool = False
     maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)
     maximum_bytes: int = Field(default=DEFAULT_MAXIMUM_BYTES, ge=1)
 
@@ -190,6 +193,7 @@ class DataSection(StrictModel):
                 raise ValueError(f"unlabelled names {name}, which is not in datasets")
         if (self.unlabelled or self.sample_weight is not None) and not self.labels:
             raise ValueError("unlabelled and sample_weight belong to the party with labels")
+        check_label_privacy(self.labels, self.sample_weight is not None, self.label_independent_weights)
         return self
 
     @model_validator(mode="after")
@@ -201,6 +205,11 @@ class DataSection(StrictModel):
                 received = kinds.get(target, "no feature")
                 raise ValueError(f"feature {key}: target must be a vocabulary of this party; {target} is {received}")
         return self
+
+    @property
+    def label_epsilon(self) -> float | None:
+        """Privacy loss of all labels of a row together; None if they are used as they are."""
+        return epsilon_of_a_row(self.labels)
 
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns, besides the id, that a dataset's file must have, ascending."""

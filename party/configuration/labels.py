@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from party.configuration.keras_objects import KerasObject, NamedKerasObject
+from party.configuration.label_privacy import LabelPrivacy, NumberPrivacy
 from party.configuration.strict import StrictModel, kind_of
 
 LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
@@ -21,10 +22,12 @@ class Label(StrictModel):
     Attributes:
         metrics: Keras metrics to report for this label besides its loss.
         weight: weight of this label's loss in the sum over all labels.
+        privacy: draws the label at random for everything that leaves; omitted where it is used as it is.
     """
 
     metrics: tuple[NamedKerasObject, ...] = Field(default=(), strict=False)
     weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+    privacy: LabelPrivacy | None = None
 
     @property
     def units(self) -> int:
@@ -85,6 +88,7 @@ class RegressionLabel(Label):
         column: the column with the number.
         loss: a Keras loss.
         metrics: Keras metrics.
+        privacy: as for every label, with public bounds.
     """
 
     kind: Literal["regression"]
@@ -93,6 +97,7 @@ class RegressionLabel(Label):
     metrics: tuple[NamedKerasObject, ...] = Field(
         default=(KerasObject(name="root_mean_squared_error"), KerasObject(name="mean_absolute_error")), strict=False
     )
+    privacy: NumberPrivacy | None = None
 
     @property
     def source(self) -> str:

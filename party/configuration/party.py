@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.privacy import PrivacySection
+from party.configuration.private_labels import label_privacy_warnings
 from party.configuration.run import FEWEST_SUMMANDS, CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
@@ -50,6 +54,7 @@ class PolicySection(StrictModel):
         maximum_alignments_per_day: most alignments with one peer within 24 hours.
         maximum_sessions_per_day: most sessions, of any purpose, that one coordinator may request within 24 hours.
         maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
+        budgets: most that may be spent of epsilon.
         training_datasets: datasets that may be trained and measured on.
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may have in an alignment.
@@ -75,6 +80,7 @@ class PolicySection(StrictModel):
     maximum_alignments_per_day: int = Field(default=20, ge=0)
     maximum_sessions_per_day: int = Field(default=1000, ge=0)
     maximum_releases_per_row: int = Field(default=10_000, ge=0)
+    budgets: BudgetsSection = BudgetsSection()
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
@@ -139,6 +145,7 @@ class PartyConfiguration(StrictModel):
         model: the base model; omitted at a label party without features.
         fuse: the fuse model, at the label party.
         optimizer: optimizer of this party's models, in place of the run's.
+        privacy: how this party protects its columns.
         policy: what the owner allows.
         checkpoints: the checkpoints that are retained of a run.
         threads: threads of TensorFlow.
@@ -158,6 +165,7 @@ class PartyConfiguration(StrictModel):
     model: AnyModel | None = None
     fuse: AnyFuse | None = None
     optimizer: OptimizerSection | None = None
+    privacy: PrivacySection = PrivacySection()
     policy: PolicySection = PolicySection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     threads: ThreadsSection = ThreadsSection()
@@ -189,11 +197,17 @@ class PartyConfiguration(StrictModel):
             raise ValueError("policy.require_secure_aggregation needs two feature parties: list two peers or more")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
+        check_budgets(self.policy.budgets, self.holds_labels)
         self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
         if "training_datasets" in self.policy.model_fields_set:
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
         for coordinator in self.coordinators:
             self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_fits(self) -> Self:
+        self.privacy.check(self.data, self.holds_labels)
         return self
 
     def _check_datasets(self, key: str, names: tuple[str, ...] | None) -> None:
@@ -216,23 +230,41 @@ class PartyConfiguration(StrictModel):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for every protection that this file switches off."""
-        policy = self.policy
+        """A sentence for every protection that is switched off or too weak, and for every budget that cannot work."""
+        policy, exact_labels = self.policy, self.data.label_epsilon is None
         given_up = (
             (
                 self.pinned_secret,
                 "pinned_secret is for tests and demonstrations: weights can be guessed by its holders",
             ),
             (self.insecure, "insecure: calls come without TLS from any process of this machine"),
-            (policy.running_metrics, "policy.running_metrics: metrics over few rows reveal labels"),
-            (policy.exact_metrics, "policy.exact_metrics: exact metrics reveal labels to anyone who can craft hiddens"),
+            (policy.running_metrics and exact_labels, "policy.running_metrics: metrics over few rows reveal labels"),
+            (
+                policy.exact_metrics and exact_labels,
+                "policy.exact_metrics: exact metrics reveal labels to anyone who can craft hiddens",
+            ),
             (policy.share_schema, "policy.share_schema: a coordinator is told names of columns and files"),
             (
                 self.checkpoints.allow_other_numerics,
                 "checkpoints.allow_other_numerics: a repeated step may be answered for different inputs",
             ),
         )
-        return tuple(sentence for is_set, sentence in given_up if is_set)
+        switched_off = (sentence for is_set, sentence in given_up if is_set)
+        return (
+            *switched_off,
+            *label_privacy_warnings(self.data.labels),
+            *budget_warnings(policy.budgets, self.protections),
+        )
+
+    @property
+    def protections(self) -> Mapping[SecretName, float]:
+        """Epsilon of the mechanism that protects each secret; a secret without one is released exactly."""
+        columns = self.privacy.columns
+        every: dict[SecretName, float | None] = {
+            "labels": self.data.label_epsilon,
+            "columns": None if columns is None else columns.epsilon,
+        }
+        return {secret: epsilon for secret, epsilon in every.items() if epsilon is not None}
 
     @property
     def holds_labels(self) -> bool:
@@ -259,6 +291,10 @@ class PartyConfiguration(StrictModel):
     @property
     def _has_one_output(self) -> bool:
         return sum(label.units for label in self.data.labels.values()) == 1
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns, besides the id, that a dataset's file must have, ascending."""
+        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read}))
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

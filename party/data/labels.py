@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
-from party.configuration.labels import AnyLabel, BinaryLabel, MultiClassLabel, RegressionLabel
+from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.errors import ConfigurationError, DataError
 
@@ -41,6 +41,45 @@ class LabelArrays:
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class LabelNoise:
+    """How a label was drawn.
+
+    Attributes:
+        replacement: probability with which a uniform symbol replaced the true one.
+        symbols: number of classes of the label, or of levels of a number.
+    """
+
+    replacement: float
+    symbols: int
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnLabels:
+    """Labels that were drawn at random from the true ones.
+
+    Attributes:
+        arrays: drawn classes, and targets whose expectation is the true number; class weights by the drawn class.
+        noise: how each label was drawn, in the order of the labels.
+    """
+
+    arrays: LabelArrays
+    noise: Mapping[str, LabelNoise]
+
+
+@dataclass(frozen=True, eq=False)
+class SessionLabels:
+    """The labels of a session's rows.
+
+    Attributes:
+        true: the labels as they are in the file.
+        drawn: drawn labels, from which everything is computed that leaves the party; None if no label is private.
+    """
+
+    true: LabelArrays
+    drawn: DrawnLabels | None = None
+
+
 def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: str) -> LabelArrays:
     """Reads every label and the weights of the rows.
 
@@ -55,27 +94,55 @@ def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: st
 
     Raises:
         ConfigurationError: a rule orders cells by a value that is no number.
-        DataError: a label or weight is missing or malformed, or all rows have one class.
+        DataError: a label or weight is missing or malformed, or all rows have one class of a label without privacy.
     """
-    values, weights = [], []
-    for label in data.labels.values():
-        cells = read_cells(columns[label.source], (), f"{party}: {source}: column {label.source}")
-        match label:
-            case BinaryLabel():
-                values.append(_read_binary(cells, label))
-                by_class = np.array([label.class_weights.negative, label.class_weights.positive], np.float32)
-                weights.append(by_class[values[-1].astype(np.int64)])
-            case RegressionLabel():
-                values.append(_read_numbers(cells, "a number in every row"))
-                weights.append(np.ones_like(values[-1]))
-            case MultiClassLabel():
-                values.append(_read_classes(cells, label))
-                by_class = np.array([label.class_weights.get(one, 1.0) for one in label.classes], np.float32)
-                weights.append(by_class[values[-1].astype(np.int64)])
-    weight = np.stack(weights, axis=1)
-    if data.sample_weight is not None:
-        weight = weight * _read_weights(columns[data.sample_weight], f"{party}: {source}", data.sample_weight)
-    return LabelArrays(np.stack(values, axis=1), None if (weight == 1.0).all() else weight)
+    values = [
+        _read_label(read_cells(columns[label.source], (), f"{party}: {source}: column {label.source}"), label)
+        for label in data.labels.values()
+    ]
+    weights = read_sample_weights(party, data, columns, source)
+    return weighted_labels(data.labels, np.stack(values, axis=1), weights)
+
+
+def read_sample_weights(
+    party: str, data: DataSection, columns: pd.DataFrame, source: str
+) -> NDArray[np.float32] | None:
+    """Reads the weights of the rows.
+
+    Args:
+        party: name of this party, for errors.
+        data: the party's data section.
+        columns: text columns, among them that of the weights.
+        source: name of their file, for errors.
+
+    Returns:
+        float32 (rows, 1); None if the rows have no weights.
+
+    Raises:
+        DataError: a weight is missing, malformed or below 0, or all are 0.
+    """
+    if data.sample_weight is None:
+        return None
+    return _read_weights(columns[data.sample_weight], f"{party}: {source}", data.sample_weight)
+
+
+def weighted_labels(
+    labels: Labels, values: NDArray[np.float32], sample_weights: NDArray[np.float32] | None
+) -> LabelArrays:
+    """Weighs rows by their classes and their own weights.
+
+    Args:
+        labels: labels by name.
+        values: float32 (rows, labels).
+        sample_weights: float32 (rows, 1); None if the rows have no weights of their own.
+
+    Returns:
+        The labels with these weights.
+    """
+    weight = np.stack([_class_weights(one, values[:, place]) for place, one in enumerate(labels.values())], axis=1)
+    if sample_weights is not None:
+        weight = weight * sample_weights
+    return LabelArrays(values, None if (weight == 1.0).all() else weight)
 
 
 def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
@@ -110,6 +177,27 @@ def label_balance(labels: NDArray[np.float32]) -> float:
     return float(labels.mean(dtype=np.float64))
 
 
+def _read_label(cells: Cells, label: AnyLabel) -> NDArray[np.float32]:
+    match label:
+        case BinaryLabel():
+            return _read_binary(cells, label)
+        case RegressionLabel():
+            return _read_numbers(cells, "a number in every row")
+        case MultiClassLabel():
+            return _read_classes(cells, label)
+
+
+def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    match label:
+        case BinaryLabel():
+            by_class = [label.class_weights.negative, label.class_weights.positive]
+        case MultiClassLabel():
+            by_class = [label.class_weights.get(one, 1.0) for one in label.classes]
+        case RegressionLabel():
+            return np.ones_like(values)
+    return np.array(by_class, np.float32)[values.astype(np.int64)]
+
+
 def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
     """1 for the positive class and 0 for the negative.
 
@@ -119,7 +207,8 @@ def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
     """
     _, sign, operand = label.parts
     labels = _positive(cells, sign, operand)[cells.codes].astype(np.float32)
-    if labels.all() or not labels.any():
+    # Whether a session opens must not depend on private labels.
+    if label.privacy is None and (labels.all() or not labels.any()):
         raise DataError(
             "labels have one class only",
             where=cells.where,

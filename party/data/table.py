@@ -24,7 +24,7 @@ PARQUET_SUFFIX = ".parquet"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """One dataset of a party, every cell as the text that the file holds.
+    """One dataset of a party, every cell as the text that the file holds, unless its column is private.
 
     Attributes:
         dataset: name of the dataset.
@@ -32,6 +32,8 @@ class Table:
         ids: sample ids in the file's order, each once, none empty.
         columns: the needed columns, text, rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
+        generation: number of the generation that the cells of private columns were drawn in; None where none is
+            private.
     """
 
     dataset: str
@@ -39,6 +41,7 @@ class Table:
     ids: pd.Index[str] = field(repr=False)
     columns: pd.DataFrame = field(repr=False)
     sha256: str
+    generation: int | None = None
 
     @property
     def rows(self) -> int:

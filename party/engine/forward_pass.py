@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from party.cut.layout import CutLayout
 from party.engine.cut_tensors import join
+from party.engine.decorrelation import Decorrelation
 from party.engine.remainder import Gradient
 
 
@@ -25,7 +26,7 @@ class ForwardResult:
     Attributes:
         hiddens: hiddens of the batch, float32 (batch, columns).
         states: values of the non-trainable variables after it.
-        losses: regularisation losses.
+        losses: regularisation losses and, if there is one, the penalty.
     """
 
     hiddens: tf.Tensor
@@ -39,11 +40,14 @@ class ForwardPass:
     Args:
         model: functional model from named arrays to the named hiddens.
         layout: column layout of the hiddens.
+        decorrelation: the penalty on hiddens that go with certain columns; its groups follow the model's inputs.
     """
 
-    def __init__(self, model: keras.Model, layout: CutLayout) -> None:
+    def __init__(self, model: keras.Model, layout: CutLayout, decorrelation: Decorrelation | None = None) -> None:
         self.model = model
         self.layout = layout
+        self.inputs = len(model.inputs) + (decorrelation is not None)
+        self._decorrelation = decorrelation
         self.trainable = list(model.trainable_variables)
         self.states = list(model.non_trainable_variables)
         self._input_names = input_names(model)
@@ -56,7 +60,7 @@ class ForwardPass:
         Args:
             weights: values of the trainable variables.
             states: values of the non-trainable variables.
-            inputs: inputs of a batch, in the order of `input_names`.
+            inputs: inputs of a batch, in the order of `input_names`; with a penalty, its groups at the end.
 
         Returns:
             The tensors of the pass; the variables do not change.
@@ -64,7 +68,9 @@ class ForwardPass:
         outputs, after, losses = self.model.stateless_call(
             weights, states, self.named(inputs), training=True, return_losses=True
         )
-        return ForwardResult(join(self.layout, outputs), list(after), list(losses))
+        hiddens = join(self.layout, outputs)
+        penalties = [] if self._decorrelation is None else [self._decorrelation.penalty(hiddens, inputs[-1])]
+        return ForwardResult(hiddens, list(after), [*losses, *penalties])
 
     def with_gradients(
         self,
@@ -114,9 +120,9 @@ class ForwardPass:
         """The inputs of a batch by name.
 
         Args:
-            inputs: the inputs in the order of `input_names`.
+            inputs: the inputs in the order of `input_names`; what follows them is left out.
 
         Returns:
             The mapping that the model takes.
         """
-        return dict(zip(self._input_names, inputs, strict=True))
+        return dict(zip(self._input_names, inputs[: len(self._input_names)], strict=True))

@@ -24,7 +24,7 @@ class RecomputedPass:
     def __init__(self, forward: ForwardPass) -> None:
         self._forward = forward
         self._stashed_weights = StashedWeights(forward.model)
-        self._inputs = len(forward.model.inputs)
+        self._inputs = forward.inputs
 
     def forward(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See `BackwardPass`."""

@@ -13,10 +13,11 @@ import tensorflow as tf
 from party.cut.hidden import FloatArray, Rows
 from party.cut.layout import CutLayout
 from party.cut.state import State, join_states, numbered, part_of
-from party.data.rows import RowSource
+from party.data.rows import RowArray, RowSource
 from party.engine.backward_pass import BackwardPass
 from party.engine.base_model import BaseModel
 from party.engine.compiled_call import CompiledCall
+from party.engine.decorrelation import Decorrelation
 from party.engine.forward_pass import ForwardPass
 from party.engine.instance_weights import InstanceWeights
 from party.engine.local_states import local_states, number_array
@@ -51,7 +52,7 @@ class TapedForward:
     Attributes:
         weights: values of the trainable variables that it used.
         hiddens: hiddens of the batch, float32 (batch, columns).
-        losses: regularisation losses.
+        losses: regularisation losses and, if there is one, the penalty.
     """
 
     weights: list[tf.Tensor]
@@ -75,6 +76,7 @@ class TrainableBaseModel(BaseModel):
         depth: number of batches under way at a time; with more than one, gradients belong to weights of up to
             depth - 1 updates before.
         instance_weights: computes the weights of the rows in a local step; if omitted, every row weighs 1.
+        decorrelation: a penalty on hiddens that go with certain columns.
     """
 
     def __init__(
@@ -86,9 +88,11 @@ class TrainableBaseModel(BaseModel):
         *,
         depth: int = 1,
         instance_weights: InstanceWeights | None = None,
+        decorrelation: Decorrelation | None = None,
     ) -> None:
         super().__init__(model, source, layout)
-        self._forward_pass = ForwardPass(model, layout)
+        self._decorrelation = decorrelation
+        self._forward_pass = ForwardPass(model, layout, decorrelation)
         self._backward_pass: BackwardPass = (RecomputedPass if depth > 1 else StoredPass)(self._forward_pass)
         self._weight_update = WeightUpdate(optimizer, self._forward_pass.trainable)
         self._instance_weights = instance_weights or InstanceWeights()
@@ -108,7 +112,7 @@ class TrainableBaseModel(BaseModel):
         Returns:
             Hiddens, float32 (batch, columns).
         """
-        return self._send(rows, self._forward_call((len(rows),), self.gather(rows)))
+        return self._send(rows, self._forward_call((len(rows),), self._training_inputs(rows)))
 
     def backward(self, gradients: FloatArray) -> None:
         """Updates the weights by the gradients of the oldest batch under way.
@@ -130,7 +134,8 @@ class TrainableBaseModel(BaseModel):
             Hiddens of the next batch, float32 (batch, columns).
         """
         sizes = (len(gradients), len(next_rows))
-        return self._send(next_rows, self._step_call(sizes, gradients, self.gather(next_rows), self._take_stash()))
+        inputs = self._training_inputs(next_rows)
+        return self._send(next_rows, self._step_call(sizes, gradients, inputs, self._take_stash()))
 
     def local_step(self, rows: Rows, number: int, *, hiddens: FloatArray, gradients: FloatArray) -> None:
         """Updates the weights by a batch that was exchanged before; each row counts by its instance weight.
@@ -142,7 +147,8 @@ class TrainableBaseModel(BaseModel):
             gradients: gradients of the loss with respect to the hiddens, as received in the exchange, float32 (batch,
                 columns).
         """
-        self._local_call((len(rows),), self.gather(rows), number_array(number), hiddens, gradients)
+        inputs = self._training_inputs(rows)
+        self._local_call((len(rows),), inputs, number_array(number), hiddens, gradients)
 
     def forward_on_tape(
         self, tape: tf.GradientTape, inputs: Sequence[tf.Tensor], *, local_number: tf.Tensor | None = None
@@ -221,6 +227,10 @@ class TrainableBaseModel(BaseModel):
         count = int(part_of(stashes, "count").values["stashes"])
         self._under_way = deque(self._completed(part_of(stashes, str(place))) for place in range(count))
 
+    def _training_inputs(self, rows: Rows) -> list[RowArray]:
+        penalised = [] if self._decorrelation is None else [self._decorrelation.gather(rows)]
+        return [*self.gather(rows), *penalised]
+
     def _send(self, rows: Rows, forward: _ForwardTensors) -> FloatArray:
         self._under_way.append(_BatchUnderWay(rows, forward.stash))
         hiddens: FloatArray = forward.hiddens.numpy()
@@ -238,7 +248,7 @@ class TrainableBaseModel(BaseModel):
     def _completed(self, state: State) -> _BatchUnderWay:
         rows = np.asarray(state.arrays["0"], np.int32)
         saved = [tf.constant(state.arrays[str(number)]) for number in range(1, len(state.arrays))]
-        inputs = [tf.constant(array) for array in self.gather(rows)]
+        inputs = [tf.constant(array) for array in self._training_inputs(rows)]
         return _BatchUnderWay(rows, self._backward_pass.completed(inputs, saved))
 
     def _forward(self, inputs: list[tf.Tensor]) -> _ForwardTensors:

@@ -55,6 +55,7 @@ class TrainableFuseModel(FuseModel):
         optimizer: the optimizer of this model's weights, not built yet.
         own: the label party's own base model, if it has one.
         instance_weights: computes the weights of the rows in a local step; if omitted, every row weighs 1.
+        gives_gradients: whether results of `begin_step` hold gradients for the feature parties, or none.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class TrainableFuseModel(FuseModel):
         optimizer: keras.Optimizer,
         own: OwnBase | None = None,
         instance_weights: InstanceWeights | None = None,
+        gives_gradients: bool = True,
     ) -> None:
         super().__init__(model, source, layouts, tasks)
         self._pass = FusePass(model, self._layouts, tasks.outputs, tasks.losses)
         self._own = own
         self._received = tuple(party for party in self._layouts if own is None or party != own.party)
+        self._answered = self._received if gives_gradients else ()
         self._trainable = [*model.trainable_variables, *tasks.losses.variables]
         self._variables = [*model.variables, *tasks.losses.variables]
         self._weight_update = WeightUpdate(optimizer, self._trainable)
@@ -112,7 +115,7 @@ class TrainableFuseModel(FuseModel):
 
         def train() -> PendingResult:
             trained = self._step_call((len(rows),), labels, own_inputs, received)
-            return lambda: self._result(trained, self._received)
+            return lambda: self._result(trained, self._answered)
 
         return train
 
@@ -217,7 +220,7 @@ class TrainableFuseModel(FuseModel):
             forward = self._pass(LabelTensors.of(gathered), self._all_hiddens(received, own))
             loss = tf.add_n([*forward.summands, *([] if own is None else own.losses)])
         base_weights = [] if own is None else own.weights
-        gradients, *updates = tape.gradient(loss, [received, weights, base_weights])
+        gradients, *updates = tape.gradient(loss, [received[: len(self._answered)], weights, base_weights])
         trained = self._pass.tensors(tape, forward, gradients)
         # As in the base model: no weight may be read for a gradient after its update.
         with tf.control_dependencies(

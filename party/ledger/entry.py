@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from party.configuration.strict import StrictModel
+from party.ledger.charge import Charge
 
 Event = Literal["started", "reloaded", "opened", "agreed", "ended", "refused"]
 Kind = Literal["hiddens", "gradients", "metrics", "predictions", "intersections"]
@@ -34,6 +35,8 @@ class Content(StrictModel):
         resume: whether the run goes back to a checkpoint or to its beginning.
         releases: number of releases of rows, by kind: at `agreed` the maximum, at `ended` those that were made.
             A row of a batch counts once each time it is sent to a peer; a metric counts once for each pass.
+        charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
+            and in those of `agreed` that are older than charges.
         result: how the session ended, or the rule that refused it.
     """
 
@@ -49,7 +52,16 @@ class Content(StrictModel):
     codecs: dict[str, str] = Field(default={})
     resume: bool = False
     releases: dict[Kind, int] = Field(default={})
+    charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
     result: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_absent_charges(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Lines without charges are, byte for byte, those that were written before there were any."""
+        fields: dict[str, object] = serialize(self)
+        if self.charges is None:
+            fields.pop("charges", None)
+        return fields
 
 
 class LedgerEntry(Content):

@@ -39,16 +39,16 @@ class Tally:
         """
         return sum(
             entry.purpose == purpose and dataset in entry.datasets and not (purpose == TRAIN and entry.resume)
-            for entry in self._agreed()
+            for entry in self.agreed()
         )
 
     def restores(self, run_id: str) -> int:
         """Number of times that a run resumed from a checkpoint or started again."""
-        return sum(entry.run_id == run_id and entry.resume for entry in self._agreed())
+        return sum(entry.run_id == run_id and entry.resume for entry in self.agreed())
 
     def restored_runs(self) -> Sequence[str]:
         """The run_ids of all runs that resumed or started again, ascending."""
-        return sorted({entry.run_id for entry in self._agreed() if entry.resume})
+        return sorted({entry.run_id for entry in self.agreed() if entry.resume})
 
     def opened_since(self, now: datetime, coordinator: str) -> int:
         """Counts the sessions that a coordinator requested within the last 24 hours.
@@ -85,16 +85,28 @@ class Tally:
             The number of them.
         """
         return sum(
-            entry.purpose == "align" and peer in entry.peers for entry in self._agreed() if _is_recent(entry, now)
+            entry.purpose == "align" and peer in entry.peers for entry in self.agreed() if _is_recent(entry, now)
         )
 
     def releases_per_row(self, dataset: str) -> Fraction:
         """How often each row of a dataset was released to peers: each session's releases by the rows that it read."""
         released: Counter[int] = Counter()
-        for entry in self._agreed():
+        for entry in self.agreed():
             if dataset in entry.datasets and entry.purpose != "align":
-                released[entry.rows] += to_peers(self._ended.get(entry.session, entry).releases)
+                released[entry.rows] += to_peers(self.released(entry))
         return sum((per_row(count, rows) for rows, count in released.items()), Fraction())
+
+    def agreed(self) -> Iterable[LedgerEntry]:
+        """The lines of all sessions that all parties agreed on."""
+        return (entry for entry in self._entries if entry.event == "agreed")
+
+    def released(self, agreed: LedgerEntry) -> Mapping[Kind, int]:
+        """What a session released, by kind; the most that it could have released if it has not ended.
+
+        Args:
+            agreed: the session's line of the agreement.
+        """
+        return self._ended.get(agreed.session, agreed).releases
 
     def unfinished(self) -> Iterable[LedgerEntry]:
         """The last line of every session that has not ended."""
@@ -107,9 +119,6 @@ class Tally:
             for entry in self._entries
             if _is_recent(entry, now)
         )
-
-    def _agreed(self) -> Iterable[LedgerEntry]:
-        return (entry for entry in self._entries if entry.event == "agreed")
 
 
 def to_peers(releases: Mapping[Kind, int]) -> int:

@@ -37,6 +37,7 @@ from party.security.randomness import secret_stream
 WEIGHTS_FILE = "weights.npz"
 BASE = "base"
 FUSE = "fuse"
+TEACHER = "teacher_"
 
 
 class PartyModels:
@@ -46,12 +47,16 @@ class PartyModels:
         base: layout of the base model; None without features.
         fuse: layout of the fuse model; None at a feature party.
         folder: the folder that files with models of the owner's own are relative to.
+        head: prefix of the names of its weights and of its random streams; two heads of a party differ in it.
 
     Raises:
         ModelError: a model of the owner's own breaks the contract.
     """
 
-    def __init__(self, base: BaseLayout | None, fuse: FuseLayout | None = None, folder: Path = Path()) -> None:
+    def __init__(
+        self, base: BaseLayout | None, fuse: FuseLayout | None = None, folder: Path = Path(), head: str = ""
+    ) -> None:
+        self._head = head
         self.base_layout = base
         self.fuse_layout = fuse
         self.models: dict[str, keras.Model] = {}
@@ -59,6 +64,7 @@ class PartyModels:
         self._folder = folder
         if base is not None:
             self.models[BASE], self.specs = build_base_and_specs(base, folder)
+            self.models[BASE].name = f"{head}{BASE}"
         if fuse is not None:
             self._add_fuse(fuse)
 
@@ -95,6 +101,7 @@ class PartyModels:
     def _add_fuse(self, layout: FuseLayout) -> None:
         self.fuse_layout = layout
         self.models[FUSE] = build_fuse(layout, self._folder)
+        self.models[FUSE].name = f"{self._head}{FUSE}"
 
     @property
     def fuse_outputs(self) -> FuseOutputs:
@@ -117,15 +124,17 @@ class PartyModels:
             seed: the run's seed.
         """
         for name, model in self.models.items():
-            draw_initial_weights(model, secret_stream(secret, seed, name))
+            draw_initial_weights(model, secret_stream(secret, seed, f"{self._head}{name}"))
 
-    def save(self, folder: Path) -> tuple[str, ...]:
+    def save(self, folder: Path, teacher: PartyModels | None = None) -> tuple[str, ...]:
         """Writes the weights and the models into a folder; returns the names of the files.
 
         Args:
             folder: the run's folder.
+            teacher: the label party's other head, of which only the weights are written; None without private labels.
         """
-        save_weights(folder / WEIGHTS_FILE, self.models)
+        others = {} if teacher is None else {f"{TEACHER}{name}": model for name, model in teacher.models.items()}
+        save_weights(folder / WEIGHTS_FILE, {**self.models, **others})
         files = [WEIGHTS_FILE]
         for name, model in self.models.items():
             save_model(folder / f"{name}.keras", model)

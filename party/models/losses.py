@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from party.configuration.labels import Labels, RegressionLabel
 from party.cut.hidden import FloatArray
-from party.models.keras_objects import build_loss
+from party.data.labels import LabelNoise
+from party.models.row_losses import row_loss
 
 CHUNK_ROWS = 65_536  # rows per call when the losses of a pass are recomputed, to bound the memory that Keras needs
 
@@ -26,6 +27,7 @@ class TaskLosses:
         labels: labels by name.
         uncertainty: whether the weights are learned.
         party: name of this party, for errors.
+        noise: how labels were drawn, by label; omitted for true ones.
 
     Raises:
         ConfigurationError: a loss is not known, or it does not take an argument.
@@ -35,9 +37,13 @@ class TaskLosses:
         Semantics", CVPR 2018, equations 5 to 10.
     """
 
-    def __init__(self, labels: Labels, uncertainty: bool, party: str) -> None:
-        self._losses = {name: build_loss(label, f"{party}: data.labels.{name}") for name, label in labels.items()}
-        self._single_output = {name: label.units == 1 for name, label in labels.items()}
+    def __init__(
+        self, labels: Labels, uncertainty: bool, party: str, noise: Mapping[str, LabelNoise] | None = None
+    ) -> None:
+        drawn = noise or {}
+        self._losses = {
+            name: row_loss(label, f"{party}: data.labels.{name}", drawn.get(name)) for name, label in labels.items()
+        }
         self._scales = [0.5 if isinstance(label, RegressionLabel) else 1.0 for label in labels.values()]
         self.fixed_weights = np.array([label.weight for label in labels.values()])
         self._log_variances = keras.Variable(np.zeros(len(labels), np.float32), name="log_variances")
@@ -61,7 +67,7 @@ class TaskLosses:
         """
         means = []
         for place, name in enumerate(self._losses):
-            by_row = self._by_row(name, labels[:, place], outputs[name])
+            by_row = self._losses[name](labels[:, place], outputs[name])
             means.append(tf.reduce_mean(by_row if weights is None else by_row * weights[:, place]))
         return means
 
@@ -77,11 +83,9 @@ class TaskLosses:
             float32 (rows,).
         """
         parts = [slice(start, start + CHUNK_ROWS) for start in range(0, len(labels), CHUNK_ROWS)]
-        losses = [self._by_row(name, tf.constant(labels[part]), tf.constant(outputs[part])).numpy() for part in parts]
+        loss = self._losses[name]
+        losses = [loss(tf.constant(labels[part]), tf.constant(outputs[part])).numpy() for part in parts]
         return np.concatenate(losses)
-
-    def _by_row(self, name: str, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        return self._losses[name](labels[:, None] if self._single_output[name] else labels, outputs)
 
     def weights(self) -> tf.Tensor:
         """The factor of each label's loss, float32 (labels,)."""

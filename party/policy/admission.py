@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from party.configuration.budgets import SecretName
 from party.configuration.party import PartyConfiguration
 from party.ledger.entry import Content
 from party.ledger.file import Ledger
 from party.ledger.tally import Tally
+from party.policy.budgets import Budgets
 from party.policy.grant import Grant
 from party.policy.limits import CountedLimits
 from party.policy.metric_rules import MetricRules
@@ -23,6 +25,7 @@ class Admission:
     Args:
         policy: the owner's rules.
         limits: the owner's limits.
+        budgets: the owner's budgets.
         ledger: the party's ledger.
         now: the current time, with a time zone.
         random_bytes: source of the random numbers that identify sessions.
@@ -32,6 +35,7 @@ class Admission:
         self,
         policy: Policy,
         limits: CountedLimits,
+        budgets: Budgets,
         ledger: Ledger,
         *,
         now: Callable[[], datetime],
@@ -39,6 +43,7 @@ class Admission:
     ) -> None:
         self._policy = policy
         self._limits = limits
+        self._budgets = budgets
         self._ledger = ledger
         self._now = now
         self._random_bytes = random_bytes
@@ -52,6 +57,14 @@ class Admission:
     def metrics(self) -> MetricRules:
         """What of the metrics the policy in force releases; a session that is open may have been granted more."""
         return self._policy.metrics
+
+    def latest_generation(self, secret: SecretName) -> int:
+        """The highest generation of draws that any session was charged for; 0 if none was.
+
+        Args:
+            secret: what was drawn.
+        """
+        return self._budgets.latest_generation(secret, self._ledger.entries)
 
     def may_name(self, coordinator: str, dataset: str) -> bool:
         """Whether a coordinator may learn that a dataset exists.
@@ -77,7 +90,14 @@ class Admission:
         """
         peers = tuple(name for name in request.run.parties if name != self._policy.party)
         lines = SessionLines(self._ledger, request, peers, now=self._now)
-        grant = Grant(request, policy=self._policy, limits=self._limits, lines=lines, random_bytes=self._random_bytes)
+        grant = Grant(
+            request,
+            policy=self._policy,
+            limits=self._limits,
+            budgets=self._budgets,
+            lines=lines,
+            random_bytes=self._random_bytes,
+        )
         with grant.recording_refusals():
             self._policy.check_request(request)
             self._limits.check(request, peers, lines.tally, self._now())
@@ -100,7 +120,8 @@ def make_admission(
         random_bytes: source of the random numbers that identify sessions.
     """
     limits = CountedLimits(configuration.party, configuration.policy)
-    return Admission(Policy(configuration), limits, ledger, now=now, random_bytes=random_bytes)
+    budgets = Budgets(configuration.party, configuration.label_party, configuration.policy.budgets)
+    return Admission(Policy(configuration), limits, budgets, ledger, now=now, random_bytes=random_bytes)
 
 
 def record_start(ledger: Ledger, version: str) -> None:
@@ -114,6 +135,11 @@ def record_start(ledger: Ledger, version: str) -> None:
         content = Content.model_validate(entry.model_dump(include=set(Content.model_fields)))
         # What it released is not known: it counts with the most that it could have released.
         most = entry.releases if entry.event == "agreed" else {}
-        update = {"event": "ended", "releases": most, "result": "interrupted: the process ended"}
+        update = {
+            "event": "ended",
+            "releases": most,
+            "charges": None,  # the line before has them
+            "result": "interrupted: the process ended",
+        }
         ledger.append(content.model_copy(update=update))
     ledger.append(Content(event="started", result=f"version {version}"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from party.configuration.budgets import SecretName
 from party.configuration.run import CodecKind
 from party.cut.hidden import HiddenSpec
 from party.errors import PolicyError
 from party.ledger.entry import Kind
 from party.policy.alignment_rules import AlignmentRules
+from party.policy.budgets import Budgets
 from party.policy.limits import CountedLimits
 from party.policy.metric_rules import MetricRules
 from party.policy.requests import Release, SessionRequest
@@ -28,6 +30,7 @@ class Grant:
         request: the coordinator's request, already checked.
         policy: the owner's rules.
         limits: the owner's limits.
+        budgets: the owner's budgets.
         lines: writes the session's lines in the ledger.
         random_bytes: source of the random number that identifies the session's lines.
     """
@@ -38,12 +41,14 @@ class Grant:
         *,
         policy: Policy,
         limits: CountedLimits,
+        budgets: Budgets,
         lines: SessionLines,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._request = request
         self._policy = policy
         self._limits = limits
+        self._budgets = budgets
         self._lines = lines
         self._random_bytes = random_bytes
 
@@ -60,6 +65,14 @@ class Grant:
     def allows_codec(self, kind: CodecKind) -> bool:
         """Whether the tensors of a training batch may be encoded by a codec of this kind."""
         return self._policy.allows_codec(kind)
+
+    def latest_generation(self, secret: SecretName) -> int:
+        """The highest generation of draws that any session was charged for; 0 if none was.
+
+        Args:
+            secret: what was drawn.
+        """
+        return self._budgets.latest_generation(secret, self._lines.before)
 
     def check_run_owner(self, owner: str) -> None:
         """Refuses a run that another coordinator began.
@@ -119,6 +132,7 @@ class Grant:
         """
         with self.recording_refusals():
             self._limits.check_release(self._request, release, self._lines.tally)
+            self._budgets.check(release.charges, self._lines.before)
         self._lines.opened(release, self._random_bytes(SESSION_BYTES))
 
     def agreed(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from party.configuration.run import RunConfiguration
+from party.ledger.charge import Charge
 from party.ledger.entry import Kind
 from party.pb.handshake_pb2 import Purpose
 
@@ -59,9 +60,11 @@ class Release:
         epochs: number of training epochs.
         codecs: codecs of training by direction.
         most: upper bound on the rows released, by kind; a row counts each time that it is released.
+        charges: what it would spend of each secret.
     """
 
     rows: int
     epochs: int = 0
     codecs: Mapping[str, str] = field(default_factory=dict)
     most: Mapping[Kind, int] = field(default_factory=dict)
+    charges: tuple[Charge, ...] = field(default=(), kw_only=True)

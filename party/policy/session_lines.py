@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from party.errors import PolicyError, SessionLostError
-from party.ledger.entry import Content, Kind
+from party.ledger.charge import Charge
+from party.ledger.entry import Content, Kind, LedgerEntry
 from party.ledger.file import Ledger
 from party.ledger.tally import Tally
 from party.policy.requests import Release, SessionRequest
@@ -43,12 +44,18 @@ class SessionLines:
             resume=request.resume,
         )
         self._most: dict[Kind, int] = {}
+        self._charges: tuple[Charge, ...] = ()
         self._opened = self._agreed = self._refused = self._ended = False
 
     @property
     def tally(self) -> Tally:
         """Sums over all lines of the party's ledger so far."""
-        return Tally(self._ledger.entries)
+        return Tally(self.before)
+
+    @property
+    def before(self) -> Sequence[LedgerEntry]:
+        """All lines of the party's ledger so far."""
+        return self._ledger.entries
 
     def opened(self, release: Release, session: bytes) -> None:
         """Writes that the session is granted.
@@ -69,7 +76,8 @@ class SessionLines:
             }
         )
         self._ledger.append(content)
-        self._content, self._most, self._opened = content, dict(release.most), True
+        self._content, self._most, self._charges = content, dict(release.most), release.charges
+        self._opened = True
 
     def agreed(self) -> None:
         """Writes that all parties signed the session, so that releases may follow; does nothing the second time.
@@ -81,7 +89,7 @@ class SessionLines:
         if self._ended:
             raise SessionLostError("the session has ended", where="ledger")
         if not self._agreed:
-            self._write("agreed", releases=self._most)
+            self._write("agreed", releases=self._most, charges=self._charges)
             self._agreed = True
 
     def refused(self, error: PolicyError) -> None:

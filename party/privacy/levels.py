@@ -56,7 +56,8 @@ class Levels:
 
     def values(self, symbols: IntArray) -> DoubleArray:
         """The numbers of levels, float64 (rows,)."""
-        return self._minimum + np.asarray(symbols) * ((self._maximum - self._minimum) / (self.count - 1))
+        steps: DoubleArray = np.asarray(symbols, np.float64)
+        return self._minimum + steps * ((self._maximum - self._minimum) / (self.count - 1))
 
     def debiased(self, symbols: IntArray) -> DoubleArray:
         """Targets whose expectation is the true number: (v − w · middle) / (1 − w).

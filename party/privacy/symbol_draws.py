@@ -95,12 +95,12 @@ class SymbolDraws:
     def _numbers(self, what: bytes, ids: npt.NDArray[np.object_], block: int) -> npt.NDArray[np.uint64]:
         """Pseudorandom numbers of a block, uint64 (rows, 2 · EVENTS_PER_BLOCK)."""
         start = hashlib.blake2b(self._domain + length_prefixed([what, str(block).encode()]), key=self._secret)
-        digests = []
+        digests = bytearray()
         for one in ids:
             digest = start.copy()
             digest.update(one)  # the last field: needs no length
-            digests.append(digest.digest())
-        return np.frombuffer(b"".join(digests), "<u8").reshape(len(ids), _BLOCK_BYTES // 8)
+            digests += digest.digest()
+        return np.frombuffer(digests, "<u8").reshape(len(ids), _BLOCK_BYTES // 8)
 
 
 def _uniform(numbers: npt.NDArray[np.uint64]) -> DoubleArray:

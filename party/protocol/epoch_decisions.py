@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from party.channel.decision_channel import DecisionChannel
 from party.cut.state import State
@@ -14,19 +14,19 @@ from party.protocol.schedule import Exchange
 
 
 class EpochDecisions:
-    """Decides whether training continues; its own models save or restore the weights of an epoch.
+    """Decides whether training continues; all of its own models save or restore the weights of an epoch.
 
     Args:
         stopping: watches the metric.
-        halves: this party's models.
+        heads: this party's models, those of every head.
         channels: channels by feature party.
     """
 
     def __init__(
-        self, stopping: EarlyStopping, halves: TrainableHalves, channels: Mapping[str, DecisionChannel]
+        self, stopping: EarlyStopping, heads: Sequence[TrainableHalves], channels: Mapping[str, DecisionChannel]
     ) -> None:
         self._stopping = stopping
-        self._halves = halves
+        self._heads = tuple(heads)
         self._channels = dict(channels)
 
     @property
@@ -39,7 +39,7 @@ class EpochDecisions:
 
         Args:
             exchange: the exchange of the decision.
-            validation: metrics of the held-out rows after this epoch.
+            validation: metrics of the held-out rows after this epoch, of the head that makes what leaves.
 
         Returns:
             The decision, and its envelopes, one for every feature party.
@@ -48,12 +48,11 @@ class EpochDecisions:
             ConfigurationError: the metric to decide by does not exist.
         """
         decision = self._stopping.judge(exchange.epoch, validation.values)
-        halves = (self._halves.fuse, self._halves.base)
-        for half in (one for one in halves if one is not None):
+        for halves in self._heads:
             if decision.stop and decision.epoch != exchange.epoch:
-                half.restore_epoch(decision.epoch)
+                halves.restore_epoch(decision.epoch)
             elif not decision.stop and self._stopping.restores_best:
-                half.save_epoch(exchange.epoch, self._stopping.best_epochs)
+                halves.save_epoch(exchange.epoch, self._stopping.best_epochs)
         content = decision.to_bytes()
         return decision, [channel.envelope(content, exchange.position) for channel in self._channels.values()]
 

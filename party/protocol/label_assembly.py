@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -15,14 +15,29 @@ from party.protocol.epoch_books import EpochBooks
 from party.protocol.epoch_decisions import EpochDecisions
 from party.protocol.gradient_sender import GradientSender
 from party.protocol.label_exchanges import LabelExchanges
-from party.protocol.label_halves import LabelHalves, TrainableHalves
+from party.protocol.label_halves import Halves, TrainableHalves
+from party.protocol.label_heads import LabelHead, LabelHeads
 from party.protocol.local_steps import LabelLocalSteps
 from party.protocol.pipelined_steps import PipelinedSteps
+from party.protocol.private_head import PrivateHead
 from party.protocol.request_journal import RequestJournal
 from party.protocol.schedule import InferenceSchedule, Schedule
 from party.protocol.synchronous_steps import SynchronousSteps
 from party.protocol.timings import Timings
 from party.protocol.training_steps import StepSetup, TrainingSteps
+
+
+@dataclass(frozen=True)
+class PrivateSetup:
+    """The parts of the private head.
+
+    Attributes:
+        halves: its models; trainable ones in a session that trains.
+        labels: the true labels of all rows in the common order, float32 (rows, labels).
+    """
+
+    halves: Halves
+    labels: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +48,16 @@ class LabelSetup:
         party: name of this party.
         schedule: the session's schedule.
         channels: channels to and from the feature parties.
-        halves: this party's models; trainable ones in a session that trains.
-        labels: labels of all rows in the common order, float32 (rows, labels).
+        halves: the models that make what leaves; trainable ones in a session that trains.
+        labels: the labels that they learn from, of all rows in the common order, float32 (rows, labels): drawn ones
+            where labels are private.
+        private: the private head; None without private labels.
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
         timings: records how long each activity takes.
         background: single-threaded executor that computes where several batches are under way.
         releaser: computes the metrics of a pass that are released to the coordinator.
-        on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        on_pass: called when a pass of training or over held-out rows has ended and this party's own metrics are
+            available.
         local_steps: makes further updates after each exchange; None without local updates.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
@@ -48,8 +66,9 @@ class LabelSetup:
     party: str
     schedule: Schedule
     channels: LabelChannels
-    halves: LabelHalves | TrainableHalves
+    halves: Halves
     labels: FloatArray
+    private: PrivateSetup | None = None
     minimum_rows: int
     timings: Timings
     background: Executor
@@ -61,30 +80,24 @@ class LabelSetup:
 
 def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     """Makes the label party's exchanges of a session."""
-    books = EpochBooks(
-        setup.schedule,
-        setup.labels,
-        setup.halves.fuse,
-        minimum_rows=setup.minimum_rows,
-        releaser=setup.releaser,
-        on_pass=setup.on_pass,
-    )
+    heads = _heads(setup)
     steps, decisions = None, None
     checkpointed: dict[str, Stateful] = {}
     if isinstance(setup.halves, TrainableHalves):
-        steps = _steps(setup, setup.halves, books)
-        decisions = _decisions(setup, setup.halves)
+        private = _private_head(setup, heads)
+        steps = _steps(setup, setup.halves, heads.released.books, private)
+        decisions = _decisions(setup, [setup.halves] if private is None else [setup.halves, private.halves])
         checkpointed = {
             **_trained_parts(setup, setup.halves),
             **({} if decisions is None else {"stopping": decisions}),
             **steps.parts(),
+            **({} if private is None else private.parts()),
         }
     return LabelExchanges(
         setup.party,
         setup.schedule,
         setup.channels,
-        halves=setup.halves,
-        books=books,
+        heads=heads,
         timings=setup.timings,
         steps=steps,
         decisions=decisions,
@@ -93,7 +106,37 @@ def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     )
 
 
-def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks) -> TrainingSteps:
+def _heads(setup: LabelSetup) -> LabelHeads:
+    """The heads; only the first one's books know the releaser, only those of the party's own figures `on_pass`."""
+    private = setup.private
+    released = EpochBooks(
+        setup.schedule,
+        setup.labels,
+        setup.halves.fuse,
+        minimum_rows=setup.minimum_rows,
+        releaser=setup.releaser,
+        on_pass=setup.on_pass if private is None else lambda: None,
+    )
+    if private is None:
+        return LabelHeads(LabelHead(setup.halves, released))
+    own = EpochBooks(
+        setup.schedule,
+        private.labels,
+        private.halves.fuse,
+        minimum_rows=setup.minimum_rows,
+        on_pass=setup.on_pass,
+    )
+    return LabelHeads(LabelHead(setup.halves, released), LabelHead(private.halves, own))
+
+
+def _private_head(setup: LabelSetup, heads: LabelHeads) -> PrivateHead | None:
+    halves = heads.own.halves
+    if setup.private is None or not isinstance(halves, TrainableHalves):
+        return None
+    return PrivateHead(halves, heads.own.books, setup.timings)
+
+
+def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks, private: PrivateHead | None) -> TrainingSteps:
     step_setup = StepSetup(
         party=setup.party,
         schedule=setup.schedule,
@@ -101,17 +144,18 @@ def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks) -> Tra
         sender=GradientSender(setup.channels.gradients, setup.channels.matrices, setup.timings),
         books=books,
         timings=setup.timings,
+        private=private,
         local_steps=setup.local_steps,
     )
     return PipelinedSteps(step_setup, setup.background) if setup.schedule.depth > 1 else SynchronousSteps(step_setup)
 
 
-def _decisions(setup: LabelSetup, halves: TrainableHalves) -> EpochDecisions | None:
+def _decisions(setup: LabelSetup, heads: Sequence[TrainableHalves]) -> EpochDecisions | None:
     schedule = setup.schedule
     if isinstance(schedule, InferenceSchedule) or schedule.early_stopping is None:
         return None
     stopping = EarlyStopping(schedule.early_stopping, schedule.epochs)
-    return EpochDecisions(stopping, halves, setup.channels.decisions)
+    return EpochDecisions(stopping, heads, setup.channels.decisions)
 
 
 def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stateful]:

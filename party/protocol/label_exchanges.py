@@ -15,9 +15,9 @@ from party.metrics.pass_metrics import PassMetrics
 from party.metrics.step_losses import StepLossRelease
 from party.pb.party_pb2 import Envelope
 from party.protocol.deferred import Deferred
-from party.protocol.epoch_books import EpochBooks, EpochMetrics
+from party.protocol.epoch_books import EpochMetrics
 from party.protocol.epoch_decisions import EpochDecisions
-from party.protocol.label_halves import LabelHalves, TrainableHalves
+from party.protocol.label_heads import LabelHeads
 from party.protocol.progress import ScheduledExchanges, place_of
 from party.protocol.request_journal import RequestJournal
 from party.protocol.schedule import Activity, Exchange, Schedule
@@ -28,12 +28,14 @@ from party.protocol.training_steps import TrainingSteps
 class LabelExchanges(ScheduledExchanges):
     """Receives hiddens and returns gradients in the order that the schedule prescribes.
 
+    With private labels there are two heads. Properties whose name begins with `own` are for the label party's own
+    files; all others may be told to the coordinator and depend on drawn labels alone.
+
     Args:
         party: name of this party.
         schedule: the session's schedule.
         channels: channels to and from the feature parties.
-        halves: this party's models.
-        books: collect the figures of each pass.
+        heads: this party's models and the figures of each pass.
         timings: records how long each activity takes.
         steps: do the training; None in a session that does not train.
         decisions: take the decision after each epoch; None without early stopping.
@@ -48,8 +50,7 @@ class LabelExchanges(ScheduledExchanges):
         schedule: Schedule,
         channels: LabelChannels,
         *,
-        halves: LabelHalves | TrainableHalves,
-        books: EpochBooks,
+        heads: LabelHeads,
         timings: Timings,
         steps: TrainingSteps | None = None,
         decisions: EpochDecisions | None = None,
@@ -59,13 +60,13 @@ class LabelExchanges(ScheduledExchanges):
         super().__init__(party, schedule)
         self._hiddens = channels.hiddens
         self._senders = tuple(channels.matrices)
-        self._halves = halves
-        self._books = books
+        self._heads = heads
+        self._books, self._own_books = heads.released.books, heads.own.books
         self._timings = timings
         self._steps = steps
         self._decisions = decisions
         self._journal = journal
-        self._parts = StatefulParts({"exchanges": self._progress, "books": books, **checkpointed})
+        self._parts = StatefulParts({"exchanges": self._progress, "books": self._books, **checkpointed})
 
     @property
     def epochs(self) -> Sequence[EpochMetrics]:
@@ -81,6 +82,21 @@ class LabelExchanges(ScheduledExchanges):
     def inference(self) -> MetricAccumulator | None:
         """Outputs of all rows of an evaluation or a prediction; None until they are complete."""
         return self._books.inference
+
+    @property
+    def own_epochs(self) -> Sequence[EpochMetrics]:
+        """Metrics of the epochs so far, for this party alone."""
+        return self._own_books.epochs
+
+    @property
+    def own_step_losses(self) -> StepLossRelease:
+        """Losses of the steps so far, for this party alone."""
+        return self._own_books.step_losses
+
+    @property
+    def own_inference(self) -> MetricAccumulator | None:
+        """Predictions and metrics of all rows, for this party alone; None until they are complete."""
+        return self._own_books.inference
 
     @property
     def passes_done(self) -> int:
@@ -208,13 +224,7 @@ class LabelExchanges(ScheduledExchanges):
 
     def _infer(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> None:
         self.wait_for_update()
-        self._books.begin(exchange)
-        if self._halves.base is not None:
-            with self._timings.measure("own base"):
-                hiddens = {**hiddens, self._party: self._halves.base.infer(rows)}
-        with self._timings.measure("fuse"):
-            result = self._halves.fuse.infer(rows, hiddens)
-        self._books.add_inference(exchange, rows, result)
+        self._heads.infer(exchange, rows, hiddens, party=self._party, timings=self._timings)
 
     def _open(self, exchange: Exchange, rows: Rows, envelopes: Sequence[Envelope]) -> dict[str, FloatArray]:
         by_sender = {envelope.sender: envelope for envelope in envelopes}

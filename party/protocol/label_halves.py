@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from party.protocol.halves import Base, Fuse, TrainableBase, TrainableFuse
@@ -31,3 +32,25 @@ class TrainableHalves:
 
     fuse: TrainableFuse
     base: TrainableBase | None
+
+    def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
+        """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
+
+        Args:
+            epoch: the epoch that has ended.
+            retained: epochs whose weights are retained.
+        """
+        for half in self._present:
+            half.save_epoch(epoch, retained)
+
+    def restore_epoch(self, epoch: int) -> None:
+        """Restores the weights of an epoch."""
+        for half in self._present:
+            half.restore_epoch(epoch)
+
+    @property
+    def _present(self) -> Sequence[TrainableFuse | TrainableBase]:
+        return [self.fuse] if self.base is None else [self.fuse, self.base]
+
+
+Halves = LabelHalves | TrainableHalves

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from party.cut.hidden import FloatArray
 from party.cut.state import State
@@ -55,18 +55,20 @@ class FeatureLocalSteps:
 
 
 class LabelLocalSteps:
-    """Local steps of the fuse model and the label party's own base model.
+    """Local steps of the fuse models and the label party's own base models.
 
     Args:
         local_updates: draws the batch of each local step.
-        fuse: the fuse model.
+        fuses: the fuse model of every head; each makes all local steps.
         schedule: the session's schedule.
         timings: records how long each activity takes.
     """
 
-    def __init__(self, local_updates: LocalUpdates, fuse: TrainableFuse, schedule: Schedule, timings: Timings) -> None:
+    def __init__(
+        self, local_updates: LocalUpdates, fuses: Sequence[TrainableFuse], schedule: Schedule, timings: Timings
+    ) -> None:
         self._local_updates = local_updates
-        self._fuse = fuse
+        self._fuses = tuple(fuses)
         self._schedule = schedule
         self._timings = timings
 
@@ -88,7 +90,8 @@ class LabelLocalSteps:
                 {party: step.cached[f"{what} {party}"] for party in hiddens} for what in (HIDDEN, GRADIENT)
             )
             with self._timings.measure(ACTIVITY):
-                self._fuse.local_step(rows, step.number, hiddens=old_hiddens, gradients=old_gradients)
+                for fuse in self._fuses:
+                    fuse.local_step(rows, step.number, hiddens=old_hiddens, gradients=old_gradients)
 
     def state(self) -> State:
         """The cached batches and the draws."""

@@ -11,7 +11,6 @@ from party.cut.results import PreparedStep, TrainingResult
 from party.cut.stateful import Stateful
 from party.pb.party_pb2 import Envelope
 from party.protocol.deferred import Deferred
-from party.protocol.local_steps import LabelLocalSteps
 from party.protocol.schedule import Exchange
 from party.protocol.training_steps import StepSetup
 
@@ -48,8 +47,8 @@ class PipelinedSteps:
         before, sent_before = self._update, self._sent
         step = self._background.submit(self._run, before, prepared)
         self._update = step
-        if setup.local_steps is not None:
-            self._update = self._background.submit(self._local, setup.local_steps, step, exchange, hiddens)
+        if setup.private is not None or setup.local_steps is not None:
+            self._update = self._background.submit(self._follow, step, exchange, rows, hiddens)
 
         def send() -> list[Envelope]:
             result = step.result().result()
@@ -92,12 +91,16 @@ class PipelinedSteps:
         with self._setup.timings.measure("fuse"):
             return Deferred(prepared())
 
-    @staticmethod
-    def _local(
-        local_steps: LabelLocalSteps,
+    def _follow(
+        self,
         step: Future[Deferred[TrainingResult]],
         exchange: Exchange,
+        rows: Rows,
         hiddens: Mapping[str, FloatArray],
     ) -> None:
-        """Makes the local steps in the thread of the steps, while the gradients are sent."""
-        local_steps.after(exchange, hiddens, step.result().result().gradients)
+        """Does what follows a step in the thread of the steps, while the gradients are sent."""
+        trained = step.result()
+        if self._setup.private is not None:
+            self._setup.private.train(exchange, rows, hiddens)
+        if self._setup.local_steps is not None:
+            self._setup.local_steps.after(exchange, hiddens, trained.result().gradients)

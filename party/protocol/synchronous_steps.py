@@ -75,6 +75,8 @@ class SynchronousSteps:
             if self._own is not None:
                 self._own.update(result.gradients[setup.party], at_once)
         setup.books.add_step(exchange, rows, result)
+        if setup.private is not None:
+            setup.private.train(exchange, rows, hiddens)
         if setup.local_steps is not None:
             setup.local_steps.after(exchange, hiddens, result.gradients)
         if self._own is not None and following is not None and at_once is None:

@@ -14,6 +14,7 @@ from party.protocol.epoch_books import EpochBooks
 from party.protocol.gradient_sender import GradientSender
 from party.protocol.label_halves import TrainableHalves
 from party.protocol.local_steps import LabelLocalSteps
+from party.protocol.private_head import PrivateHead
 from party.protocol.schedule import Exchange, Schedule
 from party.protocol.timings import Timings
 
@@ -25,10 +26,11 @@ class StepSetup:
     Attributes:
         party: name of this party.
         schedule: the session's schedule.
-        halves: this party's models.
+        halves: the models that make what leaves.
         sender: sends the gradients.
         books: collect the results of each batch.
         timings: records how long each activity takes.
+        private: learns from the true labels where labels are private; otherwise None.
         local_steps: makes further updates after each exchange; None without local updates.
     """
 
@@ -38,6 +40,7 @@ class StepSetup:
     sender: GradientSender
     books: EpochBooks
     timings: Timings
+    private: PrivateHead | None = None
     local_steps: LabelLocalSteps | None = None
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from party.channel.compose import ChannelSettings, feature_channels, label_channels, received_layouts
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
+from party.data.labels import SessionLabels
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.feature_steps import FeatureSteps
-from party.protocol.label_assembly import LabelSetup
+from party.protocol.label_assembly import LabelSetup, PrivateSetup
 from party.protocol.label_assembly import label_exchanges as make_label_exchanges
 from party.protocol.label_exchanges import LabelExchanges
-from party.protocol.label_halves import LabelHalves, TrainableHalves
+from party.protocol.label_halves import Halves, LabelHalves, TrainableHalves
 from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
@@ -21,7 +22,7 @@ from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.metric_release import metric_release
 from party.runtime.plan import PairSecrets
-from party.runtime.session_models import SessionModels
+from party.runtime.session_models import HeadParts, SessionModels
 from party.security.sealing import SealingKeys
 
 
@@ -63,7 +64,7 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
     Raises:
         ConfigurationError: a codec would not shorten the batches of training.
     """
-    setup, models = parts.setup, SessionModels(parts.setup, {})
+    setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
     party, settings = setup.opening.context.party, _channel_settings(setup)
     mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
     channels = feature_channels(settings, models.layout, parts.keys, mask_secrets)
@@ -98,39 +99,59 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     if setup.read_labels is None:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
-    settings = _channel_settings(setup)
-    models = SessionModels(setup, received_layouts(settings, parts.layouts), labels)
-    halves = _halves(setup, models)
+    settings, head = _channel_settings(setup), _released_head(setup, labels)
+    layouts = received_layouts(settings, parts.layouts)
+    models = SessionModels(setup, layouts, head)
+    halves, private = _halves(setup, models), _private_setup(setup, layouts, labels)
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
             channels=label_channels(settings, parts.layouts, parts.keys),
             halves=halves,
-            labels=labels.values,
+            labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
+            private=private,
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,
             background=context.background,
-            releaser=metric_release(setup, models.losses, models.scores, transcript=parts.keys.transcript),
+            releaser=metric_release(setup, models.losses, models.scores, head.noise, transcript=parts.keys.transcript),
             on_pass=parts.on_pass,
-            local_steps=_label_local_steps(parts, halves),
+            local_steps=_label_local_steps(parts, [halves] if private is None else [halves, private.halves]),
             journal=parts.journal,
         )
     )
 
 
-def _halves(setup: BatchSetup, models: SessionModels) -> LabelHalves | TrainableHalves:
+def _released_head(setup: BatchSetup, labels: SessionLabels) -> HeadParts:
+    """The head that makes what leaves: the teacher with drawn labels, if any label is private."""
+    if (setup.teacher is None) != (labels.drawn is None):
+        raise RuntimeError("drawn labels need a teacher, and a teacher needs drawn labels")
+    if setup.teacher is None or labels.drawn is None:
+        return HeadParts(models=setup.models, labels=labels.true)
+    return HeadParts(models=setup.teacher, labels=labels.drawn.arrays, noise=labels.drawn.noise)
+
+
+def _private_setup(setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: SessionLabels) -> PrivateSetup | None:
+    """The private head, which alone sees true labels; None without private labels."""
+    if labels.drawn is None:
+        return None
+    head = HeadParts(models=setup.models, labels=labels.true, releases=False)
+    return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values)
+
+
+def _halves(setup: BatchSetup, models: SessionModels) -> Halves:
     if setup.training is None:
         return LabelHalves(models.fuse(), models.base() if models.has_base else None)
     base = models.trainable_base() if models.has_base else None
     return TrainableHalves(models.trainable_fuse(base), base)
 
 
-def _label_local_steps(parts: ExchangeParts, halves: LabelHalves | TrainableHalves) -> LabelLocalSteps | None:
+def _label_local_steps(parts: ExchangeParts, heads: Sequence[Halves]) -> LabelLocalSteps | None:
     local_updates = _local_updates(parts.setup)
-    if local_updates is None or isinstance(halves, LabelHalves):
+    if local_updates is None:
         return None
-    return LabelLocalSteps(local_updates, halves.fuse, parts.setup.schedule, parts.timings)
+    fuses = [halves.fuse for halves in heads if isinstance(halves, TrainableHalves)]
+    return LabelLocalSteps(local_updates, fuses, parts.setup.schedule, parts.timings)
 
 
 def _local_updates(setup: BatchSetup) -> LocalUpdates | None:

@@ -19,6 +19,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 CPU_LINES = ("model name", "flags", "Features")
@@ -57,12 +58,28 @@ def run_fingerprint(
         f"{NUMERICS}processor": _digest(_processor()),
         f"{NUMERICS}python": ".".join(map(str, sys.version_info[:3])),
     }
+    found |= column_fingerprint(configuration)
+    if configuration.privacy.decorrelate is not None:
+        found["configuration privacy.decorrelate"] = _digest(configuration.privacy.decorrelate.model_dump(mode="json"))
     for name in ("model", "fuse"):
         section = sections[name]
         file = getattr(section, "file", None)
         if file is not None:
             found[f"file of the own {name}"] = source_digest(folder, file)
     return found
+
+
+def column_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
+    """The part of a fingerprint that says which columns are private, and how; the same for an evaluation of the run.
+
+    Args:
+        configuration: the party's configuration.
+
+    Returns:
+        The digest of the section by its name; empty without private columns.
+    """
+    section = configuration.privacy.columns
+    return {} if section is None else {PRIVATE_COLUMNS: _digest(section.model_dump(mode="json"))}
 
 
 def check_fingerprint(

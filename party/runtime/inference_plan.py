@@ -86,10 +86,10 @@ class InferencePlan:
         self._batches.require_finished()
         self._evaluation()
         rows, label = self._setup.rows, self._batches.label_side
-        if not self._predicts or label is None or label.inference is None:
+        if not self._predicts or label is None or label.own_inference is None:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
-        frame = prediction_table(data.id, rows.ids(), data.labels, label.inference.outputs)
+        frame = prediction_table(data.id, rows.ids(), data.labels, label.own_inference.outputs)
         name = f"predictions-{rows.dataset}.csv"
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)
@@ -101,13 +101,14 @@ class InferencePlan:
     def _evaluation(self) -> PassMetrics | None:
         """Metrics of an evaluation, once available; the party's own file has them before they are released."""
         label = self._batches.label_side
-        if self._predicts or label is None or label.inference is None:
+        if self._predicts or label is None or label.inference is None or label.own_inference is None:
             return None
         with self._writing:
-            metrics = label.inference.metrics()
+            metrics, own = label.inference.metrics(), label.own_inference.metrics()
             if not self._is_written:
                 figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
-                figures.add_evaluation(self._setup.rows.dataset, self._opening.context.now(), metrics)
+                dataset, now = self._setup.rows.dataset, self._opening.context.now()
+                figures.add_evaluation(dataset, now, own, released=metrics.released)
                 self._is_written = True
         return metrics
 

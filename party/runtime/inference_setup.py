@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import numpy as np
 import pandas as pd
 
+from party.configuration.labels import Labels
 from party.configuration.party import PartyConfiguration
 from party.data.encoders import encoders_from_json
-from party.data.labels import LabelArrays, read_labels
 from party.errors import DataError, SessionError
-from party.models.assembly import PartyModels
+from party.models.assembly import TEACHER, PartyModels
 from party.models.packing import PackedFeatures, pack
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.schedule import InferenceSchedule
-from party.runtime.batch_setup import BatchSetup
+from party.runtime.batch_setup import BatchSetup, private_labels
+from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
+from party.runtime.session_labels import prepare_labels
 from party.security.files import read_private
 
 
@@ -43,6 +43,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
         )
     record = _trained_run(opening)
     _check_labels(record, configuration)
+    _check_columns(record, configuration)
     rows = common_rows(opening.context, opening.run.parties, dataset)
     frame = rows.frame()
     if configuration.holds_labels:
@@ -50,13 +51,20 @@ def inference_setup(opening: Opening) -> BatchSetup:
     packed = _encoded(opening, rows, frame)
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)
+    teacher = None
+    if private_labels(configuration.data.labels) and opening.proposal.purpose != Purpose.PURPOSE_PREDICT:
+        teacher = PartyModels(record.base, record.fuse, configuration.folder, head=TEACHER)
+        teacher.load(opening.folder)
+    labels = prepare_labels(opening, rows)
     return BatchSetup(
         opening=opening,
         rows=rows,
         schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size),
+        read_labels=labels.read,
+        protection=labels.protection or column_protection(configuration, rows.table),
         models=models,
+        teacher=teacher,
         packed=packed,
-        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
         record=record,
     )
 
@@ -77,6 +85,7 @@ def _check_labels(record: RunRecord, configuration: PartyConfiguration) -> None:
     if record.fuse is None:
         return
     trained, present = record.fuse.labels, configuration.data.labels
+    _check_privacy(trained, configuration)
     same = [(name, label.kind, label.units) for name, label in trained.items()] == [
         (name, label.kind, label.units) for name, label in present.items()
     ]
@@ -90,6 +99,29 @@ def _check_labels(record: RunRecord, configuration: PartyConfiguration) -> None:
         )
 
 
+def _check_privacy(trained: Labels, configuration: PartyConfiguration) -> None:
+    """Refuses other private labels than the run was trained with, as its teacher would tell of the others."""
+    before, now = (private_labels(labels) for labels in (trained, configuration.data.labels))
+    if before != now:
+        raise SessionError(
+            "privacy of data.labels differs from what the run was trained with",
+            where=configuration.party,
+            expected=", ".join(f"{name} private" for name in before) or "no private label",
+            received=", ".join(f"{name} private" for name in now) or "no private label",
+            fix="restore the configuration or train anew",
+        )
+
+
+def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None:
+    """Refuses other private columns than the run was trained with: its weights would tell of the others."""
+    if record.fingerprint.get(PRIVATE_COLUMNS) != column_fingerprint(configuration).get(PRIVATE_COLUMNS):
+        raise SessionError(
+            "privacy.columns differs from what the run was trained with",
+            where=configuration.party,
+            fix="restore the configuration or train anew",
+        )
+
+
 def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedFeatures | None:
     """All rows, encoded as in training."""
     features = opening.context.configuration.data.features
@@ -97,11 +129,3 @@ def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedF
         return None
     text = read_private(opening.folder / ENCODERS_FILE).decode()
     return pack(encoders_from_json(text, features).encode(frame, rows.source))
-
-
-def _labels(configuration: PartyConfiguration, rows: CommonRows) -> LabelArrays:
-    """The labels, or zeros for a prediction on a dataset without labels."""
-    data = configuration.data
-    if rows.dataset in data.unlabelled:
-        return LabelArrays(np.zeros((len(rows), len(data.labels)), np.float32))
-    return read_labels(configuration.party, data, rows.frame(), rows.source)

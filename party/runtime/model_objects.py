@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from party.configuration.models import OwnFuse, OwnModel
 from party.configuration.party import PartyConfiguration
 from party.configuration.run import OptimizerSection, TrainingSection
 from party.data.encoders import fit_encoders
+from party.data.labels import LabelNoise
 from party.errors import ConfigurationError
 from party.models.assembly import PartyModels, base_layout
 from party.models.keras_objects import Optimizer, build_optimizer
@@ -40,15 +43,19 @@ def party_scores(configuration: PartyConfiguration) -> Scores:
     return Scores(configuration.data.labels, configuration.party)
 
 
-def party_losses(configuration: PartyConfiguration) -> TaskLosses:
+def party_losses(configuration: PartyConfiguration, noise: Mapping[str, LabelNoise] | None = None) -> TaskLosses:
     """Makes the losses of the party's labels.
+
+    Args:
+        configuration: the party's configuration.
+        noise: how labels were drawn, by label; omitted for true ones.
 
     Raises:
         ConfigurationError: a loss is not known, or does not take an argument.
     """
     fuse = configuration.fuse_model
     uncertainty = fuse is not None and fuse.task_weighting == "uncertainty"
-    return TaskLosses(configuration.data.labels, uncertainty, configuration.party)
+    return TaskLosses(configuration.data.labels, uncertainty, configuration.party, noise)
 
 
 def check_objects(configuration: PartyConfiguration) -> None:

@@ -55,7 +55,7 @@ class OwnFigures:
         Raises:
             StorageError: a file cannot be written.
         """
-        epochs = [epoch for epoch in list(label.epochs) if epoch.train is not None]
+        epochs = [epoch for epoch in list(label.own_epochs) if epoch.train is not None]
         series: dict[str, list[float | None]] = {}
         for epoch in epochs:
             for name, value in _by_name(epoch).items():
@@ -70,17 +70,20 @@ class OwnFigures:
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(("step", "rows", "loss"))
-        writer.writerows((one.step, one.rows, one.loss) for one in label.step_losses.since(0))
+        writer.writerows((one.step, one.rows, one.loss) for one in label.own_step_losses.since(0))
         self._write(STEPS_FILE, text.getvalue())
         return HISTORY_FILE, STEPS_FILE
 
-    def add_evaluation(self, dataset: str, at: datetime, metrics: PassMetrics) -> None:
+    def add_evaluation(
+        self, dataset: str, at: datetime, metrics: PassMetrics, *, released: Mapping[str, float]
+    ) -> None:
         """Appends a line for an evaluation to the file of evaluations, and to the log.
 
         Args:
             dataset: name of the evaluated dataset.
             at: time of the evaluation, with a time zone.
             metrics: metrics of its rows.
+            released: figures by name that the coordinator may see.
 
         Raises:
             StorageError: the file cannot be written.
@@ -91,7 +94,7 @@ class OwnFigures:
             "dataset": dataset,
             "rows": metrics.rows,
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
-            "told": {name: _finite(value) for name, value in metrics.released.items()},
+            "told": {name: _finite(value) for name, value in released.items()},
         }
         before = read_private(path) if path.exists() else b""
         write_atomically(path, before + json.dumps(line, allow_nan=False).encode() + b"\n")

@@ -30,6 +30,7 @@ class RunRecord(StrictModel):
         state: `started`, or `trained` once the model is saved.
         lineage: digest of the history that led to the saved weights, hexadecimal.
         fingerprint: what the run depends on here besides the run configuration.
+        draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
     """
@@ -43,6 +44,7 @@ class RunRecord(StrictModel):
     state: Literal["started", "trained"]
     lineage: str = ""
     fingerprint: dict[str, str] = Field(default={})
+    draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None
 
@@ -102,7 +104,8 @@ class RunRecords:
     def save(self, record: RunRecord) -> None:
         """Writes a record, replacing its former version if there is one."""
         private_folder(self._folder / record.run_id)
-        content = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True)
+        # Not sorted: the order of labels is that of the outputs of the model.
+        content = json.dumps(record.model_dump(mode="json"), indent=2)
         write_atomically(self._folder / record.run_id / RECORD_FILE, content.encode())
 
     def all(self) -> list[RunRecord]:

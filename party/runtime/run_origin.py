@@ -89,10 +89,33 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
     """
     configuration = opening.context.configuration
     present = run_fingerprint(configuration, rows.table.sha256, rows.alignment.rows, configuration.folder)
+    if rows.table.generation is not None:
+        present["generation of private columns"] = str(rows.table.generation)
     if former is None:
         return _new_record(opening, row_key, present)
     check_fingerprint(configuration.party, former.fingerprint, present, configuration.checkpoints.allow_other_numerics)
     return former
+
+
+def bound_to_draws(record: RunRecord, former: RunRecord | None, draws: str, party: str) -> RunRecord:
+    """Binds a run to the draws of the private labels that it learns from.
+
+    Args:
+        record: the record to continue with.
+        former: record of the run if it began earlier; otherwise None.
+        draws: identifies the draws; empty where nothing is drawn.
+        party: name of this party, for errors.
+
+    Raises:
+        SessionError: the run began with other draws.
+    """
+    if former is not None and former.draws != draws:
+        raise SessionError(
+            "private labels would be drawn otherwise than when the run began",
+            where=f"{party}: run {record.run_id[:8]}",
+            fix="restore the folder `privacy` of the state folder, or begin a new run",
+        )
+    return record.model_copy(update={"draws": draws})
 
 
 def _new_record(opening: Opening, row_key: bytes, fingerprint: dict[str, str]) -> RunRecord:

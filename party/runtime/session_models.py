@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from party.cut.layout import CutLayout
-from party.data.labels import LabelArrays
+from party.data.labels import LabelArrays, LabelNoise
 from party.data.rows import InMemoryRows, RowSource, label_rows
 from party.engine.base_model import BaseModel
+from party.engine.decorrelation import GROUPS, Decorrelation
 from party.engine.fuse_model import FuseModel
 from party.engine.instance_weights import InstanceWeights
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
-from party.models.assembly import BASE, FUSE
+from party.models.assembly import BASE, FUSE, PartyModels
 from party.models.keras_objects import Optimizer
 from party.models.label_tasks import LabelTasks
 from party.models.losses import TaskLosses
@@ -24,52 +26,72 @@ from party.runtime.batch_setup import BatchSetup
 from party.runtime.model_objects import party_losses, party_optimizer, party_scores
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadParts:
+    """The parts of one head of a party.
+
+    Attributes:
+        models: its Keras models.
+        labels: labels that it learns from, of all rows; None at a feature party.
+        noise: how these labels were drawn, by label; empty for true ones.
+        releases: whether anything leaves the party that it makes: the private head has no use for gradients by hiddens,
+            its own or others.
+    """
+
+    models: PartyModels
+    labels: LabelArrays | None = None
+    noise: Mapping[str, LabelNoise] = field(default_factory=dict)
+    releases: bool = True
+
+
 class SessionModels:
-    """Makes the base and fuse models of a session.
+    """Makes the base and fuse models of one head in a session.
 
     Args:
         setup: the session's setup.
         layouts: layouts of the matrices of every feature party, by party.
-        labels: labels of all rows, at the label party.
+        head: the head; a feature party has one.
     """
 
-    def __init__(self, setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: LabelArrays | None = None) -> None:
+    def __init__(self, setup: BatchSetup, layouts: Mapping[str, CutLayout], head: HeadParts) -> None:
         self._setup = setup
+        self._head = head
+        self._models = head.models
         self._configuration = setup.opening.context.configuration
         self._layouts = dict(layouts)
-        self._label_arrays = labels
-        self.losses: TaskLosses = party_losses(self._configuration)
+        self.losses: TaskLosses = party_losses(self._configuration, head.noise)
         self.scores: Scores = party_scores(self._configuration)
 
     @property
     def has_base(self) -> bool:
         """Whether this party has features."""
-        return BASE in self._setup.models.models
+        return BASE in self._models.models
 
     @property
     def layout(self) -> CutLayout:
         """Column layout of this party's matrices."""
-        return CutLayout(self._setup.models.specs)
+        return CutLayout(self._models.specs)
 
     def base(self) -> BaseModel:
         """The base model outside of training."""
-        return BaseModel(self._setup.models.models[BASE], self._features(), self.layout)
+        return BaseModel(self._models.models[BASE], self._features(), self.layout)
 
     def trainable_base(self) -> TrainableBaseModel:
         """The base model in training."""
         return TrainableBaseModel(
-            self._setup.models.models[BASE],
+            self._models.models[BASE],
             self._features(),
             self.layout,
             self._optimizer(),
             # The label party's own hiddens are never stale: only those that cross the network are sent ahead.
             depth=1 if self._configuration.holds_labels else self._setup.schedule.depth,
             instance_weights=self._instance_weights(),
+            decorrelation=self._decorrelation(),
         )
 
     def fuse(self) -> FuseModel:
         """The fuse model outside of training."""
-        return FuseModel(self._setup.models.models[FUSE], self._labels(), self._all_layouts(), self._tasks())
+        return FuseModel(self._models.models[FUSE], self._labels(), self._all_layouts(), self._tasks())
 
     def trainable_fuse(self, base: TrainableBaseModel | None) -> TrainableFuseModel:
         """The fuse model in training.
@@ -79,29 +101,36 @@ class SessionModels:
                 features.
         """
         return TrainableFuseModel(
-            self._setup.models.models[FUSE],
+            self._models.models[FUSE],
             self._labels(),
             self._all_layouts(),
             self._tasks(),
             optimizer=self._optimizer(),
             own=None if base is None else OwnBase(self._configuration.party, base),
             instance_weights=self._instance_weights(),
+            gives_gradients=self._head.releases,
         )
 
     def _features(self) -> RowSource:
         setup = self._setup
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         if setup.packed is not None:
-            inputs = setup.models.inputs(setup.packed)
+            inputs = self._models.inputs(setup.packed)
         return InMemoryRows(inputs)
 
+    def _decorrelation(self) -> Decorrelation | None:
+        section, groups = self._configuration.privacy.decorrelate, self._setup.groups
+        if section is None or groups is None:
+            return None
+        return Decorrelation(InMemoryRows({GROUPS: groups}), section.weight)
+
     def _labels(self) -> RowSource:
-        if self._label_arrays is None:
+        if self._head.labels is None:
             raise RuntimeError("labels were not read")
-        return label_rows(self._label_arrays)
+        return label_rows(self._head.labels)
 
     def _tasks(self) -> LabelTasks:
-        return LabelTasks(self._setup.models.fuse_outputs, self.losses, self.scores)
+        return LabelTasks(self._models.fuse_outputs, self.losses, self.scores)
 
     def _all_layouts(self) -> dict[str, CutLayout]:
         own = {self._configuration.party: self.layout} if self.has_base else {}
@@ -112,4 +141,5 @@ class SessionModels:
 
     def _instance_weights(self) -> InstanceWeights:
         section = self._setup.opening.run.training.local_updates
-        return InstanceWeights(None if section is None else section.minimum_cosine)
+        weighs = section is not None and self._head.releases
+        return InstanceWeights(section.minimum_cosine if section is not None and weighs else None)

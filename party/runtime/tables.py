@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from party.configuration.party import PartyConfiguration
+from party.data.groups import row_groups
 from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import Table, read_table
 from party.errors import DataError
+from party.runtime.drawn_columns import DrawKeys, DrawnColumns
+
+Stamp = tuple[int, int]
 
 
 class Tables:
-    """Reads and caches the datasets of a configuration.
+    """Reads and caches the datasets of a configuration; of private columns nobody gets the true cells.
 
     Args:
         configuration: the party's configuration.
+        draw_keys: makes the keys of the draws of private columns; called if there are any.
     """
 
-    def __init__(self, configuration: PartyConfiguration) -> None:
+    def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
         self._configuration = configuration
-        self._tables: dict[str, tuple[tuple[int, int], Table]] = {}
+        self._tables: dict[str, tuple[Stamp, Table]] = {}
+        section = configuration.privacy.columns
+        self._columns = None if section is None else DrawnColumns(configuration, section, draw_keys())
+        self._drawn: tuple[dict[str, Stamp], dict[str, Table]] = ({}, {})
+        self._drawing = threading.Lock()  # two sessions that are being opened must not begin two generations
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -39,8 +52,23 @@ class Tables:
         for dataset in self.datasets:
             table = self.table(dataset)
             summarise(party, data, table)
+            self.check_groups(table)
             if data.labels and dataset not in data.unlabelled:
                 read_labels(party, data, table.columns, table.path.name)
+
+    def check_groups(self, table: Table) -> None:
+        """Puts the rows of a table into groups once, if training needs them for a penalty.
+
+        Args:
+            table: one dataset.
+
+        Raises:
+            DataError: a column has too many texts.
+        """
+        section = self._configuration.privacy.decorrelate
+        if section is not None:
+            where = f"{self._configuration.party}: {table.path.name}"
+            row_groups(table.columns, section.columns, np.arange(table.rows), where)
 
     def table(self, dataset: str) -> Table:
         """The table of a dataset, read again if its file has changed.
@@ -63,25 +91,40 @@ class Tables:
                 fix="add it to data.datasets or correct the run configuration",
                 public_message=f"dataset {dataset[:64]} is not configured",
             )
-        path = self._configuration.path(data.datasets[dataset])
-        stamp = _stamp(path)
+        if self._columns is not None:
+            return self._drawn_table(self._columns, dataset)
+        stamp = self._stamp(dataset)
         known = self._tables.get(dataset)
         if known is not None and known[0] == stamp:
             return known[1]
-        limits = FileLimits(data.maximum_rows, data.maximum_bytes)
-        table = read_table(
-            self._configuration.party,
-            dataset,
-            path,
-            id_column=data.id,
-            columns=data.columns(dataset),
-            limits=limits,
-        )
+        table = self._read(dataset)
         self._tables[dataset] = (stamp, table)
         return table
 
+    def _drawn_table(self, columns: DrawnColumns, dataset: str) -> Table:
+        """All tables are drawn together: an entity has one answer in all of them."""
+        with self._drawing:
+            stamps = {name: self._stamp(name) for name in self.datasets}
+            if self._drawn[0] != stamps:
+                self._drawn = (stamps, columns.draw({name: self._read(name) for name in self.datasets}))
+            return self._drawn[1][dataset]
 
-def _stamp(path: Path) -> tuple[int, int]:
+    def _read(self, dataset: str) -> Table:
+        data = self._configuration.data
+        return read_table(
+            self._configuration.party,
+            dataset,
+            self._configuration.path(data.datasets[dataset]),
+            id_column=data.id,
+            columns=self._configuration.columns(dataset),
+            limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+        )
+
+    def _stamp(self, dataset: str) -> Stamp:
+        return _stamp(self._configuration.path(self._configuration.data.datasets[dataset]))
+
+
+def _stamp(path: Path) -> Stamp:
     """A stamp that changes when the file does; a missing file is reported by the reader."""
     try:
         status = path.stat()

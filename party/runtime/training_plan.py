@@ -150,7 +150,7 @@ class TrainingPlan:
         """
         self._batches.require_finished()
         folder, models, label = self._opening.folder, self._setup.models, self._batches.label_side
-        files = list(models.save(folder))
+        files = list(models.save(folder, self._setup.teacher))
         if self._encoders_json:
             write_atomically(folder / ENCODERS_FILE, self._encoders_json.encode())
             files.append(ENCODERS_FILE)
@@ -197,7 +197,7 @@ class TrainingPlan:
         label = self._batches.label_side
         if label is None:
             return
-        epoch = label.epochs[-1]
+        epoch = label.own_epochs[-1]
         if epoch.validation is not None or not len(self._schedule.held_out_rows):
             self._figures.log_epoch(epoch)
 

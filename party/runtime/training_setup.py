@@ -5,24 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from party.configuration.party import PartyConfiguration
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
-from party.data.labels import LabelArrays, read_labels
-from party.models.assembly import PartyModels, base_layout
+from party.data.groups import row_groups
+from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
-from party.runtime.batch_setup import BatchSetup
+from party.runtime.batch_setup import BatchSetup, private_labels
+from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
-from party.runtime.run_origin import run_record
+from party.runtime.run_origin import bound_to_draws, run_record
+from party.runtime.session_labels import prepare_labels
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
@@ -85,7 +87,7 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
 
 
 def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...]]) -> None:
-    """Adds the label party's fuse model, and draws the initial weights of its models.
+    """Adds the label party's fuse model, for every head, and draws the initial weights of its models.
 
     Args:
         setup: the label party's setup of the session.
@@ -99,7 +101,8 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     if section is None:
         raise RuntimeError("a label party without a fuse model passed validation")
     summed = setup.opening.run.training.secure_aggregation
-    setup.models.add_fuse(section, configuration.data.labels, specs, summed=summed)
+    for models in setup.heads:
+        models.add_fuse(section, configuration.data.labels, specs, summed=summed)
     _draw_weights(setup)
 
 
@@ -124,7 +127,12 @@ def _setup(
     frame = rows.frame()
     packed, encoders_json = _encoded(opening, rows, frame, whole)
     models = _base_models(opening, packed)
+    teacher = None
+    if private_labels(configuration.data.labels):
+        teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
     record = run_record(opening, former, rows, row_key)
+    labels = prepare_labels(opening, rows)
+    record = bound_to_draws(record, former, labels.draws, configuration.party)
     batches = BatchSetup(
         opening=opening,
         rows=rows,
@@ -133,17 +141,15 @@ def _setup(
         row_key=row_key,
         models=models,
         packed=packed,
-        read_labels=partial(_labels, configuration, rows) if configuration.holds_labels else None,
+        groups=_groups(opening, rows, frame, whole),
+        teacher=teacher,
+        read_labels=labels.read,
         record=record,
+        protection=labels.protection or column_protection(configuration, rows.table),
     )
     if not configuration.holds_labels:
         _draw_weights(batches)
     return TrainingSetup(batches, schedule, whole, encoders_json)
-
-
-def _labels(configuration: PartyConfiguration, rows: CommonRows) -> LabelArrays:
-    """Labels of all rows; the text of the columns is let go at once."""
-    return read_labels(configuration.party, configuration.data, rows.frame(), rows.source)
 
 
 def _encoded(
@@ -156,6 +162,16 @@ def _encoded(
     training = frame.iloc[whole.training_rows]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+
+
+def _groups(
+    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+) -> npt.NDArray[np.int32] | None:
+    """The groups of all rows that hiddens must not go with; None without a penalty."""
+    section = opening.context.configuration.privacy.decorrelate
+    if section is None:
+        return None
+    return row_groups(frame, section.columns, whole.training_rows, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:
@@ -178,4 +194,5 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
 
 
 def _draw_weights(setup: BatchSetup) -> None:
-    setup.models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)
+    for models in setup.heads:
+        models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)

@@ -26,6 +26,7 @@ from party.errors import ConfigurationError, IdentityError, SplitError
 from party.ledger.entry import Content
 from party.ledger.file import RUNS_FOLDER, Ledger
 from party.policy.admission import make_admission, record_start
+from party.runtime.column_keys import StoredColumnKeys
 from party.runtime.context import PartyContext
 from party.runtime.garbage import freeze_loaded_objects
 from party.runtime.model_objects import check_objects, check_own_model
@@ -190,14 +191,17 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
         The context, its folders created.
     """
     state = private_folder(configuration.path(configuration.state))
+    admission = make_admission(configuration, ledger, now=utc_now, random_bytes=os.urandom)
     return PartyContext(
         configuration=configuration,
         identity=lambda: party_identity(configuration, utc_now()),
         peers=load_trusted(configuration.peers, configuration.folder),
-        tables=Tables(configuration),
+        tables=Tables(
+            configuration, lambda: StoredColumnKeys(configuration, os.urandom, charged=admission.latest_generation)
+        ),
         alignments=AlignmentStore(state / "alignments"),
         records=RunRecords(state / RUNS_FOLDER, configuration.party),
-        admission=make_admission(configuration, ledger, now=utc_now, random_bytes=os.urandom),
+        admission=admission,
         background=background,
         random_bytes=os.urandom,
         now=utc_now,

@@ -3,7 +3,8 @@
 Alice's base model: update by gradients, and the next batch's hiddens, in one
 call. Bob, synchronous: the gradients that alice waits for; then his own
 update, with his own hiddens of the next batch. Bob, pipelined: all of that in
-one call.
+one call. With private labels, bob's private head adds a call to each step, which
+gives no gradients; his time is compared with that of one head.
 """
 
 from __future__ import annotations
@@ -60,13 +61,20 @@ class Calls:
             specs[party.party] = models.specs
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
         models.draw(SECRET, SEED)
-        self._fuse = TrainableFuseModel(
-            models.models[FUSE],
-            label_rows(data.labels),
-            {name: base.layout for name, base in bases.items()},
-            LabelTasks(models.fuse_outputs, party_losses(bob), party_scores(bob)),
-            optimizer=party_optimizer(bob, training.optimizer),
-            own=OwnBase(bob.party, bases[bob.party]),
+        self._fuse, self._private = (
+            TrainableFuseModel(
+                one.models[FUSE],
+                label_rows(data.labels),
+                {name: base.layout for name, base in bases.items()},
+                LabelTasks(one.fuse_outputs, party_losses(bob), party_scores(bob)),
+                optimizer=party_optimizer(bob, training.optimizer),
+                own=OwnBase(bob.party, base),
+                gives_gradients=gives_gradients,
+            )
+            for one, base, gives_gradients in (
+                (models, bases[bob.party], True),
+                self._private_head(bob, data.packed[bob.party], specs, training),
+            )
         )
         self._alice, self._bob = bases[alice.party], bases[bob.party]
         self._pipelined_alice = pipelined[alice.party]
@@ -75,6 +83,15 @@ class Calls:
             self._hidden = base.forward(self._rows)
         self._hiddens = {alice.party: self._alice.infer(self._rows)}
         self._own = {bob.party: self._bob.infer(self._rows)}
+
+    @staticmethod
+    def _private_head(bob, packed, specs, training) -> tuple[PartyModels, TrainableBaseModel, bool]:
+        models = PartyModels(base_layout(bob.base_model, packed), folder=bob.folder)
+        models.add_fuse(bob.fuse_model, bob.data.labels, specs)
+        models.draw(SECRET, SEED)
+        source, layout = InMemoryRows(models.inputs(packed)), CutLayout(models.specs)
+        optimizer = party_optimizer(bob, training.optimizer)
+        return models, TrainableBaseModel(models.models[BASE], source, layout, optimizer), False
 
     def base(self) -> None:
         self._alice.backward_and_forward(self._hidden, self._rows)
@@ -92,6 +109,17 @@ class Calls:
 
     def whole_step(self) -> None:
         self._fuse.begin_step(self._rows, self._hiddens)()()
+
+    def private_step(self) -> None:
+        self._private.begin_step(self._rows, self._hiddens)()()
+
+    def two_heads(self) -> None:
+        self.gradients_and_own_update()
+        self.private_step()
+
+    def two_heads_pipelined(self) -> None:
+        self.whole_step()
+        self.private_step()
 
 
 def milliseconds(call: Callable[[], None]) -> float:
@@ -117,11 +145,14 @@ def main() -> None:
     for batch_size in arguments.batch_sizes:
         calls = Calls(folder, batch_size)
         gradients = milliseconds(calls.gradients)
-        own_update = milliseconds(calls.gradients_and_own_update) - gradients
+        one_head, pipelined = milliseconds(calls.gradients_and_own_update), milliseconds(calls.whole_step)
+        own_update = one_head - gradients
         print(
             f"batch {batch_size:>5}, ms of processor time: synchronous: base {milliseconds(calls.base):.2f},"
             f" gradients {gradients:.2f}, own update {own_update:.2f};"
-            f" pipelined: base {milliseconds(calls.pipelined_base):.2f}, bob {milliseconds(calls.whole_step):.2f}"
+            f" pipelined: base {milliseconds(calls.pipelined_base):.2f}, bob {pipelined:.2f};"
+            f" two heads over one: synchronous {milliseconds(calls.two_heads) / one_head:.2f},"
+            f" pipelined {milliseconds(calls.two_heads_pipelined) / pipelined:.2f}"
         )
 
 

@@ -6,9 +6,16 @@ from pathlib import Path
 
 from party.ledger.entry import Content
 from party.ledger.file import Ledger
+from tests.support.forks import fork_on_demand, say
 
-ledger = Ledger(Path(sys.argv[1]), lambda: datetime(2026, 1, 2, tzinfo=UTC))
-while True:
-    entry = ledger.append(Content(event="agreed", session=f"{len(ledger.entries):016x}"))
-    sys.stdout.write(f"{entry.sequence} {entry.digest}\n")
-    sys.stdout.flush()
+
+def write(_):
+    """Begins with the ledger on disk."""
+    ledger = Ledger(Path(sys.argv[1]), lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    while True:
+        entry = ledger.append(Content(event="agreed", session=f"{len(ledger.entries):016x}"))
+        say(entry.sequence, entry.digest)
+
+
+if __name__ == "__main__":
+    fork_on_demand(write)

@@ -2,12 +2,8 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,10 +13,9 @@ from party.errors import StorageError
 from party.ledger.entry import Content
 from party.ledger.file import HEAD_FILE, LEDGER_FILE, RUNS_FOLDER, Ledger, read_ledger
 from party.security.files import private_folder
+from tests.support.forks import Forks
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-WRITER = Path(__file__).with_name("ledger_writer.py")
-ROOT = Path(__file__).parents[2]
 KILLS = 100
 
 
@@ -209,18 +204,10 @@ def test_lines_that_are_cut_off_while_it_is_open_are_found(tmp_path):
 def test_killed_at_random_instants_it_loses_and_repeats_nothing(tmp_path):
     """Each process goes on where the one before was killed; what it said was durable has to be there, once."""
     state = tmp_path / "state"
-    generator = random.Random(5)
-    said = []
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, str(WRITER), str(state)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=None
-        )
-        heard = [process.stdout.readline() for _ in range(generator.randint(1, 4))]
-        process.send_signal(signal.SIGKILL)
-        heard += process.stdout.readlines()
-        process.wait()
-        process.stdout.close()
-        said += [line.split() for line in heard if line.endswith("\n")]
+    generator, said = random.Random(5), []
+    with Forks("tests.ledger.ledger_writer", state) as forks:
+        for _ in range(KILLS):
+            said += forks.kill_one(generator, generator.randint(1, 4))
     entries = read_ledger(state)
     written = {str(entry.sequence): entry.digest for entry in entries}
     assert len(said) >= KILLS

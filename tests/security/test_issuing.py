@@ -107,8 +107,14 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
     [
         (coordinator_command, ["train", "--resume", "ab", "--new"], "--resume and --new exclude each other"),
         (party_command, ["ledger", "--known", "ab"], "--known needs --verify"),
-        (party_command, ["ledger", "--json", "--limits"], "--json, --verify and --limits exclude each other"),
-        (party_command, ["ledger", "--verify", "--json"], "--json, --verify and --limits exclude each other"),
+        (party_command, ["ledger", "--json", "--limits"], "--json, --verify, --limits and --budget exclude each other"),
+        (
+            party_command,
+            ["ledger", "--verify", "--budget"],
+            "--json, --verify, --limits and --budget exclude each other",
+        ),
+        (party_command, ["ledger", "--pooled", "alice"], "--pooled needs --budget"),
+        (party_command, ["ledger", "--verify", "--json"], "--json, --verify, --limits and --budget exclude each other"),
     ],
 )
 def test_an_option_that_would_have_no_effect_is_refused(command, arguments, text):

@@ -118,6 +118,7 @@ def label_party():
                 "inference_datasets": ["test"],
                 "allow_predict": False,
                 "peer_sets": [["shop"]],
+                "budgets": {"labels": {"epsilon": 1.0, "exact_releases": "any"}},
             },
             "threads": {"intra_operation": 2, "inter_operation": 1},
             "pinned_secret": "ab" * 32,
@@ -130,6 +131,7 @@ def label_party():
 def feature_party():
     content = label_party() | {"party": "shop", "peers": [{"name": "bank", "ca": "bank.pem"}]}
     content["policy"]["peer_sets"] = [["bank"]]
+    content["policy"]["budgets"] = {"columns": {"epsilon": 1.0, "exact_releases": "any"}}
     del content["data"]["labels"], content["data"]["unlabelled"], content["data"]["sample_weight"], content["fuse"]
     return content
 

@@ -1,0 +1,62 @@
+"""Columns as groups of rows, for penalties and attacks that ask which group a row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from party.data.kinds.cells import Cells, parse_number, read_cells
+from party.errors import DataError
+
+MOST_TEXTS = 64  # a column with more distinct cells must hold numbers
+NUMBER_GROUPS = 8
+
+
+def row_groups(
+    frame: pd.DataFrame, columns: Sequence[str], training_rows: NDArray[np.int64], where: str
+) -> NDArray[np.int32]:
+    """Puts the rows into groups, separately for each column.
+
+    A group is a distinct text. A column with more than MOST_TEXTS of them must hold numbers, and is cut into
+    NUMBER_GROUPS groups at quantiles of its training rows; missing cells are one more group.
+
+    Args:
+        frame: text columns.
+        columns: names of the columns.
+        training_rows: numbers of the rows that quantiles are computed from, int64.
+        where: party and file, for errors.
+
+    Returns:
+        Number of each row's group, int32 (rows, columns).
+
+    Raises:
+        DataError: a column has too many texts that are no numbers.
+    """
+    groups = np.empty((len(frame), len(columns)), np.int32)
+    for place, name in enumerate(columns):
+        cells = read_cells(frame[name], (), f"{where}: column {name}")
+        few = len(cells.texts) <= MOST_TEXTS
+        groups[:, place] = cells.codes if few else _quantile_groups(cells, training_rows)
+    return groups
+
+
+def _quantile_groups(cells: Cells, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    numbers = np.fromiter((parse_number(text) for text in cells.texts), dtype=np.float64, count=len(cells.texts))
+    malformed = np.isnan(numbers) & ~cells.missing
+    if malformed.any():
+        raise DataError(
+            f"has more than {MOST_TEXTS} distinct cells, and not all are numbers",
+            where=cells.where,
+            expected="few groups of rows, or numbers (privacy.decorrelate.columns)",
+            received=f"{len(cells.texts)} distinct cells, {cells.row_count(malformed)} rows without a number",
+            fix="add a column with fewer groups to the file, and name that one",
+            public_message="a column of privacy.decorrelate has too many distinct cells",
+        )
+    by_row = numbers[cells.codes]
+    training = by_row[training_rows]
+    known = training[~np.isnan(training)]
+    cuts = np.quantile(known, np.arange(1, NUMBER_GROUPS) / NUMBER_GROUPS) if len(known) else known
+    return np.where(np.isnan(by_row), NUMBER_GROUPS, np.searchsorted(cuts, by_row, side="right"))

@@ -1,0 +1,65 @@
+"""The heads of the label party: the one that makes what leaves, and the one that predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from party.cut.hidden import FloatArray, Rows
+from party.protocol.epoch_books import EpochBooks
+from party.protocol.label_halves import Halves
+from party.protocol.schedule import Exchange
+from party.protocol.timings import Timings
+
+
+@dataclass(frozen=True)
+class LabelHead:
+    """Models of the label party with the labels that they learn from, and the figures that follow from both.
+
+    Attributes:
+        halves: the models; trainable ones in a session that trains.
+        books: collect the figures of each pass.
+    """
+
+    halves: Halves
+    books: EpochBooks
+
+
+class LabelHeads:
+    """One head, or two where labels are private.
+
+    The head that is `released` makes everything that leaves the party: gradients, figures, decisions. With private
+    labels it is the *teacher*, which sees drawn labels alone, and `own` is the *private head*, which learns from the
+    true labels; nothing that depends on that one may leave. Otherwise both are the same.
+
+    Args:
+        released: the head that makes what leaves.
+        private: the private head; None without private labels.
+    """
+
+    def __init__(self, released: LabelHead, private: LabelHead | None = None) -> None:
+        self.released = released
+        self.own = private or released
+        self.all: Sequence[LabelHead] = [released] if private is None else [released, private]
+
+    def infer(
+        self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray], *, party: str, timings: Timings
+    ) -> None:
+        """Adds a batch outside of training to the books of every head.
+
+        Args:
+            exchange: an exchange outside of training.
+            rows: row numbers of the batch, int32 (rows,).
+            hiddens: hiddens of the feature parties by party, float32 (rows, columns).
+            party: name of this party.
+            timings: records how long each activity takes.
+        """
+        for head in self.all:
+            fuse, base, all_hiddens = head.halves.fuse, head.halves.base, hiddens
+            head.books.begin(exchange)
+            if base is not None:
+                with timings.measure("own base"):
+                    all_hiddens = {**hiddens, party: base.infer(rows)}
+            with timings.measure("fuse"):
+                result = fuse.infer(rows, all_hiddens)
+            head.books.add_inference(exchange, rows, result)

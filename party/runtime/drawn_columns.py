@@ -1,0 +1,192 @@
+"""Randomises the private columns of all datasets of a party, before anything else sees their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from party.configuration.features import IntegerBucketsFeature
+from party.configuration.party import PartyConfiguration
+from party.configuration.privacy import AnyDomain, PrivateColumnsSection, RangeDomain
+from party.data.kinds.cells import parse_number, read_cells
+from party.data.table import Table
+from party.errors import DataError
+from party.privacy.cell_domains import CellDomain, NumberCells, TextCells, drawn_cells
+from party.privacy.symbol_draws import SymbolDraws
+from party.security.framing import length_prefixed
+
+Codes = npt.NDArray[np.int64]
+
+
+class DrawKeys(Protocol):
+    """Knows the secret that draws are made with, and the true values that it was used for so far."""
+
+    def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
+        """The secret, and the generation of some true values; another value of a known id begins another one.
+
+        Args:
+            form: all that draws depend on besides the secret, the generation, ids and values.
+            ids: each once.
+            values: the true value of each.
+
+        Returns:
+            The secret, 32 bytes, and the number of the generation, from 1.
+
+        Raises:
+            StorageError: what was stored of former draws cannot be used.
+        """
+
+
+class DrawnColumns:
+    """Randomises private columns: each entity has one answer, in every dataset, epoch and run.
+
+    Args:
+        configuration: the party's configuration.
+        section: its private columns.
+        keys: the secret of the draws, and their generation.
+    """
+
+    def __init__(self, configuration: PartyConfiguration, section: PrivateColumnsSection, keys: DrawKeys) -> None:
+        self._party = configuration.party
+        self._section = section
+        self._entity = section.entity or configuration.data.id
+        self._keys = keys
+        whole = {one.column for one in configuration.data.features if isinstance(one, IntegerBucketsFeature)}
+        self._domains = {
+            name: _domain(domain, section.share, name in whole) for name, domain in section.columns.items()
+        }
+
+    def draw(self, tables: Mapping[str, Table]) -> dict[str, Table]:
+        """Randomises all tables of the party together.
+
+        Args:
+            tables: tables with true cells, by dataset; all datasets that there are.
+
+        Returns:
+            The tables with drawn cells, and without the true ones.
+
+        Raises:
+            DataError: a row has no entity, a cell lies outside of its declared domain, or rows of one entity differ in
+                a private column.
+            StorageError: the generation cannot be stored.
+        """
+        entities = _joined([self._entities(table) for table in tables.values()])
+        true = {
+            name: _joined([self._canonical(name, domain, table) for table in tables.values()])
+            for name, domain in self._domains.items()
+        }
+        rows, names = pd.factorize(entities)
+        first = np.unique(rows, return_index=True)[1]
+        self._check_agreement(rows, first, true)
+        cells = {name: column[first].tolist() for name, column in true.items()}
+        secret, generation = self._keys.find(self._form, list(names), self._values(cells))
+        drawn = {}
+        for name, domain in self._domains.items():
+            draws = SymbolDraws(secret, generation, f"column {name}")
+            answers = drawn_cells(domain, draws, list(names), cells[name], epsilon=self._section.share)
+            drawn[name] = np.array(answers, dtype=object)[rows]
+        return _replaced(tables, drawn, generation)
+
+    def _entities(self, table: Table) -> npt.NDArray[np.object_]:
+        """The entity of each row."""
+        name = self._section.entity
+        if name is None:
+            return table.ids.to_numpy(dtype=object)
+        entities = table.columns[name].to_numpy(dtype=object)
+        empty = int((entities == "").sum())
+        if empty:
+            raise DataError(
+                "rows without an entity",
+                where=f"{self._party}: {table.path.name}: column {name}",
+                expected="an entity in every row (privacy.columns.entity)",
+                received=f"{empty} rows without one",
+                public_message="rows of its data have no entity",
+            )
+        return entities
+
+    def _canonical(self, name: str, domain: CellDomain, table: Table) -> npt.NDArray[np.object_]:
+        """The cells of a column as its domain has them."""
+        cells = read_cells(table.columns[name], (), f"{self._party}: {table.path.name}: column {name}")
+        texts = [domain.canonical(text) for text in cells.texts]
+        outside = np.fromiter((text is None for text in texts), dtype=np.bool_, count=len(texts))
+        if outside.any():
+            raise DataError(
+                "cells lie outside of the declared domain",
+                where=cells.where,
+                expected=f"only what privacy.columns.columns.{name} declares",
+                received=f"{cells.row_count(outside)} rows with something else, "
+                f"{cells.row_count(outside & cells.missing)} of them empty",
+                fix="correct the file, or declare more: values, other, minimum, maximum, clip or missing",
+                public_message="cells of a private column lie outside of its declared domain",
+            )
+        return np.array(texts, dtype=object)[cells.codes]
+
+    def _check_agreement(self, rows: Codes, first: Codes, true: Mapping[str, npt.NDArray[np.object_]]) -> None:
+        """Refuses an entity with several cells in one column: to answer for each would cost more than ε."""
+        differs = {name: np.unique(rows[column != column[first][rows]]) for name, column in true.items()}
+        names = [name for name, entities in differs.items() if len(entities)]
+        if names:
+            entities = {entity for name in names for entity in differs[name].tolist()}
+            raise DataError(
+                f"rows of one entity differ in {', '.join(names)}",
+                where=f"{self._party}: privacy.columns",
+                expected="one cell for each entity, in all datasets together",
+                received=f"{len(entities)} entities with several",
+                fix="correct the files, or name another entity",
+                public_message="rows of one entity differ in a private column",
+            )
+
+    @property
+    def _form(self) -> bytes:
+        """Who is drawn for, and the columns and their domains; with all of them, the share of epsilon that each has."""
+        names = sorted(self._domains)  # another order in the configuration is no change
+        columns = [part for name in names for part in (name, self._domains[name].scheme)]
+        return length_prefixed(part.encode() for part in (self._entity, *columns))
+
+    def _values(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
+        """The cells of each entity."""
+        by_entity = zip(*(cells[name] for name in sorted(self._domains)), strict=True)
+        return [length_prefixed(cell.encode() for cell in row) for row in by_entity]
+
+
+def _domain(section: AnyDomain, epsilon: float, whole: bool) -> CellDomain:
+    if isinstance(section, RangeDomain):
+        return NumberCells(
+            section.minimum,
+            section.maximum,
+            epsilon,
+            parse_number,
+            missing=section.missing,
+            clips=section.clip,
+            whole=whole,
+        )
+    return TextCells(section.values, section.other)
+
+
+def _joined(parts: Sequence[npt.NDArray[np.object_]]) -> npt.NDArray[np.object_]:
+    joined = np.empty(sum(map(len, parts)), dtype=object)
+    start = 0
+    for part in parts:
+        joined[start : start + len(part)] = part
+        start += len(part)
+    return joined
+
+
+def _replaced(
+    tables: Mapping[str, Table], drawn: Mapping[str, npt.NDArray[np.object_]], generation: int
+) -> dict[str, Table]:
+    """The tables with other cells in some columns; `drawn` has the rows of all tables, one after the other."""
+    replaced, start = {}, 0
+    for dataset, table in tables.items():
+        end = start + table.rows
+        columns = table.columns.copy()
+        for name, cells in drawn.items():
+            columns[name] = pd.Series(cells[start:end], index=columns.index, dtype="str")
+        replaced[dataset] = replace(table, columns=columns, generation=generation)
+        start = end
+    return replaced

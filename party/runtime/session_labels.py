@@ -1,0 +1,110 @@
+"""Prepares the labels of a session: reads them and, where they are private, finds what they are drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from party.configuration.budgets import SecretName
+from party.data.drawn_labels import DrawSource, draw_labels
+from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights
+from party.pb.handshake_pb2 import Purpose
+from party.privacy.label_mechanism import LabelMechanism
+from party.privacy.value_digests import ValueDigests
+from party.runtime.charges import Protection
+from party.runtime.common_rows import CommonRows
+from party.runtime.generations import PRIVACY_FOLDER, Generations
+from party.runtime.proposal import Opening
+
+LABELS: SecretName = "labels"
+
+
+@dataclass(frozen=True)
+class PreparedLabels:
+    """The labels of a session, before the parties agree.
+
+    Attributes:
+        read: reads the labels of all rows once the parties have agreed; None at a feature party.
+        protection: the mechanism that draws them; None where they are used as they are, and where nothing is released
+            that depends on them.
+        draws: identifies the draws, hexadecimal; empty where nothing is drawn.
+    """
+
+    read: Callable[[], SessionLabels] | None = None
+    protection: Protection | None = None
+    draws: str = ""
+
+
+def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
+    """Prepares the labels of a session.
+
+    Private labels are read at once: the session cannot be granted before it is known which generation of draws it
+    would release.
+
+    Args:
+        opening: the granted proposal.
+        rows: the rows that the session reads.
+
+    Raises:
+        DataError: a private label is missing or malformed.
+        StorageError: the files of former draws cannot be used.
+    """
+    configuration = opening.context.configuration
+    if not configuration.holds_labels:
+        return PreparedLabels()
+    if configuration.data.label_epsilon is None or opening.proposal.purpose == Purpose.PURPOSE_PREDICT:
+        return PreparedLabels(partial(_as_they_are, opening, rows))
+    return _drawn(opening, rows)
+
+
+def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
+    """The labels, or zeros for a prediction on a dataset without labels; the text of the columns is let go at once."""
+    configuration, data = opening.context.configuration, opening.context.configuration.data
+    if rows.dataset in data.unlabelled:
+        return SessionLabels(LabelArrays(np.zeros((len(rows), len(data.labels)), np.float32)))
+    return SessionLabels(read_labels(configuration.party, data, rows.frame(), rows.source))
+
+
+def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
+    configuration, data = opening.context.configuration, opening.context.configuration.data
+    frame = rows.frame()
+    true = read_labels(configuration.party, data, frame, rows.source)
+    weights = read_sample_weights(configuration.party, data, frame, rows.source)
+    mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
+    ids = list(rows.ids())
+    table = ValueDigests.of_table(generations.secret, ids, _contents(true))
+    generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
+    source = DrawSource(generations.secret, generation)
+
+    def read() -> SessionLabels:
+        return SessionLabels(true, draw_labels(data.labels, true.values, weights, ids, source=source))
+
+    protection = Protection(secret=LABELS, generation=generation, epsilon=mechanism.epsilon)
+    return PreparedLabels(read, protection, generations.fingerprint(generation))
+
+
+def label_generations(opening: Opening) -> Generations:
+    """The generations of the labels of this party.
+
+    Args:
+        opening: the granted proposal.
+
+    Raises:
+        StorageError: the folder cannot be used.
+    """
+    context, configuration = opening.context, opening.context.configuration
+    pinned = configuration.pinned_secret
+    return Generations(
+        configuration.path(configuration.state) / PRIVACY_FOLDER / LABELS,
+        LABELS,
+        context.random_bytes,
+        None if pinned is None else bytes.fromhex(pinned),
+    )
+
+
+def _contents(labels: LabelArrays) -> Iterator[bytes]:
+    """The labels of each row as bytes that are the same whenever the labels are."""
+    return (row.tobytes() for row in (labels.values + np.float32(0)).astype("<f4"))  # -0 becomes 0
