@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
+from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
@@ -121,20 +122,6 @@ class ThreadsSection(StrictModel):
 
     intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     inter_operation: int = Field(default=1, ge=0)
-
-
-class PartyCheckpointsSection(StrictModel):
-    """The checkpoints that this party retains of a run to resume from.
-
-    Attributes:
-        keep: number of checkpoints to retain, the latest of those that all parties have. An older one is used if a
-            later one is damaged.
-        allow_other_numerics: whether a run may resume with other libraries, threads or another processor than it
-            started with. Its last bits then differ from those of a run that was never stopped.
-    """
-
-    keep: int = Field(default=2, ge=2)
-    allow_other_numerics: bool = False
 
 
 class PartyConfiguration(StrictModel):
