@@ -11,12 +11,13 @@ from pydantic import Field, model_validator
 
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
+from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import CodecKind, OptimizerSection
+from party.configuration.run import FEWEST_SUMMANDS, CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
@@ -65,6 +66,7 @@ class PolicySection(StrictModel):
         maximum_peer_rows: most rows that a peer may have in an alignment.
         allowed_aggregations: how hiddens may be combined with those of other parties.
         allowed_codecs: how the tensors of a training batch may be encoded.
+        require_secure_aggregation: whether hiddens may leave the feature parties only as a masked sum.
         inference_datasets: datasets that may be evaluated and predicted; all of them if omitted.
         allow_predict: whether predictions may be written at the label party.
         peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
@@ -93,11 +95,20 @@ class PolicySection(StrictModel):
         default=("concat", "sum"), min_length=1, strict=False
     )
     allowed_codecs: tuple[CodecKind, ...] = Field(default=get_args(CodecKind), min_length=1, strict=False)
+    require_secure_aggregation: bool = False
     training_datasets: tuple[str, ...] = Field(default=("train",), strict=False)
     inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
     allow_predict: bool = True
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
     share_schema: bool = False
+
+    @model_validator(mode="after")
+    def _allows_sums(self) -> Self:
+        if self.require_secure_aggregation and "sum" not in self.allowed_aggregations:
+            raise ValueError("require_secure_aggregation needs sum among allowed_aggregations")
+        if self.require_secure_aggregation and "float32" not in self.allowed_codecs:
+            raise ValueError("require_secure_aggregation needs float32 among allowed_codecs")
+        return self
 
 
 class ThreadsSection(StrictModel):
@@ -111,20 +122,6 @@ class ThreadsSection(StrictModel):
 
     intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     inter_operation: int = Field(default=1, ge=0)
-
-
-class PartyCheckpointsSection(StrictModel):
-    """The checkpoints that this party retains of a run to resume from.
-
-    Attributes:
-        keep: number of checkpoints to retain, the latest of those that all parties have. An older one is used if a
-            later one is damaged.
-        allow_other_numerics: whether a run may resume with other libraries, threads or another processor than it
-            started with. Its last bits then differ from those of a run that was never stopped.
-    """
-
-    keep: int = Field(default=2, ge=2)
-    allow_other_numerics: bool = False
 
 
 class PartyConfiguration(StrictModel):
@@ -194,6 +191,8 @@ class PartyConfiguration(StrictModel):
             raise ValueError("model needs data.features")
         if isinstance(self.fuse, DeepFMFuse) and not self._has_one_output:
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
+        if self.policy.require_secure_aggregation and len(peers) < FEWEST_SUMMANDS:
+            raise ValueError("policy.require_secure_aggregation needs two feature parties: list two peers or more")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
         check_budgets(self.policy.budgets, self.holds_labels)

@@ -13,7 +13,7 @@ from party.protocol.timings import Timings
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
-from party.runtime.plan import SessionOutline
+from party.runtime.plan import PairSecrets, SessionOutline
 from party.runtime.recordings import SessionRecordings, session_recordings
 from party.runtime.session_meters import SessionMeters
 from party.security.sealing import SealingKeys
@@ -40,6 +40,7 @@ class Batches:
     def start(
         self,
         keys: SealingKeys,
+        secrets: PairSecrets,
         *,
         journal: RequestJournal | None = None,
         on_pass: Callable[[], None] = lambda: None,
@@ -49,6 +50,7 @@ class Batches:
 
         Args:
             keys: the session's sealing keys.
+            secrets: what this party shares with each peer.
             journal: records the requests and compares those that are repeated after the run went back to a checkpoint;
                 None in a session without checkpoints.
             on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
@@ -63,6 +65,7 @@ class Batches:
             setup=self._setup,
             peer_specs=self._agreement.peer_specs,
             keys=keys,
+            secrets=secrets,
             timings=self.timings,
             recordings=self._recordings,
             journal=journal,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from party import __version__
 from party.audit.report.audited_run import AuditedRun, ConfiguredProtection, RunConditions
 from party.configuration.party import PartyConfiguration
-from party.configuration.run import CodecSection
+from party.configuration.run import CodecSection, RunConfiguration
 from party.engine.numerics import numeric_settings
 from party.runtime.batch_setup import BatchSetup
 
@@ -36,7 +36,7 @@ def run_conditions(setup: BatchSetup) -> RunConditions:
             epochs=training.epochs,
             batch_size=training.batch_size,
         ),
-        protections=tuple(_protections(configuration)),
+        protections=(*_protections(configuration), *_asked_of_all(run)),
         base_model="" if base is None else base.kind,
         fuse_model="" if fuse is None else fuse.kind,
         codecs={"hidden": _codec(training.codecs.hidden), "gradient": _codec(training.codecs.gradient)},
@@ -66,6 +66,17 @@ def _protections(configuration: PartyConfiguration) -> Iterator[ConfiguredProtec
             epsilon=None,
             detail=f"penalty of weight {privacy.decorrelate.weight:g} on {len(privacy.decorrelate.columns)} columns;"
             " a hindrance",
+        )
+
+
+def _asked_of_all(run: RunConfiguration) -> Iterator[ConfiguredProtection]:
+    """What the run configuration asks of all parties."""
+    if run.masked_parties:
+        yield ConfiguredProtection(
+            name="masked sums",
+            epsilon=None,
+            detail=f"the label party gets the sum of {len(run.masked_parties)} feature parties; hides who contributed"
+            " what, and neither attributes nor labels",
         )
 
 
