@@ -21,8 +21,7 @@ LAYERS = (
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
-    ("party.policy",),
-    ("party.audit",),
+    ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport",),
     (
@@ -230,11 +229,6 @@ def policy_has_one_door(sources):
     return wrong
 
 
-def what_serves_the_coordinator_sees_no_audit(sources):
-    """Readings are the owner's: the package that answers calls cannot name them."""
-    return [pair for pair in pairs(sources) if within(pair[0], ("party.transport",)) and within(pair[1], AUDIT)]
-
-
 def plans_are_not_told_apart(sources):
     """A session asks what a plan offers, never which one it is; and no plan is a kind of another."""
     wrong = []
@@ -376,7 +370,6 @@ VIOLATIONS = [
     (policy_has_one_door, {"party.runtime.x": "from party.policy.refusals import refusal"}),
     (policy_has_one_door, {"party.runtime.x": "def f(): return MetricRules(0, True, True)"}),
     (policy_has_one_door, {"party.transport.x": "def f(c): return c.model_dump()['policy']"}),
-    (what_serves_the_coordinator_sees_no_audit, {"party.transport.x": "from party.audit.meters import reading"}),
     (plans_are_not_told_apart, {"party.transport.x": "def f(plan): return isinstance(plan, TrainingPlan)"}),
     (
         plans_are_not_told_apart,

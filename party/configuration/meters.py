@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -28,7 +29,14 @@ class MetersSection(StrictModel):
         return self
 
     def check_party(
-        self, *, holds_labels: bool, id_column: str, private_labels: bool, limits_labels: bool, limits_columns: bool
+        self,
+        *,
+        holds_labels: bool,
+        id_column: str,
+        private_labels: bool,
+        private_columns: Collection[str],
+        limits_labels: bool,
+        limits_columns: bool,
     ) -> None:
         """Refuses what does not fit the party, or the limits in its policy.
 
@@ -36,6 +44,7 @@ class MetersSection(StrictModel):
             holds_labels: whether it is the label party.
             id_column: its column with the sample ids.
             private_labels: whether its labels are private.
+            private_columns: columns of it that are private.
             limits_labels: whether its policy has a limit for readings of labels.
             limits_columns: whether its policy has a limit for readings of columns.
 
@@ -48,6 +57,11 @@ class MetersSection(StrictModel):
             raise ValueError("meters.columns belongs to a feature party: the label party's hiddens do not leave")
         if id_column in self.columns:
             raise ValueError("meters.columns names the id column, which has another value in every row")
+        if any(column in private_columns for column in self.columns):
+            raise ValueError(
+                "meters.columns names a private column: the party computes with its drawn cells alone, and a meter"
+                " would read those; its true cells are told as far as their epsilon allows"
+            )
         if limits_labels and not self.labels:
             raise ValueError("policy.maximum_label_reading needs meters.labels: true, at the label party")
         if limits_labels and private_labels:

@@ -199,6 +199,7 @@ class PartyConfiguration(StrictModel):
         self.meters.check_party(
             holds_labels=self.holds_labels,
             id_column=self.data.id,
+            private_columns=() if self.privacy.columns is None else tuple(self.privacy.columns.columns),
             limits_labels=self.policy.maximum_label_reading is not None,
             private_labels=any(label.privacy is not None for label in self.data.labels.values()),
             limits_columns=self.policy.maximum_column_reading is not None,

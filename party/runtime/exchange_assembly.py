@@ -27,7 +27,7 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
-from party.runtime.meter_taps import gradient_observers, hidden_observer
+from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
 from party.runtime.plan import PairSecrets
 from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
@@ -81,7 +81,8 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
     party, label_party = setup.opening.context.party, setup.opening.run.label_party
     sends = both_observers(
-        hidden_observer(parts.meters, setup), sent_observer(parts.recordings, setup, label_party, models.layout)
+        hidden_observers(parts.meters, setup).get(party),
+        sent_observer(parts.recordings, setup, label_party, models.layout),
     )
     settings = _observed(
         _channel_settings(setup),

@@ -84,8 +84,8 @@ def _ceilings(labels: Labels) -> dict[str, float]:
     return dict.fromkeys(labels, private_ceiling(epsilon))
 
 
-def hidden_observer(meters: SessionMeters | None, setup: BatchSetup) -> Observer | None:
-    """Makes the observer of the hiddens; None where there are no meters.
+def hidden_observers(meters: SessionMeters | None, setup: BatchSetup) -> Mapping[str, Observer]:
+    """Makes the observer of this party's hiddens; none where there are no meters.
 
     Args:
         meters: the session's meters.
@@ -96,18 +96,20 @@ def hidden_observer(meters: SessionMeters | None, setup: BatchSetup) -> Observer
     """
     packed = setup.packed
     if meters is None or packed is None:
-        return None
+        return {}
+    party = setup.opening.context.party
     frame = setup.rows.frame()
     targets: list[Target] = []
     for column in setup.opening.context.configuration.meters.columns:
         if column not in frame:
             raise DataError(
                 f"column {column} is not read, so meters.columns cannot measure it",
-                where=f"{setup.opening.context.party}: {setup.rows.source}",
+                where=f"{party}: {setup.rows.source}",
                 fix="add the dataset to policy.training_datasets, and restart `party serve`",
             )
         targets += column_targets(column, frame[column])
-    return meters.watch("hiddens", ColumnMeters(targets, own_row_folds(packed.indices, packed.values)))
+    folds = own_row_folds(packed.indices, packed.values)
+    return {party: meters.watch("hiddens", ColumnMeters(targets, folds))}
 
 
 def column_targets(name: str, cells: pd.Series[str]) -> tuple[Target, ...]:

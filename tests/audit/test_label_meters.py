@@ -189,6 +189,21 @@ def test_a_rare_class_gets_a_longer_window_and_an_absent_one_no_reading():
     assert of_classes("label", np.ones(50, np.int64)) == of_numbers("label", np.ones(50)) == ()
 
 
+def test_with_private_labels_the_size_of_a_checkpoint_does_not_depend_on_true_ones():
+    """Two sets of true labels, one of them with a rare class: every state has the same form."""
+    sizes = []
+    for share in (0.3, 0.004):
+        labels = labels_of(share, 16)
+        meters, gradients = meters_of(labels, {"label": private_ceiling(1.0)}), Gradients(labels, noise=1.0, seed=16)
+        sizes.append([])
+        for start in range(0, ROWS, BATCH):
+            rows = np.arange(start, start + BATCH, dtype=np.int32)
+            meters.add(gradients.of(rows), rows, ends_epoch=start + BATCH == ROWS)
+            state = meters.state()
+            sizes[-1].append((state.values, {name: array.nbytes for name, array in state.arrays.items()}))
+    assert sizes[0] == sizes[1]
+
+
 def test_small_epochs_are_judged_by_their_sums_alone():
     rows = 600
     labels = labels_of(0.3, 11, rows)

@@ -24,6 +24,17 @@ def private_labels(**changes):
     return {**content, "data": {**data, "labels": PRIVATE}, "fuse": fuse, "meters": {"labels": True}, **changes}
 
 
+def private_column():
+    content = feature_party()
+    feature = {"column": "city", "kind": "vocabulary"}
+    privacy = {"columns": {"epsilon": 4.0, "columns": {"city": {"values": ["Ulm", "Bonn"]}}}}
+    return {**content, "data": {**content["data"], "features": [feature]}, "privacy": privacy}
+
+
+def test_columns_beside_private_ones_may_be_watched():
+    assert check(private_column() | {"meters": {"columns": ["age"]}}).columns("train") == ("age", "city")
+
+
 def test_meters_are_off_unless_the_owner_turns_them_on():
     for make in (label_party, feature_party):
         configuration = check(make())
@@ -54,6 +65,7 @@ def test_limits_are_accepted_beside_their_meters():
         (feature_party() | {"meters": {"columns": ["ID"]}}, "names the id column"),
         (feature_party() | {"meters": {"columns": ["a", "a"]}}, "names one twice"),
         (feature_party() | {"meters": {"columns": [""]}}, "meters.columns"),
+        (private_column() | {"meters": {"columns": ["city"]}}, "names a private column"),
         (with_limit(label_party(), maximum_label_reading=0.9), "needs meters.labels: true"),
         (with_limit(feature_party(), maximum_column_reading=0.9), "needs meters.columns"),
         (
