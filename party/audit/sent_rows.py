@@ -24,7 +24,7 @@ from party.audit.truth import Truth
 
 OTHER_COLUMNS = "without a run needs the attacker's columns, which this party does not have"
 CANNOT = "needs the attacker's columns and model, which this party does not have"
-MASKED = "an upper bound: {receiver} got the sum with {others} other feature parties"
+MASKED = "an upper bound: {receiver} got the sum with {others} other feature parties' hiddens"
 MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of their ids the other one has"
 ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gradients that train for the secret"
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -194,14 +195,16 @@ def test_a_run_without_its_recording_is_refused(plain):
     try:
         with pytest.raises(StorageError, match=r"was not recorded"):
             plain.audit("bob", seed=0)
-        folder.mkdir(mode=0o700)
-        (folder / "run.json").write_bytes((elsewhere / "run.json").read_bytes().replace(b'"run_id":"', b'"run_id":"0'))
-        (folder / "run.json").chmod(0o600)
-        with pytest.raises(StorageError, match=r"is of another run|is damaged"):
+        shutil.copytree(elsewhere, folder)
+        conditions = (folder / "run.json").read_bytes()
+        (folder / "run.json").write_bytes(conditions.replace(b'"run_id": "', b'"run_id": "0'))
+        with pytest.raises(StorageError, match=r"is of another run"):
             plain.audit("bob", seed=0)
-        (folder / "run.json").unlink()
-        folder.rmdir()
+        (folder / "run.json").write_bytes(conditions[:-10])
+        with pytest.raises(StorageError, match=r"is damaged"):
+            plain.audit("bob", seed=0)
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
         elsewhere.rename(folder)
 
 
@@ -288,3 +291,32 @@ def test_hiddens_of_an_audit_are_those_of_training_alone(plain):
     (sent,) = received_files(plain.folder("alice", SENT_FOLDER), "hidden")
     rows = np.concatenate([batch.rows for batch in sent.batches()])
     assert np.array_equal(np.bincount(rows), np.full(rows.max() + 1, 3))
+
+
+def test_a_part_of_a_masked_sum_is_called_an_upper_bound(make_organisations):
+    """The label party's recording holds the sum alone; what each feature party sent adds up to it."""
+    names = ("alice", "bob", "charlie")
+    summed = [{"column": "city", "kind": "vocabulary"}]
+    audit = {"audit": {"record": True, "secrets": {"ulm": "city == Ulm"}}}
+    organisations = make_organisations(
+        names=names,
+        features={"alice": summed, "bob": [], "charlie": [{"column": "shop", "kind": "vocabulary"}]},
+        training={"maximum_steps": 4, "secure_aggregation": True},
+        overrides={"alice": audit, "bob": {"audit": {"record": True}}, "charlie": {"audit": {"record": True}}},
+    ).start_servers()
+    organisations.write_run()
+    with connect(organisations.run_path) as parties:
+        parties.align()
+        run_id = parties.fit().run_id
+    folders = {name: organisations.state_path(name) / "runs" / run_id for name in names}
+    (received,) = received_files(folders["bob"] / FOLDER, "hidden")
+    sent = [received_files(folders[name] / SENT_FOLDER, "hidden")[0] for name in ("alice", "charlie")]
+    batches = list(zip(received.batches(), *(one.batches() for one in sent), strict=True))
+    assert len(batches) == 4
+    for whole, first, second in batches:
+        np.testing.assert_array_equal(whole.values, first.values.astype(np.float64) + second.values)
+    part = audit_part(load_party_configuration(organisations.party_path("alice")), run_id, seed=0, now=NOW)
+    assert [one.name for one in part.conditions.protections] == ["masked sums"]
+    probes = [row for row in part.rows if row.attack == "probe"]
+    assert probes
+    assert all("upper bound: bob got the sum with 1 other" in row.note for row in probes)
