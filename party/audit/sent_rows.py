@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of the
 ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gradients that train for the secret"
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
 ACTIVE_KNOWN = 200
+ACTIVE_HEAD, ACTIVE_HAS = "active head", f"hiddens, at most {ACTIVE_KNOWN} known, gradients of its choice"
 Hijack = Callable[[Ints, NDArray[np.bool_]], Received]
 
 
@@ -100,10 +101,10 @@ def column_rows(
     for secret in secrets.truth.secrets:
         if hijack is None:
             epsilon = guarantee.epsilon if secret in secrets.private else None
-            active = (receiver, "hiddens, some known, gradients of its choice")
-            rows.append(_unmeasured(secret, "active head", active, BOUNDED_NOTE, epsilon=epsilon))
+            rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), BOUNDED_NOTE, epsilon=epsilon))
         else:
-            rows.append(_row(_active_head(secrets.truth, secret, hijack, seed), receiver, None, note=ACTIVE_NOTE))
+            result = replace(_active_head(secrets.truth, secret, hijack, seed), attacker_has=ACTIVE_HAS)
+            rows.append(_row(result, receiver, None, note=ACTIVE_NOTE))
     return rows
 
 
