@@ -12,6 +12,7 @@ from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
 from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
+from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
@@ -82,6 +83,7 @@ SECTIONS = {
     "A budget": BudgetSection,
     "`meters`": MetersSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
+    "`audit`": AuditSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,

@@ -1,1 +1,1 @@
-"""Audit: attacks on what a party truly receives, to measure what a run gives away."""
+"""Audit: what a peer can find out from what it receives."""

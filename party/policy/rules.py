@@ -71,6 +71,8 @@ class Policy:
         """
         self.check_members(request.run, self._label_party)
         self.check_rights(request)
+        if request.purpose != Purpose.PURPOSE_ALIGN:
+            self.check_aggregation(request.run)
         if request.trains:
             self.check_training_dataset(request.run.training.dataset, request.coordinator)
         elif request.purpose != Purpose.PURPOSE_ALIGN:
@@ -128,6 +130,15 @@ class Policy:
             raise self._refusal("peer_sets", "the run's parties", expected, ", ".join(sorted(peers)))
         if run.label_party != label_party:
             raise self._refusal("label_party", "the run's label party", label_party, run.label_party)
+
+    def check_aggregation(self, run: RunConfiguration) -> None:
+        """Refuses a run without masked sums where the owner requires them.
+
+        Args:
+            run: the run configuration.
+        """
+        if self._section.require_secure_aggregation and not run.training.secure_aggregation:
+            raise self._refusal("require_secure_aggregation", "training.secure_aggregation", "true", "false")
 
     def check_training(self, run: RunConfiguration, schedule: TrainingSchedule) -> None:
         """Refuses training parameters that the owner does not allow.

@@ -148,7 +148,7 @@ class PartySession:
             self._grant.agreed()  # no result of the plan leaves before this ledger line is durable
             try:
                 with self.ended_by_refusals():
-                    self._plan.start(keys, self._handshake.pair_key)
+                    self._plan.start(keys, self._handshake)
             except BaseException:
                 self._phases.fail()  # half started: a second attempt could begin in another state
                 raise

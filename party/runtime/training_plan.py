@@ -17,7 +17,7 @@ from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.meter_taps import session_meters
 from party.runtime.own_figures import OwnFigures
-from party.runtime.plan import OfferedCalls, PairKey, SessionResult
+from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE
 from party.runtime.request_file import RequestFile
@@ -53,7 +53,8 @@ class TrainingPlan:
         self._start = opening.proposal.start
         party, holds_labels = opening.context.party, opening.context.configuration.holds_labels
         self._files = CheckpointFiles(opening.folder, party)
-        self._requests = RequestFile(opening.folder, party, len(opening.run.parties) - 1 if holds_labels else 1)
+        senders = len(opening.run.feature_parties) if holds_labels and not opening.run.masked_parties else 1
+        self._requests = RequestFile(opening.folder, party, senders)
         self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex())
         self._checkpoints: TrainingCheckpoints | None = None
@@ -73,19 +74,19 @@ class TrainingPlan:
         """Number of rows released so far, by kind."""
         return self._batches.released
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Binds the run_id to this agreement, then prepares for the first message.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
 
         Raises:
             CheckpointError: the checkpoint to start from cannot be used.
             StorageError: the folder of the run cannot be written.
         """
         journal = self._begin_records(keys)
-        self._batches.start(keys, journal=journal, on_pass=self._log_epoch, meters=self._meters)
+        self._batches.start(keys, secrets, journal=journal, on_pass=self._log_epoch, meters=self._meters)
         restored, self._restored = self._restored, None
         if restored is not None:
             self._batches.exchanges.set_state(restored)
