@@ -9,7 +9,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from party.audit.received_batch import ReceivedBatch, read_batch
-from party.audit.received_header import SUFFIX, MessageName, ReceivedHeader
+from party.audit.received_header import SUFFIX, MessageName, PurposeOfBatches, ReceivedHeader
 from party.errors import StorageError
 from party.security.files import open_private
 
@@ -60,18 +60,19 @@ class ReceivedFile:
         return positions, intact
 
 
-def received_files(folder: Path, kind: MessageName) -> list[ReceivedFile]:
-    """The files of training in a folder that hold what was received of one kind, ascending by name.
+def received_files(folder: Path, kind: MessageName, purpose: PurposeOfBatches = "training") -> list[ReceivedFile]:
+    """The files in a folder that hold what was received of one kind, ascending by name.
 
     Args:
         folder: the folder `received` of a run.
         kind: gradients or hiddens.
+        purpose: whether in training, or in evaluations and predictions.
 
     Raises:
         StorageError: a file cannot be read, or is no such file.
     """
     files = [ReceivedFile(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    return [one for one in files if one.header.kind == kind and one.header.purpose == "training"]
+    return [one for one in files if one.header.kind == kind and one.header.purpose == purpose]
 
 
 def _read_header(file: BinaryIO, path: Path) -> ReceivedHeader:

@@ -12,6 +12,7 @@ from party.cut.layout import CutLayout
 SUFFIX = ".batches"
 
 MessageName = Literal["gradient", "hidden"]
+PurposeOfBatches = Literal["training", "inference"]
 
 
 class ReceivedColumns(StrictModel):
@@ -43,7 +44,7 @@ class ReceivedHeader(StrictModel):
     sender: str
     receiver: str
     dataset: str
-    purpose: Literal["training", "inference"]
+    purpose: PurposeOfBatches
     hiddens: tuple[ReceivedColumns, ...] = Field(strict=False)
 
     @property

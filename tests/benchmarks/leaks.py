@@ -126,7 +126,7 @@ def invented_ids(attacker):
 
 
 def hijacked_run(case, folder, secret, known, seed):
-    """One epoch in which the label party trains on the secret of known entities."""
+    """One epoch in which the label party trains on the secret of known entities, then an evaluation of its rows."""
     victim = folder / case.feature_party / f"train.{case.scenario.extension}"
     company, liar = case.scenario.companies[case.feature_party], case.scenario.label_party
     honest = {"frames": {"train": victim}, "features": company.features, "model": company.model}
@@ -139,6 +139,7 @@ def hijacked_run(case, folder, secret, known, seed):
     with LocalFederation(lying, parties, training=training, run=run) as local, local.connect() as federation:
         federation.align()
         history = federation.fit()
+        federation.evaluate()
         return active_head(local, liar, victim, secrets, history.run_id)
 
 

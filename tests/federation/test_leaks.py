@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coordinator import connect
 from party.audit.attacks.membership import membership_attack
 from party.audit.recording_audit import audit_recording
 from party.errors import DataError, StorageError
 from tests.support.leaking import RECORD, Attacker, Secrets, active_head, lying_parties
 from tests.support.organisations import Organisations
-from tests.support.resuming import train
+from tests.support.resuming import run_path, train
 
 USERS, ROWS_OF_A_USER = 240, 6
 FEATURES = {
@@ -92,7 +93,10 @@ def test_a_lying_label_party_steers_a_run_to_a_column(organisations, tmp_path):
     features = {**FEATURES, "bob": []}
     with Organisations(tmp_path, features=features, frames=frames, training=LINKABLE, overrides=overrides) as liar:
         liar.start_servers()
-        result = active_head(liar, "bob", victim, GENDER, train(liar).run_id)
+        run_id = train(liar).run_id
+        with connect(run_path(liar)) as parties:
+            parties.evaluate("train", run_id=run_id)
+        result = active_head(liar, "bob", victim, GENDER, run_id)
     assert result.all_epochs > 0.97
     assert result.attacker_has.startswith(f"hiddens, {known} known")
 

@@ -109,10 +109,10 @@ def lying_parties(feature_party, liar, victim, secrets, known):
 
 
 def active_head(local, liar, victim, secrets, run_id):
-    """The result of the active head, from what the liar recorded."""
+    """The result of the active head, from what the liar recorded of an evaluation of the trained rows."""
     attacker = Attacker(local=local, name=liar, victim=victim, run_id=run_id)
     truth = attacker.truth(secrets)
     weights = pd.read_csv(attacker.own, dtype=str).set_index("ID").loc[attacker.ids, "weight"].astype(float).to_numpy()
-    (received,) = received_files(attacker.folder, "hidden")
+    (received,) = received_files(attacker.folder, "hidden", "inference")
     material = ColumnMaterial(hiddens=received, secrets=truth.secrets, entities=truth.entities)
     return active_head_attack(material, next(iter(secrets.rules)), np.unique(truth.entities[weights > 0]))
