@@ -15,7 +15,7 @@ from party.pb.party_pb2 import MESSAGE_KIND_HIDDEN
 from party.pb.tensor_pb2 import Tensor
 from party.privacy import pads
 from party.security.sealing import SealingKeys
-from tests.support.organisations import FEATURES, FOURTH, SMALL_MODEL, make_frames
+from tests.support.organisations import FEATURES, FOURTH, LABEL_RULE, SMALL_MODEL, make_frames
 from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 from tests.support.uniformity import MOST_CHI_SQUARE, chi_square
 
@@ -141,7 +141,8 @@ def test_a_masked_run_is_the_unmasked_one_in_fixed_point_bit_for_bit(make_organi
 
 def test_four_parties_add_up_exactly_and_each_message_looks_uniform(make_organisations):
     changes = {"epochs": 1, "schedule": {"kind": "pipelined", "depth": 3}}
-    organisations = organisations_of(make_organisations, FOUR, changes)
+    private = {"labels": {"liked": {"rule": LABEL_RULE, "privacy": {"epsilon": 1.0}}}}  # two heads on one sum
+    organisations = organisations_of(make_organisations, FOUR, changes, bob=private)
     with Border().watched() as border, connect(organisations.write_run(evaluate_dataset="train")) as parties:
         parties.align()
         run_id = parties.fit().run_id
