@@ -26,7 +26,10 @@ OTHER_COLUMNS = "without a run needs the attacker's columns, which this party do
 CANNOT = "needs the attacker's columns and model, which this party does not have"
 MASKED = "an upper bound: {receiver} got the sum with {others} other feature parties' hiddens"
 MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of their ids the other one has"
-ACTIVE_NOTE = "simulated here: own base model, new weights, one epoch of gradients for the secret, then an evaluation"
+ACTIVE_NOTE = (
+    "simulated here: own base model, new weights, no decorrelation; one epoch of gradients for the secret, then an"
+    " evaluation"
+)
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
 ACTIVE_KNOWN = 200
 ACTIVE_HEAD, ACTIVE_HAS = "active head", f"hiddens, at most {ACTIVE_KNOWN} known, gradients of its choice"
