@@ -1,6 +1,7 @@
 """Private labels over restarts, datasets and changed files: one answer per row, and a charge for every further one."""
 
 import json
+import math
 import re
 import shutil
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ class Private:
     def evaluate(self, dataset="test"):
         with connect_federation(self.path) as parties:
             parties.align()  # only if a file has changed
-            return parties.evaluate(dataset, run_id=self.history.run_id)
+            told = parties.evaluate(dataset, run_id=self.history.run_id)
+        return {name: None if math.isnan(value) else value for name, value in told.items()}  # NaN equals nothing
 
     @contextmanager
     def stopped(self):
