@@ -12,6 +12,7 @@ from party.configuration.party import PartyConfiguration, load_party_configurati
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.errors import one_line
+from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
@@ -35,10 +36,11 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     configuration = load_party_configuration(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
-    for line in label_privacy_lines(configuration.data.labels):
-        console.print(line)
     # Draws with a secret of its own: nothing of a check is stored or sent.
     tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
+    for line in label_privacy_lines(configuration.data.labels):
+        console.print(line)
+    _print_privacy(configuration, console)
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
@@ -59,8 +61,27 @@ def _print_identity(configuration: PartyConfiguration, console: Console) -> None
         console.print(f"warning: {warning}")
 
 
+def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
+    for line in privacy_lines(configuration):
+        console.print(one_line(line))
+    section = configuration.privacy.columns
+    if section is None:
+        return
+    # A guesser to whom all symbols are equally likely is right as often as a cell stays true.
+    text = TextTable(title="private columns", title_justify="left")
+    for column in ("column", "cells"):
+        text.add_column(column)
+    for column in ("symbols", "epsilon", "blind guess", "best guess"):
+        text.add_column(column, justify="right")
+    for one in column_words(section):
+        shares = (f"{100 * share:.0f} %" for share in (one.blind, one.stays))
+        text.add_row(one_line(one.name), one.kind, f"{one.symbols:,}", f"{section.share:.3g}", *shares)
+    console.print(text)
+
+
 def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
     table = tables.table(dataset)
+    tables.check_groups(table)
     data = configuration.data
     title = one_line(f"{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")

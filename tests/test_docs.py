@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
-from party.configuration import features, label_privacy, labels, models
+from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
@@ -71,6 +71,11 @@ SECTIONS = {
     "Fuse `deepfm`": models.DeepFMFuse,
     "Fuse `dnn`": models.DNNFuse,
     "Fuse `mmoe`": models.MMoEFuse,
+    "`privacy`": privacy.PrivacySection,
+    "`privacy.columns`": privacy.PrivateColumnsSection,
+    "Domain `values`": privacy.ValuesDomain,
+    "Domain `range`": privacy.RangeDomain,
+    "`privacy.decorrelate`": privacy.DecorrelateSection,
     "`policy`": PolicySection,
     "`policy.budgets`": BudgetsSection,
     "A budget": BudgetSection,

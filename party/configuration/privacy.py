@@ -154,8 +154,8 @@ class PrivacySection(StrictModel):
         both = [name for name in section.columns if self.columns is not None and name in self.columns.columns]
         if both:
             raise ValueError(
-                f"privacy.decorrelate names {_listed(both)}, which privacy.columns protects: the penalty needs the true "
-                "cells, and what it lets through would have no epsilon"
+                f"privacy.decorrelate names {_listed(both)}, which privacy.columns protects: the penalty needs the "
+                "true cells, and what it lets through would have no epsilon"
             )
 
 

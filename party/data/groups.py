@@ -57,5 +57,6 @@ def _quantile_groups(cells: Cells, training_rows: NDArray[np.int64]) -> NDArray[
         )
     by_row = numbers[cells.codes]
     training = by_row[training_rows]
-    cuts = np.quantile(training[~np.isnan(training)], np.arange(1, NUMBER_GROUPS) / NUMBER_GROUPS)
+    known = training[~np.isnan(training)]
+    cuts = np.quantile(known, np.arange(1, NUMBER_GROUPS) / NUMBER_GROUPS) if len(known) else known
     return np.where(np.isnan(by_row), NUMBER_GROUPS, np.searchsorted(cuts, by_row, side="right"))

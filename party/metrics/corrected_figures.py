@@ -29,12 +29,15 @@ class EstimatedFigure:
     """An estimate of a figure on true labels.
 
     Attributes:
-        value: the estimate; it may lie outside of the range of the figure.
+        value: the estimate; it may lie outside of the range of the figure. NaN where the draws say too little.
         error: its standard error.
     """
 
     value: float
     error: float
+
+
+UNKNOWN = EstimatedFigure(math.nan, math.nan)
 
 
 class DrawnClasses:
@@ -61,7 +64,7 @@ class DrawnClasses:
         value = (float(self._drawn.mean(dtype=np.float64)) - self._flip) / self._kept
         return EstimatedFigure(value, math.sqrt(self._variance / self._rows))
 
-    def area(self, scores: FloatsOfRows) -> EstimatedFigure | None:
+    def area(self, scores: FloatsOfRows) -> EstimatedFigure:
         """The area under the ROC curve, ½ + (ÃUC − ½) π̃ (1 − π̃) / ((1 − 2q) π (1 − π)).
 
         Its variance follows from its derivative by each drawn label: v / (n π² (1 − π)²) times
@@ -72,44 +75,44 @@ class DrawnClasses:
             scores: any monotone function of the probability, float (rows,).
 
         Returns:
-            The estimate; None if too few rows of one class are known.
+            The estimate; unknown with too few rows of one class.
         """
         positive, drawn_share = self.share(), float(self._drawn.mean(dtype=np.float64))
         if not self._is_certain(positive.value) or not self._is_certain(1.0 - positive.value):
-            return None
+            return UNKNOWN
         spread = positive.value * (1.0 - positive.value)
         above = area_under_curve(scores, self._drawn) - 0.5
         above *= drawn_share * (1.0 - drawn_share) / (self._kept * spread)
         moments = _rank_variance(scores) + (above * (1.0 - 2.0 * positive.value)) ** 2
         return EstimatedFigure(0.5 + above, math.sqrt(self._variance * moments / self._rows) / spread)
 
-    def precision(self, predicted: BoolsOfRows) -> EstimatedFigure | None:
+    def precision(self, predicted: BoolsOfRows) -> EstimatedFigure:
         """The share of positive rows among those that are predicted to be.
 
         Args:
             predicted: whether each row is predicted to be positive, bool (rows,).
 
         Returns:
-            The estimate; None if none is.
+            The estimate; unknown if none is.
         """
         count = int(predicted.sum())
         if not count:
-            return None
+            return UNKNOWN
         value = (float(self._drawn[predicted].mean(dtype=np.float64)) - self._flip) / self._kept
         return EstimatedFigure(value, math.sqrt(self._variance / count))
 
-    def recall(self, predicted: BoolsOfRows) -> EstimatedFigure | None:
+    def recall(self, predicted: BoolsOfRows) -> EstimatedFigure:
         """The share of rows that are predicted to be positive among those that are.
 
         Args:
             predicted: whether each row is predicted to be positive, bool (rows,).
 
         Returns:
-            The estimate; None if too few positive rows are known.
+            The estimate; unknown with too few positive rows.
         """
         positive = self.share().value
         if not self._is_certain(positive):
-            return None
+            return UNKNOWN
         found = (self._drawn[predicted].sum(dtype=np.float64) - self._flip * predicted.sum()) / self._kept
         value = float(found) / (self._rows * positive)
         moment = float(((predicted - value) ** 2).mean(dtype=np.float64))

@@ -83,7 +83,8 @@ class CorrectedMetrics:
             exact: metrics of these rows on drawn labels, by name.
 
         Returns:
-            Losses and means as they are; every other metric with its standard error beside it, as far as it is known.
+            Losses and means as they are; every other metric with its standard error beside it, both NaN where the
+            draws say too little.
         """
         scored = set(self._scores.names)
         released = {key: value for key, value in exact.items() if key not in scored}
@@ -99,9 +100,8 @@ class CorrectedMetrics:
                 yield key, exact[key]
             elif _is_corrected(given, metric):
                 figure = _estimate(metric, rows, exact[key])
-                if figure is not None:
-                    yield key, figure.value
-                    yield f"{key}{ERROR_SUFFIX}", figure.error
+                yield key, figure.value
+                yield f"{key}{ERROR_SUFFIX}", figure.error
 
     def _split(self, outputs: FloatArray, labels: FloatArray) -> Iterator[_LabelRows]:
         start = 0
@@ -126,7 +126,7 @@ def _is_corrected(given: KerasObject, metric: keras.Metric) -> bool:
     )
 
 
-def _estimate(metric: keras.Metric, rows: _LabelRows, on_drawn: float) -> EstimatedFigure | None:
+def _estimate(metric: keras.Metric, rows: _LabelRows, on_drawn: float) -> EstimatedFigure:
     match metric:
         case keras.metrics.AUC():
             return rows.classes.area(rows.outputs[:, 0])

@@ -54,6 +54,7 @@ class DrawnColumns:
     def __init__(self, configuration: PartyConfiguration, section: PrivateColumnsSection, keys: DrawKeys) -> None:
         self._party = configuration.party
         self._section = section
+        self._entity = section.entity or configuration.data.id
         self._keys = keys
         whole = {one.column for one in configuration.data.features if isinstance(one, IntegerBucketsFeature)}
         self._domains = {
@@ -142,9 +143,10 @@ class DrawnColumns:
 
     @property
     def _form(self) -> bytes:
-        """The columns and their domains; with all of them, the share of epsilon that each has."""
+        """Who is drawn for, and the columns and their domains; with all of them, the share of epsilon that each has."""
         names = sorted(self._domains)  # another order in the configuration is no change
-        return length_prefixed(part.encode() for name in names for part in (name, self._domains[name].scheme))
+        columns = [part for name in names for part in (name, self._domains[name].scheme)]
+        return length_prefixed(part.encode() for part in (self._entity, *columns))
 
     def _values(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
         """The cells of each entity."""

@@ -19,6 +19,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 CPU_LINES = ("model name", "flags", "Features")
@@ -78,7 +79,7 @@ def column_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
         The digest of the section by its name; empty without private columns.
     """
     section = configuration.privacy.columns
-    return {} if section is None else {"configuration privacy.columns": _digest(section.model_dump(mode="json"))}
+    return {} if section is None else {PRIVATE_COLUMNS: _digest(section.model_dump(mode="json"))}
 
 
 def check_fingerprint(

@@ -15,7 +15,7 @@ from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
-from party.runtime.fingerprint import column_fingerprint
+from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
@@ -113,9 +113,8 @@ def _check_privacy(trained: Labels, configuration: PartyConfiguration) -> None:
 
 
 def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None:
-    """Refuses other private columns than the run was trained with: its weights and encoders would tell of the others."""
-    present = column_fingerprint(configuration)
-    if any(record.fingerprint.get(name) != digest for name, digest in present.items()):
+    """Refuses other private columns than the run was trained with: its weights would tell of the others."""
+    if record.fingerprint.get(PRIVATE_COLUMNS) != column_fingerprint(configuration).get(PRIVATE_COLUMNS):
         raise SessionError(
             "privacy.columns differs from what the run was trained with",
             where=configuration.party,

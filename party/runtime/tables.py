@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from party.configuration.party import PartyConfiguration
+from party.data.groups import row_groups
 from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
@@ -49,8 +52,23 @@ class Tables:
         for dataset in self.datasets:
             table = self.table(dataset)
             summarise(party, data, table)
+            self.check_groups(table)
             if data.labels and dataset not in data.unlabelled:
                 read_labels(party, data, table.columns, table.path.name)
+
+    def check_groups(self, table: Table) -> None:
+        """Puts the rows of a table into groups once, if training needs them for a penalty.
+
+        Args:
+            table: one dataset.
+
+        Raises:
+            DataError: a column has too many texts.
+        """
+        section = self._configuration.privacy.decorrelate
+        if section is not None:
+            where = f"{self._configuration.party}: {table.path.name}"
+            row_groups(table.columns, section.columns, np.arange(table.rows), where)
 
     def table(self, dataset: str) -> Table:
         """The table of a dataset, read again if its file has changed.

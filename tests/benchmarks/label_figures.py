@@ -3,7 +3,7 @@
 import numpy as np
 
 from party.metrics.area_under_curve import area_under_curve
-from party.metrics.corrected_figures import DrawnClasses
+from party.metrics.corrected_figures import UNKNOWN, DrawnClasses
 from party.privacy.replacement import replacement_probability
 
 REPETITIONS = 1000
@@ -20,7 +20,7 @@ def repeated(truth, scores, epsilon, generator):
         replaced = generator.random(len(truth)) < replacement
         drawn = np.where(replaced, generator.integers(0, 2, len(truth)), truth).astype(np.float32)
         figure = DrawnClasses(drawn, replacement).area(scores)
-        if figure is not None:
+        if figure != UNKNOWN:
             told.append((figure.value, figure.error))
     return np.array(told).T
 

@@ -55,10 +55,10 @@ class Training:
             self.model, InMemoryRows(INPUTS), LAYOUT, self.optimizer, depth=depth, decorrelation=penalty
         )
 
-    def run(self, first=0, last=len(ORDER)):
+    def run(self, first=0, last=None):
         if first == 0:
             self.base.forward(ORDER[0])
-        for number in range(first, last):
+        for number in range(first, last or len(ORDER)):
             if number + 1 < len(ORDER):
                 self.base.backward_and_forward(GRADIENTS[number], ORDER[number + 1])
             else:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from party.metrics.area_under_curve import area_under_curve
-from party.metrics.corrected_figures import DrawnClasses, EstimatedFigure, corrected_accuracy
+from party.metrics.corrected_figures import UNKNOWN, DrawnClasses, EstimatedFigure, corrected_accuracy
 from party.privacy.replacement import replacement_probability
 from party.privacy.symbol_draws import SymbolDraws
 
@@ -17,7 +17,7 @@ REPETITIONS = 400
 SPREAD = 4.5 / math.sqrt(2 * REPETITIONS)  # of a deviation over so many repetitions, relative
 BIAS = 4.5 / math.sqrt(REPETITIONS)  # of a mean over them, in deviations
 
-Estimate = Callable[[np.ndarray, float], EstimatedFigure | None]
+Estimate = Callable[[np.ndarray, float], EstimatedFigure]
 
 
 def _scored(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +39,6 @@ def _require(truth: np.ndarray, epsilon: float, estimate: Estimate, true: float,
     figures = []
     for _ in range(REPETITIONS):
         figure = estimate(_drawn(truth, replacement, classes, generator), replacement)
-        assert figure is not None
         figures.append((figure.value, figure.error))
     values, errors = np.array(figures).T
     assert abs(values.mean() - true) < BIAS * values.std()
@@ -92,7 +91,6 @@ def test_area_is_the_closed_form_of_shares() -> None:
     share = (seen - flip) / (1 - 2 * flip)
     factor = seen * (1 - seen) / ((1 - 2 * flip) * share * (1 - share))
     figure = DrawnClasses(drawn.astype(np.float64), replacement).area(scores)
-    assert figure is not None
     assert figure.value == pytest.approx(0.5 + (area_under_curve(scores, drawn) - 0.5) * factor)
     assert abs(figure.value - area_under_curve(scores, truth)) < 4.5 * figure.error
 
@@ -103,7 +101,6 @@ def test_errors_are_those_of_the_design() -> None:
     for rows, share, expected in ((4900, 0.55, 0.015), (16_000, 0.04, 0.08)):
         truth, scores = _scored(rows, share)
         figure = DrawnClasses(_drawn(truth, replacement, 2, generator), replacement).area(scores)
-        assert figure is not None
         assert figure.error == pytest.approx(expected, rel=0.2)
 
 
@@ -112,10 +109,10 @@ def test_quotients_of_too_few_known_rows_are_not_estimated() -> None:
     rare, scores = _scored(2000, 0.01)
     for truth in (rare, 1 - rare):
         drawn = DrawnClasses(_drawn(truth.astype(np.float32), replacement, 2, generator), replacement)
-        assert drawn.area(scores) is None
+        assert drawn.area(scores) == UNKNOWN
     drawn = DrawnClasses(_drawn(rare, replacement, 2, generator), replacement)
-    assert drawn.recall(scores > 0) is None
-    assert drawn.precision(scores > scores.max()) is None
+    assert drawn.recall(scores > 0) == UNKNOWN
+    assert drawn.precision(scores > scores.max()) == UNKNOWN
 
 
 def test_scores_that_are_all_equal_have_the_area_of_a_guess_and_hardly_an_error() -> None:

@@ -1,11 +1,13 @@
 """Private columns of a party's files: one answer for an entity, generations on disk, and refusals that only count."""
 
 import math
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from party.check import print_check
 from party.configuration.party import load_party_configuration
 from party.errors import DataError
 from party.runtime.column_keys import StoredColumnKeys
@@ -69,10 +71,7 @@ class Party:
         configuration = load_party_configuration(self.made.party_path("alice"))
         state = configuration.path(configuration.state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        entropy = np.random.default_rng(7)
-        return Tables(
-            configuration, lambda: StoredColumnKeys(configuration, entropy.bytes, lambda secret: self.charged)
-        )
+        return Tables(configuration, lambda: StoredColumnKeys(configuration, os.urandom, lambda secret: self.charged))
 
     def write(self, dataset, frame):
         self.made.write_frame("alice", dataset, frame)
@@ -165,9 +164,10 @@ def test_a_change_is_seen_while_the_party_runs(party):
         ({"epsilon": 2.0, "columns": {"city": {"values": CITIES}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES[::-1]}}}, 1),
         ({"epsilon": 1.0, "columns": {"city": {"values": [*CITIES, "Kiel"]}}}, 2),
+        ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}}, "entity": "ID"}, 2),
         ({"epsilon": 1.0, "columns": {"city": {"values": CITIES}, "shop": {"values": ["north", "south"]}}}, 2),
     ],
-    ids=["epsilon", "order", "another value", "another column"],
+    ids=["epsilon", "order", "another value", "another entity", "another column"],
 )
 def test_draws_that_would_be_independent_are_another_generation(tmp_path, changes, generation):
     tmp_path.chmod(0o700)
@@ -181,8 +181,8 @@ def test_draws_that_would_be_independent_are_another_generation(tmp_path, change
     frame = FRAMES["train"]
     if "shop" in changes["columns"]:
         shops = frame.drop_duplicates("user").set_index("user")["shop"]
-        for name in FRAMES:
-            party.write(name, FRAMES[name].assign(shop=FRAMES[name]["user"].map(shops).fillna("north")))
+        for name, true in FRAMES.items():
+            party.write(name, true.assign(shop=true["user"].map(shops).fillna("north")))
     assert party.start().table("train").generation == generation
 
 
@@ -234,3 +234,32 @@ def test_rows_without_an_entity_are_counted(party):
     frame.loc[:3, "user"] = ""
     party.write("test", frame)
     assert "received 4 rows without one" in refused(party)
+
+
+def test_a_check_says_what_epsilon_means_and_stores_nothing(party, capsys):
+    print_check(party.made.party_path("alice"))
+    printed = capsys.readouterr().out
+    for text in (
+        "epsilon 1 for all of one entity, 0.5 for each of 2; drawn once for each user",
+        "at most 2.72 times: a question with two equally likely answers is answered right in at most 73 %",
+        "disclosed in every mode",
+        "public columns: shop",
+        "25 %",
+        "35 %",  # city stays true, one of four texts: e^.5 / (e^.5 + 3)
+        "33 %",
+        "45 %",  # income, two levels and missing: e^.5 / (e^.5 + 2)
+    ):
+        assert text in printed
+    assert "readable" not in printed
+    assert not any("privacy" in path.parts for path in party.state_files)
+
+
+def test_a_column_that_the_penalty_cannot_use_is_found_at_start(party):
+    for name, true in FRAMES.items():
+        party.write(name, true.assign(note=[f"{CANARY} {number}" for number in range(len(true))]))
+    privacy = {"columns": {**PRIVATE, "public": ["shop", "note"]}, "decorrelate": {"columns": ["note"]}}
+    party.made.write_party("alice", privacy=privacy)
+    for start in (party.start().read_all, lambda: print_check(party.made.party_path("alice"))):
+        with pytest.raises(DataError, match="column note: has more than 64 distinct cells") as caught:
+            start()
+        assert CANARY not in str(caught.value)

@@ -1,0 +1,53 @@
+"""Groups of rows: distinct texts, or parts of equal size of a column of numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, row_groups
+from party.errors import DataError
+
+ROWS = 400
+
+
+def grouped(*, training=None, **columns):
+    frame = pd.DataFrame({name: pd.Series(cells, dtype="str") for name, cells in columns.items()})
+    rows = np.arange(len(frame)) if training is None else training
+    return row_groups(frame, list(columns), rows, "alice: train.csv")
+
+
+def test_rows_of_one_text_are_one_group():
+    texts = ["a", "", "b", "a", ""]
+    (groups,) = grouped(city=texts).T
+    assert groups.dtype == np.int32
+    for one, mine in zip(texts, groups, strict=True):
+        assert [place for place, other in enumerate(texts) if other == one] == np.flatnonzero(groups == mine).tolist()
+
+
+def test_many_numbers_are_cut_into_groups_of_equal_size():
+    numbers = np.random.default_rng(1).permutation(ROWS) ** 2
+    (groups,) = grouped(income=[str(number) for number in numbers]).T
+    assert np.bincount(groups).tolist() == [ROWS // NUMBER_GROUPS] * NUMBER_GROUPS
+    order = np.argsort(numbers)
+    assert (np.diff(groups[order]) >= 0).all()
+
+
+def test_cuts_come_from_training_rows_and_missing_numbers_are_a_group():
+    numbers = [str(number) for number in range(ROWS - 2)] + ["", ""]
+    training = np.arange(80)
+    (groups,) = grouped(income=numbers, training=training).T
+    assert np.bincount(groups[:80], minlength=NUMBER_GROUPS + 1).tolist() == [10] * NUMBER_GROUPS + [0]
+    assert set(groups[80:-2]) == {NUMBER_GROUPS - 1}
+    assert set(groups[-2:]) == {NUMBER_GROUPS}
+    (unknown,) = grouped(income=numbers, training=np.array([ROWS - 1])).T
+    assert set(unknown) == {0, NUMBER_GROUPS}
+
+
+def test_many_texts_are_refused_and_counted():
+    few = [f"text {number % MOST_TEXTS}" for number in range(ROWS)]
+    assert len(np.unique(grouped(note=few))) == MOST_TEXTS
+    many = [*few[:-3], "one more", "7", "7"]
+    with pytest.raises(DataError) as refused:
+        grouped(note=many)
+    assert "received 66 distinct cells, 398 rows without a number" in str(refused.value)
+    assert "more" not in refused.value.public_message
