@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm test attacks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
+.PHONY: demo adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -12,11 +12,18 @@ demo: $(INSTALLED)
 adult bank bst deepfm: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.experiment $@
 
+audit: $(INSTALLED)
+	$(BIN)/python -m deploy.demo.audit movielens
+	$(BIN)/python -m deploy.demo.audit adult
+
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
 
 attacks: $(INSTALLED)
 	$(BIN)/python -m tests.attacks
+
+leaks: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.leaks
 
 chaos: $(INSTALLED)
 	$(BIN)/python -m pytest -s tests/chaos/kills.py tests/chaos/disks.py

@@ -15,6 +15,7 @@ from party.configuration.run import (
     RunConfiguration,
     ScheduleSection,
     TrainingSection,
+    check_summands,
 )
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
@@ -85,6 +86,7 @@ class CoordinatorConfiguration(StrictModel):
             raise ValueError(f"names used twice among coordinator and parties: {', '.join(twice)}")
         if self.label_party not in names[1:]:
             raise ValueError("label_party must be one of parties")
+        check_summands(self.training, len(self.parties) - 1)
         if self.tls is None and not self.insecure:
             raise ValueError("tls is missing: it names the coordinator's certificate and key")
         return self
@@ -102,8 +104,9 @@ class CoordinatorConfiguration(StrictModel):
 
     @property
     def given_codecs(self) -> CodecsSection | None:
-        """The codecs of the file; None if it names none and the planner may choose."""
-        return self.training.codecs if "codecs" in self.training.model_fields_set else None
+        """The codecs of the file; None if it names none and the planner may choose, as it may not for a masked sum."""
+        is_fixed = self.training.secure_aggregation or "codecs" in self.training.model_fields_set
+        return self.training.codecs if is_fixed else None
 
     def run_with(self, schedule: ScheduleSection, codecs: CodecsSection) -> RunConfiguration:
         """Returns the run configuration with another schedule and other codecs than those of the file."""

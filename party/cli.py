@@ -42,6 +42,8 @@ def serve(path: Path, debug: bool) -> None:
 
     def run() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        # NumPy's threads spin while they wait for one another, and take the cores from TensorFlow's.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from party.configuration.party import load_party_configuration  # noqa: PLC0415
 
         configuration = load_party_configuration(path)
@@ -200,6 +202,32 @@ def ledger(
             table = ledger_table(path)
             width = Console(width=LONGEST_LINE_CHARACTERS).measure(table).maximum
             Console(highlight=False, width=width).print(table)
+
+    run_command(run, debug)
+
+
+@main.command()
+@configuration_option
+@click.option("--run", "run_id", default=None, help="The run to audit; default: the latest trained run.")
+@click.option("--json", "part", type=click.Path(path_type=Path), default=None, help="File for the signed part.")
+@click.option("--html", "page", type=click.Path(path_type=Path), default=None, help="File for the page.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the attackers' choices.")
+@debug_option
+def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | None, seed: int, debug: bool) -> None:
+    """Attacks what this party sent in a recorded run, and prints what that gives away of its own secrets."""
+
+    def run() -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from party.configuration.party import load_party_configuration  # noqa: PLC0415
+
+        threads = load_party_configuration(path).threads
+        with _quiet_native_log():
+            from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
+            from party.own_audit import show_audit  # noqa: PLC0415
+
+            configure_tensorflow(threads)
+
+        show_audit(path, run_id, target=part, page=page, seed=seed)
 
     run_command(run, debug)
 

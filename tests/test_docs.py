@@ -12,8 +12,10 @@ from coordinator import configuration as coordinator_configuration
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress, load_coordinator_configuration
 from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
+from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.keras_objects import KerasObject
+from party.configuration.meters import MetersSection
 from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
 from party.configuration.run import (
     AlignmentSection,
@@ -79,7 +81,9 @@ SECTIONS = {
     "`policy`": PolicySection,
     "`policy.budgets`": BudgetsSection,
     "A budget": BudgetSection,
+    "`meters`": MetersSection,
     "`checkpoints`": party_configuration.PartyCheckpointsSection,
+    "`audit`": AuditSection,
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,

@@ -21,7 +21,7 @@ LAYERS = (
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
-    ("party.policy",),
+    ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport",),
     (
@@ -33,6 +33,7 @@ LAYERS = (
         "party.reload",
         "party.ledger_lines",
         "party.budget_lines",
+        "party.own_audit",
     ),
     ("party.cli",),
     ("party.__main__",),
@@ -40,6 +41,7 @@ LAYERS = (
 LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package in layer}
 
 DATA_FREE = (
+    "party.audit.report",
     "party.certificate",
     "party.errors",
     "party.pb",
@@ -59,6 +61,7 @@ DATA_FREE = (
     "party.transport.errors",
 )
 REACHED_BY_DATA_FREE = (
+    "party.audit",
     "party.configuration",
     "party.ownership",
     "party.configuration.extent",
@@ -86,8 +89,10 @@ POLICY_ROOMS = (
     "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
+AUDITORS = ("party.audit", "party.runtime", "party.cli", "party.own_audit")
+AUDIT = ("party.audit",)
 
 
 TENSOR_KINDS = {"MESSAGE_KIND_HIDDEN", "MESSAGE_KIND_GRADIENT"}
@@ -246,6 +251,17 @@ def plans_are_not_told_apart(sources):
     return wrong
 
 
+def audit_is_seen_by_few(sources):
+    """Attacks read what others do; only what composes sessions, and commands, may know of them."""
+    return [
+        (name, target)
+        for name, target in pairs(sources)
+        if within(target, ("party.audit",))
+        and not within(name, AUDITORS)
+        and not (within(name, ("coordinator",)) and within(target, ("party.audit.report",)))
+    ]
+
+
 def no_cycles(sources):
     graph = {name: imports(text, sources) & set(sources) - {name} for name, text in sources.items()}
     try:
@@ -320,6 +336,9 @@ VIOLATIONS = [
             "party.data.table": "",
         },
     ),
+    (audit_is_seen_by_few, {"party.transport.x": "from party.audit.recording import Recording"}),
+    (audit_is_seen_by_few, {"coordinator.x": "import party.audit"}),
+    (audit_is_seen_by_few, {"coordinator.x": "from party.audit.recording import Recording"}),
     (libraries_stay_home, {"party.protocol.x": "import tensorflow as tf"}),
     (libraries_stay_home, {"party.runtime.x": "def f():\n    from keras import ops"}),
     (libraries_stay_home, {"party.security.trust": "import grpc"}),

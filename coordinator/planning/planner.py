@@ -76,7 +76,8 @@ def make_plan(
     runs = MiniatureRuns(clients, configuration, lease=lease, stopped=stopped)
     measured = _measure(clients, configuration, runs, display)
     given = configuration.given_codecs
-    same = [CodecsSection(hidden=one, gradient=one) for one in CANDIDATE_CODECS if measured.usable(one)]
+    others = () if configuration.training.secure_aggregation else CANDIDATE_CODECS  # a masked sum has no other codecs
+    same = [CodecsSection(hidden=one, gradient=one) for one in others if measured.usable(one)]
     candidates = list(dict.fromkeys([*same, *([] if given is None else [given])]))
     predictions = tuple(predict(measured, schedule, codecs) for codecs in candidates for schedule in SCHEDULES)
     return Plan(measured, predictions, recommend([one for one in predictions if given in (None, one.codecs)]))

@@ -8,9 +8,10 @@ from party.channel.encoded_matrix import EncodedMatrix
 from party.channel.outgoing_matrix import OutgoingMatrix
 from party.channel.place import Place
 from party.channel.stage import Stage
-from party.cut.hidden import FloatArray, Rows
+from party.channel.stage_states import StageStates
+from party.cut.hidden import FloatArray
 from party.cut.layout import CutLayout
-from party.cut.state import State, copied, join_states, part_of, require_same_form
+from party.cut.state import State
 
 
 class Chain:
@@ -24,7 +25,7 @@ class Chain:
 
     def __init__(self, stages: Sequence[Stage], layout: CutLayout, rows: int) -> None:
         self._stages = tuple(stages)
-        self._states = [stage.init(layout, rows) for stage in self._stages]
+        self._states = StageStates(stages, layout, rows)
 
     def apply(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
         """Encodes a matrix as the message to seal; if a stage fails, no state changes.
@@ -40,20 +41,17 @@ class Chain:
             TensorError: the matrix cannot be sent.
         """
         outgoing, following = OutgoingMatrix(matrix), []
-        for stage, state in zip(self._stages, self._states, strict=True):
-            outgoing, changed = stage.apply(outgoing, _of_rows(state, place.rows), place)
+        for stage, state in zip(self._stages, self._states.of_rows(place.rows), strict=True):
+            outgoing, changed = stage.apply(outgoing, state, place)
             following.append(changed)
         if outgoing.message is None:
             raise RuntimeError("no stage of the chain encodes the matrix")
-        self._states = [
-            _with_rows(state, changed, place.rows) for state, changed in zip(self._states, following, strict=True)
-        ]
+        self._states.store(following, place.rows)
         return EncodedMatrix(outgoing.message)
 
     def state(self) -> State:
         """A copy of the states of all stages."""
-        named = zip(self._stages, self._states, strict=True)
-        return join_states({stage.name: copied(state) for stage, state in named})
+        return self._states.state()
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run.
@@ -61,18 +59,4 @@ class Chain:
         Raises:
             CheckpointError: the state belongs to other stages, another dataset or another model.
         """
-        restored = [part_of(state, stage.name) for stage in self._stages]
-        for stage, present, found in zip(self._stages, self._states, restored, strict=True):
-            require_same_form(present, found, f"the {stage.name.replace(' ', '-')} state")
-        self._states = [copied(one) for one in restored]
-
-
-def _of_rows(state: State, rows: Rows) -> State:
-    return State(state.values, {name: array[rows] for name, array in state.arrays.items()})
-
-
-def _with_rows(state: State, changed: State, rows: Rows) -> State:
-    """The state with the values, and the rows of a batch, that a stage returned; arrays are written in place."""
-    for name, array in state.arrays.items():
-        array[rows] = changed.arrays[name]
-    return State(changed.values, state.arrays)
+        self._states.set_state(state)

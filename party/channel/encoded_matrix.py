@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class EncodedMatrix:
     """The message that a chain made from a matrix; only such messages are sealed as matrices.
 
-    Only `Chain` makes one, and the code that restores a batch under way from a checkpoint.
+    Only `Chain` and `MaskStage` make one, and the code that restores a batch under way from a checkpoint.
 
     Attributes:
         content: a serialized Tensor.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from party.channel.encoding_stage import EncodingStage
+from party.channel.matrix_encoding import finite
 from party.channel.outgoing_matrix import OutgoingMatrix
 from party.channel.place import Place
 from party.cut.hidden import FloatArray
@@ -66,6 +67,21 @@ class SurrogateFeedback(RowFeedback):
         sent, _ = self._encoding.apply(OutgoingMatrix(matrix.values - surrogates), State(), place)
         surrogates = surrogates + sent.values
         return OutgoingMatrix(surrogates, sent.message), State(arrays={TABLE: surrogates})
+
+
+class SurrogateStage:
+    """Adds received differences to this receiver's surrogates: the counterpart of `SurrogateFeedback`."""
+
+    name = "error feedback"
+
+    def init(self, layout: CutLayout, rows: int) -> State:
+        """Zeros, float32 (rows of the dataset, columns)."""
+        return row_table(rows, layout)
+
+    def apply(self, values: FloatArray, state: State, place: Place, where: object) -> tuple[FloatArray, State]:
+        """Returns the new surrogates of the batch's rows."""
+        surrogates = finite(table_of(state) + values, where)
+        return surrogates, State(arrays={TABLE: surrogates})
 
 
 def row_table(rows: int, layout: CutLayout) -> State:

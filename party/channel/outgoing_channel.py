@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from party.channel.by_purpose import ByPurpose
 from party.channel.chain import Chain
 from party.channel.encoded_matrix import EncodedMatrix
+from party.channel.masking import MaskStage
 from party.channel.place import Place
 from party.cut.hidden import FloatArray
 from party.cut.state import State, join_states, part_of
@@ -19,15 +21,22 @@ class OutgoingChannel:
     Args:
         keys: the session's sealing keys.
         slot: returns the slot of a matrix.
-        training: the chain for training batches.
-        inference: the chain for held-out rows, evaluation and prediction.
+        chains: the chains of its matrices.
+        mask: masks every message before it is sealed; None if the receiver may read each of them.
     """
 
-    def __init__(self, keys: SealingKeys, slot: Callable[[Place], Slot], *, training: Chain, inference: Chain) -> None:
+    def __init__(
+        self,
+        keys: SealingKeys,
+        slot: Callable[[Place], Slot],
+        *,
+        chains: ByPurpose[Chain],
+        mask: MaskStage | None = None,
+    ) -> None:
         self._keys = keys
         self._slot = slot
-        self._training = training
-        self._inference = inference
+        self._chains = chains
+        self._mask = mask
 
     def encode(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
         """Encodes a matrix as a message, which may be sealed again in another session.
@@ -42,19 +51,20 @@ class OutgoingChannel:
         Raises:
             TensorError: the matrix cannot be sent.
         """
-        chain = self._training if place.trains else self._inference
-        return chain.apply(matrix, place)
+        return self._chains.at(place).apply(matrix, place)
 
     def envelope(self, message: EncodedMatrix, place: Place) -> Envelope:
-        """Seals a message that `encode` returned.
+        """Seals a message that `encode` returned, once in a session; masks it before, if it is part of a masked sum.
 
         Args:
             message: the message that `encode` returned.
             place: dataset rows and position of its batch.
 
         Raises:
-            SessionLostError: the session has ended.
+            SessionLostError: the session has ended, or has masked a message of this position before.
         """
+        if self._mask is not None:
+            message = self._mask.apply(message, place)
         return self._keys.seal(self._slot(place), message.content)
 
     def send(self, matrix: FloatArray, place: Place) -> Envelope:
@@ -72,7 +82,7 @@ class OutgoingChannel:
 
     def state(self) -> State:
         """The states of both chains."""
-        return join_states({"training": self._training.state(), "inference": self._inference.state()})
+        return join_states({"training": self._chains.training.state(), "inference": self._chains.inference.state()})
 
     def set_state(self, state: State) -> None:
         """Continues from a state of the same run.
@@ -80,5 +90,5 @@ class OutgoingChannel:
         Raises:
             CheckpointError: the state belongs to another channel.
         """
-        self._training.set_state(part_of(state, "training"))
-        self._inference.set_state(part_of(state, "inference"))
+        self._chains.training.set_state(part_of(state, "training"))
+        self._chains.inference.set_state(part_of(state, "inference"))

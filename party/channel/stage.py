@@ -6,32 +6,17 @@ from typing import Protocol
 
 from party.channel.outgoing_matrix import OutgoingMatrix
 from party.channel.place import Place
-from party.cut.layout import CutLayout
+from party.channel.stage_states import KeepsState
 from party.cut.state import State
 
 
-class Stage(Protocol):
+class Stage(KeepsState, Protocol):
     """A pair of `init` and `apply`, like the transforms of Optax; its state is saved in checkpoints.
 
     The values of a state belong to the stage alone. Its arrays hold a row for each row of the dataset: `init` returns
     all of them; `apply` gets the rows of its batch and returns their replacements. So a stage changes nothing itself:
     the chain stores the new state once every stage has succeeded.
     """
-
-    @property
-    def name(self) -> str:
-        """Name of the stage, unique in its chain."""
-
-    def init(self, layout: CutLayout, rows: int) -> State:
-        """The state before the first matrix.
-
-        Args:
-            layout: column layout of the matrices.
-            rows: number of rows in the dataset.
-
-        Returns:
-            The values, and arrays of shape (rows, ...).
-        """
 
     def apply(self, matrix: OutgoingMatrix, state: State, place: Place) -> tuple[OutgoingMatrix, State]:
         """Transforms a matrix; matrices arrive in the order of their batches, each once.

@@ -8,6 +8,8 @@ from party.configuration.labels import Labels
 from party.configuration.models import AnyFuse, AnyModel
 from party.configuration.strict import StrictModel
 
+SUM = "sum"
+
 
 class FeatureLayout(StrictModel):
     """The place of a feature in the packed arrays.
@@ -44,12 +46,14 @@ class BaseLayout(StrictModel):
         features: the place of each feature.
         size: number of rows of the embedding table.
         source_sha256: hexadecimal digest of the Python file of a model that the owner wrote; else empty.
+        summed: whether the parties add up all hiddens, so that a built-in model ends in a linear layer.
     """
 
     section: AnyModel
     features: tuple[FeatureLayout, ...] = Field(strict=False)
     size: int
     source_sha256: str = ""
+    summed: bool = False
 
     @property
     def slots(self) -> int:
@@ -73,3 +77,8 @@ class FuseLayout(StrictModel):
     aggregations: dict[str, str] = Field(default={})
     labels: Labels
     source_sha256: str = ""
+
+    @property
+    def summed(self) -> bool:
+        """Whether the parties add up all hiddens."""
+        return bool(self.aggregations) and set(self.aggregations.values()) == {SUM}

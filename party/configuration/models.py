@@ -10,6 +10,7 @@ from party.configuration.strict import StrictModel, kind_of
 
 DEFAULT_EMBEDDING_DIMENSION = 16
 DEFAULT_BASE_UNITS = (256, 32)
+DEFAULT_CUT_UNITS = 32
 DEFAULT_FUSE_UNITS = (256, 256, 32)
 DEFAULT_EXPERT_UNITS = (32, 16)  # as the MMoE of SplitRec's tutorial on Adult
 DEFAULT_TOWER_UNITS = (12,)
@@ -33,6 +34,8 @@ class EmbeddedModel(StrictModel):
         activation: activation of those layers, by Keras name.
         dropout: share of units dropped after each of them in training.
         embedding_l2: L2 regularisation of the embeddings, weight of the squared sum.
+        cut_units: width of the linear layer that the model ends in, in a run with secure aggregation; equal at every
+            party.
     """
 
     embedding_dimension: int = Field(default=DEFAULT_EMBEDDING_DIMENSION, ge=1)
@@ -40,6 +43,7 @@ class EmbeddedModel(StrictModel):
     activation: Activation = "relu"
     dropout: Dropout = 0.0
     embedding_l2: Penalty = 0.0
+    cut_units: int = Field(default=DEFAULT_CUT_UNITS, ge=1)
 
 
 class DeepFMModel(EmbeddedModel):

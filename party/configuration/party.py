@@ -9,18 +9,22 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
+from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import CodecKind, OptimizerSection
+from party.configuration.run import FEWEST_SUMMANDS, CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
 
 PurposeName = Literal["align", "train", "measure", "evaluate", "predict"]
+MaximumReading = Annotated[float, Field(gt=0.5, lt=1.0)] | None
 
 
 class KnownCoordinator(KnownName):
@@ -56,10 +60,13 @@ class PolicySection(StrictModel):
         maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
         budgets: most that may be spent of epsilon.
         training_datasets: datasets that may be trained and measured on.
+        maximum_label_reading: highest reading of the label party's meters; above, the session ends. None: no limit.
+        maximum_column_reading: highest reading of a feature party's meters; above, the session ends. None: no limit.
         minimum_intersection: fewest rows in common that an alignment may end with.
         maximum_peer_rows: most rows that a peer may have in an alignment.
         allowed_aggregations: how hiddens may be combined with those of other parties.
         allowed_codecs: how the tensors of a training batch may be encoded.
+        require_secure_aggregation: whether hiddens may leave the feature parties only as a masked sum.
         inference_datasets: datasets that may be evaluated and predicted; all of them if omitted.
         allow_predict: whether predictions may be written at the label party.
         peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
@@ -80,17 +87,28 @@ class PolicySection(StrictModel):
     maximum_sessions_per_day: int = Field(default=1000, ge=0)
     maximum_releases_per_row: int = Field(default=10_000, ge=0)
     budgets: BudgetsSection = BudgetsSection()
+    maximum_label_reading: MaximumReading = None
+    maximum_column_reading: MaximumReading = None
     minimum_intersection: int = Field(default=1, ge=1)
     maximum_peer_rows: int = Field(default=100_000_000, ge=1)
     allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
         default=("concat", "sum"), min_length=1, strict=False
     )
     allowed_codecs: tuple[CodecKind, ...] = Field(default=get_args(CodecKind), min_length=1, strict=False)
+    require_secure_aggregation: bool = False
     training_datasets: tuple[str, ...] = Field(default=("train",), strict=False)
     inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
     allow_predict: bool = True
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
     share_schema: bool = False
+
+    @model_validator(mode="after")
+    def _allows_sums(self) -> Self:
+        if self.require_secure_aggregation and "sum" not in self.allowed_aggregations:
+            raise ValueError("require_secure_aggregation needs sum among allowed_aggregations")
+        if self.require_secure_aggregation and "float32" not in self.allowed_codecs:
+            raise ValueError("require_secure_aggregation needs float32 among allowed_codecs")
+        return self
 
 
 class ThreadsSection(StrictModel):
@@ -104,20 +122,6 @@ class ThreadsSection(StrictModel):
 
     intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     inter_operation: int = Field(default=1, ge=0)
-
-
-class PartyCheckpointsSection(StrictModel):
-    """The checkpoints that this party retains of a run to resume from.
-
-    Attributes:
-        keep: number of checkpoints to retain, the latest of those that all parties have. An older one is used if a
-            later one is damaged.
-        allow_other_numerics: whether a run may resume with other libraries, threads or another processor than it
-            started with. Its last bits then differ from those of a run that was never stopped.
-    """
-
-    keep: int = Field(default=2, ge=2)
-    allow_other_numerics: bool = False
 
 
 class PartyConfiguration(StrictModel):
@@ -137,7 +141,9 @@ class PartyConfiguration(StrictModel):
         optimizer: optimizer of this party's models, in place of the run's.
         privacy: how this party protects its columns.
         policy: what the owner allows.
+        meters: what the owner watches of what leaves.
         checkpoints: the checkpoints that are retained of a run.
+        audit: what is kept to find out what a run gives away, and the secrets that an audit is about.
         threads: threads of TensorFlow.
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
         insecure: no TLS; only on loopback addresses.
@@ -157,7 +163,9 @@ class PartyConfiguration(StrictModel):
     optimizer: OptimizerSection | None = None
     privacy: PrivacySection = PrivacySection()
     policy: PolicySection = PolicySection()
+    meters: MetersSection = MetersSection()
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
+    audit: AuditSection = AuditSection()
     threads: ThreadsSection = ThreadsSection()
     pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
     insecure: bool = False
@@ -183,9 +191,20 @@ class PartyConfiguration(StrictModel):
             raise ValueError("model needs data.features")
         if isinstance(self.fuse, DeepFMFuse) and not self._has_one_output:
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
+        if self.policy.require_secure_aggregation and len(peers) < FEWEST_SUMMANDS:
+            raise ValueError("policy.require_secure_aggregation needs two feature parties: list two peers or more")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
         check_budgets(self.policy.budgets, self.holds_labels)
+        self.meters.check_party(
+            holds_labels=self.holds_labels,
+            id_column=self.data.id,
+            private_columns=() if self.privacy.columns is None else tuple(self.privacy.columns.columns),
+            limits_labels=self.policy.maximum_label_reading is not None,
+            private_labels=any(label.privacy is not None for label in self.data.labels.values()),
+            limits_columns=self.policy.maximum_column_reading is not None,
+        )
+        self.audit.check_party(self.holds_labels)
         self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
         if "training_datasets" in self.policy.model_fields_set:
             self._check_datasets("policy.training_datasets", self.policy.training_datasets)
@@ -236,6 +255,11 @@ class PartyConfiguration(StrictModel):
                 self.checkpoints.allow_other_numerics,
                 "checkpoints.allow_other_numerics: a repeated step may be answered for different inputs",
             ),
+            (
+                self.audit.record,
+                "audit.record: all that leaves and arrives is kept on disk, which is large and from which data of every"
+                " party can be read; `party remove` removes it",
+            ),
         )
         switched_off = (sentence for is_set, sentence in given_up if is_set)
         return (
@@ -281,8 +305,13 @@ class PartyConfiguration(StrictModel):
         return sum(label.units for label in self.data.labels.values()) == 1
 
     def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending."""
-        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read}))
+        """The columns, besides the id, that a dataset's file must have, ascending.
+
+        Args:
+            dataset: name of the dataset.
+        """
+        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -19,6 +19,7 @@ MAXIMUM_PARTIES = 64
 MAXIMUM_DATASETS = 64
 MAXIMUM_BATCH = 1 << 20
 MAXIMUM_PATIENCE = 20  # with restore_best: a feature party retains its weights of patience + 1 epochs
+FEWEST_SUMMANDS = 2  # feature parties of a masked sum
 INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
@@ -182,6 +183,8 @@ class TrainingSection(StrictModel):
         schedule: how many batches are in flight at a time.
         local_updates: further updates between two exchanges; none if omitted.
         codecs: how the tensors of a training batch are encoded.
+        secure_aggregation: whether the label party gets the masked sum of all feature parties' hiddens instead of each
+            party's own. It hides which party contributed what, and neither attributes of entities nor labels.
     """
 
     dataset: DatasetName = "train"
@@ -197,6 +200,16 @@ class TrainingSection(StrictModel):
     schedule: ScheduleSection = ScheduleSection()
     local_updates: LocalUpdatesSection | None = None
     codecs: CodecsSection = CodecsSection()
+    secure_aggregation: bool = False
+
+    @model_validator(mode="after")
+    def _adds_up_what_is_exact(self) -> Self:
+        if self.secure_aggregation and self.codecs.hidden.kind != "float32":
+            raise ValueError(
+                f"secure_aggregation adds up fixed-point numbers under masks, and codecs.hidden.kind"
+                f" {self.codecs.hidden.kind} would lose bits of a mask: set float32"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_rows_to_stop_by(self) -> Self:
@@ -248,6 +261,11 @@ class RunConfiguration(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _hides_someone(self) -> Self:
+        check_summands(self.training, len(self.feature_parties))
+        return self
+
+    @model_validator(mode="after")
     def _schedule_is_decided(self) -> Self:
         if self.training.schedule.kind == "auto":
             raise ValueError(
@@ -260,10 +278,31 @@ class RunConfiguration(StrictModel):
         """All parties but the label party, ascending."""
         return tuple(name for name in self.parties if name != self.label_party)
 
+    @property
+    def masked_parties(self) -> tuple[str, ...]:
+        """The feature parties whose hiddens the label party gets as a masked sum; empty without secure aggregation."""
+        return self.feature_parties if self.training.secure_aggregation else ()
+
     def to_bytes(self) -> bytes:
         """The configuration as the byte string that is sent, hashed and signed."""
         content = self.model_dump(mode="json")
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def check_summands(training: TrainingSection, feature_parties: int) -> None:
+    """Refuses a masked sum of a single party, which would be that party's own hiddens.
+
+    Args:
+        training: the training parameters.
+        feature_parties: number of feature parties.
+
+    Raises:
+        ValueError: there is only one.
+    """
+    if training.secure_aggregation and feature_parties < FEWEST_SUMMANDS:
+        raise ValueError(
+            "training.secure_aggregation needs at least two feature parties: the sum of one is its own hiddens"
+        )
 
 
 def run_configuration_from_bytes(data: bytes) -> RunConfiguration:

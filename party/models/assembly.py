@@ -68,13 +68,16 @@ class PartyModels:
         if fuse is not None:
             self._add_fuse(fuse)
 
-    def add_fuse(self, section: AnyFuse, labels: Labels, specs: Mapping[str, Sequence[HiddenSpec]]) -> None:
+    def add_fuse(
+        self, section: AnyFuse, labels: Labels, specs: Mapping[str, Sequence[HiddenSpec]], *, summed: bool = False
+    ) -> None:
         """Adds the fuse model, once the hiddens of every party are known.
 
         Args:
             section: the model's hyper-parameters.
             labels: the labels that it predicts.
             specs: specs of the hiddens by party, this one included.
+            summed: whether the parties add up all hiddens.
 
         Raises:
             HandshakeError: the hiddens do not fit together, or do not fit the fuse model.
@@ -82,6 +85,8 @@ class PartyModels:
         expected = EXPECTED.get(type(section))
         if expected is None:
             expected = {spec.name: spec.aggregation for party in sorted(specs) for spec in specs[party]}
+        if summed:
+            expected = dict.fromkeys(expected, Aggregation.SUM)
         units = aggregated_units(specs, expected, section.kind)
         self._add_fuse(
             FuseLayout(
@@ -201,11 +206,11 @@ def build_fuse(layout: FuseLayout, folder: Path = Path()) -> keras.Model:
     """
     match layout.section:
         case DeepFMFuse() as section:
-            return deepfm.build_fuse(section, layout.units, layout.labels)
+            return deepfm.build_fuse(section, layout.units, layout.labels, summed=layout.summed)
         case DNNFuse() as section:
-            return dnn.build_fuse(section, layout.units, layout.labels)
+            return dnn.build_fuse(section, layout.units, layout.labels, summed=layout.summed)
         case MMoEFuse() as section:
-            return mmoe.build_fuse(section, layout.units, layout.labels)
+            return mmoe.build_fuse(section, layout.units, layout.labels, summed=layout.summed)
         case OwnFuse() as section:
             return build_own_fuse(layout, section, folder)
 
@@ -224,16 +229,19 @@ def fuse_outputs(layout: FuseLayout) -> FuseOutputs:
     return FuseOutputs(labels=layout.labels)
 
 
-def base_layout(section: AnyModel, packed: PackedFeatures, folder: Path = Path()) -> BaseLayout:
+def base_layout(
+    section: AnyModel, packed: PackedFeatures, folder: Path = Path(), *, summed: bool = False
+) -> BaseLayout:
     """Makes the layout of a base model over packed features.
 
     Args:
         section: the model's hyper-parameters.
         packed: the packed features.
         folder: the folder that own models' files are relative to.
+        summed: whether the parties add up all hiddens.
     """
     sha256 = source_digest(folder, section.file) if isinstance(section, OwnModel) else ""
-    return BaseLayout(section=section, features=packed.features, size=packed.size, source_sha256=sha256)
+    return BaseLayout(section=section, features=packed.features, size=packed.size, source_sha256=sha256, summed=summed)
 
 
 def base_inputs(packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:

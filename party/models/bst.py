@@ -22,9 +22,9 @@ from keras import ops
 
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import BSTModel
-from party.cut.hidden import Aggregation, HiddenSpec
-from party.models.dnn import DEEP
+from party.cut.hidden import HiddenSpec
 from party.models.embedding import INDICES, EmbeddedFeatures, dense_layers, embed
+from party.models.summed import DEEP, below_the_cut, deep_spec
 
 HIDDEN_ACTIVATION = "leaky_relu"
 MASKED_SCORE = -1e9  # far below any score: its softmax weight is zero in float32
@@ -32,7 +32,7 @@ MASKED_SCORE = -1e9  # far below any score: its softmax weight is zero in float3
 
 def base_specs(layout: BaseLayout, section: BSTModel) -> tuple[HiddenSpec, ...]:
     """The one hidden that a BST base model sends."""
-    return (HiddenSpec(DEEP, section.units[-1] if section.units else _width(layout, section), Aggregation.CONCAT),)
+    return (deep_spec(layout, section, section.units[-1] if section.units else _width(layout, section)),)
 
 
 def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
@@ -56,7 +56,8 @@ def build_base(layout: BaseLayout, section: BSTModel) -> keras.Model:
         else:
             parts.append(embedded.field(feature))
     hidden = keras.layers.Concatenate(name="parts")(parts) if len(parts) > 1 else parts[0]
-    return keras.Model(embedded.inputs, {DEEP: dense_layers(hidden, section.units, section)}, name="base")
+    deep = below_the_cut(dense_layers(hidden, section.units, section), layout, section)
+    return keras.Model(embedded.inputs, {DEEP: deep}, name="base")
 
 
 def _width(layout: BaseLayout, section: BSTModel) -> int:

@@ -22,8 +22,8 @@ from party.configuration.layout import BaseLayout
 from party.configuration.models import DeepFMFuse, DeepFMModel
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.models.embedding import INDICES, dense_layers, embed, fields_side_by_side
+from party.models.summed import DEEP, above_the_cut, below_the_cut, deep_spec
 
-DEEP = "deep"
 FACTOR_SUM = "factor_sum"
 FACTOR_SQUARE = "factor_square"
 LINEAR = "linear"
@@ -37,8 +37,9 @@ EXPECTED = {
 
 def base_specs(layout: BaseLayout, section: DeepFMModel) -> tuple[HiddenSpec, ...]:
     """The hiddens that a DeepFM base model sends, in the order in which they cross the cut."""
-    units = {DEEP: section.units[-1], FACTOR_SUM: section.embedding_dimension, FACTOR_SQUARE: 1, LINEAR: 1}
-    return tuple(HiddenSpec(name, units[name], aggregation) for name, aggregation in EXPECTED.items())
+    units = {FACTOR_SUM: section.embedding_dimension, FACTOR_SQUARE: 1, LINEAR: 1}
+    others = (HiddenSpec(name, width, EXPECTED[name]) for name, width in units.items())
+    return (deep_spec(layout, section, section.units[-1]), *others)
 
 
 def build_base(layout: BaseLayout, section: DeepFMModel) -> keras.Model:
@@ -56,8 +57,9 @@ def build_base(layout: BaseLayout, section: DeepFMModel) -> keras.Model:
     factors = embedded.vectors
     table = keras.layers.Embedding(layout.size, 1, embeddings_initializer="zeros", name="linear")
     linear = table(embedded.inputs[INDICES]) * embedded.weight
+    deep = dense_layers(fields_side_by_side(embedded, layout.features), section.units, section)
     outputs = {
-        DEEP: dense_layers(fields_side_by_side(embedded, layout.features), section.units, section),
+        DEEP: below_the_cut(deep, layout, section),
         FACTOR_SUM: ops.sum(factors, axis=1),
         FACTOR_SQUARE: ops.expand_dims(ops.sum(ops.square(factors), axis=(1, 2)), -1),
         LINEAR: ops.sum(linear, axis=1),
@@ -65,13 +67,14 @@ def build_base(layout: BaseLayout, section: DeepFMModel) -> keras.Model:
     return keras.Model(embedded.inputs, outputs, name="base")
 
 
-def build_fuse(section: DeepFMFuse, units: Mapping[str, int], labels: Labels) -> keras.Model:
+def build_fuse(section: DeepFMFuse, units: Mapping[str, int], labels: Labels, *, summed: bool = False) -> keras.Model:
     """Builds the fuse model.
 
     Args:
         section: the model's hyper-parameters.
         units: width of each aggregated hidden by name; those of `EXPECTED`.
         labels: a single label with a single output.
+        summed: whether `deep` is a sum.
 
     Returns:
         A model from {name: float32 (batch, units)} to {label: logits, float32 (batch, 1)}.
@@ -79,6 +82,7 @@ def build_fuse(section: DeepFMFuse, units: Mapping[str, int], labels: Labels) ->
     inputs = {name: keras.Input((width,), name=name) for name, width in units.items()}
     squared_sum = ops.sum(ops.square(inputs[FACTOR_SUM]), axis=1, keepdims=True)
     interactions = 0.5 * (squared_sum - inputs[FACTOR_SQUARE])
-    deep = keras.layers.Dense(1, name="logit")(dense_layers(inputs[DEEP], section.units, section))
+    hidden = dense_layers(above_the_cut(inputs[DEEP], section, summed=summed), section.units, section)
+    deep = keras.layers.Dense(1, name="logit")(hidden)
     (label,) = labels
     return keras.Model(inputs, {label: inputs[LINEAR] + interactions + deep}, name="fuse")

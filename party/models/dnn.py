@@ -15,15 +15,15 @@ from party.configuration.layout import BaseLayout
 from party.configuration.models import DNNFuse, DNNModel
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.models.embedding import dense_layers, embed, fields_side_by_side
+from party.models.summed import DEEP, above_the_cut, below_the_cut, deep_spec
 
-DEEP = "deep"
 EXPECTED = {DEEP: Aggregation.CONCAT}
 
 
 def base_specs(layout: BaseLayout, section: DNNModel) -> tuple[HiddenSpec, ...]:
     """The one hidden that a DNN base model sends."""
     width = section.units[-1] if section.units else len(layout.features) * section.embedding_dimension
-    return (HiddenSpec(DEEP, width, Aggregation.CONCAT),)
+    return (deep_spec(layout, section, width),)
 
 
 def build_base(layout: BaseLayout, section: DNNModel) -> keras.Model:
@@ -39,21 +39,22 @@ def build_base(layout: BaseLayout, section: DNNModel) -> keras.Model:
     """
     embedded = embed(layout, section)
     deep = dense_layers(fields_side_by_side(embedded, layout.features), section.units, section)
-    return keras.Model(embedded.inputs, {DEEP: deep}, name="base")
+    return keras.Model(embedded.inputs, {DEEP: below_the_cut(deep, layout, section)}, name="base")
 
 
-def build_fuse(section: DNNFuse, units: Mapping[str, int], labels: Labels) -> keras.Model:
+def build_fuse(section: DNNFuse, units: Mapping[str, int], labels: Labels, *, summed: bool = False) -> keras.Model:
     """Builds the fuse model.
 
     Args:
         section: the model's hyper-parameters.
         units: width of each aggregated hidden by name; only `deep`.
         labels: the labels that it predicts.
+        summed: whether `deep` is a sum.
 
     Returns:
         A model from {deep: float32 (batch, units)} to {label: logits, float32 (batch, units of the label)}.
     """
     deep = keras.Input((units[DEEP],), name=DEEP)
-    hidden = dense_layers(deep, section.units, section)
+    hidden = dense_layers(above_the_cut(deep, section, summed=summed), section.units, section)
     outputs = {name: keras.layers.Dense(label.units, name=f"{name}_logit")(hidden) for name, label in labels.items()}
     return keras.Model({DEEP: deep}, outputs, name="fuse")

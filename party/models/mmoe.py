@@ -17,27 +17,29 @@ from keras import ops
 
 from party.configuration.labels import Labels
 from party.configuration.models import MMoEFuse
-from party.models.dnn import DEEP
 from party.models.embedding import dense_layers
 from party.models.fuse_outputs import FuseOutputs, ReportedOutput
+from party.models.summed import DEEP, above_the_cut
 
 EXPERTS = "expert outputs"  # no label can have these names
 GATES = "gate weights"
 
 
-def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels) -> keras.Model:
+def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels, *, summed: bool = False) -> keras.Model:
     """Builds the fuse model.
 
     Args:
         section: the model's hyper-parameters.
         units: width of each aggregated hidden by name; only `deep`.
         labels: the labels that it predicts, one task for each.
+        summed: whether `deep` is a sum; experts and gates then share the layer that it is the input of.
 
     Returns:
         A model from {deep: float32 (batch, units)} to {label: logits, float32 (batch, units of the label)}, with the
         experts' outputs, float32 (batch, experts, units), and the gates' weights, float32 (batch, labels, experts).
     """
-    deep = keras.Input((units[DEEP],), name=DEEP)
+    taken = keras.Input((units[DEEP],), name=DEEP)
+    deep = above_the_cut(taken, section, summed=summed)
     experts = ops.stack(
         [
             dense_layers(deep, section.expert_units, section, prefix=f"expert_{number}_")
@@ -51,7 +53,7 @@ def build_fuse(section: MMoEFuse, units: Mapping[str, int], labels: Labels) -> k
     for place, (name, label) in enumerate(labels.items()):
         tower = dense_layers(mixed[:, place], section.tower_units, section, prefix=f"{name}_tower_")
         outputs[name] = keras.layers.Dense(label.units, name=f"{name}_logit")(tower)
-    return keras.Model({DEEP: deep}, {**outputs, EXPERTS: experts, GATES: gates}, name="fuse")
+    return keras.Model({DEEP: taken}, {**outputs, EXPERTS: experts, GATES: gates}, name="fuse")
 
 
 def fuse_outputs(section: MMoEFuse, labels: Labels) -> FuseOutputs:

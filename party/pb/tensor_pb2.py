@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15party/pb/tensor.proto\x12\x08split.v1\"h\n\x06Tensor\x12!\n\x05\x64type\x18\x01 \x01(\x0e\x32\x12.split.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\x1e\n\x05\x63odec\x18\x03 \x01(\x0e\x32\x0f.split.v1.Codec\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"|\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05\x64type\x18\x02 \x01(\x0e\x32\x12.split.v1.DataType\x12\x11\n\trow_shape\x18\x03 \x03(\x04\x12*\n\x0b\x61ggregation\x18\x04 \x01(\x0e\x32\x15.split.v1.Aggregation*<\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01*\x97\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\r\n\tCODEC_RAW\x10\x01\x12\x11\n\rCODEC_FLOAT16\x10\x02\x12\x12\n\x0e\x43ODEC_BFLOAT16\x10\x03\x12\x0e\n\nCODEC_INT8\x10\x04\x12\x0e\n\nCODEC_INT4\x10\x05\x12\x0e\n\nCODEC_TOPK\x10\x06\x12\x11\n\rCODEC_RANDOMK\x10\x07*W\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41GGREGATION_CONCAT\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15party/pb/tensor.proto\x12\x08split.v1\"h\n\x06Tensor\x12!\n\x05\x64type\x18\x01 \x01(\x0e\x32\x12.split.v1.DataType\x12\r\n\x05shape\x18\x02 \x03(\x04\x12\x1e\n\x05\x63odec\x18\x03 \x01(\x0e\x32\x0f.split.v1.Codec\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"|\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05\x64type\x18\x02 \x01(\x0e\x32\x12.split.v1.DataType\x12\x11\n\trow_shape\x18\x03 \x03(\x04\x12*\n\x0b\x61ggregation\x18\x04 \x01(\x0e\x32\x15.split.v1.Aggregation*<\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x41TA_TYPE_FLOAT32\x10\x01*\xa7\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\r\n\tCODEC_RAW\x10\x01\x12\x11\n\rCODEC_FLOAT16\x10\x02\x12\x12\n\x0e\x43ODEC_BFLOAT16\x10\x03\x12\x0e\n\nCODEC_INT8\x10\x04\x12\x0e\n\nCODEC_INT4\x10\x05\x12\x0e\n\nCODEC_TOPK\x10\x06\x12\x11\n\rCODEC_RANDOMK\x10\x07\x12\x0e\n\nCODEC_RING\x10\x08*W\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41GGREGATION_CONCAT\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATATYPE']._serialized_start=267
   _globals['_DATATYPE']._serialized_end=327
   _globals['_CODEC']._serialized_start=330
-  _globals['_CODEC']._serialized_end=481
-  _globals['_AGGREGATION']._serialized_start=483
-  _globals['_AGGREGATION']._serialized_end=570
+  _globals['_CODEC']._serialized_end=497
+  _globals['_AGGREGATION']._serialized_start=499
+  _globals['_AGGREGATION']._serialized_end=586
   _globals['_TENSOR']._serialized_start=35
   _globals['_TENSOR']._serialized_end=139
   _globals['_TENSORSPEC']._serialized_start=141

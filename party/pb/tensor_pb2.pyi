@@ -22,6 +22,7 @@ class Codec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CODEC_INT4: _ClassVar[Codec]
     CODEC_TOPK: _ClassVar[Codec]
     CODEC_RANDOMK: _ClassVar[Codec]
+    CODEC_RING: _ClassVar[Codec]
 
 class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -38,6 +39,7 @@ CODEC_INT8: Codec
 CODEC_INT4: Codec
 CODEC_TOPK: Codec
 CODEC_RANDOMK: Codec
+CODEC_RING: Codec
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_CONCAT: Aggregation
 AGGREGATION_SUM: Aggregation

@@ -13,6 +13,7 @@ from party.ledger.entry import Kind
 from party.policy.alignment_rules import AlignmentRules
 from party.policy.budgets import Budgets
 from party.policy.limits import CountedLimits
+from party.policy.meter_rules import MeterRules
 from party.policy.metric_rules import MetricRules
 from party.policy.requests import Release, SessionRequest
 from party.policy.rules import Policy
@@ -61,6 +62,11 @@ class Grant:
     def alignment(self) -> AlignmentRules:
         """Rules for the rows of an alignment."""
         return self._policy.alignment
+
+    @property
+    def meters(self) -> MeterRules:
+        """Rules for the readings of the party's own meters."""
+        return self._policy.meters
 
     def allows_codec(self, kind: CodecKind) -> bool:
         """Whether the tensors of a training batch may be encoded by a codec of this kind."""

@@ -10,6 +10,7 @@ from party.cut.hidden import HiddenSpec
 from party.errors import PolicyError
 from party.pb.handshake_pb2 import Purpose
 from party.policy.alignment_rules import AlignmentRules
+from party.policy.meter_rules import MeterRules
 from party.policy.metric_rules import MetricRules
 from party.policy.refusals import refusal
 from party.policy.requests import SessionRequest
@@ -53,6 +54,11 @@ class Policy:
         return AlignmentRules(self._party, self._section.minimum_intersection, self._section.maximum_peer_rows)
 
     @property
+    def meters(self) -> MeterRules:
+        """Rules for the readings of the party's own meters."""
+        return MeterRules(self._party, self._section.maximum_label_reading, self._section.maximum_column_reading)
+
+    @property
     def shares_schema(self) -> bool:
         """Whether the coordinator's errors may name columns and files of the data."""
         return self._section.share_schema
@@ -65,6 +71,8 @@ class Policy:
         """
         self.check_members(request.run, self._label_party)
         self.check_rights(request)
+        if request.purpose != Purpose.PURPOSE_ALIGN:
+            self.check_aggregation(request.run)
         if request.trains:
             self.check_training_dataset(request.run.training.dataset, request.coordinator)
         elif request.purpose != Purpose.PURPOSE_ALIGN:
@@ -122,6 +130,15 @@ class Policy:
             raise self._refusal("peer_sets", "the run's parties", expected, ", ".join(sorted(peers)))
         if run.label_party != label_party:
             raise self._refusal("label_party", "the run's label party", label_party, run.label_party)
+
+    def check_aggregation(self, run: RunConfiguration) -> None:
+        """Refuses a run without masked sums where the owner requires them.
+
+        Args:
+            run: the run configuration.
+        """
+        if self._section.require_secure_aggregation and not run.training.secure_aggregation:
+            raise self._refusal("require_secure_aggregation", "training.secure_aggregation", "true", "false")
 
     def check_training(self, run: RunConfiguration, schedule: TrainingSchedule) -> None:
         """Refuses training parameters that the owner does not allow.

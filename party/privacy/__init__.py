@@ -1,1 +1,1 @@
-"""Mechanisms that randomise values at their source, and what they cost."""
+"""Mechanisms that randomise values at their source, what they cost, and masks of sums."""

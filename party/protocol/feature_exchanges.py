@@ -108,7 +108,7 @@ class FeatureExchanges(ScheduledExchanges):
         with self._timings.measure("open"):
             rows = self._schedule.rows(exchange)
             place = place_of(exchange, rows)
-            received = self._channels.gradients.open(gradient, place)
+            received = self._channels.gradients.open([gradient], place)
             self._note(exchange, received.slot, received.message)
             self._channels.gradients.accept(received, place)
         following = exchange_after_update(self._schedule, position, self._under_way)

@@ -18,11 +18,12 @@ class GradientSender:
 
     Args:
         channels: channels by feature party.
+        matrices: by feature party, the name of the matrix that its hiddens are in.
         timings: records how long each activity takes.
     """
 
-    def __init__(self, channels: Mapping[str, OutgoingChannel], timings: Timings) -> None:
-        self._channels = dict(channels)
+    def __init__(self, channels: Mapping[str, OutgoingChannel], matrices: Mapping[str, str], timings: Timings) -> None:
+        self._channels = {party: (channel, matrices[party]) for party, channel in channels.items()}
         self._timings = timings
         self.sent_rows = 0
 
@@ -41,4 +42,4 @@ class GradientSender:
         self.sent_rows += exchange.rows
         place = place_of(exchange, rows)
         with self._timings.measure("seal"):
-            return [channel.send(result.gradients[name], place) for name, channel in self._channels.items()]
+            return [channel.send(result.gradients[matrix], place) for channel, matrix in self._channels.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class LabelSetup:
     Attributes:
         party: name of this party.
         schedule: the session's schedule.
-        channels: channels by feature party.
+        channels: channels to and from the feature parties.
         halves: the models that make what leaves; trainable ones in a session that trains.
         labels: the labels that they learn from, of all rows in the common order, float32 (rows, labels): drawn ones
             where labels are private.
@@ -65,7 +65,7 @@ class LabelSetup:
 
     party: str
     schedule: Schedule
-    channels: Mapping[str, LabelChannels]
+    channels: LabelChannels
     halves: Halves
     labels: FloatArray
     private: PrivateSetup | None = None
@@ -80,7 +80,6 @@ class LabelSetup:
 
 def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     """Makes the label party's exchanges of a session."""
-    channels = {name: setup.channels[name] for name in sorted(setup.channels)}
     heads = _heads(setup)
     steps, decisions = None, None
     checkpointed: dict[str, Stateful] = {}
@@ -97,7 +96,7 @@ def label_exchanges(setup: LabelSetup) -> LabelExchanges:
     return LabelExchanges(
         setup.party,
         setup.schedule,
-        channels,
+        setup.channels,
         heads=heads,
         timings=setup.timings,
         steps=steps,
@@ -142,7 +141,7 @@ def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks, privat
         party=setup.party,
         schedule=setup.schedule,
         halves=halves,
-        sender=GradientSender({name: setup.channels[name].gradients for name in sorted(setup.channels)}, setup.timings),
+        sender=GradientSender(setup.channels.gradients, setup.channels.matrices, setup.timings),
         books=books,
         timings=setup.timings,
         private=private,
@@ -155,8 +154,8 @@ def _decisions(setup: LabelSetup, heads: Sequence[TrainableHalves]) -> EpochDeci
     schedule = setup.schedule
     if isinstance(schedule, InferenceSchedule) or schedule.early_stopping is None:
         return None
-    channels = {name: setup.channels[name].decisions for name in sorted(setup.channels)}
-    return EpochDecisions(EarlyStopping(schedule.early_stopping, schedule.epochs), heads, channels)
+    stopping = EarlyStopping(schedule.early_stopping, schedule.epochs)
+    return EpochDecisions(stopping, heads, setup.channels.decisions)
 
 
 def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stateful]:
@@ -165,7 +164,8 @@ def _trained_parts(setup: LabelSetup, halves: TrainableHalves) -> dict[str, Stat
         parts["base"] = halves.base
     if setup.local_steps is not None:
         parts["local_steps"] = setup.local_steps
-    for name, channel in setup.channels.items():
-        parts[f"hiddens of {name}"] = channel.hiddens
-        parts[f"gradients of {name}"] = channel.gradients
+    for name, incoming in setup.channels.hiddens.items():
+        parts[f"hiddens of {name}"] = incoming
+    for name, outgoing in setup.channels.gradients.items():
+        parts[f"gradients of {name}"] = outgoing
     return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from party.channel.compose import LabelChannels
-from party.channel.incoming_channel import ReceivedMatrix
+from party.channel.incoming_chain import ReceivedMatrix
 from party.cut.hidden import FloatArray, Rows
 from party.cut.state import State
 from party.cut.stateful import Stateful, StatefulParts
@@ -34,7 +34,7 @@ class LabelExchanges(ScheduledExchanges):
     Args:
         party: name of this party.
         schedule: the session's schedule.
-        channels: channels by feature party.
+        channels: channels to and from the feature parties.
         heads: this party's models and the figures of each pass.
         timings: records how long each activity takes.
         steps: do the training; None in a session that does not train.
@@ -48,7 +48,7 @@ class LabelExchanges(ScheduledExchanges):
         self,
         party: str,
         schedule: Schedule,
-        channels: Mapping[str, LabelChannels],
+        channels: LabelChannels,
         *,
         heads: LabelHeads,
         timings: Timings,
@@ -58,7 +58,8 @@ class LabelExchanges(ScheduledExchanges):
         checkpointed: Mapping[str, Stateful],
     ) -> None:
         super().__init__(party, schedule)
-        self._channels = {name: channels[name] for name in sorted(channels)}
+        self._hiddens = channels.hiddens
+        self._senders = tuple(channels.matrices)
         self._heads = heads
         self._books, self._own_books = heads.released.books, heads.own.books
         self._timings = timings
@@ -227,19 +228,20 @@ class LabelExchanges(ScheduledExchanges):
 
     def _open(self, exchange: Exchange, rows: Rows, envelopes: Sequence[Envelope]) -> dict[str, FloatArray]:
         by_sender = {envelope.sender: envelope for envelope in envelopes}
-        if len(envelopes) != len(self._channels) or set(by_sender) != set(self._channels):
+        if len(envelopes) != len(self._senders) or set(by_sender) != set(self._senders):
             raise SessionError(
                 "a batch needs the hiddens of every feature party, each once",
                 where=f"{self._party}: exchange {exchange.position}",
-                expected=", ".join(self._channels),
+                expected=", ".join(self._senders),
                 received=f"{len(envelopes)} messages",
             )
         place = place_of(exchange, rows)
         received: dict[str, ReceivedMatrix] = {
-            name: channel.hiddens.open(by_sender[name], place) for name, channel in self._channels.items()
+            name: channel.open([by_sender[sender] for sender in channel.senders], place)
+            for name, channel in self._hiddens.items()
         }
         if self._journal is not None:
             self._journal.take(exchange, {one.slot: one.message for one in received.values()})
         for name, one in received.items():
-            self._channels[name].hiddens.accept(one, place)
+            self._hiddens[name].accept(one, place)
         return {name: one.values for name, one in received.items()}

@@ -16,7 +16,7 @@ from party.ledger.entry import Kind
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.policy.requests import Release
-from party.runtime.plan import OfferedCalls, PairKey, PlanFacts, SessionOutline, SessionResult
+from party.runtime.plan import OfferedCalls, PairSecrets, PlanFacts, SessionOutline, SessionResult
 from party.runtime.proposal import Opening
 from party.security.row_secret import RowSecret, fresh_row_secret, pinned_row_secret
 from party.security.sealing import SealingKeys, Slot
@@ -82,12 +82,12 @@ class AlignmentPlan:
         """Confirms the key alone: the rows have no common order yet."""
         return Confirmation()
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Starts the protocol, once keys are agreed.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
 
         Raises:
             AlignmentError: a party has other datasets, or no rows.
@@ -101,13 +101,13 @@ class AlignmentPlan:
         if self._context.party == self._run.label_party:
             self._side = LabelSide(
                 terms,
-                pair_key=pair_key,
+                pair_key=secrets.pair_key,
                 new_alignment_id=lambda: self._context.random_bytes(ALIGNMENT_ID_BYTES),
                 new_row_secret=self._new_row_secret,
                 pool=self._pool,
             )
         else:
-            self._side = FeatureSide(terms, pair_key=pair_key, pool=self._pool)
+            self._side = FeatureSide(terms, pair_key=secrets.pair_key, pool=self._pool)
 
     def produce(self, kind: MessageKind, dataset: str, *, receiver: str, index: int) -> tuple[Envelope, int]:
         """Produces and seals the next message of a kind.

@@ -9,6 +9,7 @@ from party.cut.hidden import HiddenSpec
 from party.cut.specs import specs_from_messages
 from party.pb.handshake_pb2 import Confirmation, Hello
 from party.runtime.batch_setup import BatchSetup
+from party.runtime.masked_sums import require_equal_layouts
 
 BuildFuse = Callable[[Mapping[str, tuple[HiddenSpec, ...]]], None]
 
@@ -43,7 +44,7 @@ class BatchAgreement:
 
         Raises:
             PolicyError: the owner does not allow the aggregation of a hidden.
-            SplitError: a batch would be too large, or the hiddens do not fit the fuse model.
+            SplitError: a batch would be too large, the hiddens do not fit the fuse model, or cannot be added up.
         """
         opening = self._setup.opening
         context = opening.context
@@ -53,6 +54,8 @@ class BatchAgreement:
         specs = {**self._peer_specs, context.party: self._setup.models.specs}
         for name, sent in specs.items():
             opening.grant.check_outputs(sent, name)
+        if opening.run.masked_parties:
+            require_equal_layouts(context.party, {name: specs[name] for name in opening.run.masked_parties})
         check_batch_bytes(self._peer_specs or specs, self._setup.schedule.largest_batch, context.party)
         if context.configuration.holds_labels:
             self._build_fuse({name: sent for name, sent in specs.items() if sent})

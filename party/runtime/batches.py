@@ -13,7 +13,9 @@ from party.protocol.timings import Timings
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, label_exchanges
-from party.runtime.plan import SessionOutline
+from party.runtime.plan import PairSecrets, SessionOutline
+from party.runtime.recordings import SessionRecordings, session_recordings
+from party.runtime.session_meters import SessionMeters
 from party.security.sealing import SealingKeys
 
 
@@ -31,30 +33,46 @@ class Batches:
         self._party = setup.opening.context.party
         self._feature: FeatureExchanges | None = None
         self._label: LabelExchanges | None = None
+        self._recordings: SessionRecordings | None = None
+        self._meters: SessionMeters | None = None
         self.timings = Timings(setup.opening.context.monotonic)
 
     def start(
-        self, keys: SealingKeys, *, journal: RequestJournal | None = None, on_pass: Callable[[], None] = lambda: None
+        self,
+        keys: SealingKeys,
+        secrets: PairSecrets,
+        *,
+        journal: RequestJournal | None = None,
+        on_pass: Callable[[], None] = lambda: None,
+        meters: SessionMeters | None = None,
     ) -> None:
         """Prepares for the first batch, once keys are agreed.
 
         Args:
             keys: the session's sealing keys.
+            secrets: what this party shares with each peer.
             journal: records the requests and compares those that are repeated after the run went back to a checkpoint;
                 None in a session without checkpoints.
             on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+            meters: watch what leaves; None where the owner configured none, and outside of training.
 
         Raises:
             ConfigurationError: a codec would not shorten the batches of training.
+            StorageError: what arrives and leaves cannot be recorded.
         """
+        self._recordings = session_recordings(self._setup)
         parts = ExchangeParts(
             setup=self._setup,
             peer_specs=self._agreement.peer_specs,
             keys=keys,
+            secrets=secrets,
             timings=self.timings,
+            recordings=self._recordings,
             journal=journal,
             on_pass=on_pass,
+            meters=meters,
         )
+        self._meters = meters
         if self._setup.opening.context.configuration.holds_labels:
             self._label = label_exchanges(parts)
         else:
@@ -126,10 +144,21 @@ class Batches:
             return {}
         return {"gradients": self._label.sent_rows, "metrics": self._label.passes_done}
 
+    def check_meters(self) -> None:
+        """Refuses a further batch where a meter read more than the owner accepts.
+
+        Raises:
+            PolicyError: a limit was passed.
+        """
+        if self._meters is not None:
+            self._meters.check()
+
     def after_reply(self) -> None:
-        """Does the label party's own update, which can wait until its gradients have been sent."""
+        """Does what can wait until a reply has been sent: the label party's own update, then the meters."""
         if self._label is not None:
             self._label.finish_update()
+        if self._meters is not None:
+            self._meters.catch_up()
 
     def require_finished(self) -> None:
         """Refuses to write results before every batch is done.
@@ -144,6 +173,12 @@ class Batches:
             self._label.wait_for_update()
 
     def close(self) -> None:
-        """Waits for computations that have begun."""
-        if self._label is not None:
-            self._label.abandon()
+        """Waits for computations that have begun, and ends the recordings."""
+        try:
+            if self._label is not None:
+                self._label.abandon()
+            if self._meters is not None:
+                self._meters.close()
+        finally:
+            if self._recordings is not None:
+                self._recordings.close()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from party.channel.compose import ChannelSettings, feature_channels, label_channels
+from party.channel.compose import (
+    ChannelSettings,
+    LabelChannels,
+    feature_channels,
+    label_channels,
+    received_layouts,
+)
+from party.channel.tap import Observer
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
-from party.data.labels import SessionLabels
+from party.data.labels import LabelArrays, SessionLabels
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.feature_steps import FeatureSteps
 from party.protocol.label_assembly import LabelSetup, PrivateSetup
@@ -20,7 +27,11 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.batch_setup import BatchSetup
+from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
+from party.runtime.plan import PairSecrets
+from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
+from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
 from party.security.sealing import SealingKeys
 
@@ -33,18 +44,24 @@ class ExchangeParts:
         setup: the session's setup.
         peer_specs: specs of the hiddens of every other feature party.
         keys: the session's sealing keys.
+        secrets: what this party shares with each peer.
         timings: records how long each activity takes.
+        recordings: record what arrives and leaves; None unless the owner asks for it.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        meters: watch what leaves; None where the owner configured none, and outside of training.
     """
 
     setup: BatchSetup
     peer_specs: Mapping[str, tuple[HiddenSpec, ...]]
     keys: SealingKeys
+    secrets: PairSecrets
     timings: Timings
+    recordings: SessionRecordings | None = None
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
+    meters: SessionMeters | None = None
 
     @property
     def layouts(self) -> dict[str, CutLayout]:
@@ -62,8 +79,18 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
-    channels = feature_channels(_channel_settings(setup), models.layout, parts.keys)
-    party = setup.opening.context.party
+    party, label_party = setup.opening.context.party, setup.opening.run.label_party
+    sends = both_observers(
+        hidden_observers(parts.meters, setup).get(party),
+        sent_observer(parts.recordings, setup, label_party, models.layout),
+    )
+    settings = _observed(
+        _channel_settings(setup),
+        received=received_observers(parts.recordings, setup, {label_party: models.layout}),
+        sent={label_party: sends},
+    )
+    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
+    channels = feature_channels(settings, models.layout, parts.keys, mask_secrets)
     if setup.training is None:
         return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
     base, local_updates = models.trainable_base(), _local_updates(setup)
@@ -95,16 +122,15 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     if setup.read_labels is None:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
-    head = _released_head(setup, labels)
-    models, settings = SessionModels(setup, parts.layouts, head), _channel_settings(setup)
-    halves, private = _halves(setup, models), _private_setup(parts, labels)
+    settings, head = _channel_settings(setup), _released_head(setup, labels)
+    layouts = received_layouts(settings, parts.layouts)
+    models = SessionModels(setup, layouts, head)
+    halves, private = _halves(setup, models), _private_setup(setup, layouts, labels)
     return make_label_exchanges(
         LabelSetup(
             party=context.party,
             schedule=setup.schedule,
-            channels={
-                name: label_channels(settings, layout, parts.keys, peer=name) for name, layout in parts.layouts.items()
-            },
+            channels=_label_channels(parts, settings, labels.true),
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
             private=private,
@@ -119,6 +145,29 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     )
 
 
+def _label_channels(parts: ExchangeParts, settings: ChannelSettings, labels: LabelArrays) -> LabelChannels:
+    """The channels to and from all feature parties, with what observes them."""
+    setup, layouts = parts.setup, parts.layouts
+    meters = gradient_observers(parts.meters, setup, labels.values, sorted(layouts))
+    sent = {
+        name: both_observers(meters.get(name), sent_observer(parts.recordings, setup, name, layout))
+        for name, layout in layouts.items()
+    }
+    received = received_observers(parts.recordings, setup, received_layouts(settings, layouts))
+    return label_channels(_observed(settings, received=received, sent=sent), layouts, parts.keys)
+
+
+def _observed(
+    settings: ChannelSettings, *, received: Mapping[str, Observer], sent: Mapping[str, Observer | None]
+) -> ChannelSettings:
+    """The settings with the observers that there are."""
+    return replace(
+        settings,
+        received=received,
+        sent={name: observe for name, observe in sent.items() if observe is not None},
+    )
+
+
 def _released_head(setup: BatchSetup, labels: SessionLabels) -> HeadParts:
     """The head that makes what leaves: the teacher with drawn labels, if any label is private."""
     if (setup.teacher is None) != (labels.drawn is None):
@@ -128,12 +177,12 @@ def _released_head(setup: BatchSetup, labels: SessionLabels) -> HeadParts:
     return HeadParts(models=setup.teacher, labels=labels.drawn.arrays, noise=labels.drawn.noise)
 
 
-def _private_setup(parts: ExchangeParts, labels: SessionLabels) -> PrivateSetup | None:
+def _private_setup(setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: SessionLabels) -> PrivateSetup | None:
     """The private head, which alone sees true labels; None without private labels."""
     if labels.drawn is None:
         return None
-    head = HeadParts(models=parts.setup.models, labels=labels.true, releases=False)
-    return PrivateSetup(_halves(parts.setup, SessionModels(parts.setup, parts.layouts, head)), labels.true.values)
+    head = HeadParts(models=setup.models, labels=labels.true, releases=False)
+    return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values)
 
 
 def _halves(setup: BatchSetup, models: SessionModels) -> Halves:
@@ -169,4 +218,5 @@ def _channel_settings(setup: BatchSetup) -> ChannelSettings:
         codecs=None if setup.training is None else training.codecs,
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
+        masked=opening.run.masked_parties,
     )

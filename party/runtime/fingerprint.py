@@ -82,6 +82,16 @@ def column_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
     return {} if section is None else {PRIVATE_COLUMNS: _digest(section.model_dump(mode="json"))}
 
 
+def label_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
+    """The part of a fingerprint that says what the labels are, for an audit of the run.
+
+    Args:
+        configuration: the party's configuration.
+    """
+    labels = configuration.data.model_dump(mode="json", include={"labels"})["labels"]
+    return {"configuration data.labels": _digest(labels)}
+
+
 def check_fingerprint(
     party: str, stored: Mapping[str, str], present: Mapping[str, str], allow_other_numerics: bool
 ) -> None:

@@ -15,7 +15,7 @@ from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.inference_setup import inference_setup
 from party.runtime.own_figures import OwnFigures
-from party.runtime.plan import OfferedCalls, PairKey, SessionResult
+from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.predictions import prediction_table
 from party.runtime.proposal import Opening
 from party.runtime.session_report import SessionReport, label_report
@@ -53,14 +53,14 @@ class InferencePlan:
             return self._batches.released
         return {"predictions": len(self._setup.rows) if label.finished else 0}
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Prepares for the first batch, and removes checkpoints of the run, which every party has finished.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
         """
-        self._batches.start(keys)
+        self._batches.start(keys, secrets)
         files = CheckpointFiles(self._opening.folder, self._opening.context.party)
         files.drop(tuple(files.prepared()))
 

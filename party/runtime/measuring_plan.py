@@ -13,7 +13,7 @@ from party.policy.requests import Release
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.codec_costs import MeasuredCodec, measure_codecs
-from party.runtime.plan import OfferedCalls, PairKey
+from party.runtime.plan import OfferedCalls, PairSecrets
 from party.runtime.proposal import Opening
 from party.runtime.run_origin import check_trainable, former_run
 from party.runtime.session_report import SessionReport
@@ -51,12 +51,12 @@ class MeasuringPlan:
         """Number of rows released so far, by kind; metrics stay with the party."""
         return {kind: count for kind, count in self._batches.released.items() if kind != METRICS}
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Measures codecs, then prepares for the first batch.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
         """
         opening, setup = self._setup.batches.opening, self._setup.batches
         context, training = opening.context, opening.run.training
@@ -68,7 +68,7 @@ class MeasuringPlan:
         rows = self._setup.whole.largest_training_batch
         layouts = {name: CutLayout(sent) for name, sent in specs.items()}
         self._codec_costs = measure_codecs(allowed, layouts, rows=rows, seed=training.seed, monotonic=context.monotonic)
-        self._batches.start(keys)
+        self._batches.start(keys, secrets)
 
     def report(self, steps_seen: int) -> SessionReport:
         """Reports timings and codec costs; metrics of a miniature would say nothing about the model.

@@ -16,7 +16,23 @@ from party.protocol.label_exchanges import LabelExchanges
 from party.runtime.session_report import SessionReport
 from party.security.sealing import SealingKeys
 
-PairKey = Callable[[str], bytes]
+
+class PairSecrets(Protocol):
+    """What this party shares with each peer in one session, and with nobody else."""
+
+    def pair_key(self, peer: str) -> bytes:
+        """The 32 bytes for keyed digests.
+
+        Args:
+            peer: name of the peer.
+        """
+
+    def mask_secret(self, peer: str) -> bytes:
+        """The 32 bytes for the masks of the session.
+
+        Args:
+            peer: name of the peer.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +195,7 @@ class OfferedCalls:
     Attributes:
         alignment: the calls of an alignment.
         batches: the calls of a session with batches.
+        check_meters: refuses a further batch where a meter read more than the owner accepts.
         report: makes a report, given the number of released step losses that the coordinator already has.
         checkpoints: the calls that write checkpoints in training.
         finish: writes the results of the session.
@@ -188,6 +205,7 @@ class OfferedCalls:
 
     alignment: Aligning | None = None
     batches: ExchangingBatches | None = None
+    check_meters: Callable[[], None] = lambda: None
     report: Callable[[int], SessionReport] | None = None
     checkpoints: Checkpointing | None = None
     finish: Callable[[], SessionResult] | None = None
@@ -218,12 +236,12 @@ class SessionPlan(Protocol):
     def released(self) -> Mapping[Kind, int]:
         """Number of rows released so far, by kind."""
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Prepares for the first message, once keys are agreed.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
         """
 
     def close(self) -> None:

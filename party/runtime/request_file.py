@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
-import os
-import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from party.errors import SessionError, StorageError
+from party.errors import SessionError
 from party.protocol.request_journal import RequestEntry
-from party.security.files import open_appending, read_private
+from party.security.files import read_private
+from party.security.growing_file import GrowingFile
 
 NAME = "requests.journal"
 POSITION_BYTES = 8
@@ -39,10 +37,7 @@ class RequestFile:
         self._path = run_folder / NAME
         self._where = f"{party}: {NAME}"
         self._record_bytes = POSITION_BYTES + senders * DIGEST_BYTES + CHECK_BYTES
-        # A call of a session that is being ended may still be under way: it must not append once the next one is open.
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
-        self._bytes = 0
+        self._file: GrowingFile | None = None
 
     def open(self, position: int) -> Iterator[RequestEntry]:
         """Opens the file, creating it if absent; drops everything from the first damaged record on.
@@ -57,12 +52,11 @@ class RequestFile:
             StorageError: the file cannot be used.
         """
         content = read_private(self._path) if self._path.exists() else b""
-        self._bytes = self._intact_bytes(content)
-        self._descriptor = open_appending(self._path)
-        if self._bytes < len(content):
-            logger.warning("%s: its end is damaged: %d bytes are dropped", self._where, len(content) - self._bytes)
-            self._truncate(self._descriptor)
-        return (entry for entry in self._entries(content[: self._bytes]) if entry.position >= position)
+        intact = self._intact_bytes(content)
+        if intact < len(content):
+            logger.warning("%s: its end is damaged: %d bytes are dropped", self._where, len(content) - intact)
+        self._file = GrowingFile(self._path, intact, self._where)
+        return (entry for entry in self._entries(content[:intact]) if entry.position >= position)
 
     def append(self, entry: RequestEntry) -> None:
         """Appends an entry.
@@ -72,17 +66,7 @@ class RequestFile:
             StorageError: the disk is full, or the file cannot be written; it has not changed.
         """
         record = entry.position.to_bytes(POSITION_BYTES, "big") + b"".join(entry.digests)
-        record += _check(record)
-        with self._lock:
-            descriptor = self._usable()
-            try:
-                written = os.write(descriptor, record)
-            except OSError as error:
-                raise self._failure(error) from error
-            if written < len(record):
-                self._truncate(descriptor)
-                raise self._failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-            self._bytes += len(record)
+        self._usable.append(record + _check(record))
 
     def cut(self, position: int) -> None:
         """Removes the entries from a position on.
@@ -94,11 +78,9 @@ class RequestFile:
             SessionError: the session has ended.
             StorageError: the file cannot be used.
         """
-        with self._lock:
-            descriptor = self._usable()
-            entries = self._entries(read_private(self._path)[: self._bytes])
-            self._bytes = self._record_bytes * sum(entry.position < position for entry in entries)
-            self._truncate(descriptor)
+        file = self._usable
+        entries = self._entries(read_private(self._path)[: file.size])
+        file.cut(self._record_bytes * sum(entry.position < position for entry in entries))
 
     def sync(self) -> None:
         """Makes all entries durable, even if the machine stops; entries can be appended meanwhile.
@@ -107,21 +89,12 @@ class RequestFile:
             SessionError: the session has ended.
             StorageError: the disk is full, or the file cannot be written.
         """
-        with self._lock:
-            descriptor = os.dup(self._usable())
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            raise self._failure(error) from error
-        finally:
-            os.close(descriptor)
+        self._usable.sync()
 
     def close(self) -> None:
         """Refuses further entries."""
-        with self._lock:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor is not None:
-                os.close(descriptor)
+        if self._file is not None:
+            self._file.close()
 
     def _intact_bytes(self, content: bytes) -> int:
         """Total length of the records before the first one that is torn or damaged."""
@@ -142,19 +115,11 @@ class RequestFile:
             digests = tuple(record[place : place + DIGEST_BYTES] for place in places)
             yield RequestEntry(int.from_bytes(record[:POSITION_BYTES], "big"), digests)
 
-    def _usable(self) -> int:
-        if self._descriptor is None:
+    @property
+    def _usable(self) -> GrowingFile:
+        if self._file is None:
             raise SessionError("the session has ended", where=self._where)
-        return self._descriptor
-
-    def _truncate(self, descriptor: int) -> None:
-        try:
-            os.ftruncate(descriptor, self._bytes)
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _failure(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot be written: {error.strerror or type(error).__name__}", where=self._where)
+        return self._file
 
 
 def _check(record: bytes) -> bytes:

@@ -148,7 +148,7 @@ class PartySession:
             self._grant.agreed()  # no result of the plan leaves before this ledger line is durable
             try:
                 with self.ended_by_refusals():
-                    self._plan.start(keys, self._handshake.pair_key)
+                    self._plan.start(keys, self._handshake)
             except BaseException:
                 self._phases.fail()  # half started: a second attempt could begin in another state
                 raise
@@ -178,8 +178,12 @@ class PartySession:
 
         Raises:
             SessionError: the session is in another phase, or has another purpose.
+            PolicyError: a meter read more than the owner accepts; the session has ended.
         """
-        return self._offered(self._plan.offered.batches, NO_BATCHES)
+        batches = self._offered(self._plan.offered.batches, NO_BATCHES)
+        with self.ended_by_refusals():
+            self._plan.offered.check_meters()
+        return batches
 
     def checkpoints(self) -> Checkpointing:
         """The calls that write checkpoints.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from party.cut.state import State
+from party.cut.state import State, join_states, part_of
 from party.errors import CheckpointError, SessionError
 from party.ledger.entry import Kind
 from party.pb.party_pb2 import Envelope
@@ -15,8 +15,9 @@ from party.protocol.request_journal import RequestJournal
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
+from party.runtime.meter_taps import session_meters
 from party.runtime.own_figures import OwnFigures
-from party.runtime.plan import OfferedCalls, PairKey, SessionResult
+from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE
 from party.runtime.request_file import RequestFile
@@ -26,6 +27,8 @@ from party.runtime.training_checkpoints import TrainingCheckpoints
 from party.runtime.training_setup import TrainingSetup, complete_models, training_setup
 from party.security.files import write_atomically
 from party.security.sealing import SealingKeys
+
+METERS = "meters"
 
 
 class TrainingPlan:
@@ -50,36 +53,46 @@ class TrainingPlan:
         self._start = opening.proposal.start
         party, holds_labels = opening.context.party, opening.context.configuration.holds_labels
         self._files = CheckpointFiles(opening.folder, party)
-        self._requests = RequestFile(opening.folder, party, len(opening.run.parties) - 1 if holds_labels else 1)
+        senders = len(opening.run.feature_parties) if holds_labels and not opening.run.masked_parties else 1
+        self._requests = RequestFile(opening.folder, party, senders)
+        self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex())
         self._checkpoints: TrainingCheckpoints | None = None
         self.facts = setup.batches.facts(training_release(setup), self._start.lineage)
         self.agreement = agreement
         self.progress = batches
-        self.offered = OfferedCalls(batches=batches, report=self.report, checkpoints=self, finish=self.finish)
+        self.offered = OfferedCalls(
+            batches=batches,
+            check_meters=batches.check_meters,
+            report=self.report,
+            checkpoints=self,
+            finish=self.finish,
+        )
 
     @property
     def released(self) -> Mapping[Kind, int]:
         """Number of rows released so far, by kind."""
         return self._batches.released
 
-    def start(self, keys: SealingKeys, pair_key: PairKey) -> None:
+    def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Binds the run_id to this agreement, then prepares for the first message.
 
         Args:
             keys: the session's sealing keys.
-            pair_key: returns the 32 bytes that only this party and a given peer know.
+            secrets: what this party shares with each peer.
 
         Raises:
             CheckpointError: the checkpoint to start from cannot be used.
             StorageError: the folder of the run cannot be written.
         """
         journal = self._begin_records(keys)
-        self._batches.start(keys, journal=journal, on_pass=self._log_epoch)
+        self._batches.start(keys, secrets, journal=journal, on_pass=self._log_epoch, meters=self._meters)
         restored, self._restored = self._restored, None
         if restored is not None:
             self._batches.exchanges.set_state(restored)
             self._check_position()
+        if self._meters is not None:
+            self._meters.begin(part_of(restored or State(), METERS), self._start.step)
 
     def report(self, steps_seen: int) -> SessionReport:
         """Reports timings and the released metrics.
@@ -106,7 +119,7 @@ class TrainingPlan:
             expected = f"Snapshot {exchanges.step}"
             where = self._opening.context.party
             raise SessionError("call out of order", where=where, expected=expected, received=f"{step}")
-        self._started_checkpoints.take(step, exchanges.state())
+        self._started_checkpoints.take(step, self._with_meters(exchanges.state()))
 
     def prepare(self, step: int) -> tuple[bytes, list[Envelope]]:
         """Makes the latest snapshot durable and, at the label party, its own figures so far.
@@ -173,6 +186,13 @@ class TrainingPlan:
         if self._checkpoints is None:
             raise RuntimeError("the session was not started")
         return self._checkpoints
+
+    def _with_meters(self, state: State) -> State:
+        """Adds the meters' state beside that of the training, which neither needs it nor misses it."""
+        if self._meters is None:
+            return state
+        meters = join_states({METERS: self._meters.state()})
+        return State({**state.values, **meters.values}, {**state.arrays, **meters.arrays})
 
     def _begin_records(self, keys: SealingKeys) -> RequestJournal:
         """Writes the run's record, and opens its checkpoints and the requests that led to them."""

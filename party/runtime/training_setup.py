@@ -20,6 +20,7 @@ from party.protocol.schedule import TrainingSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
@@ -99,8 +100,9 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     section = configuration.fuse_model
     if section is None:
         raise RuntimeError("a label party without a fuse model passed validation")
+    summed = setup.opening.run.training.secure_aggregation
     for models in setup.heads:
-        models.add_fuse(section, configuration.data.labels, specs)
+        models.add_fuse(section, configuration.data.labels, specs, summed=summed)
     _draw_weights(setup)
 
 
@@ -184,7 +186,11 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
             packed.size,
             optimizer,
         )
-    return PartyModels(base_layout(section, packed, folder), folder=folder)
+    summed = opening.run.training.secure_aggregation
+    models = PartyModels(base_layout(section, packed, folder, summed=summed), folder=folder)
+    if summed:
+        require_sums(configuration.party, models.specs)
+    return models
 
 
 def _draw_weights(setup: BatchSetup) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from party.errors import StorageError
 from party.ownership import OTHERS, exchangeable, looseness
@@ -112,6 +115,23 @@ def read_private(path: Path) -> bytes:
     Raises:
         StorageError: it is absent, cannot be read, is no file, is another user's, or is open to others.
     """
+    with open_private(path) as file:
+        return file.read()
+
+
+@contextmanager
+def open_private(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that only its owner may read, to read it piece by piece.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        StorageError: it is absent, cannot be read, is no file, is another user's, or is open to others.
+    """
     try:
         # O_NONBLOCK: if a named pipe is in the file's place, opening it would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -120,7 +140,7 @@ def read_private(path: Path) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise StorageError("is no file", where=path)
             _refuse_others(status, path, FILE_MODE)
-            return file.read()
+            yield file
     except OSError as error:
         raise _failure("cannot be read", path, error) from error
 

@@ -32,6 +32,7 @@ TRANSCRIPT_LABEL = b"vsl/1 transcript\0"
 SIGNATURE_PREFIX = b"\x20" * 64 + b"vsl/1 handshake\0"
 SEAL_LABEL = b"vsl/1 seal\0"
 PAIR_LABEL = b"vsl/1 pair\0"
+MASK_LABEL = b"vsl/1 mask\0"
 NONCE_BYTES = 32
 SHARE_BYTES = 32
 MAXIMUM_HELLO_BYTES = 1 << 20
@@ -157,6 +158,15 @@ class Handshake:
         """
         first, second = sorted((self._own.party, peer))
         return self._derive(peer, PAIR_LABEL, first, second)
+
+    def mask_secret(self, peer: str) -> bytes:
+        """The 32 bytes that only this party and the peer know, for the masks of this session.
+
+        Args:
+            peer: name of the peer.
+        """
+        first, second = sorted((self._own.party, peer))
+        return self._derive(peer, MASK_LABEL, first, second)
 
     def _parse(self, data: bytes) -> Hello:
         try:

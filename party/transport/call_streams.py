@@ -116,6 +116,7 @@ class CallStreams:
             while (answer := answers.get()) is not None:
                 yield _message(answer.result() if isinstance(answer, Deferred) else answer)
                 room.release()
+                self._after_answer()
                 if self._answered(context):
                     return
         finally:

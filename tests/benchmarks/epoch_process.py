@@ -13,6 +13,7 @@ from party.security.files import private_folder
 from tests.benchmarks.movielens_parties import federation_of, movielens_parties, open_run
 
 SEED = 7
+METERS = {"alice": {"columns": ["Gender", "Age"]}, "bob": {"labels": True}}
 
 
 class EpochOnDemand:
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--depth", type=int, required=True)
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--meters", action="store_true", help="Both parties watch what leaves.")
     arguments = parser.parse_args()
     training: dict[str, object] = {
         "seed": SEED,
@@ -53,7 +55,9 @@ def main() -> None:
         "schedule": {"kind": "pipelined", "depth": arguments.depth},
     }
     with (
-        movielens_parties(private_folder(arguments.folder.resolve()), SEED) as parties,
+        movielens_parties(
+            private_folder(arguments.folder.resolve()), SEED, meters=METERS if arguments.meters else {}
+        ) as parties,
         federation_of(parties, training) as federation,
         open_run(federation) as session,
     ):

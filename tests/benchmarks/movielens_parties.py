@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.federation import Federation
@@ -24,9 +25,14 @@ def prepared_parties(folder: Path, seed: int) -> LocalFederation:
 
 
 @contextmanager
-def movielens_parties(folder: Path, seed: int) -> Iterator[LocalFederation]:
-    """Both parties, started and aligned."""
-    with prepared_parties(folder, seed) as local:
+def movielens_parties(
+    folder: Path, seed: int, meters: Mapping[str, dict[str, object]] = MappingProxyType({})
+) -> Iterator[LocalFederation]:
+    """Both parties, started and aligned; `meters` holds the section of that name by party."""
+    prepared = prepared_parties(folder, seed)
+    for name, section in meters.items():
+        prepared.write_party(name, meters=section)
+    with prepared as local:
         with local.connect() as federation:
             federation.align()
         yield local

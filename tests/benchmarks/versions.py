@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
@@ -20,12 +21,15 @@ HERE = Path(__file__).resolve().parents[2]
 class EpochProcess:
     """A split run with the code of one checkout, one epoch at a time on demand."""
 
-    def __init__(self, checkout: Path, folder: Path, *, batch_size: int, depth: int, epochs: int) -> None:
+    def __init__(
+        self, checkout: Path, folder: Path, *, batch_size: int, depth: int, epochs: int, flags: Sequence[str] = ()
+    ) -> None:
         options = {"--batch-size": batch_size, "--depth": depth, "--epochs": epochs}
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.benchmarks.epoch_process", str(folder)),
                 *(str(part) for option in options.items() for part in option),
+                *flags,
             ],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": str(checkout)},

@@ -33,8 +33,10 @@ def ends(section, direction, rows=ROWS):
     shared |= {"codecs": codecs, "largest_training_batch": 100}
     feature = feature_channels(ChannelSettings(party=FEATURE_PARTY, **shared), LAYOUT, keys[FEATURE_PARTY])
     label_settings = ChannelSettings(party=LABEL_PARTY, **shared)
-    label = label_channels(label_settings, LAYOUT, keys[LABEL_PARTY], peer=FEATURE_PARTY)
-    return (feature.hiddens, label.hiddens) if direction == "hidden" else (label.gradients, feature.gradients)
+    label = label_channels(label_settings, {FEATURE_PARTY: LAYOUT}, keys[LABEL_PARTY])
+    if direction == "hidden":
+        return feature.hiddens, label.hiddens[FEATURE_PARTY]
+    return label.gradients[FEATURE_PARTY], feature.gradients
 
 
 def place(position, rows, trains=True):
@@ -43,7 +45,7 @@ def place(position, rows, trains=True):
 
 def pass_on(sender, receiver, values, where):
     """What the receiver has of a matrix, once it was accepted."""
-    received = receiver.open(sender.send(values, where), where)
+    received = receiver.open([sender.send(values, where)], where)
     receiver.accept(received, where)
     return received.values
 
@@ -115,7 +117,7 @@ def test_nothing_is_remembered_of_a_message_that_was_not_accepted():
     sender, receiver = ends(SECTIONS["int4"], "hidden")
     where = place(0, range(4))
     envelope = sender.send(np.ones((4, COLUMNS), np.float32), where)
-    first, again = receiver.open(envelope, where), receiver.open(envelope, where)
+    first, again = receiver.open([envelope], where), receiver.open([envelope], where)
     np.testing.assert_array_equal(first.values, again.values)
     assert not table(receiver).any()
 
@@ -154,4 +156,4 @@ def test_differences_that_add_up_beyond_all_numbers_are_refused():
     fresh, _ = ends({"kind": "bfloat16"}, "hidden")
     envelope = fresh.send(huge, place(1, range(2)))
     with np.errstate(over="ignore"), pytest.raises(TensorError, match="holds values that are not finite"):
-        receiver.open(envelope, place(1, range(2)))
+        receiver.open([envelope], place(1, range(2)))

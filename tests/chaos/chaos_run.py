@@ -34,14 +34,15 @@ class ChaosRun:
 
     Args:
         folder: empty, private.
+        training: keys of its training section besides TRAINING.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, training=None):
         self.organisations = Organisations(
             folder,
             names=NAMES,
             frames=make_frames(NAMES, rows=ROWS),
-            training=TRAINING,
+            training={**TRAINING, **(training or {})},
             overrides=DROPOUT,
         )
         self.coordinator = None

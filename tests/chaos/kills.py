@@ -31,6 +31,15 @@ def test_a_run_survives_kills(chaos, all_kills, seed):
     expect_same(chaos.outcome(run_id), chaos.reference)
 
 
+@pytest.mark.timeout(400)
+def test_a_run_with_masked_sums_survives_kills(tmp_path):
+    with ChaosRun(tmp_path, {"secure_aggregation": True}) as chaos:
+        reference = chaos.outcome(chaos.train())
+        run_id = chaos.train_through(SEEDS[0], KILLS, INSIDE)
+        assert len(chaos.kills) == KILLS
+        expect_same(chaos.outcome(run_id), reference)
+
+
 def test_the_kills_were_many_and_hit_every_process_also_inside_of_checkpoints_and_commits(all_kills):
     assert len(all_kills) >= 30
     assert {victim for victim, _, _ in all_kills} == {"alice", "bob", "charlie", "coordinator"}

@@ -106,3 +106,17 @@ def test_a_number_is_never_made_of_something_else(tmp_path, written_as):
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(coordinator()).replace("timeout_seconds: 5.5", f"timeout_seconds: {written_as}"))
     assert "timeout_seconds: Input should be a valid number" in refusal(load_coordinator_configuration, path)
+
+
+def test_a_masked_sum_of_one_feature_party_is_refused_before_any_party_is_asked():
+    content = change(coordinator(), "training.secure_aggregation", True)
+    content = change(content, "training.codecs", {})
+    assert "training.secure_aggregation needs at least two feature parties" in refusal(check, content)
+
+
+def test_a_planner_chooses_no_codecs_for_a_masked_sum():
+    content = change(change(coordinator(), "training.codecs", None), "training.schedule", {"kind": "auto"})
+    assert check(content).given_codecs is None
+    third = {"name": "third", "address": "third.example:1", "ca": "third.pem"}
+    content = change(change(content, "training.secure_aggregation", True), "parties", [*content["parties"], third])
+    assert check(content).given_codecs.hidden.kind == "float32"

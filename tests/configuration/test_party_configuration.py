@@ -329,3 +329,13 @@ def test_every_protection_that_is_given_up_is_said(changes, named):
     configuration = validate(PartyConfiguration, {**content, "insecure": False, **changes}, "x")
     assert len(configuration.warnings) == len(named)
     assert all(warning.startswith(key) for warning, key in zip(configuration.warnings, named, strict=True))
+
+
+def test_masked_sums_can_be_required_only_where_they_are_possible():
+    content = change(feature_party(), "policy", {"require_secure_aggregation": True})
+    assert "policy.require_secure_aggregation needs two feature parties" in refusal(check, content)
+    content = change(content, "peers", [*content["peers"], {"name": "third", "ca": "third.pem"}])
+    assert check(content).policy.require_secure_aggregation
+    for rule, kept in (("allowed_aggregations", ["concat"]), ("allowed_codecs", ["int8"])):
+        wrong = change(content, "policy", {"require_secure_aggregation": True, rule: kept})
+        assert "require_secure_aggregation needs" in refusal(check, wrong)

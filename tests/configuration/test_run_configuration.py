@@ -19,7 +19,9 @@ datasets = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")
 
 USABLE = st.characters(codec="utf-8", exclude_characters="\0")  # what a file, a name or a message can carry
 plain = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6) | st.text(USABLE, max_size=5) | st.none()
-arguments = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3))
+arguments = st.dictionaries(
+    st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), plain | st.lists(plain, max_size=3), max_size=32
+)
 schedules = st.fixed_dictionaries({"name": st.just("CosineDecay"), "arguments": arguments})
 
 
@@ -61,7 +63,10 @@ def contents(draw):
         "schedule": {"kind": "synchronous", "depth": None},
         "local_updates": draw(st.none() | local_updates),
         "codecs": {"hidden": draw(codecs), "gradient": draw(codecs)},
+        "secure_aggregation": False,
     }
+    if len(parties) > 2:
+        training["secure_aggregation"] = training["codecs"]["hidden"]["kind"] == "float32" and draw(st.booleans())
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
         "chunk_rows": draw(st.integers(64, 500_000)),
@@ -195,3 +200,25 @@ def test_too_long_is_refused_before_it_is_parsed():
     text = refusal(run_configuration_from_bytes, longest + b" ")
     assert f"is too long; expected at most {MAXIMUM_CONFIGURATION_BYTES} bytes" in text
     assert "is too long" in refusal(run_configuration_from_bytes, b"\xff" * (MAXIMUM_CONFIGURATION_BYTES + 1))
+
+
+def masked(**changes):
+    content = run()
+    content["parties"] = ["bank", "mall", "shop"]
+    content["training"] |= {"secure_aggregation": True, "codecs": {"gradient": {"kind": "int8"}}, **changes}
+    return content
+
+
+def test_a_masked_sum_needs_two_feature_parties():
+    assert validate(RunConfiguration, masked(), "x").masked_parties == ("mall", "shop")
+    alone = {**masked(), "parties": ["bank", "shop"]}
+    assert "the sum of one is its own hiddens" in refusal(lambda one: validate(RunConfiguration, one, "x"), alone)
+    alone["training"]["secure_aggregation"] = False
+    assert validate(RunConfiguration, alone, "x").masked_parties == ()
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "int8", "int4"])
+def test_a_masked_sum_needs_hiddens_without_loss(kind):
+    content = masked(codecs={"hidden": {"kind": kind}})
+    text = refusal(lambda one: validate(RunConfiguration, one, "x"), content)
+    assert f"codecs.hidden.kind {kind} would lose bits of a mask: set float32" in text

@@ -69,8 +69,8 @@ class Border:
                 self.sealed.append(TENSORS[slot.kind])
             return seal(keys, slot, message)
 
-        def judging_open(channel, envelope, place):
-            received = opened(channel, envelope, place)
+        def judging_open(channel, envelopes, place):
+            received = opened(channel, envelopes, place)
             self.opened.append(TENSORS[received.slot.kind])
             if (received.values == MARK).all():
                 self.marked.append(TENSORS[received.slot.kind])

@@ -6,6 +6,7 @@ from party.configuration.strict import validate
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.errors import PolicyError
 from party.pb.handshake_pb2 import Purpose
+from party.policy.requests import SessionRequest
 from party.policy.rules import Policy
 from party.protocol.schedule import TrainingSchedule
 from tests.support.configuration_cases import feature_party, label_party
@@ -43,6 +44,24 @@ def test_run_with_all_peers_is_allowed():
         owner.check_members(RUN, "bank")
         with pytest.raises(PolicyError):
             owner.check_members(run_of("bank", peer), "bank")
+
+
+TENSORS = [Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE, EVALUATE, PREDICT]
+
+
+def request(purpose, run, dataset=""):
+    return SessionRequest(coordinator=DRIVER, purpose=purpose, run_id=bytes(16), run=run, dataset=dataset, resume=False)
+
+
+@pytest.mark.parametrize("purpose", TENSORS)
+def test_an_owner_may_require_masked_sums_wherever_hiddens_leave(purpose):
+    owner = policy(peers=["mall", "shop"], require_secure_aggregation=True)
+    dataset = "test" if purpose in (EVALUATE, PREDICT) else ""
+    plain, masked = (run_of("bank", "mall", "shop", secure_aggregation=one) for one in (False, True))
+    text = refusal("require_secure_aggregation", owner.check_request, request(purpose, plain, dataset))
+    assert "expected true; received false" in text
+    owner.check_request(request(purpose, masked, dataset))
+    owner.check_request(request(Purpose.PURPOSE_ALIGN, plain))
 
 
 @pytest.mark.parametrize("parties", [("bank", "mall"), ("bank", "mall", "shop"), ("mall", "shop")])

@@ -4,7 +4,9 @@ import os
 import threading
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +86,32 @@ def test_keys_open_exactly_what_their_peer_sealed():
     for pair, key in pairs.items():
         one, other = sorted(pair)
         assert meeting.sides[other].pair_key(one) == key
+
+
+def test_each_pair_has_a_secret_for_masks_in_each_session():
+    """That of two feature parties differs from everything that the label party derives, and from other sessions'."""
+    found, others = [], set()
+    for _ in range(2):
+        meeting = Meeting()
+        meeting.keys()
+        alice, carol, label = (meeting.sides[name] for name in ("alice", "carol", "bob"))
+        assert alice.mask_secret("carol") == carol.mask_secret("alice")
+        assert len(alice.mask_secret("carol")) == 32
+        found.append(alice.mask_secret("carol"))
+        others |= {label.mask_secret("alice"), label.mask_secret("carol"), alice.pair_key("carol")}
+    assert len({*found, *others}) == 8
+
+
+def test_a_mask_secret_is_the_key_of_its_formula():
+    meeting = Meeting()
+    meeting.keys()
+    alice = meeting.sides["alice"]
+    public = X25519PublicKey.from_public_bytes(alice.hellos["carol"].share)
+    info = b"vsl/1 mask\0" + b"".join(
+        len(one).to_bytes(4, "big") + one for one in (b"alice", b"carol", bytes([Purpose.PURPOSE_TRAIN]))
+    )
+    key = HKDF(algorithm=SHA256(), length=32, salt=alice.transcript, info=info).derive(alice._share.exchange(public))
+    assert meeting.sides["carol"].mask_secret("alice") == key
 
 
 def test_every_field_of_hello_is_checked_somewhere():

@@ -63,6 +63,7 @@ TRAINING = {
         "minimum_delta": 0.001,
         "restore_best": True,
     },
+    "secure_aggregation": False,
 }
 ALIGNMENT = {"datasets": ["train", "test"], "chunk_rows": 64}
 
@@ -93,6 +94,7 @@ def label_party():
                 "activation": "relu",
                 "dropout": 0.1,
                 "embedding_l2": 0.001,
+                "cut_units": 16,
             },
             "fuse": {
                 "kind": "mmoe",
@@ -112,6 +114,7 @@ def label_party():
                 "minimum_intersection": 5,
                 "maximum_peer_rows": 1000,
                 "allowed_aggregations": ["concat", "sum"],
+                "require_secure_aggregation": False,
                 "inference_datasets": ["test"],
                 "allow_predict": False,
                 "peer_sets": [["shop"]],

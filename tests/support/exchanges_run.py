@@ -44,7 +44,7 @@ class Run:
             LabelSetup(
                 party=LABEL_PARTY,
                 schedule=self.schedule,
-                channels={party: channels_of(keys, LABEL_PARTY, party) for party in parties},
+                channels=channels_of(keys, LABEL_PARTY, parties),
                 halves=TrainableHalves(self.fuse, self.bases.get(LABEL_PARTY)),
                 labels=self.labels[:, None],
                 minimum_rows=minimum_metric_rows,

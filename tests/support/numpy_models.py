@@ -153,12 +153,12 @@ def make_keys(parties):
     }
 
 
-def channels_of(keys, party, peer=None, rows=23, **training):
-    """Makes the channels of a feature party, or those of the label party to and from a peer."""
+def channels_of(keys, party, peers=(), rows=23, **training):
+    """Makes the channels of a feature party, or those of the label party to and from its peers."""
     settings = ChannelSettings(party=party, label_party=LABEL_PARTY, dataset="train", rows=rows, **training)
-    if peer is None:
+    if not peers:
         return feature_channels(settings, LAYOUT, keys)
-    return label_channels(settings, LAYOUT, keys, peer=peer)
+    return label_channels(settings, dict.fromkeys(peers, LAYOUT), keys)
 
 
 def training_schedule(rows=23, **changes):

@@ -1,4 +1,4 @@
-"""Two or three organisations with real files, certificates, processes and sockets, for tests."""
+"""Two to four organisations with real files, certificates, processes and sockets, for tests."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from party.security.issuing import write_organisation
 from tests.support.row_keys import pinned_row_key
 
 LABEL_PARTY = "bob"
-SECRETS = {name: f"{number:064x}" for number, name in enumerate(("alice", "bob", "charlie"), start=1)}
+SECRETS = {name: f"{number:064x}" for number, name in enumerate(("alice", "bob", "charlie", "dora"), start=1)}
 SMALL_MODEL = {"kind": "deepfm", "embedding_dimension": 4, "units": [8, 4]}
 SMALL_FUSE = {"kind": "deepfm", "units": [8, 4]}
 FEATURES = {
@@ -31,13 +31,14 @@ FEATURES = {
     ],
     "charlie": [{"column": "shop", "kind": "vocabulary"}],
 }
+FOURTH = {"dora": [{"column": "season", "kind": "vocabulary"}]}  # the features of a fourth party
 LABEL_RULE = "rating > 3"
 EXACT_METRICS = {"running_metrics": True, "exact_metrics": True}  # oracles compare all digits
 RUN = {"connect_timeout_seconds": 5.0, "timeout_seconds": 120.0, "reconnect_seconds": 20.0}
 
 
 class Organisations(LocalFederation):
-    """A federation of two or three parties with data, models and secrets for tests.
+    """A federation of two to four parties with data, models and secrets for tests.
 
     Args:
         folder: empty, private.
@@ -189,7 +190,10 @@ def make_frames(names, rows=400, seed=0, datasets=("train",)):
             "alice": ["city", "income"],
             "bob": ["film", "genres", "rating"],
             "charlie": ["shop"],
+            "dora": ["season"],
         }
+        if "dora" in names:
+            base["season"] = generator.choice(["spring", "summer", "autumn", "winter"], rows)
         for number, name in enumerate(names):
             own = base[["ID", *columns[name]]].copy()
             foreign = own.head(7).copy()

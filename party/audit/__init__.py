@@ -1,0 +1,1 @@
+"""Audit: what a peer can find out from what it receives."""

@@ -1,0 +1,67 @@
+"""What the figures of an attack mean: the verdict."""
+
+from __future__ import annotations
+
+import math
+
+from party.audit.report.audit_row import AuditVerdict, Figure
+
+OPEN = 0.9
+READABLE = 0.75
+IN_PART = 0.6
+ERRORS = 3.0  # standard errors that a difference must exceed
+READABLE_EPSILON = 2.0  # from here on, what epsilon allows is readable once an attacker adds own columns
+CHANCE = 0.5
+
+
+def judge(
+    all_epochs: Figure,
+    standard_error: float | None,
+    *,
+    without_run: Figure = None,
+    ceiling: float | None = None,
+    epsilon: float | None = None,
+) -> AuditVerdict:
+    """The verdict on an attack.
+
+    Args:
+        all_epochs: with everything that left; the side that it takes does not matter.
+        standard_error: of `all_epochs`.
+        without_run: with the same knowledge and no run.
+        ceiling: the most that epsilon allows.
+        epsilon: of the secret.
+
+    Returns:
+        `not measured` without a figure. With an epsilon below READABLE_EPSILON: `within` its ceiling, or `above` it by
+        more than ERRORS standard errors. Else by the figure: `open` from OPEN on, `readable` from READABLE, `in part`
+        from IN_PART, `nothing found` below, and where a figure is not above the one without a run by more than ERRORS
+        standard errors.
+    """
+    if not isinstance(all_epochs, float):
+        return "not measured"
+    figure = max(all_epochs, 1.0 - all_epochs)
+    margin = ERRORS * (standard_error or 0.0)
+    if ceiling is not None and figure > ceiling + margin:
+        return "above"
+    if ceiling is not None and (epsilon is None or epsilon < READABLE_EPSILON):
+        return "within"
+    known = without_run if isinstance(without_run, float) else CHANCE
+    if figure < IN_PART or figure - max(known, 1.0 - known) <= margin:
+        return "nothing found"
+    return "open" if figure >= OPEN else "readable" if figure >= READABLE else "in part"
+
+
+def epsilon_ceiling(epsilon: float) -> float:
+    """The largest area under the ROC curve that epsilon allows between two values of a secret.
+
+    Args:
+        epsilon: above 0.
+
+    Returns:
+        1 / (1 + e^-epsilon).
+
+    Reference:
+        Kairouz, Oh and Viswanath, "The Composition Theorem for Differential Privacy", ICML 2015: the area under the
+        boundary of the region of an epsilon-private test.
+    """
+    return 1.0 / (1.0 + math.exp(-epsilon))

@@ -1,0 +1,42 @@
+"""HTML in which every text is escaped unless it was made here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Self
+
+EMPTY_ELEMENTS = frozenset({"meta"})
+
+
+class Markup(str):
+    """HTML; any other string is a text."""
+
+    __slots__ = ()
+
+    def __new__(cls, content: str = "") -> Self:
+        """Takes a string as HTML, without escaping it."""
+        return super().__new__(cls, content)
+
+
+def element(name: str, /, *children: str, **attributes: str) -> Markup:
+    """An element.
+
+    Args:
+        name: of the element.
+        children: texts, which are escaped, and markup.
+        attributes: by name, a trailing `_` is dropped; values are escaped.
+    """
+    written = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items())
+    if name in EMPTY_ELEMENTS:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{joined(children)}</{name}>")
+
+
+def joined(children: Iterable[str]) -> Markup:
+    """Texts and markup one after the other.
+
+    Args:
+        children: texts, which are escaped, and markup.
+    """
+    return Markup("".join(str(one) if isinstance(one, Markup) else html.escape(one) for one in children))
