@@ -161,7 +161,7 @@ def run_audits(case: AuditCase, folder: Path, seed: int, chosen: tuple[str, ...]
     parts: list[Path] = []
     for variant, changes in case.variants.items():
         if not chosen or variant in chosen:
-            _write_parties(case, local, changes)
+            write_parties(case, local, changes)
             run_id = _train(local)
             parts += [_audit(local, name, variant, run_id=run_id, seed=seed) for name in local.names]
             click.echo(f"{variant}: run {run_id}, {time.monotonic() - started_seconds:.0f} s so far")
@@ -171,8 +171,14 @@ def run_audits(case: AuditCase, folder: Path, seed: int, chosen: tuple[str, ...]
     return page
 
 
-def _write_parties(case: AuditCase, local: LocalFederation, changes: Mapping[str, Section | None]) -> None:
-    """Writes every party's file with recording, its secrets and what a variant changes."""
+def write_parties(case: AuditCase, local: LocalFederation, changes: Mapping[str, Section | None]) -> None:
+    """Writes every party's file with recording, its secrets and what a variant changes.
+
+    Args:
+        case: the data set.
+        local: the federation.
+        changes: of the variant, as `AuditCase.variants` has them.
+    """
     for name in local.names:
         section: Section = {"record": True, **(case.audit if name == case.feature_party else {})}
         given = dict(changes.get(name) or {})

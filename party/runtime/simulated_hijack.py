@@ -52,7 +52,7 @@ class SimulatedHijack:
         self._packed: PackedFeatures = pack(encoders.encode(table.aligned(rows), table.path.name))
 
     def hiddens(self, secret: Ints, known: NDArray[np.bool_], *, batch_size: int, seed: int) -> ReceivedBatches:
-        """The hiddens that would leave in an epoch.
+        """The hiddens that would leave in an evaluation after an epoch of such training.
 
         Args:
             secret: 0 or 1 by row of the common order, int64 (rows,).
@@ -72,12 +72,14 @@ class SimulatedHijack:
         )
         head = AttributeHead(secret, known, layout.columns, seed)
         order = generator.permutation(self._rows)[:MOST_ROWS].astype(np.int32)
-        batches = []
-        for position, rows in enumerate(_batches(order, batch_size)):
-            values = base.forward(rows)
-            batches.append(ReceivedBatch(position=position, epoch=0, trains=True, rows=rows, values=values))
-            base.backward(head.gradients(values, rows))
-        return ReceivedBatches(self._header(layout), batches)
+        batches = _batches(order, batch_size)
+        for rows in batches:
+            base.backward(head.gradients(base.forward(rows), rows))
+        evaluated = [
+            ReceivedBatch(position=position, epoch=0, trains=False, rows=rows, values=base.infer(rows))
+            for position, rows in enumerate(batches)
+        ]
+        return ReceivedBatches(self._header(layout), evaluated)
 
     def _header(self, layout: CutLayout) -> ReceivedHeader:
         return ReceivedHeader(
@@ -85,7 +87,7 @@ class SimulatedHijack:
             sender=self._configuration.party,
             receiver=self._configuration.label_party,
             dataset="simulated",
-            purpose="training",
+            purpose="inference",
             hiddens=received_columns(layout),
         )
 
