@@ -220,6 +220,12 @@ def test_rows_of_one_entity_are_linked_and_others_are_not(entities, secret):
     assert linking_attack(column_material(nothing(), np.arange(ROWS), secret[entities])) is None
 
 
+def test_a_row_that_returns_in_the_next_epoch_is_not_linked_to_itself():
+    few = np.arange(3 * BATCH)  # fewer batches in an epoch than in a window
+    hiddens = Made(columns_of(0.01, few, np.zeros(len(few))).values, kind="hidden", rows=len(few))
+    assert linking_attack(column_material(hiddens, few, np.zeros(len(few), np.int64))) is None
+
+
 def test_crafted_labels_tell_nothing_of_rows_that_are_not_known(entities, secret):
     known = np.arange(20)
     crafted = crafted_labels(secret[entities], entities, known)

@@ -12,14 +12,16 @@ from coordinator import connect
 from party.configuration.label_privacy import LabelPrivacy
 from party.configuration.labels import BinaryLabel
 from party.ledger.file import read_ledger
+from party.pb.party_pb2 import MESSAGE_KIND_GRADIENT
 from party.privacy.label_mechanism import LabelMechanism
 from party.runtime.generations import Generations
 from tests.support.organisations import LABEL_RULE, SECRETS, SMALL_MODEL, make_frames
 from tests.support.resuming import expect_equal, outcome, restart, run_path, stop_at, train
+from tests.support.what_leaves import WhatLeaves
 
 NAMES = ("alice", "bob")
 EPSILON = 1.0
-LABELS = {"liked": {"rule": LABEL_RULE, "privacy": {"epsilon": EPSILON}}}
+LABELS = {"liked": {"rule": LABEL_RULE, "metrics": ["binary_accuracy"], "privacy": {"epsilon": EPSILON}}}
 TRAINING = {"epochs": 2, "validation_fraction": 0.2, "batch_size": 64, "early_stopping": {"patience": 1}}
 
 
@@ -55,18 +57,27 @@ def with_other_labels(frames, folder):
     return frames
 
 
-def told_of(organisations):
+def told_of(organisations, monkeypatch):
     """Trains and evaluates; returns all that others than the label party get or see, and its own files."""
-    history = train(organisations)
-    with connect(run_path(organisations)) as parties:
-        evaluated = parties.evaluate(run_id=history.run_id)
-        parties.predict(run_id=history.run_id)
+    path = run_path(organisations, checkpoints={"every_steps": 2})
+    with connect(path) as parties:
+        parties.align()
+    with monkeypatch.context() as patches:
+        leaves = WhatLeaves(patches)
+        with leaves.connect(path) as parties:
+            history = parties.fit()
+            evaluated = parties.evaluate(run_id=history.run_id)
+            parties.predict(run_id=history.run_id)
+    messages, facts, sizes = leaves.record()
     state = organisations.state_path("bob")
     entries = [
         one.model_dump(exclude={"time", "session", "run_id", "digest", "previous"}) for one in read_ledger(state)
     ]
     folder = state / "runs" / history.run_id
     told = {
+        "messages": messages,
+        "facts": facts,
+        "sizes of replies": sizes,
         "history": history.history,
         "step losses": history.step_loss,
         "epochs": (history.epoch, history.best_epoch),
@@ -80,11 +91,12 @@ def told_of(organisations):
     return told, own, json.loads((folder / "evaluations.jsonl").read_text())
 
 
-def test_other_labels_behind_the_same_draws_change_nothing_that_others_get(make_organisations, tmp_path):
+def test_other_labels_behind_the_same_draws_change_nothing_that_others_get(make_organisations, monkeypatch, tmp_path):
     frames = make_frames(NAMES)
-    told, own, evaluated = told_of(federation(make_organisations, "one", frames))
+    told, own, evaluated = told_of(federation(make_organisations, "one", frames), monkeypatch)
     others = with_other_labels(make_frames(NAMES), tmp_path / "draws")
-    other_told, other_own, other_evaluated = told_of(federation(make_organisations, "other", others))
+    other_told, other_own, other_evaluated = told_of(federation(make_organisations, "other", others), monkeypatch)
+    assert any(kind == MESSAGE_KIND_GRADIENT for _, _, kind in told["messages"])
     for what, content in told.items():
         assert content == other_told[what], what
     for name, content in own.items():

@@ -29,6 +29,7 @@ from party.protocol.schedule import Activity
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
+from party.runtime.column_keys import StoredColumnKeys
 from party.runtime.context import PartyContext
 from party.runtime.inference_plan import InferencePlan
 from party.runtime.inference_setup import inference_setup
@@ -134,14 +135,18 @@ class LabelSide:
         self.configuration = self._configuration(party)
         state = self.configuration.path(self.configuration.state)
         self.ledger = Ledger(state, lambda: NOW)
+        admission = make_admission(self.configuration, self.ledger, now=lambda: NOW, random_bytes=bytes)
         self.context = PartyContext(
             configuration=self.configuration,
             identity=lambda: None,
             peers={},
-            tables=Tables(self.configuration),
+            tables=Tables(
+                self.configuration,
+                lambda: StoredColumnKeys(self.configuration, bytes, charged=admission.latest_generation),
+            ),
             alignments=AlignmentStore(state / "alignments"),
             records=RunRecords(state / "runs", PARTY),
-            admission=make_admission(self.configuration, self.ledger, now=lambda: NOW, random_bytes=bytes),
+            admission=admission,
             background=self.background,
             random_bytes=bytes,
             now=lambda: NOW,

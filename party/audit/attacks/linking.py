@@ -41,8 +41,8 @@ def linking_attack(material: ColumnMaterial, seed: int = 0) -> AttackResult | No
     areas, own_areas, pairs = [], [], (0, 0)
     for rows, values in _windows(material.hiddens):
         chosen = np.sort(generator.permutation(len(rows))[:MOST_ROWS])
-        entities = material.entities[rows[chosen]]
-        upper = np.triu_indices(len(chosen), 1)
+        numbers, entities = rows[chosen], material.entities[rows[chosen]]
+        upper = np.nonzero(np.triu(numbers[:, None] != numbers[None], 1))  # a row that returns is no second row
         linked = (entities[:, None] == entities[None])[upper].astype(np.float64)
         if not 0 < linked.sum() < len(linked):
             continue
