@@ -93,11 +93,12 @@ def _part_facts(one: ReportedPart) -> list[tuple[str, str]]:
 def _rows(run: RunReport) -> Markup:
     head = ("secret", "attack", "attacker has", "one step", "all epochs", "without run", "ceiling", "verdict")
     body = []
-    for row in run.rows:
+    for one in run.rows:
+        row = one.row
         note = element("sup", f" {run.note_number(row)}") if row.note else Markup()
         body.append(
             [
-                element("td", row.secret),
+                element("td", row.secret, element("small", f"of {one.owner}")),
                 element("td", element("b", row.attack), element("small", row.reference)),
                 element("td", row.attacker_has, note, element("small", f"at {row.attacker}")),
                 _number(figure_text(row.one_step)),
@@ -114,21 +115,21 @@ def _rows(run: RunReport) -> Markup:
 def _comparison(report: AuditReport) -> Markup:
     if not report.comparison:
         return Markup()
-    head = ("secret", "attack", "attacker has", *(f"{run.title} ({run.run.run_id[:8]})" for run in report.runs))
+    head = ("secret of", "secret", "attack", "attacker has", *(f"{run.title} ({run.run.run_id[:8]})" for run in report.runs))
     metrics = [", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics.items()) for run in report.runs]
     ceilings = [
         ", ".join(f"{name}: epsilon {epsilon:g}, ceiling {ceiling:.3f}" for name, epsilon, ceiling in run.ceilings)
         for run in report.runs
     ]
     body = [
-        [element("td", element("b", title), colspan="3"), *(_number(text or absent) for text in texts)]
+        [element("td", element("b", title), colspan="4"), *(_number(text or absent) for text in texts)]
         for title, absent, texts in (
             ("test figures of the label party", UNKNOWN, metrics),
             ("epsilon and ceiling", NONE, ceilings),
         )
     ]
     for one in report.comparison:
-        cells = [element("td", text) for text in (one.secret, one.attack, one.attacker_has)]
+        cells = [element("td", text) for text in (one.owner, one.secret, one.attack, one.attacker_has)]
         body.append([*cells, *(_compared(row) for row in one.rows)])
     return _section(
         "With and without each protection",
