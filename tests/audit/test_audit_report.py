@@ -161,6 +161,14 @@ def test_pages_say_figures_verdicts_and_what_is_never_promised():
             assert expected in content
 
 
+@pytest.mark.parametrize(("is_vouched", "words"), [(True, "authority vouches"), (False, "no authority was asked")])
+def test_both_pages_say_whether_an_authority_vouches_for_the_signer(is_vouched, words):
+    made = report_of([ReportedPart(make_part("bob"), SignedBy(key_sha256="ab" * 32, is_vouched=is_vouched))])
+    for content in (text_of(made), Page(html_page(made)).text):
+        assert "ab" * 32 in content
+        assert words in content
+
+
 def test_no_text_of_a_part_steers_a_terminal():
     row = make_row(secret=ESCAPE, attack=ESCAPE, attacker_has=ESCAPE, attacker=ESCAPE, note=ESCAPE)
     private = PRIVATE_LABELS.model_copy(update={"detail": ESCAPE})

@@ -12,6 +12,8 @@ from party.audit.report.audited_run import AuditedRun, ConfiguredProtection, Pro
 from party.audit.report.judgement import epsilon_ceiling
 from party.errors import DataError
 
+VOUCHED = "its authority vouches for it"
+NOT_VOUCHED = "no authority was asked: compare the digest with its owner"
 UNPROTECTED = "no protection"
 AUC = "auc"
 ASKED_OF_ALL: ProtectionName = "masked sums"  # the run configuration asks for it; others are each owner's own
@@ -24,11 +26,16 @@ class SignedBy:
 
     Attributes:
         key_sha256: SHA-256 of the public key, hexadecimal; empty on a party's own page.
-        is_vouched: whether the authority of the party vouches for its certificate, or nobody checked.
+        is_vouched: whether the authority of the party vouches for its certificate; not if nobody asked it.
     """
 
     key_sha256: str = ""
     is_vouched: bool = False
+
+    @property
+    def words(self) -> str:
+        """Who signed it, for a reader; empty on a party's own page."""
+        return f"key {self.key_sha256}; {VOUCHED if self.is_vouched else NOT_VOUCHED}" if self.key_sha256 else ""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from party.audit.report.style import STYLE
 from party.audit.report.wording import NEVER_PROMISED, NOT_MEASURED, READING, TITLE, UPPER_BOUND, VERDICTS
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser loads and runs nothing, whatever the texts hold
-VOUCHED = "its authority vouches for it"
-NOT_VOUCHED = "no authority was asked: compare the digest with its owner"
 SIGNATURE_LINES = ("Name and office", "Place and date", "Signature")
 
 
@@ -172,9 +170,8 @@ def _signatures(report: AuditReport) -> Markup:
     signed = []
     for run in report.runs:
         for one in run.parts:
-            if one.signed_by.key_sha256:
-                vouched = VOUCHED if one.signed_by.is_vouched else NOT_VOUCHED
-                signed.append(f"{one.part.party}, run {run.run.run_id[:8]}: key {one.signed_by.key_sha256}; {vouched}")
+            if one.signed_by.words:
+                signed.append(f"{one.part.party}, run {run.run.run_id[:8]}: {one.signed_by.words}")
     lines = [element("div", element("span", text), class_="line") for text in SIGNATURE_LINES]
     parts = [element("p", "Parts are signed by:"), _list(signed)] if signed else []
     statement = "I have read this report, what is never promised and what was not measured included."

@@ -49,6 +49,7 @@ def _print_run(run: RunReport, console: Console) -> None:
     for one in run.parts:
         part = one.part
         lines.append(f"part of {part.party}, made at {part.made_at} with version {part.made_with}, seed {part.seed}")
+        lines += [f"  {one.signed_by.words}"] if one.signed_by.words else []
         lines += [f"  ledger of {part.party}, this run: {spent_text(spent)}" for spent in part.spent.run]
         lines += [f"  ledger of {part.party}, all runs: {spent_text(spent)}" for spent in part.spent.all_runs]
         if part.evaluation is not None:
