@@ -148,7 +148,7 @@ class RunReport:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ComparedAttack:
     """One attack in several runs.
 
@@ -184,7 +184,17 @@ class AuditReport:
             return ()
         by_run = [{one.key: one.row for one in run.rows} for run in self.runs]
         keys = dict.fromkeys(key for rows in by_run for key in rows)
-        return tuple(ComparedAttack(*key[:4], tuple(rows.get(key) for rows in by_run)) for key in keys)
+        return tuple(
+            ComparedAttack(
+                owner=owner,
+                secret=secret,
+                attack=attack,
+                attacker_has=has,
+                rows=tuple(rows.get(key) for rows in by_run),
+            )
+            for key in keys
+            for owner, secret, attack, has, _ in (key,)
+        )
 
 
 def report_of(parts: Iterable[ReportedPart]) -> AuditReport:

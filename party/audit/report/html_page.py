@@ -113,7 +113,8 @@ def _rows(run: RunReport) -> Markup:
 def _comparison(report: AuditReport) -> Markup:
     if not report.comparison:
         return Markup()
-    head = ("secret of", "secret", "attack", "attacker has", *(f"{run.title} ({run.run.run_id[:8]})" for run in report.runs))
+    titles = [f"{run.title} ({run.run.run_id[:8]})" for run in report.runs]
+    head = ("secret of", "secret", "attack", "attacker has", *titles)
     metrics = [", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics.items()) for run in report.runs]
     ceilings = [
         ", ".join(f"{name}: epsilon {epsilon:g}, ceiling {ceiling:.3f}" for name, epsilon, ceiling in run.ceilings)
