@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from party.audit.report.audit_row import AuditVerdict
-from party.audit.report.judgement import ERRORS, IN_PART, OPEN, READABLE, READABLE_EPSILON
+from party.audit.report.judgement import ERRORS, IN_PART, MOST_MARGIN, OPEN, READABLE, READABLE_EPSILON
 
 TITLE = "Audit of what a run gives away"
 
@@ -28,6 +28,8 @@ VERDICTS: Mapping[AuditVerdict, str] = {
     f" {ERRORS:g} standard errors",
     "above": f"more than the ceiling by {ERRORS:g} standard errors: other columns tell the rest, or there is a defect;"
     " find out which",
+    "too few rows": f"{ERRORS:g} standard errors are more than {MOST_MARGIN:g}: the rows can show neither a leak nor"
+    " its absence",
     "not measured": "this party alone cannot know it",
 }
 
