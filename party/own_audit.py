@@ -12,7 +12,8 @@ import numpy as np
 
 from party import __version__
 from party.audit.meters.targets import Target, of_classes, of_numbers
-from party.audit.received_file import received_files
+from party.audit.received_file import ReceivedFile, received_files
+from party.audit.received_header import MessageName
 from party.audit.recording import SENT_FOLDER, read_conditions, read_ids
 from party.audit.report.audit_part import AuditPart, OwnEvaluation
 from party.audit.report.audit_report import ReportedPart, SignedBy, report_of
@@ -164,16 +165,45 @@ def own_rows(run: RecordedRun, seed: int) -> list[AuditRow]:
         _require(run, label_fingerprint(configuration))
         targets = label_targets(run, ids)
         guarantee = Guarantee(epsilon=run.epsilon("private labels"))
-        for sent in received_files(run.sent, "gradient"):
+        for sent in sent_in_training(run, "gradient"):
             made += label_rows(sent, targets, guarantee, seed=seed)
     else:
         _require(run, {PRIVATE_COLUMNS: column_fingerprint(configuration).get(PRIVATE_COLUMNS)})
         others = len(run.conditions.run.parties) - 2 if run.has("masked sums") else 0
         guarantee = Guarantee(epsilon=run.epsilon("private columns"), masked_with=others)
         secrets = column_secrets(run, ids)
-        for sent in received_files(run.sent, "hidden"):
+        for sent in sent_in_training(run, "hidden"):
             made += column_rows(sent, secrets, guarantee, seed=seed, hijack=_hijack(run, ids, seed))
     return [*made, membership_row([name for name in run.conditions.run.parties if name != configuration.party])]
+
+
+def sent_in_training(run: RecordedRun, kind: MessageName) -> list[ReceivedFile]:
+    """All that this party sent to each peer, complete: attacks on a part of it would find less than its receiver.
+
+    Args:
+        run: the run.
+        kind: what this party sends.
+
+    Raises:
+        StorageError: a peer's file is missing, or batches are.
+    """
+    about = run.conditions.run
+    receivers = about.parties if about.label_party == run.configuration.party else (about.label_party,)
+    files = {file.header.receiver: file for file in received_files(run.sent, kind)}
+    for receiver in receivers:
+        if receiver == run.configuration.party:
+            continue
+        file = files.get(receiver)
+        recorded = 0 if file is None else sum(batch.trains for batch in file.batches())
+        if recorded < run.record.steps:
+            raise StorageError(
+                f"the recording of what {receiver} got is not complete, so no figure of it means anything",
+                where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
+                expected=f"{run.record.steps} batches of training",
+                received=str(recorded),
+                fix="audit a run that was recorded from its first step to its last one",
+            )
+    return list(files.values())
 
 
 def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:
@@ -211,7 +241,10 @@ def label_targets(run: RecordedRun, ids: list[str]) -> list[Target]:
 
 
 def column_secrets(run: RecordedRun, ids: list[str]) -> ColumnSecrets:
-    """The secrets that the owner names, and which of them are private.
+    """The secrets that the owner names, and which of them an epsilon bounds.
+
+    Columns are drawn once for each entity of `privacy.columns`. An entity of the audit that has several of those, as a
+    user has rows, has several draws, which together tell more than the epsilon allows for one.
 
     Args:
         run: the run, at a feature party.
@@ -221,7 +254,7 @@ def column_secrets(run: RecordedRun, ids: list[str]) -> ColumnSecrets:
     table = _table(run, truth_columns(section.secrets, section.entity))
     truth = truth_of(table, ids, section.secrets, section.entity)
     columns = truth_columns(section.secrets, None)
-    protected = () if private is None else private.columns
+    protected = private.columns if private is not None and section.entity in (None, private.entity) else ()
     names = (name for name, column in zip(section.secrets, columns, strict=True) if column in protected)
     return ColumnSecrets(truth=truth, private=frozenset(names))
 

@@ -28,6 +28,8 @@ MASKED = "an upper bound: {receiver} got the sum with {others} other feature par
 MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of their ids the other one has"
 ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gradients that train for the secret"
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
+UNBOUNDED_NOTE = "not simulated with private columns; their epsilon does not bound this secret"
+FEW_ENTITIES = "too few entities that every epoch has, or all known ones of one class"
 ACTIVE_KNOWN = 200
 ACTIVE_HEAD, ACTIVE_HAS = "active head", f"hiddens, at most {ACTIVE_KNOWN} known, gradients of its choice"
 Hijack = Callable[[Ints, NDArray[np.bool_]], Received]
@@ -52,7 +54,7 @@ class ColumnSecrets:
 
     Attributes:
         truth: secrets by name, and entities.
-        private: names of those whose column is private.
+        private: names of those that the epsilon bounds: the column is private, and an entity has one draw of it.
     """
 
     truth: Truth = field(repr=False)
@@ -94,14 +96,16 @@ def column_rows(
     """
     receiver = sent.header.receiver
     masked = MASKED.format(receiver=receiver, others=guarantee.masked_with) if guarantee.masked_with else ""
-    rows = []
-    for result in attack_columns(sent, secrets.truth, OwnKnowledge(), seed=seed):
-        epsilon = guarantee.epsilon if result.secret in secrets.private else None
-        rows.append(_row(result, receiver, epsilon, note=masked))
-    for secret in secrets.truth.secrets:
+    epsilons = {name: guarantee.epsilon if name in secrets.private else None for name in secrets.truth.secrets}
+    results = attack_columns(sent, secrets.truth, OwnKnowledge(), seed=seed)
+    rows = [_row(result, receiver, epsilons.get(result.secret), note=masked) for result in results]
+    unseen = set(epsilons) - {result.secret for result in results}
+    for secret, epsilon in epsilons.items():
+        if secret in unseen:
+            rows.append(_unmeasured(secret, "probe", (receiver, "hiddens"), FEW_ENTITIES, epsilon=epsilon))
         if hijack is None:
-            epsilon = guarantee.epsilon if secret in secrets.private else None
-            rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), BOUNDED_NOTE, epsilon=epsilon))
+            note = UNBOUNDED_NOTE if epsilon is None else BOUNDED_NOTE
+            rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), note, epsilon=epsilon))
         else:
             result = replace(_active_head(secrets.truth, secret, hijack, seed), attacker_has=ACTIVE_HAS)
             rows.append(_row(result, receiver, None, note=ACTIVE_NOTE))

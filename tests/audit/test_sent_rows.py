@@ -1,0 +1,53 @@
+"""The table of a feature party has a row for each secret, also where an attack cannot be measured."""
+
+import numpy as np
+
+from party.audit.received_batch import ReceivedBatch
+from party.audit.received_batches import ReceivedBatches
+from party.audit.received_header import ReceivedColumns, ReceivedHeader
+from party.audit.sent_rows import BOUNDED_NOTE, UNBOUNDED_NOTE, ColumnSecrets, Guarantee, column_rows
+from party.audit.truth import Truth
+
+HEADER = ReceivedHeader(
+    kind="hidden",
+    sender="alice",
+    receiver="bob",
+    dataset="train",
+    purpose="training",
+    hiddens=(ReceivedColumns(name="deep", units=3),),
+)
+SECRETS = ("drawn", "public")
+
+
+def rows_of(entities, epochs):
+    """The table after epochs that each have some of the entities, with a private column and a public one."""
+    generator = np.random.default_rng(0)
+    truth = Truth({name: generator.integers(0, 2, entities) for name in SECRETS}, np.arange(entities))
+    batches = [
+        ReceivedBatch(
+            position=epoch,
+            epoch=epoch,
+            trains=True,
+            rows=rows.astype(np.int32),
+            values=generator.normal(size=(len(rows), 3)).astype(np.float32),
+        )
+        for epoch, rows in enumerate(epochs)
+    ]
+    secrets = ColumnSecrets(truth=truth, private=frozenset({"drawn"}))
+    return column_rows(ReceivedBatches(HEADER, batches), secrets, Guarantee(epsilon=1.0), seed=0, hijack=None)
+
+
+def test_a_secret_that_no_probe_can_be_judged_by_is_not_measured():
+    """With dropped remainders or few entities no entity may be in every epoch: that is no absence of a leak."""
+    half = np.arange(500)
+    for made in (rows_of(1000, [half, half + 500]), rows_of(20, [np.arange(20)])):
+        probes = {row.secret: row.verdict for row in made if row.attack == "probe"}
+        assert probes == dict.fromkeys(SECRETS, "not measured")
+
+
+def test_an_epsilon_is_no_bound_of_a_column_beside_the_private_ones():
+    made = rows_of(1000, [np.arange(1000)])
+    active = {row.secret: (row.note, row.ceiling is None) for row in made if row.attack == "active head"}
+    assert active == {"drawn": (BOUNDED_NOTE, False), "public": (UNBOUNDED_NOTE, True)}
+    probed = {row.secret: row.ceiling is None for row in made if row.attack == "probe"}
+    assert probed == {"drawn": False, "public": True}
