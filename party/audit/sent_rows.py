@@ -29,8 +29,10 @@ MEMBERSHIP_NOTE = "by construction: an alignment tells both parties which of the
 ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gradients that train for the secret"
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
 UNBOUNDED_NOTE = "not simulated with private columns; their epsilon does not bound this secret"
+ONE_CLASS = "all known entities are of one class, so that no head can be trained for the secret"
 FEW_ENTITIES = "too few entities that every epoch has, or all known ones of one class"
 ACTIVE_KNOWN = 200
+CLASSES = 2
 ACTIVE_HEAD, ACTIVE_HAS = "active head", f"hiddens, at most {ACTIVE_KNOWN} known, gradients of its choice"
 Hijack = Callable[[Ints, NDArray[np.bool_]], Received]
 
@@ -107,17 +109,21 @@ def column_rows(
             note = UNBOUNDED_NOTE if epsilon is None else BOUNDED_NOTE
             rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), note, epsilon=epsilon))
         else:
-            result = replace(_active_head(secrets.truth, secret, hijack, seed), attacker_has=ACTIVE_HAS)
-            rows.append(_row(result, receiver, None, note=ACTIVE_NOTE))
+            rows.append(_active_head(secrets.truth, secret, hijack, (receiver, seed)))
     return rows
 
 
-def _active_head(truth: Truth, secret: str, hijack: Hijack, seed: int) -> AttackResult:
+def _active_head(truth: Truth, secret: str, hijack: Hijack, attacker: tuple[str, int]) -> AuditRow:
+    receiver, seed = attacker
     count = int(truth.entities.max()) + 1
     known = np.sort(np.random.default_rng((seed, ACTIVE_KNOWN)).permutation(count)[: min(ACTIVE_KNOWN, count // 2)])
-    hiddens = hijack(truth.secrets[secret], np.isin(truth.entities, known))
+    is_known = np.isin(truth.entities, known)
+    if len(np.unique(truth.secrets[secret][is_known])) < CLASSES:
+        return _unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), ONE_CLASS)
+    hiddens = hijack(truth.secrets[secret], is_known)
     material = ColumnMaterial(hiddens=hiddens, secrets=truth.secrets, entities=truth.entities)
-    return active_head_attack(material, secret, known)
+    result = replace(active_head_attack(material, secret, known), attacker_has=ACTIVE_HAS)
+    return _row(result, receiver, None, note=ACTIVE_NOTE)
 
 
 def membership_row(peers: Sequence[str]) -> AuditRow:

@@ -51,3 +51,14 @@ def test_an_epsilon_is_no_bound_of_a_column_beside_the_private_ones():
     assert active == {"drawn": (BOUNDED_NOTE, False), "public": (UNBOUNDED_NOTE, True)}
     probed = {row.secret: row.ceiling is None for row in made if row.attack == "probe"}
     assert probed == {"drawn": False, "public": True}
+
+
+def test_a_head_that_cannot_be_trained_is_not_measured():
+    """Of a rare secret, the 200 known entities may have no positive one: that is an attack that fails, not a safe run."""
+    entities = np.arange(5000)
+    truth = Truth({"rare": (entities == 4321).astype(np.int64)}, entities)
+    values = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+    batch = ReceivedBatch(position=0, epoch=0, trains=True, rows=entities.astype(np.int32), values=values)
+    sent = ReceivedBatches(HEADER, [batch])
+    made = column_rows(sent, ColumnSecrets(truth=truth), Guarantee(), seed=0, hijack=lambda secret, known: sent)
+    assert {row.attack: row.verdict for row in made} == {"probe": "not measured", "active head": "not measured"}
