@@ -54,7 +54,7 @@ def test_an_epsilon_is_no_bound_of_a_column_beside_the_private_ones():
 
 
 def test_a_head_that_cannot_be_trained_is_not_measured():
-    """Of a rare secret, the 200 known entities may have no positive one: that is an attack that fails, not a safe run."""
+    """Of a rare secret, the 200 known entities may have no positive one: an attack that fails proves nothing."""
     entities = np.arange(5000)
     truth = Truth({"rare": (entities == 4321).astype(np.int64)}, entities)
     values = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
