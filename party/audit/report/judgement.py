@@ -33,11 +33,11 @@ def judge(
         epsilon: of the secret.
 
     Returns:
-        `not measured` without a figure. `above` a ceiling by more than ERRORS standard errors. With an epsilon below
-        READABLE_EPSILON `within` it, unless the figure is above READABLE by as many. Else by the figure: `open` from OPEN on, `readable` from READABLE, `in part`
-        from IN_PART, `nothing found` below, and where a figure is not above the one without a run by more than ERRORS
-        standard errors. `too few rows` in place of `within` and `nothing found` where ERRORS standard errors are more
-        than MOST_MARGIN: then such a verdict would say nothing.
+        `not measured` without a figure, and `above` a ceiling by more than ERRORS standard errors. With an epsilon
+        below READABLE_EPSILON `within` it, unless the figure is above READABLE by as many. Else by the figure: `open`
+        from OPEN on, `readable` from READABLE, `in part` from IN_PART, `nothing found` below, and where a figure is not
+        above the one without a run by more than ERRORS standard errors. `too few rows` in place of `within` and
+        `nothing found` where ERRORS standard errors are more than MOST_MARGIN: then such a verdict would say nothing.
     """
     if not isinstance(all_epochs, float):
         return "not measured"
