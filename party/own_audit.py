@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from party import __version__
+from party.audit.complete_recording import complete_recording
 from party.audit.meters.targets import Target, of_classes, of_numbers
-from party.audit.received_file import ReceivedFile, received_files
+from party.audit.received_file import ReceivedFile
 from party.audit.received_header import MessageName
 from party.audit.recording import SENT_FOLDER, read_conditions, read_ids
 from party.audit.report.audit_part import AuditPart, OwnEvaluation
@@ -22,7 +23,15 @@ from party.audit.report.audited_run import ProtectionName, RunConditions
 from party.audit.report.signed_part import part_to_bytes
 from party.audit.report.spending import LedgerTotals, SpentSecret
 from party.audit.report.written_report import show_report
-from party.audit.sent_rows import ColumnSecrets, Guarantee, Hijack, column_rows, label_rows, membership_row
+from party.audit.sent_rows import (
+    ColumnSecrets,
+    Guarantee,
+    Hijack,
+    column_rows,
+    label_rows,
+    membership_row,
+    noting_other_sessions,
+)
 from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
@@ -116,14 +125,16 @@ def audit_part(configuration: PartyConfiguration, run_id: str | None, *, seed: i
     """
     run = recorded_run(configuration, run_id)
     entries = read_ledger(configuration.path(configuration.state))
+    spent = ledger_totals(entries, configuration.label_party, run.record.run_id)
+    epsilon = run.epsilon("private labels" if configuration.holds_labels else "private columns")
     return AuditPart(
         party=configuration.party,
         made_at=now.isoformat(timespec="seconds"),
         made_with=__version__,
         seed=seed,
         conditions=run.conditions,
-        rows=tuple(own_rows(run, seed)),
-        spent=ledger_totals(entries, configuration.label_party, run.record.run_id),
+        rows=tuple(noting_other_sessions(own_rows(run, seed), spent.all_runs, epsilon)),
+        spent=spent,
         evaluation=last_evaluation(run.folder),
     )
 
@@ -178,7 +189,7 @@ def own_rows(run: RecordedRun, seed: int) -> list[AuditRow]:
 
 
 def sent_in_training(run: RecordedRun, kind: MessageName) -> list[ReceivedFile]:
-    """All that this party sent to each peer, complete: attacks on a part of it would find less than its receiver.
+    """All that this party sent to each peer.
 
     Args:
         run: the run.
@@ -187,23 +198,11 @@ def sent_in_training(run: RecordedRun, kind: MessageName) -> list[ReceivedFile]:
     Raises:
         StorageError: a peer's file is missing, or batches are.
     """
-    about = run.conditions.run
-    receivers = about.parties if about.label_party == run.configuration.party else (about.label_party,)
-    files = {file.header.receiver: file for file in received_files(run.sent, kind)}
-    for receiver in receivers:
-        if receiver == run.configuration.party:
-            continue
-        file = files.get(receiver)
-        recorded = 0 if file is None else sum(batch.trains for batch in file.batches())
-        if recorded < run.record.steps:
-            raise StorageError(
-                f"the recording of what {receiver} got is not complete, so no figure of it means anything",
-                where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
-                expected=f"{run.record.steps} batches of training",
-                received=str(recorded),
-                fix="audit a run that was recorded from its first step to its last one",
-            )
-    return list(files.values())
+    about, party = run.conditions.run, run.configuration.party
+    receivers = about.parties if about.label_party == party else (about.label_party,)
+    others = [name for name in receivers if name != party]
+    where = f"{party}: run {run.record.run_id[:8]}"
+    return complete_recording(run.sent, kind, others, steps=run.record.steps, where=where)
 
 
 def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:

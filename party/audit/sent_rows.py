@@ -20,6 +20,7 @@ from party.audit.received import Received
 from party.audit.recording_audit import attack_columns, attack_labels
 from party.audit.report.audit_row import UNKNOWN, AuditRow, Figure
 from party.audit.report.judgement import epsilon_ceiling, judge
+from party.audit.report.spending import SpentSecret
 from party.audit.truth import Truth
 
 OTHER_COLUMNS = "without a run needs the attacker's columns, which this party does not have"
@@ -30,6 +31,7 @@ ACTIVE_NOTE = "simulated here: own base model with new weights, one epoch of gra
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
 UNBOUNDED_NOTE = "not simulated with private columns; their epsilon does not bound this secret"
 ONE_CLASS = "all known entities are of one class, so that no head can be trained for the secret"
+TOLD_MORE = "of this run alone: other sessions released more of the same secret than this epsilon, see the ledger below"
 FEW_ENTITIES = "too few entities that every epoch has, or all known ones of one class"
 ACTIVE_KNOWN = 200
 CLASSES = 2
@@ -146,6 +148,24 @@ def membership_row(peers: Sequence[str]) -> AuditRow:
         note=MEMBERSHIP_NOTE,
         reference="the purpose of set intersection",
     )
+
+
+def noting_other_sessions(
+    rows: Sequence[AuditRow], spent: Sequence[SpentSecret], epsilon: float | None
+) -> list[AuditRow]:
+    """The rows, those with a ceiling noted where the ledger says that the ceiling does not hold over all sessions.
+
+    Args:
+        rows: the rows of a party, which has one kind of secret.
+        spent: what its ledger says of it over all sessions.
+        epsilon: what protects it in this run; None without a mechanism.
+    """
+    if epsilon is None or not any(one.is_exact or one.epsilon > epsilon for one in spent):
+        return list(rows)
+    return [
+        row if row.ceiling is None else row.model_copy(update={"note": "; ".join(filter(None, (TOLD_MORE, row.note)))})
+        for row in rows
+    ]
 
 
 def _row(result: AttackResult, attacker: str, epsilon: float | None, *, note: str = "") -> AuditRow:

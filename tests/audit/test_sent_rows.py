@@ -1,12 +1,23 @@
 """The table of a feature party has a row for each secret, also where an attack cannot be measured."""
 
 import numpy as np
+import pytest
 
 from party.audit.received_batch import ReceivedBatch
 from party.audit.received_batches import ReceivedBatches
 from party.audit.received_header import ReceivedColumns, ReceivedHeader
-from party.audit.sent_rows import BOUNDED_NOTE, UNBOUNDED_NOTE, ColumnSecrets, Guarantee, column_rows
+from party.audit.report.spending import SpentSecret
+from party.audit.sent_rows import (
+    BOUNDED_NOTE,
+    TOLD_MORE,
+    UNBOUNDED_NOTE,
+    ColumnSecrets,
+    Guarantee,
+    column_rows,
+    noting_other_sessions,
+)
 from party.audit.truth import Truth
+from tests.support.audit_parts import make_row
 
 HEADER = ReceivedHeader(
     kind="hidden",
@@ -62,3 +73,15 @@ def test_a_head_that_cannot_be_trained_is_not_measured():
     sent = ReceivedBatches(HEADER, [batch])
     made = column_rows(sent, ColumnSecrets(truth=truth), Guarantee(), seed=0, hijack=lambda secret, known: sent)
     assert {row.attack: row.verdict for row in made} == {"probe": "not measured", "active head": "not measured"}
+
+
+@pytest.mark.parametrize(
+    ("spent", "is_exact", "is_noted"), [(1.0, False, False), (2.0, False, True), (1.0, True, True), (0.0, True, True)]
+)
+def test_a_row_within_its_ceiling_says_that_another_session_told_more(spent, is_exact, is_noted):
+    """Whoever got the labels of a run without protection has them, whatever the next run is within."""
+    rows = [make_row(ceiling=0.731, all_epochs=0.7, verdict="within", note="first"), make_row()]
+    ledger = [SpentSecret(secret="labels", epsilon=spent, is_exact=is_exact, receivers=("alice",))]
+    bounded, other = noting_other_sessions(rows, ledger, 1.0)
+    assert bounded.note == (f"{TOLD_MORE}; first" if is_noted else "first")
+    assert other == rows[1]
