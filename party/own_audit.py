@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from party import __version__
+from party.audit.complete_recording import complete_recording
 from party.audit.meters.targets import Target, of_classes, of_numbers
-from party.audit.received_file import received_files
+from party.audit.received_file import ReceivedFile
+from party.audit.received_header import MessageName
 from party.audit.recording import SENT_FOLDER, read_conditions, read_ids
 from party.audit.report.audit_part import AuditPart, OwnEvaluation
 from party.audit.report.audit_report import ReportedPart, SignedBy, report_of
@@ -21,7 +23,15 @@ from party.audit.report.audited_run import ProtectionName, RunConditions
 from party.audit.report.signed_part import part_to_bytes
 from party.audit.report.spending import LedgerTotals, SpentSecret
 from party.audit.report.written_report import show_report
-from party.audit.sent_rows import ColumnSecrets, Guarantee, Hijack, column_rows, label_rows, membership_row
+from party.audit.sent_rows import (
+    ColumnSecrets,
+    Guarantee,
+    Hijack,
+    column_rows,
+    label_rows,
+    membership_row,
+    noting_other_sessions,
+)
 from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
@@ -115,14 +125,16 @@ def audit_part(configuration: PartyConfiguration, run_id: str | None, *, seed: i
     """
     run = recorded_run(configuration, run_id)
     entries = read_ledger(configuration.path(configuration.state))
+    spent = ledger_totals(entries, configuration.label_party, run.record.run_id)
+    epsilon = run.epsilon("private labels" if configuration.holds_labels else "private columns")
     return AuditPart(
         party=configuration.party,
         made_at=now.isoformat(timespec="seconds"),
         made_with=__version__,
         seed=seed,
         conditions=run.conditions,
-        rows=tuple(own_rows(run, seed)),
-        spent=ledger_totals(entries, configuration.label_party, run.record.run_id),
+        rows=tuple(noting_other_sessions(own_rows(run, seed), spent.all_runs, epsilon)),
+        spent=spent,
         evaluation=last_evaluation(run.folder),
     )
 
@@ -164,16 +176,33 @@ def own_rows(run: RecordedRun, seed: int) -> list[AuditRow]:
         _require(run, label_fingerprint(configuration))
         targets = label_targets(run, ids)
         guarantee = Guarantee(epsilon=run.epsilon("private labels"))
-        for sent in received_files(run.sent, "gradient"):
+        for sent in sent_in_training(run, "gradient"):
             made += label_rows(sent, targets, guarantee, seed=seed)
     else:
         _require(run, {PRIVATE_COLUMNS: column_fingerprint(configuration).get(PRIVATE_COLUMNS)})
         others = len(run.conditions.run.parties) - 2 if run.has("masked sums") else 0
         guarantee = Guarantee(epsilon=run.epsilon("private columns"), masked_with=others)
         secrets = column_secrets(run, ids)
-        for sent in received_files(run.sent, "hidden"):
+        for sent in sent_in_training(run, "hidden"):
             made += column_rows(sent, secrets, guarantee, seed=seed, hijack=_hijack(run, ids, seed))
     return [*made, membership_row([name for name in run.conditions.run.parties if name != configuration.party])]
+
+
+def sent_in_training(run: RecordedRun, kind: MessageName) -> list[ReceivedFile]:
+    """All that this party sent to each peer.
+
+    Args:
+        run: the run.
+        kind: what this party sends.
+
+    Raises:
+        StorageError: a peer's file is missing, or batches are.
+    """
+    about, party = run.conditions.run, run.configuration.party
+    receivers = about.parties if about.label_party == party else (about.label_party,)
+    others = [name for name in receivers if name != party]
+    where = f"{party}: run {run.record.run_id[:8]}"
+    return complete_recording(run.sent, kind, others, steps=run.record.steps, where=where)
 
 
 def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:
@@ -211,7 +240,10 @@ def label_targets(run: RecordedRun, ids: list[str]) -> list[Target]:
 
 
 def column_secrets(run: RecordedRun, ids: list[str]) -> ColumnSecrets:
-    """The secrets that the owner names, and which of them are private.
+    """The secrets that the owner names, and which of them an epsilon bounds.
+
+    Columns are drawn once for each entity of `privacy.columns`. An entity of the audit that has several of those, as a
+    user has rows, has several draws, which together tell more than the epsilon allows for one.
 
     Args:
         run: the run, at a feature party.
@@ -221,7 +253,7 @@ def column_secrets(run: RecordedRun, ids: list[str]) -> ColumnSecrets:
     table = _table(run, truth_columns(section.secrets, section.entity))
     truth = truth_of(table, ids, section.secrets, section.entity)
     columns = truth_columns(section.secrets, None)
-    protected = () if private is None else private.columns
+    protected = private.columns if private is not None and section.entity in (None, private.entity) else ()
     names = (name for name, column in zip(section.secrets, columns, strict=True) if column in protected)
     return ColumnSecrets(truth=truth, private=frozenset(names))
 

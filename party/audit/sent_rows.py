@@ -20,6 +20,7 @@ from party.audit.received import Received
 from party.audit.recording_audit import attack_columns, attack_labels
 from party.audit.report.audit_row import UNKNOWN, AuditRow, Figure
 from party.audit.report.judgement import epsilon_ceiling, judge
+from party.audit.report.spending import SpentSecret
 from party.audit.truth import Truth
 
 OTHER_COLUMNS = "without a run needs the attacker's columns, which this party does not have"
@@ -31,7 +32,12 @@ ACTIVE_NOTE = (
     " evaluation"
 )
 BOUNDED_NOTE = "not simulated with private columns: their epsilon bounds what a label party that lies gets of them"
+UNBOUNDED_NOTE = "not simulated with private columns; their epsilon does not bound this secret"
+ONE_CLASS = "all known entities are of one class, so that no head can be trained for the secret"
+TOLD_MORE = "of this run alone: other sessions released more of the same secret than this epsilon, see the ledger below"
+FEW_ENTITIES = "too few entities that every epoch has, or all known ones of one class"
 ACTIVE_KNOWN = 200
+CLASSES = 2
 ACTIVE_HEAD, ACTIVE_HAS = "active head", f"hiddens, at most {ACTIVE_KNOWN} known, gradients of its choice"
 Hijack = Callable[[Ints, NDArray[np.bool_]], Received]
 
@@ -55,7 +61,7 @@ class ColumnSecrets:
 
     Attributes:
         truth: secrets by name, and entities.
-        private: names of those whose column is private.
+        private: names of those that the epsilon bounds: the column is private, and an entity has one draw of it.
     """
 
     truth: Truth = field(repr=False)
@@ -97,26 +103,32 @@ def column_rows(
     """
     receiver = sent.header.receiver
     masked = MASKED.format(receiver=receiver, others=guarantee.masked_with) if guarantee.masked_with else ""
-    rows = []
-    for result in attack_columns(sent, secrets.truth, OwnKnowledge(), seed=seed):
-        epsilon = guarantee.epsilon if result.secret in secrets.private else None
-        rows.append(_row(result, receiver, epsilon, note=masked))
-    for secret in secrets.truth.secrets:
+    epsilons = {name: guarantee.epsilon if name in secrets.private else None for name in secrets.truth.secrets}
+    results = attack_columns(sent, secrets.truth, OwnKnowledge(), seed=seed)
+    rows = [_row(result, receiver, epsilons.get(result.secret), note=masked) for result in results]
+    unseen = set(epsilons) - {result.secret for result in results}
+    for secret, epsilon in epsilons.items():
+        if secret in unseen:
+            rows.append(_unmeasured(secret, "probe", (receiver, "hiddens"), FEW_ENTITIES, epsilon=epsilon))
         if hijack is None:
-            epsilon = guarantee.epsilon if secret in secrets.private else None
-            rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), BOUNDED_NOTE, epsilon=epsilon))
+            note = UNBOUNDED_NOTE if epsilon is None else BOUNDED_NOTE
+            rows.append(_unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), note, epsilon=epsilon))
         else:
-            result = replace(_active_head(secrets.truth, secret, hijack, seed), attacker_has=ACTIVE_HAS)
-            rows.append(_row(result, receiver, None, note=ACTIVE_NOTE))
+            rows.append(_active_head(secrets.truth, secret, hijack, (receiver, seed)))
     return rows
 
 
-def _active_head(truth: Truth, secret: str, hijack: Hijack, seed: int) -> AttackResult:
+def _active_head(truth: Truth, secret: str, hijack: Hijack, attacker: tuple[str, int]) -> AuditRow:
+    receiver, seed = attacker
     count = int(truth.entities.max()) + 1
     known = np.sort(np.random.default_rng((seed, ACTIVE_KNOWN)).permutation(count)[: min(ACTIVE_KNOWN, count // 2)])
-    hiddens = hijack(truth.secrets[secret], np.isin(truth.entities, known))
+    is_known = np.isin(truth.entities, known)
+    if len(np.unique(truth.secrets[secret][is_known])) < CLASSES:
+        return _unmeasured(secret, ACTIVE_HEAD, (receiver, ACTIVE_HAS), ONE_CLASS)
+    hiddens = hijack(truth.secrets[secret], is_known)
     material = ColumnMaterial(hiddens=hiddens, secrets=truth.secrets, entities=truth.entities)
-    return active_head_attack(material, secret, known)
+    result = replace(active_head_attack(material, secret, known), attacker_has=ACTIVE_HAS)
+    return _row(result, receiver, None, note=ACTIVE_NOTE)
 
 
 def membership_row(peers: Sequence[str]) -> AuditRow:
@@ -139,6 +151,24 @@ def membership_row(peers: Sequence[str]) -> AuditRow:
         note=MEMBERSHIP_NOTE,
         reference="the purpose of set intersection",
     )
+
+
+def noting_other_sessions(
+    rows: Sequence[AuditRow], spent: Sequence[SpentSecret], epsilon: float | None
+) -> list[AuditRow]:
+    """The rows, those with a ceiling noted where the ledger says that the ceiling does not hold over all sessions.
+
+    Args:
+        rows: the rows of a party, which has one kind of secret.
+        spent: what its ledger says of it over all sessions.
+        epsilon: what protects it in this run; None without a mechanism.
+    """
+    if epsilon is None or not any(one.is_exact or one.epsilon > epsilon for one in spent):
+        return list(rows)
+    return [
+        row if row.ceiling is None else row.model_copy(update={"note": "; ".join(filter(None, (TOLD_MORE, row.note)))})
+        for row in rows
+    ]
 
 
 def _row(result: AttackResult, attacker: str, epsilon: float | None, *, note: str = "") -> AuditRow:

@@ -29,6 +29,7 @@ class RunRecord(StrictModel):
         row_key: 32 bytes, hexadecimal, from which the order of rows derives; the same at every party.
         state: `started`, or `trained` once the model is saved.
         lineage: digest of the history that led to the saved weights, hexadecimal.
+        steps: number of training steps that led to the saved weights.
         fingerprint: what the run depends on here besides the run configuration.
         draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
@@ -43,6 +44,7 @@ class RunRecord(StrictModel):
     row_key: str = Field(repr=False)
     state: Literal["started", "trained"]
     lineage: str = ""
+    steps: int = Field(default=0, ge=0)
     fingerprint: dict[str, str] = Field(default={})
     draws: str = ""
     base: BaseLayout | None = None

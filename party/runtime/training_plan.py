@@ -170,7 +170,7 @@ class TrainingPlan:
             files += self._figures.write_training(label)
         lineage = self._started_checkpoints.mark(self._batches.step).lineage
         layouts = {"base": models.base_layout, "fuse": models.fuse_layout}
-        trained = {"state": "trained", "lineage": lineage.hex(), **layouts}
+        trained = {"state": "trained", "lineage": lineage.hex(), "steps": self._batches.step, **layouts}
         self._opening.context.records.save(self._setup.record.model_copy(update=trained))
         return SessionResult(tuple(files), len(self._setup.rows), lineage)
 

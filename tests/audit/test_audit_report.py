@@ -52,7 +52,7 @@ def private_row(**changes):
 def test_parts_of_a_run_make_one_block():
     made = report(make_part("bob", evaluation=EVALUATION), make_part("alice", table=[make_row(secret="gender")]))
     (run,) = made.runs
-    assert [row.secret for row in run.rows] == ["gender", "liked"]
+    assert [(one.owner, one.row.secret) for one in run.rows] == [("alice", "gender"), ("bob", "liked")]
     assert (run.title, run.missing, run.test_metrics) == (UNPROTECTED, (), {"auc": 0.7654})
     assert made.comparison == ()
 
@@ -65,12 +65,44 @@ def test_runs_stand_side_by_side_and_are_not_mixed():
     made = report(private, plain)
     first, second = made.runs
     assert [first.title, second.title] == [UNPROTECTED, "private labels, epsilon 1"]
-    assert first.rows == plain.rows
-    assert second.rows == private.rows
+    assert [one.row for one in first.rows] == list(plain.rows)
+    assert [one.row for one in second.rows] == list(private.rows)
     assert second.ceilings == (("private labels", 1.0, pytest.approx(0.7311, abs=1e-4)),)
     assert second.missing == ("alice",)
     by_attack = {one.attack: one.rows for one in made.comparison}
     assert by_attack == {"direction": (plain.rows[0], private.rows[0]), "norm": (None, private.rows[1])}
+
+
+def three_parties(run, alice, carol, protections=()):
+    """Parts of two feature parties whose secrets have one name, with a row of each; alice has the protections."""
+    parties = {"parties": ("alice", "bob", "carol")}
+    fields = {"secret": "gender", "attack": "probe", "attacker": "bob"}
+    return [
+        make_part("alice", run, table=[make_row(**fields, **alice)], protections=protections, **parties),
+        make_part("carol", run, table=[make_row(**fields, **carol)], **parties),
+    ]
+
+
+def test_secrets_of_one_name_stay_apart_by_their_owners():
+    """One owner's private column does not hide that the other one's column of the same name is open."""
+    opened, within = {"verdict": "open"}, {"all_epochs": 0.7, "ceiling": 0.731, "verdict": "within"}
+    made = report(*three_parties("plain", opened, opened), *three_parties("private", opened, within))
+    compared = {one.owner: [row.verdict for row in one.rows] for one in made.comparison}
+    assert compared == {"alice": ["open", "open"], "carol": ["open", "within"]}
+    assert [(one.owner, one.row.verdict) for one in made.runs[0].rows] == [("alice", "open"), ("carol", "open")]
+    for content in (text_of(made), Page(html_page(made)).text):
+        assert "alice" in content
+        assert "carol" in content
+
+
+def test_a_protection_of_two_parties_is_none_of_the_third():
+    private = PRIVATE_LABELS.model_copy(update={"name": "private columns"})
+    masked = PRIVATE_LABELS.model_copy(update={"name": "masked sums", "epsilon": None})
+    names = ("alice", "bob", "carol", "dave")
+    parts = [make_part(name, protections=[private, masked], parties=names) for name in ("alice", "carol")]
+    (run,) = report(*parts, make_part("dave", protections=[masked], parties=names)).runs
+    assert run.protections == (("alice, carol", private), ("all", masked))
+    assert run.title == "private columns, epsilon 1 at alice, carol + masked sums"
 
 
 @pytest.mark.parametrize("field", ["configuration_sha256", "dataset", "rows", "label_party", "epochs", "coordinator"])
@@ -127,6 +159,14 @@ def test_pages_say_figures_verdicts_and_what_is_never_promised():
             "cc" * 32,
         ):
             assert expected in content
+
+
+@pytest.mark.parametrize(("is_vouched", "words"), [(True, "authority vouches"), (False, "no authority was asked")])
+def test_both_pages_say_whether_an_authority_vouches_for_the_signer(is_vouched, words):
+    made = report_of([ReportedPart(make_part("bob"), SignedBy(key_sha256="ab" * 32, is_vouched=is_vouched))])
+    for content in (text_of(made), Page(html_page(made)).text):
+        assert "ab" * 32 in content
+        assert words in content
 
 
 def test_no_text_of_a_part_steers_a_terminal():

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.audit.report.judgement import ERRORS, IN_PART, OPEN, READABLE, epsilon_ceiling, judge
+from party.audit.report.judgement import ERRORS, IN_PART, MOST_MARGIN, OPEN, READABLE, epsilon_ceiling, judge
 
 SHARES = st.floats(0.0, 1.0)
-SEVERITY = ["nothing found", "in part", "readable", "open"]
+SEVERITY = ["too few rows", "nothing found", "in part", "readable", "open"]
+PRECISE, VAGUE = st.floats(0.0, MOST_MARGIN / ERRORS * 0.999), st.floats(MOST_MARGIN / ERRORS * 1.001, 0.3)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,24 @@ def test_more_is_never_judged_milder(first, second, error):
     assert SEVERITY.index(judge(low, error)) <= SEVERITY.index(judge(high, error))
 
 
-@given(figure=SHARES, error=st.floats(0.0, 0.1), epsilon=st.floats(0.01, 1.99))
+@given(figure=SHARES, error=PRECISE, epsilon=st.floats(0.01, 1.99))
 def test_below_two_an_epsilon_is_kept_or_exceeded(figure, error, epsilon):
+    """What reads most rows is called readable, though epsilon allows it: .85 is within the ceiling of 1.9."""
     ceiling = epsilon_ceiling(epsilon)
-    distance = max(figure, 1 - figure)
-    expected = "above" if distance > ceiling + ERRORS * error else "within"
-    assert judge(figure, error, ceiling=ceiling, epsilon=epsilon) == expected
+    distance, margin = max(figure, 1 - figure), ERRORS * error
+    verdict = judge(figure, error, ceiling=ceiling, epsilon=epsilon)
+    assert (verdict == "above") == (distance > ceiling + margin)
+    assert (verdict == "within") == (distance <= min(ceiling, READABLE) + margin)
+    assert verdict in ("above", "within", "readable", "open")
+
+
+@given(figure=SHARES, error=VAGUE, ceiling=st.none() | st.floats(0.51, 0.88))
+def test_few_rows_never_look_like_a_protection(figure, error, ceiling):
+    """With a handful of rows, an attack that reads most of them is not above a ceiling by three standard errors."""
+    verdict = judge(figure, error, without_run=0.5, ceiling=ceiling, epsilon=None if ceiling is None else 1.0)
+    assert verdict not in ("within", "nothing found")
+    if max(figure, 1 - figure) < IN_PART:
+        assert verdict == "too few rows"
 
 
 def test_from_two_on_labels_are_readable_though_the_epsilon_is_kept():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from party.audit.recording_audit import audit_recording
 from party.audit.report.signed_part import read_parts
 from party.audit.truth import read_truth
 from party.configuration.party import load_party_configuration
+from party.configuration.privacy import PrivacySection
 from party.errors import DataError, StorageError
-from party.own_audit import audit_part
+from party.own_audit import audit_part, column_secrets, recorded_run
 from party.security.certificates import Usage, own_identity
 from tests.support.audit_parts import write_signed
 from tests.support.commands import expect_error, run_party
@@ -206,6 +208,45 @@ def test_a_run_without_its_recording_is_refused(plain):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         elsewhere.rename(folder)
+
+
+@pytest.mark.parametrize("kept", [None, 1, 30])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_that_lacks_batches_is_refused(plain, name, kept):
+    """As after a resume with `record` switched on late, a machine that stopped, or a file that was removed."""
+    (sent,) = received_files(plain.folder(name, SENT_FOLDER), {"alice": "hidden", "bob": "gradient"}[name])
+    content = sent.path.read_bytes()
+    try:
+        if kept is None:
+            sent.path.unlink()
+        else:
+            records = b"".join(batch.to_bytes() for batch in islice(sent.batches(), kept))
+            sent.path.write_bytes(sent.header.to_line() + records)
+        with pytest.raises(StorageError, match=r"recording of what \w+ got is not complete"):
+            plain.audit(name, seed=0)
+    finally:
+        sent.path.write_bytes(content)
+        sent.path.chmod(0o600)
+
+
+def test_an_epsilon_for_rows_bounds_no_secret_of_entities_with_several_rows(plain):
+    """Each row has a draw of its own, so the rows of a user tell more than epsilon allows: no ceiling, never within."""
+    alice = plain.configuration("alice")
+    cities = {"values": ["Ulm", "Bonn"], "other": "-"}
+    private = {"epsilon": EPSILON, "public": ["income"], "columns": {"city": cities}}
+    found = {}
+    for drawn, judged in ((None, None), (None, "income"), ("income", "income"), ("income", None)):
+        privacy = PrivacySection.model_validate({"columns": {**private, "entity": drawn}})
+        audit = alice.audit.model_copy(update={"entity": judged})
+        run = recorded_run(alice.model_copy(update={"privacy": privacy, "audit": audit}), None)
+        found[drawn, judged] = column_secrets(run, read_ids(run.sent, "train")).private
+    bounded = frozenset({"ulm"})
+    assert found == {
+        (None, None): bounded,
+        ("income", "income"): bounded,
+        ("income", None): bounded,
+        (None, "income"): frozenset(),
+    }
 
 
 def test_a_feature_party_that_names_no_secret_is_audited_too(plain):

@@ -5,10 +5,11 @@ import pytest
 
 from coordinator import connect
 from party.audit.received_file import ReceivedFile, received_files
-from party.audit.recording import FOLDER, read_ids
+from party.audit.recording import FOLDER, SENT_FOLDER, read_ids
 from party.channel.incoming_channel import IncomingChannel
 from party.configuration.party import load_party_configuration
 from party.runs import remove_run
+from party.runtime.records import RunRecords
 from tests.support.organisations import Organisations
 from tests.support.resuming import restart, run_path, stop_at, train
 
@@ -95,6 +96,26 @@ def test_a_resumed_run_records_every_position_once(organisations):
     for name in RECORDING:  # secrets are pinned, so that two runs of one seed send the same
         expected = recorded(organisations, name, organisations.reference)
         expect_values(recorded(organisations, name, run_id), {key: one.values for key, one in expected.items()})
+
+    expect_every_step(organisations, run_id)
+
+
+def expect_every_step(organisations, run_id):
+    """What was sent has as many batches of training as the record has steps, which audits rely on."""
+    for name in RECORDING:
+        folder = organisations.state_path(name) / "runs" / run_id
+        steps = RunRecords(folder.parent, name).find_trained(run_id).steps
+        for sent in folder.glob(f"{SENT_FOLDER}/*.training.*.batches"):
+            assert sum(batch.trains for batch in ReceivedFile(sent).batches()) == steps > 0
+
+
+def test_a_run_that_stops_early_is_recorded_to_its_last_step(organisations):
+    never_better = {"early_stopping": {"minimum_delta": 1e6, "patience": 1}, "epochs": 5}
+    organisations.write_run({**TRAINING, **never_better})
+    with connect(organisations.run_path) as parties:
+        history = parties.fit()
+    assert len(history.epoch) < never_better["epochs"]
+    expect_every_step(organisations, history.run_id)
 
 
 def test_evaluations_are_recorded_at_the_label_party_once(organisations):

@@ -12,6 +12,7 @@ from party.audit.report.audited_run import RunConditions
 from party.audit.report.spending import LedgerTotals
 from party.configuration.strict import StrictModel
 
+MOST_ROWS = 4096  # of a table that a person reads
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -52,7 +53,7 @@ class AuditPart(StrictModel):
     made_with: ShortText
     seed: Annotated[int, Field(ge=0)]
     conditions: RunConditions
-    rows: Annotated[tuple[AuditRow, ...], Field(strict=False)]
+    rows: Annotated[tuple[AuditRow, ...], Field(strict=False, max_length=MOST_ROWS)]
     spent: LedgerTotals
     evaluation: OwnEvaluation | None
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from party.audit.report.audit_part import AuditPart
 from party.audit.report.audit_row import AuditRow
-from party.audit.report.audited_run import AuditedRun, ConfiguredProtection
+from party.audit.report.audited_run import AuditedRun, ConfiguredProtection, ProtectionName
 from party.audit.report.judgement import epsilon_ceiling
 from party.errors import DataError
 
+VOUCHED = "its authority vouches for it"
+NOT_VOUCHED = "no authority was asked: compare the digest with its owner"
 UNPROTECTED = "no protection"
 AUC = "auc"
+ASKED_OF_ALL: ProtectionName = "masked sums"  # the run configuration asks for it; others are each owner's own
+FEWEST_PARTIES = 2  # of a run: then there is one feature party
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +26,16 @@ class SignedBy:
 
     Attributes:
         key_sha256: SHA-256 of the public key, hexadecimal; empty on a party's own page.
-        is_vouched: whether the authority of the party vouches for its certificate, or nobody checked.
+        is_vouched: whether the authority of the party vouches for its certificate; not if nobody asked it.
     """
 
     key_sha256: str = ""
     is_vouched: bool = False
+
+    @property
+    def words(self) -> str:
+        """Who signed it, for a reader; empty on a party's own page."""
+        return f"key {self.key_sha256}; {VOUCHED if self.is_vouched else NOT_VOUCHED}" if self.key_sha256 else ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,25 @@ class ReportedPart:
 
     part: AuditPart
     signed_by: SignedBy = SignedBy()
+
+
+@dataclass(frozen=True)
+class ReportedRow:
+    """A row, and whose secret it is about.
+
+    Attributes:
+        owner: name of the party whose part it is in.
+        row: the row.
+    """
+
+    owner: str
+    row: AuditRow
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What it is about: rows of two runs with one key are compared."""
+        row = self.row
+        return self.owner, row.secret, row.attack, row.attacker_has, row.attacker
 
 
 @dataclass(frozen=True)
@@ -58,17 +87,26 @@ class RunReport:
 
     @property
     def protections(self) -> tuple[tuple[str, ConfiguredProtection], ...]:
-        """The party and each protection that it configured; what the run asks of all stands once."""
-        found: dict[ConfiguredProtection, str] = {}
+        """The parties that configured each protection, and the protection; what the run asks of all stands once."""
+        found: dict[ConfiguredProtection, list[str]] = {}
         for one in self.parts:
             for protection in one.part.conditions.protections:
-                found[protection] = "all" if protection in found else one.part.party
-        return tuple((party, protection) for protection, party in found.items())
+                found.setdefault(protection, []).append(one.part.party)
+        return tuple(
+            ("all" if protection.name == ASKED_OF_ALL else ", ".join(parties), protection)
+            for protection, parties in found.items()
+        )
 
     @property
     def title(self) -> str:
-        """Its protections."""
-        return " + ".join(protection.title for _, protection in self.protections) or UNPROTECTED
+        """Its protections; where there are several feature parties, with the names of those that each protects."""
+        return " + ".join(self._title(*one) for one in self.protections) or UNPROTECTED
+
+    def _title(self, parties: str, protection: ConfiguredProtection) -> str:
+        everywhere = protection.name == ASKED_OF_ALL or parties == self.run.label_party
+        if everywhere or len(self.run.parties) <= FEWEST_PARTIES:
+            return protection.title
+        return f"{protection.title} at {parties}"
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -76,19 +114,20 @@ class RunReport:
         present = {one.part.party for one in self.parts}
         return tuple(name for name in self.run.parties if name not in present)
 
-    @property
-    def rows(self) -> tuple[AuditRow, ...]:
-        """The rows of all parts; equal ones stand once."""
-        return tuple(dict.fromkeys(row for one in self.parts for row in one.part.rows))
+    @cached_property
+    def rows(self) -> tuple[ReportedRow, ...]:
+        """The rows of all parts."""
+        return tuple(ReportedRow(one.part.party, row) for one in self.parts for row in one.part.rows)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader has to know of rows; each stands once, and rows refer to it by its number from 1."""
-        return tuple(dict.fromkeys(row.note for row in self.rows if row.note))
+    @cached_property
+    def notes(self) -> dict[str, int]:
+        """What a reader has to know of rows, each once, with the number from 1 by which rows refer to it."""
+        found = dict.fromkeys(one.row.note for one in self.rows if one.row.note)
+        return {note: number for number, note in enumerate(found, start=1)}
 
     def note_number(self, row: AuditRow) -> str:
         """The number of a row's note; empty without one."""
-        return str(self.notes.index(row.note) + 1) if row.note else ""
+        return str(self.notes[row.note]) if row.note else ""
 
     @property
     def test_metrics(self) -> dict[str, float]:
@@ -109,17 +148,19 @@ class RunReport:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ComparedAttack:
     """One attack in several runs.
 
     Attributes:
+        owner: name of the party whose secret it is.
         secret: what the attacker is after.
         attack: name of the attack.
         attacker_has: what it has.
         rows: its row in each run; None where a run has none.
     """
 
+    owner: str
     secret: str
     attack: str
     attacker_has: str
@@ -141,11 +182,19 @@ class AuditReport:
         """Every attack in every run, in the order in which the runs have them; empty for a single run."""
         if len(self.runs) < 2:  # noqa: PLR2004
             return ()
-        by_run = [
-            {(row.secret, row.attack, row.attacker_has, row.attacker): row for row in run.rows} for run in self.runs
-        ]
+        by_run = [{one.key: one.row for one in run.rows} for run in self.runs]
         keys = dict.fromkeys(key for rows in by_run for key in rows)
-        return tuple(ComparedAttack(*key[:3], tuple(rows.get(key) for rows in by_run)) for key in keys)
+        return tuple(
+            ComparedAttack(
+                owner=owner,
+                secret=secret,
+                attack=attack,
+                attacker_has=has,
+                rows=tuple(rows.get(key) for rows in by_run),
+            )
+            for key in keys
+            for owner, secret, attack, has, _ in (key,)
+        )
 
 
 def report_of(parts: Iterable[ReportedPart]) -> AuditReport:

@@ -14,7 +14,9 @@ UNKNOWN: Unknown = "?"
 Figure = Share | Unknown | None
 ShortText = Annotated[str, Field(max_length=400)]
 
-AuditVerdict = Literal["open", "readable", "in part", "nothing found", "within", "above", "not measured"]
+AuditVerdict = Literal[
+    "open", "readable", "in part", "nothing found", "within", "above", "too few rows", "not measured"
+]
 
 
 class AuditRow(StrictModel):

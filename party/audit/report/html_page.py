@@ -12,8 +12,6 @@ from party.audit.report.style import STYLE
 from party.audit.report.wording import NEVER_PROMISED, NOT_MEASURED, READING, TITLE, UPPER_BOUND, VERDICTS
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser loads and runs nothing, whatever the texts hold
-VOUCHED = "its authority vouches for it"
-NOT_VOUCHED = "no authority was asked: compare the digest with its owner"
 SIGNATURE_LINES = ("Name and office", "Place and date", "Signature")
 
 
@@ -93,11 +91,12 @@ def _part_facts(one: ReportedPart) -> list[tuple[str, str]]:
 def _rows(run: RunReport) -> Markup:
     head = ("secret", "attack", "attacker has", "one step", "all epochs", "without run", "ceiling", "verdict")
     body = []
-    for row in run.rows:
+    for one in run.rows:
+        row = one.row
         note = element("sup", f" {run.note_number(row)}") if row.note else Markup()
         body.append(
             [
-                element("td", row.secret),
+                element("td", row.secret, element("small", f"of {one.owner}")),
                 element("td", element("b", row.attack), element("small", row.reference)),
                 element("td", row.attacker_has, note, element("small", f"at {row.attacker}")),
                 _number(figure_text(row.one_step)),
@@ -114,21 +113,22 @@ def _rows(run: RunReport) -> Markup:
 def _comparison(report: AuditReport) -> Markup:
     if not report.comparison:
         return Markup()
-    head = ("secret", "attack", "attacker has", *(f"{run.title} ({run.run.run_id[:8]})" for run in report.runs))
+    titles = [f"{run.title} ({run.run.run_id[:8]})" for run in report.runs]
+    head = ("secret of", "secret", "attack", "attacker has", *titles)
     metrics = [", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics.items()) for run in report.runs]
     ceilings = [
         ", ".join(f"{name}: epsilon {epsilon:g}, ceiling {ceiling:.3f}" for name, epsilon, ceiling in run.ceilings)
         for run in report.runs
     ]
     body = [
-        [element("td", element("b", title), colspan="3"), *(_number(text or absent) for text in texts)]
+        [element("td", element("b", title), colspan="4"), *(_number(text or absent) for text in texts)]
         for title, absent, texts in (
             ("test figures of the label party", UNKNOWN, metrics),
             ("epsilon and ceiling", NONE, ceilings),
         )
     ]
     for one in report.comparison:
-        cells = [element("td", text) for text in (one.secret, one.attack, one.attacker_has)]
+        cells = [element("td", text) for text in (one.owner, one.secret, one.attack, one.attacker_has)]
         body.append([*cells, *(_compared(row) for row in one.rows)])
     return _section(
         "With and without each protection",
@@ -171,9 +171,8 @@ def _signatures(report: AuditReport) -> Markup:
     signed = []
     for run in report.runs:
         for one in run.parts:
-            if one.signed_by.key_sha256:
-                vouched = VOUCHED if one.signed_by.is_vouched else NOT_VOUCHED
-                signed.append(f"{one.part.party}, run {run.run.run_id[:8]}: key {one.signed_by.key_sha256}; {vouched}")
+            if one.signed_by.words:
+                signed.append(f"{one.part.party}, run {run.run.run_id[:8]}: {one.signed_by.words}")
     lines = [element("div", element("span", text), class_="line") for text in SIGNATURE_LINES]
     parts = [element("p", "Parts are signed by:"), _list(signed)] if signed else []
     statement = "I have read this report, what is never promised and what was not measured included."

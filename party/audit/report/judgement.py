@@ -12,6 +12,7 @@ IN_PART = 0.6
 ERRORS = 3.0  # standard errors that a difference must exceed
 READABLE_EPSILON = 2.0  # from here on, what epsilon allows is readable once an attacker adds own columns
 CHANCE = 0.5
+MOST_MARGIN = IN_PART - CHANCE  # a larger uncertainty would hide what is read in part
 
 
 def judge(
@@ -32,10 +33,11 @@ def judge(
         epsilon: of the secret.
 
     Returns:
-        `not measured` without a figure. With an epsilon below READABLE_EPSILON: `within` its ceiling, or `above` it by
-        more than ERRORS standard errors. Else by the figure: `open` from OPEN on, `readable` from READABLE, `in part`
-        from IN_PART, `nothing found` below, and where a figure is not above the one without a run by more than ERRORS
-        standard errors.
+        `not measured` without a figure, and `above` a ceiling by more than ERRORS standard errors. With an epsilon
+        below READABLE_EPSILON `within` it, unless the figure is above READABLE by as many. Else by the figure: `open`
+        from OPEN on, `readable` from READABLE, `in part` from IN_PART, `nothing found` below, and where a figure is not
+        above the one without a run by more than ERRORS standard errors. `too few rows` in place of `within` and
+        `nothing found` where ERRORS standard errors are more than MOST_MARGIN: then such a verdict would say nothing.
     """
     if not isinstance(all_epochs, float):
         return "not measured"
@@ -43,11 +45,11 @@ def judge(
     margin = ERRORS * (standard_error or 0.0)
     if ceiling is not None and figure > ceiling + margin:
         return "above"
-    if ceiling is not None and (epsilon is None or epsilon < READABLE_EPSILON):
-        return "within"
+    if ceiling is not None and (epsilon is None or epsilon < READABLE_EPSILON) and figure <= READABLE + margin:
+        return "within" if margin <= MOST_MARGIN else "too few rows"
     known = without_run if isinstance(without_run, float) else CHANCE
     if figure < IN_PART or figure - max(known, 1.0 - known) <= margin:
-        return "nothing found"
+        return "nothing found" if margin <= MOST_MARGIN else "too few rows"
     return "open" if figure >= OPEN else "readable" if figure >= READABLE else "in part"
 
 

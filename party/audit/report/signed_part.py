@@ -18,6 +18,7 @@ from party.audit.report.audit_part import AuditPart
 from party.configuration.strict import StrictModel
 from party.errors import DataError, SplitError, StorageError
 from party.security.certificates import Identity, certificates_from_der, sign, spki_sha256, verify_signature
+from party.security.leaf import PARSE_ERRORS
 
 LARGEST_FILE_BYTES = 16 << 20
 MOST_PARTS = 256
@@ -161,6 +162,6 @@ def _verified(file: PartFile, path: Path) -> SignedPart:
 def _names(leaf: x509.Certificate) -> list[str]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *PARSE_ERRORS):
         return []
     return names.get_values_for_type(x509.DNSName)

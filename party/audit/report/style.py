@@ -35,7 +35,7 @@ small { display: block; color: #5b646e; font-size: .84em; line-height: 1.3; whit
 .within { background: #dcf2e1; border-color: #2b7a3d; color: #1d5429; }
 .above { background: #eedcf7; border-color: #7b2ea8; color: #551f75; font-weight: 700; }
 .nothing-found { background: #f1f3f5; }
-.not-measured { border-style: dashed; color: #5b646e; }
+.not-measured, .too-few-rows { border-style: dashed; color: #5b646e; }
 dl { display: grid; grid-template-columns: 8.5rem 1fr; gap: .15rem .6rem; margin: 0; }
 dt { font-weight: 600; }
 dd { margin: 0; }

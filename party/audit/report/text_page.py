@@ -49,6 +49,7 @@ def _print_run(run: RunReport, console: Console) -> None:
     for one in run.parts:
         part = one.part
         lines.append(f"part of {part.party}, made at {part.made_at} with version {part.made_with}, seed {part.seed}")
+        lines += [f"  {one.signed_by.words}"] if one.signed_by.words else []
         lines += [f"  ledger of {part.party}, this run: {spent_text(spent)}" for spent in part.spent.run]
         lines += [f"  ledger of {part.party}, all runs: {spent_text(spent)}" for spent in part.spent.all_runs]
         if part.evaluation is not None:
@@ -57,21 +58,22 @@ def _print_run(run: RunReport, console: Console) -> None:
     for line in lines:
         console.print(_text(line))
     console.print(_rows(run))
-    for number, note in enumerate(run.notes, start=1):
+    for note, number in run.notes.items():
         console.print(_text(f"  {number}: {note}"))
 
 
 def _rows(run: RunReport) -> Table:
     table = Table()
-    for column in ("secret", "attack", "attacker has", "attacker"):
+    for column in ("secret of", "secret", "attack", "attacker has", "attacker"):
         table.add_column(column)
     for column in ("one step", "all epochs", "without run", "ceiling"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     table.add_column("note", justify="right")
-    for row in run.rows:
+    for one in run.rows:
+        row = one.row
         table.add_row(
-            *(_text(cell) for cell in (row.secret, row.attack, row.attacker_has, row.attacker)),
+            *(_text(cell) for cell in (one.owner, row.secret, row.attack, row.attacker_has, row.attacker)),
             figure_text(row.one_step),
             every_epoch_text(row),
             figure_text(row.without_run),
@@ -84,17 +86,17 @@ def _rows(run: RunReport) -> Table:
 
 def _comparison(report: AuditReport) -> Table:
     table = Table(title="With and without protections: all epochs, verdict", title_justify="left")
-    for column in ("secret", "attack", "attacker has"):
+    for column in ("secret of", "secret", "attack", "attacker has"):
         table.add_column(column)
     for run in report.runs:
         table.add_column(_text(f"{run.title}\nrun {run.run.run_id[:8]}"))
     metrics = [", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics.items()) for run in report.runs]
-    table.add_row("test", "", "", *(_text(text or UNKNOWN) for text in metrics))
+    table.add_row("test", "", "", "", *(_text(text or UNKNOWN) for text in metrics))
     ceilings = [", ".join(f"{name} {ceiling:.3f}" for name, _, ceiling in run.ceilings) for run in report.runs]
-    table.add_row("ceiling", "", "", *(_text(text or NONE) for text in ceilings), end_section=True)
+    table.add_row("ceiling", "", "", "", *(_text(text or NONE) for text in ceilings), end_section=True)
     for one in report.comparison:
         cells = [NONE if row is None else f"{every_epoch_text(row)}  {row.verdict}" for row in one.rows]
-        table.add_row(*(_text(cell) for cell in (one.secret, one.attack, one.attacker_has, *cells)))
+        table.add_row(*(_text(cell) for cell in (one.owner, one.secret, one.attack, one.attacker_has, *cells)))
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from party.audit.report.audit_row import AuditVerdict
-from party.audit.report.judgement import ERRORS, IN_PART, OPEN, READABLE, READABLE_EPSILON
+from party.audit.report.judgement import ERRORS, IN_PART, MOST_MARGIN, OPEN, READABLE, READABLE_EPSILON
 
 TITLE = "Audit of what a run gives away"
 
@@ -24,10 +24,12 @@ VERDICTS: Mapping[AuditVerdict, str] = {
     "in part": f"{IN_PART:g} and above: better than a guess",
     "nothing found": f"below {IN_PART:g}, or not above the figure without a run by {ERRORS:g} standard errors;"
     " another attack may find more",
-    "within": f"an epsilon below {READABLE_EPSILON:g} bounds this attack, and it did not exceed the ceiling by"
-    f" {ERRORS:g} standard errors",
+    "within": f"an epsilon below {READABLE_EPSILON:g} bounds this attack, and it exceeded neither the ceiling nor"
+    f" {READABLE:g} by {ERRORS:g} standard errors",
     "above": f"more than the ceiling by {ERRORS:g} standard errors: other columns tell the rest, or there is a defect;"
     " find out which",
+    "too few rows": f"{ERRORS:g} standard errors are more than {MOST_MARGIN:g}: the rows can show neither a leak nor"
+    " its absence",
     "not measured": "this party alone cannot know it",
 }
 
