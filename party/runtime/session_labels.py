@@ -10,7 +10,7 @@ import numpy as np
 
 from party.configuration.budgets import SecretName
 from party.data.drawn_labels import DrawSource, draw_labels
-from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights
+from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights, weighted_labels
 from party.pb.handshake_pb2 import Purpose
 from party.privacy.label_mechanism import LabelMechanism
 from party.privacy.value_digests import ValueDigests
@@ -70,12 +70,13 @@ def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
 
 def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     configuration, data = opening.context.configuration, opening.context.configuration.data
-    frame = rows.frame()
-    true = read_labels(configuration.party, data, frame, rows.source)
-    weights = read_sample_weights(configuration.party, data, frame, rows.source)
+    # Of the whole file: peers choose which rows are in common, and would find a changed row by leaving others out.
+    whole = read_labels(configuration.party, data, rows.table.columns, rows.source)
+    weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
+    true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
-    table = ValueDigests.of_table(generations.secret, ids, _contents(true))
+    table = ValueDigests.of_table(generations.secret, rows.table.ids.tolist(), _contents(whole))
     generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
     source = DrawSource(generations.secret, generation)
 
