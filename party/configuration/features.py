@@ -186,8 +186,11 @@ class DataSection(StrictModel):
         columns = {feature.column for feature in self.features}
         if self.id in columns:
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
-        if columns & {label.source for label in self.labels.values()}:
+        sources = {label.source for label in self.labels.values()}
+        if columns & sources:
             raise ValueError("the label's column cannot be a feature: the model would only copy it")
+        if self.label_epsilon is not None and sources & {self.id, self.sample_weight}:
+            raise ValueError("a private label's column can be neither id nor sample_weight, which depend on it")
         for name in self.unlabelled:
             if name not in self.datasets:
                 raise ValueError(f"unlabelled names {name}, which is not in datasets")

@@ -48,6 +48,11 @@ def test_labels_are_exact_unless_they_say_otherwise():
         ),
         ({"data.sample_weight": "w"}, "sample_weight beside private labels: weights that depend on labels reveal them"),
         ({"data.label_independent_weights": True}, "label_independent_weights needs sample_weight"),
+        (
+            {"data.sample_weight": "hours", "data.label_independent_weights": True},
+            "a private label's column can be neither id nor sample_weight",
+        ),
+        ({"data.id": "hours"}, "a private label's column can be neither id nor sample_weight"),
         ({"data.labels.hours.privacy": {"epsilon": 1.0}}, "privacy.minimum is missing"),
         ({"data.labels.hours.privacy.minimum": 24.0}, "minimum must be below maximum"),
         ({"data.labels.hours.privacy.maximum": float("inf")}, "privacy.maximum"),
