@@ -55,17 +55,25 @@ def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
     configuration = opening.context.configuration
     if not configuration.holds_labels:
         return PreparedLabels()
-    if configuration.data.label_epsilon is None or opening.proposal.purpose == Purpose.PURPOSE_PREDICT:
+    if configuration.data.label_epsilon is None:
         return PreparedLabels(partial(_as_they_are, opening, rows))
+    if opening.proposal.purpose == Purpose.PURPOSE_PREDICT:
+        return PreparedLabels(partial(_unknown, opening, rows))
     return _drawn(opening, rows)
 
 
 def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
-    """The labels, or zeros for a prediction on a dataset without labels; the text of the columns is let go at once."""
+    """The labels, or none on a dataset without any; the text of the columns is let go at once."""
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if rows.dataset in data.unlabelled:
-        return SessionLabels(LabelArrays(np.zeros((len(rows), len(data.labels)), np.float32)))
+        return _unknown(opening, rows)
     return SessionLabels(read_labels(configuration.party, data, rows.frame(), rows.source))
+
+
+def _unknown(opening: Opening, rows: CommonRows) -> SessionLabels:
+    """Zeros for a prediction: it needs no labels, and private ones are not read, so that they cannot be refused."""
+    labels = opening.context.configuration.data.labels
+    return SessionLabels(LabelArrays(np.zeros((len(rows), len(labels)), np.float32)))
 
 
 def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.common_rows import CommonRows
 from party.runtime.session_labels import prepare_labels
@@ -29,12 +30,12 @@ def edit(side, change):
     frame.to_csv(path, index=False)
 
 
-def prepared(side, rows):
+def prepared(side, rows, purpose=Purpose.PURPOSE_TRAIN):
     """What a session gets whose peers have some rows of the party's file, as it is now."""
     side._align()
     table = side.context.tables.table("train")
     alignment = replace(side.context.alignment(table, side.run.parties), rows=np.asarray(rows))
-    return prepare_labels(side._opening(Purpose.PURPOSE_TRAIN), CommonRows(table, alignment))
+    return prepare_labels(side._opening(purpose), CommonRows(table, alignment))
 
 
 def test_peers_cannot_find_a_changed_row_by_the_rows_that_they_have_in_common(tmp_path):
@@ -79,3 +80,18 @@ def test_rows_come_in_the_common_order(tmp_path, rows):
     some = prepared(side, rows).read()
     np.testing.assert_array_equal(some.true.values, every.true.values[rows])
     np.testing.assert_array_equal(some.drawn.arrays.values, every.drawn.arrays.values[rows])
+
+
+def test_a_prediction_does_not_read_private_labels(tmp_path):
+    """Else peers could find the rows without a usable label by the predictions that are refused."""
+    side = label_party(tmp_path / "party")
+
+    def change(frame):
+        frame.loc[4, "liked"] = "none"
+
+    edit(side, change)
+    labels = prepared(side, np.arange(ROWS), Purpose.PURPOSE_PREDICT)
+    assert labels.read().true.values.any() == 0
+    assert labels.protection is None
+    with pytest.raises(DataError):
+        prepared(side, [1, 2])
