@@ -10,6 +10,7 @@ from party.channel.compose import LabelChannels
 from party.cut.hidden import FloatArray
 from party.cut.stateful import Stateful
 from party.metrics.released_metrics import Releaser, release_nothing
+from party.protocol.containment import Containment
 from party.protocol.early_stopping import EarlyStopping
 from party.protocol.epoch_books import EpochBooks
 from party.protocol.epoch_decisions import EpochDecisions
@@ -34,10 +35,12 @@ class PrivateSetup:
     Attributes:
         halves: its models; trainable ones in a session that trains.
         labels: the true labels of all rows in the common order, float32 (rows, labels).
+        containment: keeps its errors.
     """
 
     halves: Halves
     labels: FloatArray
+    containment: Containment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +129,14 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         minimum_rows=setup.minimum_rows,
         on_pass=setup.on_pass,
     )
-    return LabelHeads(LabelHead(setup.halves, released), LabelHead(private.halves, own))
+    return LabelHeads(LabelHead(setup.halves, released), LabelHead(private.halves, own), private.containment)
 
 
 def _private_head(setup: LabelSetup, heads: LabelHeads) -> PrivateHead | None:
     halves = heads.own.halves
     if setup.private is None or not isinstance(halves, TrainableHalves):
         return None
-    return PrivateHead(halves, heads.own.books, setup.timings)
+    return PrivateHead(halves, heads.own.books, setup.timings, setup.private.containment)
 
 
 def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks, private: PrivateHead | None) -> TrainingSteps:

@@ -98,6 +98,10 @@ class LabelExchanges(ScheduledExchanges):
         """Predictions and metrics of all rows, for this party alone; None until they are complete."""
         return self._own_books.inference
 
+    def own_evaluation(self) -> PassMetrics | None:
+        """Metrics of an evaluation, for this party alone; None until complete, and where the private head failed."""
+        return self._heads.own_evaluation()
+
     @property
     def passes_done(self) -> int:
         """Number of passes that ended in this session, so that their metrics are available."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from party.cut.hidden import FloatArray, Rows
+from party.metrics.pass_metrics import PassMetrics
+from party.protocol.containment import Containment
 from party.protocol.epoch_books import EpochBooks
 from party.protocol.label_halves import Halves
 from party.protocol.schedule import Exchange
@@ -35,10 +39,14 @@ class LabelHeads:
     Args:
         released: the head that makes what leaves.
         private: the private head; None without private labels.
+        containment: keeps the errors of the private head.
     """
 
-    def __init__(self, released: LabelHead, private: LabelHead | None = None) -> None:
+    def __init__(
+        self, released: LabelHead, private: LabelHead | None = None, containment: Containment | None = None
+    ) -> None:
         self.released = released
+        self._containment = containment or Containment()
         self.own = private or released
         self.all: Sequence[LabelHead] = [released] if private is None else [released, private]
 
@@ -55,11 +63,35 @@ class LabelHeads:
             timings: records how long each activity takes.
         """
         for head in self.all:
-            fuse, base, all_hiddens = head.halves.fuse, head.halves.base, hiddens
-            head.books.begin(exchange)
-            if base is not None:
-                with timings.measure("own base"):
-                    all_hiddens = {**hiddens, party: base.infer(rows)}
-            with timings.measure("fuse"):
-                result = fuse.infer(rows, all_hiddens)
-            head.books.add_inference(exchange, rows, result)
+            if head is self.released:
+                _infer(head, exchange, rows, hiddens, party=party, measure=timings.measure)
+                continue
+            # One activity, begun whether the head failed or not: the coordinator sees how often each was.
+            with timings.measure("private head"):
+                self._containment(partial(_infer, head, exchange, rows, hiddens, party=party, measure=nullcontext))
+
+    def own_evaluation(self) -> PassMetrics | None:
+        """Metrics of all rows, for this party alone; None before they are complete, and where the head failed."""
+        inference = self.own.books.inference
+        if inference is None:
+            return None
+        return inference.metrics() if self.own is self.released else self._containment(inference.metrics)
+
+
+def _infer(
+    head: LabelHead,
+    exchange: Exchange,
+    rows: Rows,
+    hiddens: Mapping[str, FloatArray],
+    *,
+    party: str,
+    measure: Callable[[str], AbstractContextManager[object]],
+) -> None:
+    fuse, base, all_hiddens = head.halves.fuse, head.halves.base, hiddens
+    head.books.begin(exchange)
+    if base is not None:
+        with measure("own base"):
+            all_hiddens = {**hiddens, party: base.infer(rows)}
+    with measure("fuse"):
+        result = fuse.infer(rows, all_hiddens)
+    head.books.add_inference(exchange, rows, result)

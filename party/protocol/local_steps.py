@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from party.cut.hidden import FloatArray
 from party.cut.state import State
+from party.protocol.containment import ContainedFuse
 from party.protocol.halves import TrainableBase, TrainableFuse
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import Exchange, Schedule
@@ -65,7 +66,11 @@ class LabelLocalSteps:
     """
 
     def __init__(
-        self, local_updates: LocalUpdates, fuses: Sequence[TrainableFuse], schedule: Schedule, timings: Timings
+        self,
+        local_updates: LocalUpdates,
+        fuses: Sequence[TrainableFuse | ContainedFuse],
+        schedule: Schedule,
+        timings: Timings,
     ) -> None:
         self._local_updates = local_updates
         self._fuses = tuple(fuses)

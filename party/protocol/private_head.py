@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from party.cut.fixed_size import FixedSizeState
 from party.cut.hidden import FloatArray, Rows
 from party.cut.stateful import Stateful
+from party.protocol.containment import Containment
 from party.protocol.epoch_books import EpochBooks
 from party.protocol.label_halves import TrainableHalves
 from party.protocol.schedule import Exchange
@@ -23,12 +24,14 @@ class PrivateHead:
         halves: its own models, with an optimizer and dropout of their own.
         books: collect its figures, by the true labels.
         timings: records how long each activity takes.
+        containment: keeps its errors.
     """
 
-    def __init__(self, halves: TrainableHalves, books: EpochBooks, timings: Timings) -> None:
+    def __init__(self, halves: TrainableHalves, books: EpochBooks, timings: Timings, containment: Containment) -> None:
         self.halves = halves
         self._books = books
         self._timings = timings
+        self._containment = containment
 
     def train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> None:
         """Trains on a batch.
@@ -38,10 +41,12 @@ class PrivateHead:
             rows: row numbers of the batch, int32 (rows,).
             hiddens: hiddens of the feature parties by party, as received, float32 (rows, columns).
         """
-        self._books.begin(exchange)
         with self._timings.measure("private head"):
-            result = self.halves.fuse.begin_step(rows, hiddens)()()
-        self._books.add_step(exchange, rows, result)
+            self._containment(lambda: self._train(exchange, rows, hiddens))
+
+    def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> None:
+        self._books.begin(exchange)
+        self._books.add_step(exchange, rows, self.halves.fuse.begin_step(rows, hiddens)()())
 
     def parts(self) -> Mapping[str, Stateful]:
         """Its parts of a checkpoint; their size is the same whatever its figures are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from party.channel.compose import (
@@ -16,8 +16,10 @@ from party.channel.tap import Observer
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
 from party.data.labels import LabelArrays, SessionLabels
+from party.protocol.containment import ContainedFuse, Containment
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.feature_steps import FeatureSteps
+from party.protocol.halves import TrainableFuse
 from party.protocol.label_assembly import LabelSetup, PrivateSetup
 from party.protocol.label_assembly import label_exchanges as make_label_exchanges
 from party.protocol.label_exchanges import LabelExchanges
@@ -139,7 +141,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             background=context.background,
             releaser=metric_release(setup, models.losses, models.scores, head.noise, transcript=parts.keys.transcript),
             on_pass=parts.on_pass,
-            local_steps=_label_local_steps(parts, [halves] if private is None else [halves, private.halves]),
+            local_steps=_label_local_steps(parts, halves, private),
             journal=parts.journal,
         )
     )
@@ -182,7 +184,7 @@ def _private_setup(setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: 
     if labels.drawn is None:
         return None
     head = HeadParts(models=setup.models, labels=labels.true, releases=False)
-    return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values)
+    return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values, Containment())
 
 
 def _halves(setup: BatchSetup, models: SessionModels) -> Halves:
@@ -192,11 +194,15 @@ def _halves(setup: BatchSetup, models: SessionModels) -> Halves:
     return TrainableHalves(models.trainable_fuse(base), base)
 
 
-def _label_local_steps(parts: ExchangeParts, heads: Sequence[Halves]) -> LabelLocalSteps | None:
+def _label_local_steps(parts: ExchangeParts, halves: Halves, private: PrivateSetup | None) -> LabelLocalSteps | None:
     local_updates = _local_updates(parts.setup)
     if local_updates is None:
         return None
-    fuses = [halves.fuse for halves in heads if isinstance(halves, TrainableHalves)]
+    if not isinstance(halves, TrainableHalves):
+        return None
+    fuses: list[TrainableFuse | ContainedFuse] = [halves.fuse]
+    if private is not None and isinstance(private.halves, TrainableHalves):
+        fuses.append(ContainedFuse(private.halves.fuse, private.containment))
     return LabelLocalSteps(local_updates, fuses, parts.setup.schedule, parts.timings)
 
 

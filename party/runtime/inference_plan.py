@@ -101,11 +101,11 @@ class InferencePlan:
     def _evaluation(self) -> PassMetrics | None:
         """Metrics of an evaluation, once available; the party's own file has them before they are released."""
         label = self._batches.label_side
-        if self._predicts or label is None or label.inference is None or label.own_inference is None:
+        if self._predicts or label is None or label.inference is None:
             return None
         with self._writing:
-            metrics, own = label.inference.metrics(), label.own_inference.metrics()
-            if not self._is_written:
+            metrics, own = label.inference.metrics(), label.own_evaluation()
+            if own is not None and not self._is_written:
                 figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
                 dataset, now = self._setup.rows.dataset, self._opening.context.now()
                 figures.add_evaluation(dataset, now, own, released=metrics.released)
