@@ -166,6 +166,8 @@ def protected(tmp_path_factory):
     frames = make_frames(("alice", "bob"), datasets=("train", "test"))
     train, test = frames["alice"]["train"], frames["alice"]["test"]
     frames["alice"]["test"] = test[~test["ID"].isin(train["ID"])]  # one entity has one cell
+    test = frames["bob"]["test"]
+    frames["bob"]["test"] = test[~test["ID"].isin(frames["bob"]["train"]["ID"])]  # and one row one label
     folder = tmp_path_factory.mktemp("protected")
     with Organisations(folder, frames=frames, training=TRAINING, overrides=overrides) as made:
         made.add_coordinator(OTHER)
