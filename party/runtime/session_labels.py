@@ -11,6 +11,7 @@ import numpy as np
 from party.configuration.budgets import SecretName
 from party.data.drawn_labels import DrawSource, draw_labels
 from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights, weighted_labels
+from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.privacy.label_mechanism import LabelMechanism
 from party.privacy.value_digests import ValueDigests
@@ -79,7 +80,7 @@ def _unknown(opening: Opening, rows: CommonRows) -> SessionLabels:
 def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     configuration, data = opening.context.configuration, opening.context.configuration.data
     # Of the whole file: peers choose which rows are in common, and would find a changed row by leaving others out.
-    whole = read_labels(configuration.party, data, rows.table.columns, rows.source)
+    whole = _read_whole(opening, rows)
     weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
     true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
@@ -93,6 +94,23 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
 
     protection = Protection(secret=LABELS, generation=generation, epsilon=mechanism.epsilon)
     return PreparedLabels(read, protection, generations.fingerprint(generation))
+
+
+def _read_whole(opening: Opening, rows: CommonRows) -> LabelArrays:
+    """All labels of the file; an error for the coordinator does not say how many cannot be used."""
+    configuration = opening.context.configuration
+    try:
+        return read_labels(configuration.party, configuration.data, rows.table.columns, rows.source)
+    except DataError as error:
+        fields = error.fields
+        raise DataError(
+            fields.what,
+            where=fields.where,
+            expected=fields.expected,
+            received=fields.received,
+            fix=fields.fix,
+            public_message="a private label cannot be used",
+        ) from error
 
 
 def label_generations(opening: Opening) -> Generations:

@@ -93,5 +93,7 @@ def test_a_prediction_does_not_read_private_labels(tmp_path):
     labels = prepared(side, np.arange(ROWS), Purpose.PURPOSE_PREDICT)
     assert labels.read().true.values.any() == 0
     assert labels.protection is None
-    with pytest.raises(DataError):
+    with pytest.raises(DataError) as refused:
         prepared(side, [1, 2])
+    assert "1 rows" in refused.value.fields.message
+    assert refused.value.public_fields.message == "a private label cannot be used"
