@@ -121,7 +121,7 @@ def _comparison(report: AuditReport) -> Markup:
         for run in report.runs
     ]
     body = [
-        [element("td", element("b", title), colspan="4"), *(_number(text or absent) for text in texts)]
+        [element("td", element("b", title), colspan="4"), *(element("td", text or absent) for text in texts)]
         for title, absent, texts in (
             ("test figures of the label party", UNKNOWN, metrics),
             ("epsilon and ceiling", NONE, ceilings),
@@ -140,7 +140,7 @@ def _comparison(report: AuditReport) -> Markup:
 def _compared(row: AuditRow | None) -> Markup:
     if row is None:
         return _number(NONE)
-    return element("td", every_epoch_text(row), " ", _chip(row), class_="number")
+    return element("td", every_epoch_text(row), element("div", _chip(row)), class_="number")
 
 
 def _chip(row: AuditRow) -> Markup:
