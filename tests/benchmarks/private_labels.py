@@ -31,7 +31,7 @@ ALLOWED = {"movielens": {2.0: 0.012, 1.0: 0.026}, "adult": {1.0: 0.003, 0.5: 0.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SCENARIOS, []], default=list(SCENARIOS))
+    parser.add_argument("--data", dest="names", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     arguments = parser.parse_args()
