@@ -119,7 +119,7 @@ class _MappedRows:
     @property
     def present(self) -> npt.NDArray[np.bool_]:
         """See `BatchEntities`."""
-        return self.places != ABSENT
+        return np.asarray(self.places != ABSENT)
 
     def expand(self, matrix: FloatArray) -> FloatArray:
         """See `BatchEntities`."""
