@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from party.alignment.store import StoredAlignment
+from party.data.entities import RowMap
 from party.data.table import Table
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.context import PartyContext
@@ -24,10 +28,15 @@ class CommonRows:
     Attributes:
         table: the table of the party's file.
         alignment: selects and orders its rows.
+        own_map: the entity of this party's table that each row refers to; None where rows and entities are the same.
+        peer_maps: at the label party, the entity of each row by feature party; empty where rows and entities are the
+            same.
     """
 
     table: Table
     alignment: StoredAlignment
+    own_map: RowMap | None = None
+    peer_maps: Mapping[str, RowMap] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.alignment.rows)
@@ -54,6 +63,14 @@ class CommonRows:
     def frame(self) -> pd.DataFrame:
         """The columns in the common order."""
         return self.table.aligned(self.alignment.rows)
+
+    def frame_of(self, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
+        """The columns of some rows, for encoders to be fitted on; an entity counts once for each of its rows.
+
+        Args:
+            rows: row numbers of the dataset, shape (chosen rows,).
+        """
+        return self.frame().iloc[rows]
 
     def confirmation(self, pair_key: bytes, row_key: bytes) -> Confirmation:
         """A keyed digest of the ordered ids that this party loaded, and of the key of the run's order of rows.
