@@ -4,10 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
+.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
+
+demo-tables: $(INSTALLED)
+	$(BIN)/python -m deploy.demo.tables
 
 adult bank bst deepfm: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.experiment $@

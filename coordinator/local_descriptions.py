@@ -12,8 +12,8 @@ from party.errors import ConfigurationError
 from party.security.issuing import check_certificate_name
 
 MINIMUM_PARTIES = 2
-FRAMES, ID, FEATURES, LABELS, DATA = "frames", "id", "features", "labels", "data"
-DATA_KEYS = (FRAMES, ID, FEATURES, LABELS, DATA)  # not top-level keys of a party's file
+FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA = "frames", "tables", "id", "features", "labels", "joins", "data"
+DATA_KEYS = (FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA)  # not top-level keys of a party's file
 SHOWN_NAME_CHARACTERS = 64
 
 
@@ -31,12 +31,13 @@ def check_mapping(value: object, where: str) -> None:
         raise ConfigurationError("must be a dictionary", where=where, received=type(value).__name__)
 
 
-def check_dataset_name(party: str, dataset: object) -> None:
-    """Raises an error if a dataset cannot have a name.
+def check_dataset_name(party: str, dataset: object, kind: str = FRAMES) -> None:
+    """Raises an error if a dataset or a table cannot have a name.
 
     Args:
-        party: that holds the dataset.
+        party: that holds it.
         dataset: the name.
+        kind: FRAMES or TABLES.
 
     Raises:
         ConfigurationError: the name does not match DATASET_PATTERN.
@@ -69,10 +70,11 @@ def check_descriptions(parties: Mapping[str, Mapping[str, Any]]) -> str:
         if name == COORDINATOR:
             raise ConfigurationError("is the coordinator's name", where=f"party {name}", fix="choose another name")
         check_mapping(description, f"party {name}")
-        check_mapping(description.get(FRAMES, {}), f"{name}: {FRAMES}")
+        for kind in (FRAMES, TABLES):
+            check_mapping(description.get(kind, {}), f"{name}: {kind}")
+            for dataset in description.get(kind, {}):
+                check_dataset_name(name, dataset, kind)
         check_mapping(description.get(DATA, {}), f"{name}: {DATA}")
-        for dataset in description.get(FRAMES, {}):
-            check_dataset_name(name, dataset)
     return _label_party(parties)
 
 

@@ -13,7 +13,9 @@ from coordinator.local_descriptions import (
     FEATURES,
     FRAMES,
     ID,
+    JOINS,
     LABELS,
+    TABLES,
     check_dataset_name,
     check_datasets,
     check_descriptions,
@@ -26,6 +28,7 @@ from party.errors import ConfigurationError, DataError, StorageError
 from party.security.files import FILE_MODE
 
 ANY_PORT = "127.0.0.1:0"
+DEFAULT_ID = "ID"
 
 
 class LocalFiles:
@@ -75,13 +78,16 @@ class LocalFiles:
     def common_datasets(self) -> list[str]:
         """Returns the datasets that every party has; raises an error if a party lacks one that the run needs."""
         needed = needed_datasets({**self._run, **self._run_changes}, {**self._training, **self._training_changes})
-        return check_datasets({name: self._dataset_names(name) for name in self.names}, needed)
+        # With joins, only the label party has datasets: the others have tables.
+        holders = (self.label_party,) if self._data_of(self.label_party).get(JOINS) else self.names
+        return check_datasets({name: list(self._data_of(name).get("datasets", ())) for name in holders}, needed)
 
     def write_all(self) -> None:
         """Writes data and configuration of every party."""
         for name, description in self._parties.items():
-            for dataset, frame in description.get(FRAMES, {}).items():
-                self.write_frame(name, dataset, frame)
+            for kind in (FRAMES, TABLES):
+                for dataset, frame in description.get(kind, {}).items():
+                    self.write_frame(name, dataset, frame)
             self.write_party(name)
 
     def given_addresses(self) -> dict[str, str]:
@@ -93,14 +99,14 @@ class LocalFiles:
         """Writes a data frame of a party as CSV, or records the path of a file: see `LocalFederation.write_frame`."""
         self.check_name(name)
         check_dataset_name(name, dataset)
-        folder = self._folders.folder(name)
+        folder, where = self._folders.folder(name), f"{self._kind(name)}.{dataset}"
         if isinstance(frame, str | Path):
             path = Path(frame).resolve()
             if not path.is_file():
-                raise DataError("there is no such file", where=path, fix=f"check frames.{dataset} of {name}")
+                raise DataError("there is no such file", where=path, fix=f"check {where} of {name}")
         else:
             path = folder / f"{dataset}.csv"
-            _write_csv(path, frame, f"{name}: frames.{dataset}", id_column=self._data_section(name)["id"])
+            _write_csv(path, frame, f"{name}: {where}", id_column=self._data_section(name).get(ID))
         self._datasets[name][dataset] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
         return path
 
@@ -150,23 +156,29 @@ class LocalFiles:
 
     def _data_section(self, name: str) -> Section:
         description = self._parties[name]
-        section: Section = {"id": description.get(ID, "ID"), "datasets": dict(self._datasets[name])}
-        section |= {key: description[key] for key in (FEATURES, LABELS) if description.get(key) is not None}
+        files = "tables" if self._kind(name) == TABLES else "datasets"
+        section: Section = {files: dict(self._datasets[name])}
+        if ID in description or not description.get(JOINS):
+            section[ID] = description.get(ID, DEFAULT_ID)
+        section |= {key: description[key] for key in (FEATURES, LABELS, JOINS) if description.get(key) is not None}
         return {**section, **description.get(DATA, {})}
 
-    def _dataset_names(self, name: str) -> list[str]:
+    def _data_of(self, name: str) -> Mapping[str, Any]:
+        """The section `data` of a party, with the changes that were made to it."""
         changed = self._party_changes[name].get(DATA)
-        section = changed if isinstance(changed, Mapping) else self._data_section(name)
-        return list(section.get("datasets", ()))
+        return changed if isinstance(changed, Mapping) else self._data_section(name)
+
+    def _kind(self, name: str) -> str:
+        return TABLES if TABLES in self._parties[name] else FRAMES
 
 
-def _write_csv(path: Path, frame: object, where: str, *, id_column: str) -> None:
+def _write_csv(path: Path, frame: object, where: str, *, id_column: object) -> None:
     write_csv = getattr(frame, "to_csv", None)
     if write_csv is None:
         expected = "a data frame, which has to_csv, or the path of a file"
         raise DataError("is not a data frame", where=where, expected=expected, received=type(frame).__name__)
     index_name = getattr(getattr(frame, "index", None), "name", None)
-    if index_name == id_column and id_column not in getattr(frame, "columns", ()):
+    if index_name is not None and index_name == id_column and id_column not in getattr(frame, "columns", ()):
         what = f"the id column {id_column} is the index, which is not written"
         raise DataError(what, where=where, fix="call reset_index() on the frame")
     try:

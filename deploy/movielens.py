@@ -106,8 +106,8 @@ def prepare(
     """
     check_seed(seed)
     check_test_fraction(test_fraction)
-    origin, ratings = _read(source, cache)
-    ratings = sample_rows(_identified(ratings, origin), rows, seed, what="ratings")
+    origin, ratings = identified_ratings(source, cache)
+    ratings = sample_rows(ratings, rows, seed, what="ratings")
     columns: dict[str, tuple[str, ...]] = dict(COLUMNS_BY_PARTY)
     if history_length:
         ratings = with_histories(ratings, history_length)
@@ -126,6 +126,23 @@ def prepare(
         common=counts,
         positive=positive,
     )
+
+
+def identified_ratings(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:
+    """Reads all ratings, each with an id; rows are ascending by it.
+
+    Args:
+        source: a published MovieLens folder; None downloads ml-100k.
+        cache: folder for the downloaded file.
+
+    Returns:
+        The origin of the ratings, and the ratings with all columns of users and films.
+
+    Raises:
+        DataError: the source is unusable.
+    """
+    origin, ratings = _read(source, cache)
+    return origin, _identified(ratings, origin)
 
 
 def _read(source: Path | None, cache: Path) -> tuple[str, pd.DataFrame]:

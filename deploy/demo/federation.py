@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
@@ -52,9 +52,9 @@ def scenario_federation(
     return LocalFederation(folder, parties, training={**TRAINING, **scenario.training, **training})
 
 
-def fresh_folder(folder: Path) -> Path:
+def fresh_folder(folder: Path, parties: Sequence[str] = PARTIES) -> Path:
     """Creates a private folder, and removes the parties' state and the runs of an earlier demonstration in it."""
-    for former in (*(folder / party / "state" for party in PARTIES), folder / COORDINATOR / "runs"):
+    for former in (*(folder / party / "state" for party in parties), folder / COORDINATOR / "runs"):
         shutil.rmtree(former, ignore_errors=True)
     return private_folder(folder)
 

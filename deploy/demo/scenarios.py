@@ -161,3 +161,7 @@ BANK = Scenario(
     fuse={"kind": "dnn", "units": [32]},
     training={"epochs": 10, "batch_size": 64},
 )
+
+TABLE_USERS: Section = {"id": "UserID", "features": USERS}
+TABLE_FILMS: Section = {"id": "MovieID", "features": [FILMS[1], FILMS[2]]}
+RATINGS: Section = {"features": [FILMS[0], FILMS[3]], "labels": LIKED}
