@@ -79,7 +79,7 @@ def main() -> None:
     started_seconds = time.monotonic()
 
     def note(what: str) -> None:
-        memory = {name: memory_of(one.process.pid) for name, one in local.processes.items()}
+        memory = {name: memory_of(one.pid) for name, one in local.processes.items()}
         shown = ", ".join(f"{name} {now:.2f} GiB (at most {most:.2f})" for name, (now, most) in memory.items())
         print(f"{time.monotonic() - started_seconds:6.0f} s  {what}: {shown}", flush=True)
 
