@@ -31,21 +31,21 @@ def check_mapping(value: object, where: str) -> None:
         raise ConfigurationError("must be a dictionary", where=where, received=type(value).__name__)
 
 
-def check_dataset_name(party: str, dataset: object, kind: str = FRAMES) -> None:
-    """Raises an error if a dataset or a table cannot have a name.
+def check_dataset_name(party: str, key: str, dataset: object) -> None:
+    """Raises an error if a dataset or table cannot have a name.
 
     Args:
         party: that holds it.
+        key: of the party's description that names it.
         dataset: the name.
-        kind: FRAMES or TABLES.
 
     Raises:
         ConfigurationError: the name does not match DATASET_PATTERN.
     """
     if not isinstance(dataset, str) or not re.fullmatch(DATASET_PATTERN, dataset):
         raise ConfigurationError(
-            "cannot be the name of a dataset",
-            where=f"{party}: frames: {repr(dataset)[:SHOWN_NAME_CHARACTERS]}",
+            "cannot be the name of a dataset or table",
+            where=f"{party}: {key}: {repr(dataset)[:SHOWN_NAME_CHARACTERS]}",
             expected="a letter, then at most 62 letters, digits, hyphens and underscores",
         )
 
@@ -60,8 +60,8 @@ def check_descriptions(parties: Mapping[str, Mapping[str, Any]]) -> str:
         The name of the label party.
 
     Raises:
-        ConfigurationError: a description or its `frames` is not a dictionary, a dataset's name is unusable, there are
-            fewer than two parties, or not exactly one has labels.
+        ConfigurationError: a description, its `frames` or its `tables` is not a dictionary, a name is unusable, a party
+            has frames and tables, there are fewer than two parties, or not exactly one has labels.
         IdentityError: a name cannot be that of a party.
     """
     check_mapping(parties, "parties")
@@ -70,11 +70,13 @@ def check_descriptions(parties: Mapping[str, Mapping[str, Any]]) -> str:
         if name == COORDINATOR:
             raise ConfigurationError("is the coordinator's name", where=f"party {name}", fix="choose another name")
         check_mapping(description, f"party {name}")
-        for kind in (FRAMES, TABLES):
-            check_mapping(description.get(kind, {}), f"{name}: {kind}")
-            for dataset in description.get(kind, {}):
-                check_dataset_name(name, dataset, kind)
-        check_mapping(description.get(DATA, {}), f"{name}: {DATA}")
+        for key in (FRAMES, TABLES, DATA):
+            check_mapping(description.get(key, {}), f"{name}: {key}")
+        for key in (FRAMES, TABLES):
+            for dataset in description.get(key, {}):
+                check_dataset_name(name, key, dataset)
+        if description.get(FRAMES) and description.get(TABLES):
+            raise ConfigurationError("has both frames and tables", where=f"party {name}", fix="leave one of them out")
     return _label_party(parties)
 
 
@@ -82,7 +84,7 @@ def check_datasets(datasets: Mapping[str, Iterable[str]], needed: Iterable[str])
     """Checks that the parties have the same datasets, as far as a run needs them.
 
     Args:
-        datasets: names by party.
+        datasets: names by party, without the owners of tables.
         needed: names of the datasets that the run names.
 
     Returns:

@@ -28,7 +28,7 @@ from party.errors import ConfigurationError, DataError, StorageError
 from party.security.files import FILE_MODE
 
 ANY_PORT = "127.0.0.1:0"
-DEFAULT_ID = "ID"
+DATASETS = "datasets"
 
 
 class LocalFiles:
@@ -76,18 +76,16 @@ class LocalFiles:
             raise ConfigurationError("there is no such party", where="party", expected=expected, received=repr(name))
 
     def common_datasets(self) -> list[str]:
-        """Returns the datasets that every party has; raises an error if a party lacks one that the run needs."""
+        """Returns the datasets that all have but owners of tables; raises an error if one lacks what the run needs."""
         needed = needed_datasets({**self._run, **self._run_changes}, {**self._training, **self._training_changes})
-        # With joins, only the label party has datasets: the others have tables.
-        holders = (self.label_party,) if self._data_of(self.label_party).get(JOINS) else self.names
-        return check_datasets({name: list(self._data_of(name).get("datasets", ())) for name in holders}, needed)
+        holders = [name for name in self.names if not self._data_of(name).get(TABLES)]
+        return check_datasets({name: list(self._data_of(name).get(DATASETS, ())) for name in holders}, needed)
 
     def write_all(self) -> None:
         """Writes data and configuration of every party."""
         for name, description in self._parties.items():
-            for kind in (FRAMES, TABLES):
-                for dataset, frame in description.get(kind, {}).items():
-                    self.write_frame(name, dataset, frame)
+            for dataset, frame in {**description.get(FRAMES, {}), **description.get(TABLES, {})}.items():
+                self.write_frame(name, dataset, frame)
             self.write_party(name)
 
     def given_addresses(self) -> dict[str, str]:
@@ -98,15 +96,16 @@ class LocalFiles:
     def write_frame(self, name: str, dataset: str, frame: object) -> Path:
         """Writes a data frame of a party as CSV, or records the path of a file: see `LocalFederation.write_frame`."""
         self.check_name(name)
-        check_dataset_name(name, dataset)
-        folder, where = self._folders.folder(name), f"{self._kind(name)}.{dataset}"
+        key = TABLES if self._parties[name].get(TABLES) else FRAMES
+        check_dataset_name(name, key, dataset)
+        folder = self._folders.folder(name)
         if isinstance(frame, str | Path):
             path = Path(frame).resolve()
             if not path.is_file():
-                raise DataError("there is no such file", where=path, fix=f"check {where} of {name}")
+                raise DataError("there is no such file", where=path, fix=f"check {key}.{dataset} of {name}")
         else:
             path = folder / f"{dataset}.csv"
-            _write_csv(path, frame, f"{name}: {where}", id_column=self._data_section(name).get(ID))
+            _write_csv(path, frame, f"{name}: {key}.{dataset}", id_columns=self._id_columns(name))
         self._datasets[name][dataset] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
         return path
 
@@ -156,30 +155,31 @@ class LocalFiles:
 
     def _data_section(self, name: str) -> Section:
         description = self._parties[name]
-        files = "tables" if self._kind(name) == TABLES else "datasets"
-        section: Section = {files: dict(self._datasets[name])}
-        if ID in description or not description.get(JOINS):
-            section[ID] = description.get(ID, DEFAULT_ID)
+        files = TABLES if description.get(TABLES) else DATASETS
+        section: Section = {ID: description.get(ID, "ID"), files: dict(self._datasets[name])}
+        if description.get(JOINS) and ID not in description:
+            del section[ID]
         section |= {key: description[key] for key in (FEATURES, LABELS, JOINS) if description.get(key) is not None}
         return {**section, **description.get(DATA, {})}
 
     def _data_of(self, name: str) -> Mapping[str, Any]:
-        """The section `data` of a party, with the changes that were made to it."""
+        """The section `data` as it stands in the party's file."""
         changed = self._party_changes[name].get(DATA)
         return changed if isinstance(changed, Mapping) else self._data_section(name)
 
-    def _kind(self, name: str) -> str:
-        return TABLES if TABLES in self._parties[name] else FRAMES
+    def _id_columns(self, name: str) -> list[str]:
+        given = self._data_section(name).get(ID) or []
+        return [given] if isinstance(given, str) else list(given)
 
 
-def _write_csv(path: Path, frame: object, where: str, *, id_column: object) -> None:
+def _write_csv(path: Path, frame: object, where: str, *, id_columns: list[str]) -> None:
     write_csv = getattr(frame, "to_csv", None)
     if write_csv is None:
         expected = "a data frame, which has to_csv, or the path of a file"
         raise DataError("is not a data frame", where=where, expected=expected, received=type(frame).__name__)
     index_name = getattr(getattr(frame, "index", None), "name", None)
-    if index_name is not None and index_name == id_column and id_column not in getattr(frame, "columns", ()):
-        what = f"the id column {id_column} is the index, which is not written"
+    if index_name in id_columns and index_name not in getattr(frame, "columns", ()):
+        what = f"the id column {index_name} is the index, which is not written"
         raise DataError(what, where=where, fix="call reset_index() on the frame")
     try:
         path.unlink(missing_ok=True)
