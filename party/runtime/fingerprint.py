@@ -44,7 +44,7 @@ def run_fingerprint(
         "fuse": configuration.fuse_model,
         "optimizer": configuration.optimizer,
     }
-    data = configuration.data.model_dump(mode="json", exclude={"datasets", "unlabelled"})
+    data = configuration.data.model_dump(mode="json", exclude={"datasets", "tables", "unlabelled"})
     found = {
         "code version": __version__,
         "data file": data_sha256,
