@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.party_client import PartyClient
@@ -65,7 +65,7 @@ class DatasetAlignment:
     rows: Mapping[str, int]
     rows_in_common: int | None
     reused: bool
-    joins: Sequence[JoinedTable] = ()
+    joins: Sequence[JoinedTable] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

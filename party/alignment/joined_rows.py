@@ -108,9 +108,7 @@ class JoinedRows:
             entities[name] = np.flatnonzero(referred)
             numbers = np.full(len(referred), ABSENT, np.int32)
             numbers[entities[name]] = np.arange(len(entities[name]), dtype=np.int32)
-            self.maps[name] = {
-                dataset: RowMap(numbers[one], len(entities[name])) for dataset, one in codes.items()
-            }
+            self.maps[name] = {dataset: RowMap(numbers[one], len(entities[name])) for dataset, one in codes.items()}
         self.counts = [
             self._counted(dataset, join, has_partner[name])
             for dataset in self._orders

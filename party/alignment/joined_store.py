@@ -22,7 +22,7 @@ from party.security.files import private_folder, read_private, write_atomically
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
 ORDER_SECRET_BYTES = 32
-_ORDER_SECRET_FILE = "order.secret"
+_ORDER_SECRET_FILE = "order.secret"  # noqa: S105, the name of a file
 _FORMAT = 3
 _NUMBER = np.dtype("<i4")
 
@@ -117,12 +117,10 @@ class JoinedStore:
         arrays = [alignment.rows.astype(_NUMBER)]
         arrays += [alignment.maps[party].entity_of_row.astype(_NUMBER) for party in parties]
         content = io.BytesIO()
-        np.savez(
-            content,
-            header=np.frombuffer(header, dtype=np.uint8),
-            sha256=np.frombuffer(_digest(header, arrays), dtype=np.uint8),
-            **{f"array{place}": array for place, array in enumerate(arrays)},
-        )
+        parts: dict[str, Any] = {f"array{place}": array for place, array in enumerate(arrays)}
+        parts["header"] = np.frombuffer(header, dtype=np.uint8)
+        parts["sha256"] = np.frombuffer(_digest(header, arrays), dtype=np.uint8)
+        np.savez(content, **parts)
         write_atomically(self._path(dataset), content.getvalue())
 
     def load(self, dataset: str, parties: tuple[str, ...]) -> JoinedAlignment | None:

@@ -24,7 +24,6 @@ from party.pb import party_pb2
 from party.pb.party_pb2 import MessageKind
 from party.security.row_secret import RowSecret
 
-
 UnitMatches = Mapping[tuple[str, str], Matches]
 
 ALL_TABLES = ""  # in place of a dataset's name, what is drawn for all joins together

@@ -1,8 +1,8 @@
 """The last messages of a join: which entity each row of the label party's datasets refers to.
 
-The first message has the alignment id (16 bytes), the number of datasets (4 bytes, little-endian), and for each of them,
-ascending by name, its number of rows (8 bytes). The others are slices of all its rows, one dataset after the other: the
-entity's number in four bytes, little-endian, -1 where the row has none.
+The first message has the alignment id (16 bytes), the number of datasets (4 bytes, little-endian), and for each of
+them, ascending by name, its number of rows (8 bytes). The others are slices of all its rows, one dataset after the
+other: the entity's number in four bytes, little-endian, -1 where the row has none.
 """
 
 from __future__ import annotations

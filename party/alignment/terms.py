@@ -1,7 +1,7 @@
 """The terms of an alignment at one party: its ids, the declared rows of its peers, and its owner's rules.
 
-What is intersected is a dataset, whose rows all parties have in common, or a table that a join of the label party refers
-to, whose keys it has in common with one feature party.
+What is intersected is a dataset, whose rows all parties have in common, or a table that a join of the label party
+refers to, whose keys it has in common with one feature party.
 """
 
 from __future__ import annotations

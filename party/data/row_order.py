@@ -4,9 +4,9 @@ The rows are first put in an order that depends on what they hold and not on the
 that the label party alone holds. What a peer can see of the order is then that of a random permutation, and the same
 rows have the same order in every alignment.
 
-The permutation also depends on a digest of what the rows are ordered by. Without it, the maps of two alignments with one
-row changed would be the same sequence, shifted: a peer could tell which rows follow each other, and so, with ids that
-count upwards, the order in time.
+The permutation also depends on a digest of what the rows are ordered by. Without it, the maps of two alignments with
+one row changed would be the same sequence, shifted: a peer could tell which rows follow each other, and so, with ids
+that count upwards, the order in time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def secret_row_order(table: Table, secret: bytes) -> npt.NDArray[np.int64]:
     else:
         columns = table.columns
         ordering = keys + [
-            _distinct(table, columns[name].to_numpy(dtype=object), f"column {name}") for name in sorted(columns)
+            _distinct(table, columns[name].to_numpy(dtype=object), f"column {name}")
+            for name in sorted(map(str, columns))
         ]
     canonical = np.lexsort([one.codes for one in reversed(ordering)])
     digest = _content_digest([*ordering, *keys], canonical)

@@ -39,8 +39,8 @@ class Content(StrictModel):
             of all datasets once for each peer that learned how many of them its entities have.
         charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
             and in those of `agreed` that are older than charges.
-        joins: of an alignment with joins, by peer the tables that are joined, or that may be at their owner; other lines
-            do not have the key.
+        joins: of an alignment with joins, by peer the tables that are joined, or that may be at their owner; other
+            lines do not have the key.
         result: how the session ended, or the rule that refused it.
     """
 

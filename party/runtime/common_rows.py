@@ -33,8 +33,8 @@ _COUNT_BYTES = 8
 class CommonRows:
     """A dataset's rows in the common order of all parties.
 
-    With joins, a feature party has entities in place of rows: its columns are those of the entities that the rows of the
-    label party refer to, and `own_map` says which row refers to which.
+    With joins, a feature party has entities in place of rows: its columns are those of the entities that the rows of
+    the label party refer to, and `own_map` says which row refers to which.
 
     Attributes:
         table: the table of the party's file.
@@ -50,8 +50,8 @@ class CommonRows:
     alignment: StoredAlignment | JoinedAlignment
     own_map: RowMap | None = None
     peer_maps: Mapping[str, RowMap] = field(default_factory=dict)
-    label_party: str = ""
-    name: str = ""
+    label_party: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
 
     def __len__(self) -> int:
         return len(self.alignment.rows) if self.own_map is None else len(self.own_map.entity_of_row)
@@ -94,7 +94,8 @@ class CommonRows:
         if self.own_map is None:
             return rows
         numbers = self.own_map.entity_of_row[rows]
-        return numbers[numbers != ABSENT].astype(np.int64)
+        present: npt.NDArray[np.int64] = numbers[numbers != ABSENT].astype(np.int64)
+        return present
 
     def frame_of(self, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
         """The columns of some rows, for encoders to be fitted on; an entity counts once for each of its rows.
@@ -193,4 +194,4 @@ def common_rows(context: PartyContext, parties: tuple[str, ...], dataset: str) -
     table, stored = found
     own_map = None if configuration.holds_labels else stored.maps[context.party]
     peer_maps = stored.maps if configuration.holds_labels else {}
-    return CommonRows(table, stored, own_map, peer_maps, label_party, dataset)
+    return CommonRows(table, stored, own_map, peer_maps, label_party=label_party, name=dataset)

@@ -9,7 +9,6 @@ from party.pb.handshake_pb2 import Hello, JoinStatement, TableStatement
 from party.security.printable import printable
 
 
-
 def check_modes(party: str, label_party: str, hellos: Mapping[str, Hello]) -> None:
     """Refuses parties of which some have the same datasets as the label party and others tables, or the wrong ones.
 

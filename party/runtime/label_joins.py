@@ -112,10 +112,10 @@ class LabelJoinWork:
         if joined is None or not joined.rows:
             raise SessionError("the alignment is not complete", where=self._context.party)
         aligned = next(iter(results.values()))  # they differ in the rows alone
-        for name, rows in joined.rows.items():
+        for name, kept in joined.rows.items():
             stored = JoinedAlignment(
                 alignment_id=aligned.alignment_id,
-                rows=rows,
+                rows=kept,
                 table=name,
                 data_sha256=bytes.fromhex(self._tables[name].sha256),
                 terms=label_terms(self._context.configuration, self._run.parties),
@@ -125,12 +125,10 @@ class LabelJoinWork:
                 counts=[one for one in joined.counts if one.dataset == name],
             )
             self._context.alignments.joined.save(name, stored)
-        rows_in_common = sum(len(rows) for rows in joined.rows.values())
+        rows_in_common = sum(map(len, joined.rows.values()))
         entities = sum(len(one.rows) for one in results.values())
         result = SessionResult(tuple(joined.rows), rows_in_common, joins=tuple(joined.counts))
-        return AlignmentOutcome(
-            result, {"intersections": entities, "row_maps": rows_in_common * len(self._keys)}
-        )
+        return AlignmentOutcome(result, {"intersections": entities, "row_maps": rows_in_common * len(self._keys)})
 
     def _facts(self) -> PlanFacts:
         rows = sum(table.rows for table in self._tables.values())
@@ -178,5 +176,3 @@ def _joined_keys(join: JoinSection, tables: Mapping[str, Table]) -> JoinedKeys:
         keys=keys,
         codes=dict(zip(by_dataset, np.split(codes, ends), strict=True)),
     )
-
-

@@ -128,9 +128,7 @@ class TableWork:
             for name in self._datasets
         ]
         tables = [
-            TableStatement(
-                table=name, rows=table.rows, key_columns=len(data.id_columns), transforms=data.transforms
-            )
+            TableStatement(table=name, rows=table.rows, key_columns=len(data.id_columns), transforms=data.transforms)
             for name, table in self._tables.items()
         ]
         release = Release(rows, most={"intersections": rows}, joins={self._run.label_party: tuple(self._tables)})

@@ -60,17 +60,15 @@ def test_result_is_that_of_a_join_row_by_row(train, test, left, found):
     entities = work.resolve(numbers)
     assert {dataset: one.tolist() for dataset, one in work.rows.items()} == staying
     for place, peer in enumerate(("films", "users")):
-        referred = {
-            rows[dataset][row][place] for dataset in rows for row in staying[dataset]
-        } & set(found[place])
+        referred = {rows[dataset][row][place] for dataset in rows for row in staying[dataset]} & set(found[place])
         assert [KEYS[number] for number in entities[peer]] == sorted(referred)
-        for dataset in rows:
-            names = [rows[dataset][row][place] for row in staying[dataset]]
+        for dataset, pairs in rows.items():
+            names = [pairs[row][place] for row in staying[dataset]]
             expected = [sorted(referred).index(name) if name in referred else -1 for name in names]
             assert work.maps[peer][dataset].entity_of_row.tolist() == expected
             assert work.maps[peer][dataset].entities == len(referred)
             (counts,) = [one for one in work.counts if (one.dataset, one.peer) == (dataset, peer)]
-            cells = [pair[place] for pair in rows[dataset]]
+            cells = [pair[place] for pair in pairs]
             assert counts.rows == len(cells)
             assert counts.keys == len(set(cells) - {None})
             assert counts.keys_found == len(set(cells) & set(found[place]))
