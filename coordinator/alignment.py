@@ -27,20 +27,20 @@ class JoinedTable:
     Attributes:
         peer: name of the feature party.
         table: name of its table.
-        left: whether rows stay that find no partner there.
         rows: number of rows in the label party's file.
         keys: number of distinct keys of these rows; an empty one is none.
         keys_found: number of them that the table has.
         rows_with_partner: number of rows with such a key.
+        left: whether rows stay that find no partner there.
     """
 
     peer: str
     table: str
-    left: bool
     rows: int
     keys: int
     keys_found: int
     rows_with_partner: int
+    left: bool
 
     @property
     def finds_few(self) -> bool:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.feature_side import FeatureSide
+from party.alignment.joined_rows import JoinedRows
 from party.alignment.label_side import LabelSide
 from party.alignment.pool import WorkerPool
+from party.alignment.terms import AlignmentTerms
 from party.ledger.entry import Kind
 from party.pb.handshake_pb2 import Hello
 from party.runtime.context import PartyContext
@@ -77,13 +80,35 @@ def datasets_to_align(hellos: Mapping[str, Hello]) -> tuple[str, ...]:
     return tuple(name for name, found in ids.items() if len(found) > 1 or found == {b""})
 
 
-def new_row_secret(context: PartyContext, dataset: str) -> RowSecret:
-    """Draws the row secret of a dataset, or derives it where the owner pinned one.
+def new_label_side(
+    context: PartyContext,
+    terms: AlignmentTerms,
+    *,
+    secrets: PairSecrets,
+    pool: WorkerPool,
+    joined: JoinedRows | None = None,
+) -> LabelSide:
+    """Makes the label party's side of the protocol.
 
     Args:
         context: the label party's context.
-        dataset: name of the dataset; empty for all of an alignment with joins.
+        terms: its alignment terms.
+        secrets: what it shares with each peer.
+        pool: the pool of workers.
+        joined: the rows and the joins of their keys; None without joins.
     """
+    return LabelSide(
+        terms,
+        pair_key=secrets.pair_key,
+        new_alignment_id=lambda: context.random_bytes(ALIGNMENT_ID_BYTES),
+        new_row_secret=lambda dataset: _new_row_secret(context, dataset),
+        pool=pool,
+        joined=joined,
+    )
+
+
+def _new_row_secret(context: PartyContext, dataset: str) -> RowSecret:
+    """Draws the row secret of a dataset, or derives it where the owner pinned one."""
     pinned = context.configuration.pinned_secret
     if pinned is not None:
         return pinned_row_secret(bytes.fromhex(pinned), dataset)

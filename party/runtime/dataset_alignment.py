@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.feature_side import FeatureSide
-from party.alignment.label_side import LabelSide
 from party.alignment.pool import WorkerPool
 from party.alignment.store import StoredAlignment
 from party.alignment.terms import AlignmentTerms
 from party.data.table import Table
 from party.pb.handshake_pb2 import DatasetRows, Hello
 from party.policy.requests import Release
-from party.runtime.alignment_work import AlignmentOutcome, Side, datasets_to_align, new_row_secret
+from party.runtime.alignment_work import AlignmentOutcome, Side, datasets_to_align, new_label_side
 from party.runtime.join_agreement import check_modes
 from party.runtime.plan import PairSecrets, PlanFacts, SessionResult
 from party.runtime.proposal import Opening
@@ -65,13 +63,7 @@ class DatasetWork:
         terms = self._terms()
         if self._context.party != self._run.label_party:
             return FeatureSide(terms, pair_key=secrets.pair_key, pool=pool)
-        return LabelSide(
-            terms,
-            pair_key=secrets.pair_key,
-            new_alignment_id=lambda: self._context.random_bytes(ALIGNMENT_ID_BYTES),
-            new_row_secret=lambda dataset: new_row_secret(self._context, dataset),
-            pool=pool,
-        )
+        return new_label_side(self._context, terms, secrets=secrets, pool=pool)
 
     def finish(self, side: Side | None) -> AlignmentOutcome:
         """See `AlignmentWork`.

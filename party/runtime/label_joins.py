@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.joined_rows import JoinedKeys, JoinedRows
 from party.alignment.joined_store import JoinedAlignment
-from party.alignment.label_side import LabelSide
 from party.alignment.pool import WorkerPool
 from party.alignment.terms import AlignmentTerms
 from party.configuration.joins import JoinSection
@@ -21,7 +19,7 @@ from party.data.table import Table
 from party.errors import SessionError
 from party.pb.handshake_pb2 import DatasetRows, Hello, JoinStatement
 from party.policy.requests import Release
-from party.runtime.alignment_work import AlignmentOutcome, Side, new_row_secret
+from party.runtime.alignment_work import AlignmentOutcome, Side, new_label_side
 from party.runtime.join_agreement import agreed_table, check_modes, joined_datasets, joined_name
 from party.runtime.joined_alignments import joins_of_run, label_terms, order_secret, valid_join
 from party.runtime.plan import PairSecrets, PlanFacts, SessionResult
@@ -88,14 +86,7 @@ class LabelJoinWork:
         secret = order_secret(self._context)
         orders = {name: secret_row_order(table, secret) for name, table in self._tables.items()}
         self._joined = JoinedRows(self._keys, orders, rules)
-        return LabelSide(
-            terms,
-            pair_key=secrets.pair_key,
-            new_alignment_id=lambda: self._context.random_bytes(ALIGNMENT_ID_BYTES),
-            new_row_secret=lambda dataset: new_row_secret(self._context, dataset),
-            pool=pool,
-            joined=self._joined,
-        )
+        return new_label_side(self._context, terms, secrets=secrets, pool=pool, joined=self._joined)
 
     def finish(self, side: Side | None) -> AlignmentOutcome:
         """See `AlignmentWork`.
