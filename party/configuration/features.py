@@ -211,7 +211,8 @@ class DataSection(StrictModel):
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
         columns = {feature.column for feature in self.features}
-        if columns & set(self.id_columns):
+        # A table's key stands in many rows: a model learns something of each entity.
+        if not self.tables and columns & set(self.id_columns):
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
         sources = {label.source for label in self.labels.values()}
         if columns & sources:

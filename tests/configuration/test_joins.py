@@ -64,6 +64,10 @@ def test_a_table_has_a_key_of_one_column_or_several():
     assert several.data.id_name == "Shop, User"
 
 
+def test_the_key_of_a_table_may_be_a_feature():
+    assert check(changed(owning(), {"data.id": ["UserID", "a"]})).data.id_columns == ("UserID", "a")
+
+
 def test_an_id_beside_joins_names_the_rows():
     data = check(changed(joining(), {"data.id": "ID"})).data
     assert data.id_rule == KeyRule(("ID",))
@@ -148,8 +152,6 @@ def test_every_peer_that_a_run_may_have_is_joined():
     ("changes", "message"),
     [
         ({"data.id": None}, "key data: id is missing"),
-        ({"data.id": ["a"]}, "the id column cannot be a feature"),
-        ({"data.id": ["UserID", "a"]}, "the id column cannot be a feature"),
         ({"data.transformed": True}, "key data: transformed: the columns hold the results of transforms, and none is"),
         ({"data.joins": [JOIN]}, "joins belong to the label party, and tables to a feature party"),
         (
