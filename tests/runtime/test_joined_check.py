@@ -135,8 +135,7 @@ def drawn_users(organisations, **data):
     organisations.write_party("alice", data={**ALICE, **data})
     configuration = load_party_configuration(organisations.party_path("alice"))
     configuration.path(configuration.state).mkdir(mode=0o700, exist_ok=True)
-    # One answer was charged: it has been released.
-    return Tables(configuration, lambda: StoredColumnKeys(configuration, os.urandom, lambda secret: 1)).table("users")
+    return Tables(configuration, lambda: StoredColumnKeys(configuration, os.urandom, lambda secret: 0)).table("users")
 
 
 def test_private_columns_are_drawn_for_each_key_of_a_table(folder):

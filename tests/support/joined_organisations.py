@@ -94,5 +94,3 @@ class JoinedOrganisations(Organisations):
         frames = {name: overrides.get(name, {}).get("frames", {}) for name in names}
         super().__init__(folder, names, frames=frames, training=training, overrides=overrides)
         self._files._run["alignment"] = {"datasets": sorted(frames[self.label_party]), "chunk_rows": 64}
-
-
