@@ -82,11 +82,14 @@ class FeatureChannels:
         hiddens: sends hiddens to the label party.
         gradients: receives gradients from the label party.
         decisions: opens the decisions of the label party.
+        by_row: whether matrices have a row for each row of a batch, as the parts of a sum must; otherwise for each of
+            its entities.
     """
 
     hiddens: OutgoingChannel
     gradients: IncomingChannel
     decisions: DecisionChannel
+    by_row: bool
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def feature_channels(
             observe=settings.received.get(settings.label_party),
         ),
         decisions=DecisionChannel(keys, back),
+        by_row=bool(settings.masked),
     )
 
 

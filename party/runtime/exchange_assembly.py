@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from party.channel.compose import (
     ChannelSettings,
+    FeatureChannels,
     LabelChannels,
     feature_channels,
     label_channels,
@@ -15,6 +16,7 @@ from party.channel.compose import (
 from party.channel.tap import Observer
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
+from party.data.entities import Entities
 from party.data.labels import LabelArrays, SessionLabels
 from party.protocol.containment import ContainedFuse, Containment
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -32,6 +34,7 @@ from party.runtime.absence import away_layouts, mapped_entities, peer_entities, 
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
+from party.runtime.own_entities import by_entity, own_entities
 from party.runtime.plan import PairSecrets
 from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
 from party.runtime.row_observers import by_rows
@@ -83,33 +86,47 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
-    party, label_party = setup.opening.context.party, setup.opening.run.label_party
-    sends = both_observers(
-        hidden_observers(parts.meters, setup).get(party),
-        sent_observer(parts.recordings, setup, label_party, models.layout),
-    )
-    settings = replace(
-        _channel_settings(setup),
-        received=received_observers(parts.recordings, setup, {label_party: models.layout}),
-        sent=_present({label_party: sends}),
-    )
-    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
-    channels = feature_channels(settings, models.layout, parts.keys, mask_secrets)
+    party, entities = setup.opening.context.party, own_entities(setup)
+    channels = _feature_channels(parts, models.layout, entities)
     if setup.training is None:
-        return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
+        return FeatureExchanges(
+            party, setup.schedule, channels, entities=entities, base=models.base(), timings=parts.timings
+        )
     base, local_updates = models.trainable_base(), _local_updates(setup)
     local_steps = None
     if local_updates is not None:
-        local_steps = FeatureLocalSteps(local_updates, base, setup.schedule, parts.timings)
+        local_steps = FeatureLocalSteps(local_updates, base, setup.schedule, parts.timings, entities=entities)
     return FeatureExchanges(
         party,
         setup.schedule,
         channels,
+        entities=entities,
         base=base,
         timings=parts.timings,
         steps=FeatureSteps(base, channels.hiddens, parts.timings, local_steps),
         journal=parts.journal,
     )
+
+
+def _feature_channels(parts: ExchangeParts, layout: CutLayout, entities: Entities) -> FeatureChannels:
+    """The channels to and from the label party, with what observes them."""
+    setup, settings = parts.setup, _channel_settings(parts.setup)
+    party, label_party = settings.party, settings.label_party
+    sends = both_observers(
+        hidden_observers(parts.meters, setup).get(party), sent_observer(parts.recordings, setup, label_party, layout)
+    )
+    settings = replace(
+        settings,
+        received=received_observers(parts.recordings, setup, {label_party: layout}),
+        sent=_present({label_party: sends}),
+    )
+    if not settings.masked:
+        settings = replace(settings, rows=entities.count)
+    elif setup.rows.own_map is not None:
+        received, sent = (by_entity(observers, entities) for observers in (settings.received, settings.sent))
+        settings = replace(settings, received=received, sent=sent)
+    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
+    return feature_channels(settings, layout, parts.keys, mask_secrets)
 
 
 def label_exchanges(parts: ExchangeParts) -> LabelExchanges:

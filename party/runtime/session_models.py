@@ -76,7 +76,7 @@ class SessionModels:
 
     def base(self) -> BaseModel:
         """The base model outside of training."""
-        return BaseModel(self._models.models[BASE], self._features(), self.layout)
+        return BaseModel(self._models.models[BASE], self._features(), self.layout, varying=self._varying)
 
     def trainable_base(self) -> TrainableBaseModel:
         """The base model in training."""
@@ -89,6 +89,7 @@ class SessionModels:
             depth=1 if self._configuration.holds_labels else self._setup.schedule.depth,
             instance_weights=self._instance_weights(),
             decorrelation=self._decorrelation(),
+            varying=self._varying,
         )
 
     def fuse(self) -> FuseModel:
@@ -115,6 +116,11 @@ class SessionModels:
             gives_gradients=self._head.releases,
             absent=self._absent(),
         )
+
+    @property
+    def _varying(self) -> bool:
+        """Whether batches of this party's entities have any number of them."""
+        return self._setup.rows.own_map is not None
 
     def _features(self) -> RowSource:
         setup = self._setup
