@@ -20,8 +20,10 @@ def parties_to_do_without(opening: Opening) -> tuple[str, ...]:
     Args:
         opening: the granted proposal of a session that trains, at the label party.
     """
-    dropped = {party for party, share in opening.run.training.party_dropout.items() if share}
-    return tuple(sorted(dropped))
+    run, joins = opening.run, opening.context.configuration.data.joins
+    dropped = {party for party, share in run.training.party_dropout.items() if share}
+    left = {join.peer for join in joins if join.kind == "left"}
+    return tuple(sorted((dropped | left) & set(run.feature_parties)))
 
 
 def peer_entities(setup: BatchSetup) -> PeerEntities:
