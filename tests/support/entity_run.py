@@ -38,7 +38,7 @@ from tests.support.numpy_models import LABEL_PARTY, make_keys, make_timings
 
 SECRET, ROW_KEY = bytes(range(32)), bytes(32)
 SECTIONS = {"liked": BinaryLabel(rule="r > 3")}
-TRAINING = {"batch_size": 12, "epochs": 20, "validation_fraction": 0.2, "evaluation_batch_size": 16, "seed": 4}
+TRAINING = {"batch_size": 12, "epochs": 40, "remainder": "drop", "maximum_steps": 100, "seed": 4}
 
 
 def make_models(fuse_width=12, specs=None):
