@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
+from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.meters import MetersSection
@@ -19,7 +20,7 @@ from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, 
 from party.configuration.policy import PolicySection
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import FEWEST_SUMMANDS, OptimizerSection
+from party.configuration.run import OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
