@@ -216,9 +216,7 @@ def test_a_model_without_weights_to_train_is_passed_through(way):
     model = keras.Model({"ids": ids}, {"deep": frozen(ops.cast(ids, "float32"))})
     draw(model)
     before = arrays_of(model)
-    base = TrainableBaseModel(
-        model, InMemoryRows(INPUTS), CutLayout(SPECS[:1]), OPTIMIZERS["adam"](), **WAYS[way]
-    )
+    base = TrainableBaseModel(model, InMemoryRows(INPUTS), CutLayout(SPECS[:1]), OPTIMIZERS["adam"](), **WAYS[way])
     order = batches()
     hiddens = [base.forward(order[0])]
     for number in range(2):
