@@ -62,6 +62,7 @@ class Release:
         most: upper bound on the rows released, by kind; a row counts each time that it is released. Where rows refer to
             entities of a feature party's table, its rows are those entities.
         charges: what it would spend of each secret.
+        joins: of an alignment with joins, by peer the tables that are joined, or that may be; otherwise None.
     """
 
     rows: int
@@ -69,3 +70,4 @@ class Release:
     codecs: Mapping[str, str] = field(default_factory=dict)
     most: Mapping[Kind, int] = field(default_factory=dict)
     charges: tuple[Charge, ...] = field(default=(), kw_only=True)
+    joins: Mapping[str, tuple[str, ...]] | None = field(default=None, kw_only=True)

@@ -10,6 +10,7 @@ from party.data.entities import Entities
 from party.protocol.containment import ContainedFuse
 from party.protocol.halves import TrainableBase, TrainableFuse
 from party.protocol.local_updates import LocalUpdates
+from party.protocol.presence import Presence
 from party.protocol.schedule import Exchange, Schedule
 from party.protocol.timings import Timings
 
@@ -75,6 +76,7 @@ class LabelLocalSteps:
         fuses: the fuse model of every head; each makes all local steps.
         schedule: the session's schedule.
         timings: records how long each activity takes.
+        presence: says which rows of a batch were present in its exchange; if omitted, all were.
     """
 
     def __init__(
@@ -83,7 +85,10 @@ class LabelLocalSteps:
         fuses: Sequence[TrainableFuse | ContainedFuse],
         schedule: Schedule,
         timings: Timings,
+        *,
+        presence: Presence | None = None,
     ) -> None:
+        self._presence = presence or Presence()
         self._local_updates = local_updates
         self._fuses = tuple(fuses)
         self._schedule = schedule
@@ -102,13 +107,15 @@ class LabelLocalSteps:
         cached = {f"{what} {party}": matrices[party] for what, matrices in sides.items() for party in hiddens}
         self._local_updates.add(exchange.position, cached)
         for step in self._local_updates.draws(exchange.step):
-            rows = self._schedule.rows(self._schedule.exchange(step.position))
+            exchanged = self._schedule.exchange(step.position)
+            rows = self._schedule.rows(exchanged)
+            present = self._presence.of(exchanged, rows)
             old_hiddens, old_gradients = (
                 {party: step.cached[f"{what} {party}"] for party in hiddens} for what in (HIDDEN, GRADIENT)
             )
             with self._timings.measure(ACTIVITY):
                 for fuse in self._fuses:
-                    fuse.local_step(rows, step.number, hiddens=old_hiddens, gradients=old_gradients)
+                    fuse.local_step(rows, step.number, hiddens=old_hiddens, gradients=old_gradients, present=present)
 
     def state(self) -> State:
         """The cached batches and the draws."""

@@ -34,6 +34,8 @@ class RunRecord(StrictModel):
         draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
+        absent_trained: feature parties, ascending, that training had absent or dropped rows of, so that their learned
+            vectors stand for them; at the label party.
     """
 
     run_id: str
@@ -49,6 +51,7 @@ class RunRecord(StrictModel):
     draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None
+    absent_trained: tuple[str, ...] = Field(default=(), strict=False)
 
 
 class RunRecords:

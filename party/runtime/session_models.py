@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from party.channel.compose import FEATURE_PARTIES
 from party.cut.layout import CutLayout
 from party.data.labels import LabelArrays, LabelNoise
 from party.data.rows import InMemoryRows, RowSource, label_rows
+from party.engine.absent_vectors import AbsentVectors
 from party.engine.base_model import BaseModel
 from party.engine.decorrelation import GROUPS, Decorrelation
 from party.engine.fuse_model import FuseModel
 from party.engine.instance_weights import InstanceWeights
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
-from party.models.assembly import BASE, FUSE, PartyModels
+from party.models.assembly import ABSENT, BASE, FUSE, PartyModels
 from party.models.keras_objects import Optimizer
 from party.models.label_tasks import LabelTasks
 from party.models.losses import TaskLosses
@@ -92,7 +94,9 @@ class SessionModels:
 
     def fuse(self) -> FuseModel:
         """The fuse model outside of training."""
-        return FuseModel(self._models.models[FUSE], self._labels(), self._all_layouts(), self._tasks())
+        return FuseModel(
+            self._models.models[FUSE], self._labels(), self._all_layouts(), self._tasks(), absent=self._absent()
+        )
 
     def trainable_fuse(self, base: TrainableBaseModel | None) -> TrainableFuseModel:
         """The fuse model in training.
@@ -110,6 +114,7 @@ class SessionModels:
             own=None if base is None else OwnBase(self._configuration.party, base),
             instance_weights=self._instance_weights(),
             gives_gradients=self._head.releases,
+            absent=self._absent(),
         )
 
     @property
@@ -137,6 +142,15 @@ class SessionModels:
 
     def _tasks(self) -> LabelTasks:
         return LabelTasks(self._models.fuse_outputs, self.losses, self.scores)
+
+    def _absent(self) -> AbsentVectors | None:
+        if ABSENT not in self._models.models:
+            return None
+        masked = self._setup.opening.run.masked_parties
+        parties = self._models.absent_parties
+        return AbsentVectors(
+            self._models.models[ABSENT], {one: FEATURE_PARTIES if one in masked else one for one in parties}
+        )
 
     def _all_layouts(self) -> dict[str, CutLayout]:
         own = {self._configuration.party: self.layout} if self.has_base else {}

@@ -12,6 +12,7 @@ from party.pb.party_pb2 import Envelope
 from party.policy.requests import Release
 from party.protocol.checkpoints import ORIGIN
 from party.protocol.request_journal import RequestJournal
+from party.runtime.absence import absent_in_training
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
@@ -171,8 +172,9 @@ class TrainingPlan:
             files += self._figures.write_training(label)
         lineage = self._started_checkpoints.mark(self._batches.step).lineage
         layouts = {"base": models.base_layout, "fuse": models.fuse_layout}
-        trained = {"state": "trained", "lineage": lineage.hex(), "steps": self._batches.step, **layouts}
-        self._opening.context.records.save(self._setup.record.model_copy(update=trained))
+        absent = absent_in_training(self._setup, self._schedule, self._batches.step)
+        trained = {"state": "trained", "lineage": lineage.hex(), "steps": self._batches.step, "absent_trained": absent}
+        self._opening.context.records.save(self._setup.record.model_copy(update={**trained, **layouts}))
         return SessionResult(tuple(files), len(self._setup.rows), lineage)
 
     def close(self) -> None:
