@@ -8,9 +8,10 @@ from party.data.entities import ABSENT, MappedEntities, RowMap
 from party.data.rows import InMemoryRows
 from party.engine.base_model import BaseModel
 from party.engine.compiled_call import CompiledCall, any_rows
-from party.engine.decorrelation import GROUPS, Decorrelation
+from party.engine.decorrelation import GROUPS, SAMPLE_ROWS, Decorrelation
 from party.engine.instance_weights import InstanceWeights
 from party.engine.trainable_base_model import TrainableBaseModel
+from party.models.distance_correlation import distance_correlation
 from party.runtime.checkpoint_files import pack_state, unpack_state
 from tests.support.keras_models import (
     LAYOUT,
@@ -53,7 +54,7 @@ def model_of(depth=1, varying=True, optimizer="adam", penalty=0.0, cosine=None, 
         made,
         depth=depth,
         instance_weights=InstanceWeights(cosine),
-        decorrelation=Decorrelation(InMemoryRows({GROUPS: CODES}), penalty) if penalty else None,
+        decorrelation=Decorrelation(InMemoryRows({GROUPS: CODES}), penalty, spread=varying) if penalty else None,
         varying=varying,
     )
     return base, model, made
@@ -240,3 +241,19 @@ def test_with_sgd_sums_per_entity_are_the_rows_themselves(depth):
     _, distinct = entity_training(depth, "sgd", True, {})
     _, joined = joined_training(depth, OPTIMIZERS["sgd"], False, {})
     assert_near(distinct, joined)
+
+
+@pytest.mark.parametrize("count", [1, 200, 256, 257, 700])
+def test_a_penalty_looks_at_entities_from_the_whole_of_an_ascending_batch(count):
+    generator = np.random.default_rng(count)
+    codes = generator.integers(0, 3, (1000, 2)).astype(np.int32)
+    entities = np.sort(generator.permutation(1000)[:count]).astype(np.int32)
+    hiddens = generator.normal(size=(count, 4)).astype(np.float32)
+    penalty = Decorrelation(InMemoryRows({GROUPS: codes}), 0.5, spread=True)
+    groups = penalty.gather(entities)
+    places = [place * count // len(groups) for place in range(len(groups))]
+    assert len(set(places)) == len(places) == min(count, SAMPLE_ROWS)
+    assert places[-1] >= count - 1 - count // SAMPLE_ROWS - 1
+    np.testing.assert_array_equal(groups, codes[entities[places]])
+    expected = 0.5 * distance_correlation(tf.constant(hiddens[places]), tf.constant(codes[entities[places]]))
+    np.testing.assert_allclose(penalty.penalty(tf.constant(hiddens), tf.constant(groups)), expected, rtol=1e-6)
