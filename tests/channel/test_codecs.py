@@ -64,11 +64,12 @@ def test_values_come_out_within_the_bound(name, matrix, place):
     assert codec.encode(matrix, place) == data
 
 
+@pytest.mark.parametrize("units", [UNITS, (9, 1), (9,)])
 @pytest.mark.parametrize("name", [*SECTIONS, "float32", "ring"])
-def test_a_matrix_without_rows_is_encoded_in_no_bytes(name):
-    layout, empty = layout_of(UNITS), np.zeros((0, sum(UNITS)), np.float32)
+def test_a_matrix_without_rows_is_encoded_in_no_bytes(name, units):
+    layout, empty = layout_of(units), np.zeros((0, sum(units)), np.float32)
     made = {"float32": Float32Codec(layout), "ring": RingCodec(layout, Ring(2))}
-    codec = made.get(name) or codec_of(name)
+    codec = made.get(name) or codec_of(name, units)
     assert codec.encode(empty, 0) == b""
     assert codec.encoded_bytes(0) == 0
     decoded = codec.decode(b"", 0, 0)
