@@ -35,6 +35,8 @@ class RowFeedback:
 class ResidualFeedback(RowFeedback):
     """Stores what the codec lost of every row, and adds it at the row's next occurrence.
 
+    Of a row that a batch holds several times, the losses add up, and the first occurrence carries them.
+
     Args:
         encoding: the encoding stage that it wraps.
 
@@ -45,9 +47,20 @@ class ResidualFeedback(RowFeedback):
 
     def apply(self, matrix: OutgoingMatrix, state: State, place: Place) -> tuple[OutgoingMatrix, State]:
         """Encodes the matrix with the residuals of its rows added, and returns the new residuals."""
-        corrected = matrix.values + table_of(state)
+        numbers, firsts, places = np.unique(place.rows, return_index=True, return_inverse=True)
+        residuals, repeats = table_of(state), len(numbers) < len(place.rows)
+        if repeats:
+            once = np.zeros_like(residuals)
+            once[firsts] = residuals[firsts]
+            residuals = once
+        corrected = matrix.values + residuals
         sent, _ = self._encoding.apply(OutgoingMatrix(corrected), State(), place)
-        return sent, State(arrays={TABLE: corrected - sent.values})
+        lost = corrected - sent.values
+        if repeats:
+            by_number = np.zeros((len(numbers), lost.shape[1]), np.float32)
+            np.add.at(by_number, places, lost)
+            lost = by_number[places]
+        return sent, State(arrays={TABLE: lost})
 
 
 class SurrogateFeedback(RowFeedback):

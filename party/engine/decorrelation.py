@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from party.cut.hidden import Rows
@@ -9,7 +10,7 @@ from party.data.rows import RowArray, RowSource
 from party.models.distance_correlation import distance_correlation
 
 GROUPS = "groups"
-SAMPLE_ROWS = 256  # of a batch, whose rows are in random order: the cost grows with their square
+SAMPLE_ROWS = 256  # of a batch: the cost grows with their square
 
 
 class Decorrelation:
@@ -18,15 +19,18 @@ class Decorrelation:
     Args:
         source: source of `groups`, the number of each row's group in each column, int32 (batch, columns).
         weight: factor of the distance correlation.
+        spread: whether the rows that it looks at are spread over the batch, as entities in ascending order need it;
+            otherwise they are the first ones of a batch in random order.
 
     Reference:
         Vepakomma et al., "NoPeek: Information leakage reduction to share activations in distributed deep learning",
         ICDM Workshops 2020.
     """
 
-    def __init__(self, source: RowSource, weight: float) -> None:
+    def __init__(self, source: RowSource, weight: float, *, spread: bool = False) -> None:
         self._source = source
         self._weight = weight
+        self._spread = spread
 
     def gather(self, rows: Rows) -> RowArray:
         """Gathers the groups of the rows of a batch that the penalty looks at.
@@ -37,7 +41,10 @@ class Decorrelation:
         Returns:
             int32 (at most SAMPLE_ROWS, columns).
         """
-        return self._source.gather(rows[:SAMPLE_ROWS])[GROUPS]
+        sampled = rows[:SAMPLE_ROWS]
+        if self._spread:
+            sampled = rows[np.arange(len(sampled)) * len(rows) // max(1, len(sampled))]
+        return self._source.gather(sampled)[GROUPS]
 
     def penalty(self, hiddens: tf.Tensor, groups: tf.Tensor) -> tf.Tensor:
         """Computes the penalty; for use inside a compiled call.
@@ -49,4 +56,8 @@ class Decorrelation:
         Returns:
             A scalar, float32.
         """
-        return self._weight * distance_correlation(hiddens[:SAMPLE_ROWS], groups)
+        sampled = hiddens[:SAMPLE_ROWS]
+        if self._spread:
+            count = tf.shape(groups)[0]
+            sampled = tf.gather(hiddens, tf.range(count) * tf.shape(hiddens)[0] // tf.maximum(1, count))
+        return self._weight * distance_correlation(sampled, groups)

@@ -59,7 +59,8 @@ class Release:
         rows: number of rows in its datasets.
         epochs: number of training epochs.
         codecs: codecs of training by direction.
-        most: upper bound on the rows released, by kind; a row counts each time that it is released.
+        most: upper bound on the rows released, by kind; a row counts each time that it is released. Where rows refer to
+            entities of a feature party's table, its rows are those entities.
         charges: what it would spend of each secret.
         joins: of an alignment with joins, by peer the tables that are joined, or that may be; otherwise None.
     """

@@ -135,6 +135,7 @@ def _release(setup: BatchSetup, predicts: bool) -> Release:
     """The release of the session: every row once, or every entity in each batch that refers to it."""
     rows = len(setup.rows)
     if not setup.opening.context.configuration.holds_labels:
-        most = most_sent(setup, np.arange(rows), [setup.schedule.exchanges])
+        distinct = setup.opening.run.training.sends_distinct
+        most = most_sent(setup.rows.own_map, np.arange(rows), [setup.schedule.exchanges], distinct=distinct)
         return Release(own_entities(setup).count, most={"hiddens": most})
     return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from party.channel.place import Place
 from party.channel.tap import Observer
 from party.cut.hidden import FloatArray
-from party.data.entities import ABSENT, Entities, entities_of
+from party.data.entities import ABSENT, Entities, RowMap, entities_of
 from party.runtime.batch_setup import BatchSetup
 
 
@@ -25,25 +25,23 @@ def own_entities(setup: BatchSetup) -> Entities:
     return entities_of(setup.rows.own_map, len(setup.rows), distinct=distinct)
 
 
-def most_sent(setup: BatchSetup, rows: npt.NDArray[np.int64], batches: Sequence[int]) -> int:
-    """An upper bound on the hiddens of entities that passes over some rows send, whatever their order.
+def most_sent(row_map: RowMap | None, rows: npt.NDArray[np.int64], batches: Sequence[int], *, distinct: bool) -> int:
+    """An upper bound on how often passes over some rows send an entity, whatever their order.
 
     An entity that travels once for a batch is sent in at most as many batches of a pass as it has rows, and as there
     are batches.
 
     Args:
-        setup: a feature party's setup of the session.
+        row_map: the entity of every row of the dataset; None where every row is its own.
         rows: row numbers of the dataset, int64 (rows,).
         batches: number of batches of each pass.
+        distinct: whether an entity travels once for a batch.
     """
-    row_map, passes = setup.rows.own_map, Counter(batches)
     if row_map is None:
         return len(rows) * len(batches)
     referred = row_map.entity_of_row[rows]
-    present = referred[referred != ABSENT]
-    if not setup.opening.run.training.sends_distinct:
-        return len(present) * len(batches)
-    counts = np.bincount(present)
+    counts = np.bincount(referred[referred != ABSENT])
+    passes = Counter(batches if distinct else [len(rows)] * len(batches))
     return sum(times * int(np.minimum(counts, most).sum()) for most, times in passes.items())
 
 

@@ -133,7 +133,7 @@ class SessionModels:
         section, groups = self._configuration.privacy.decorrelate, self._setup.groups
         if section is None or groups is None:
             return None
-        return Decorrelation(InMemoryRows({GROUPS: groups}), section.weight)
+        return Decorrelation(InMemoryRows({GROUPS: groups}), section.weight, spread=self._varying)
 
     def _labels(self) -> RowSource:
         if self._head.labels is None:

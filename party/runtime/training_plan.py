@@ -270,9 +270,10 @@ def training_release(setup: TrainingSetup) -> Release:
 
 def _most_hiddens(setup: TrainingSetup, epoch: int) -> int:
     """An upper bound on the hiddens that a feature party sends in all epochs from one on."""
-    schedule = setup.schedule
+    schedule, row_map = setup.schedule, setup.batches.rows.own_map
+    distinct = setup.batches.opening.run.training.sends_distinct
     steps = [count for _, count in schedule.passes[epoch:]]
-    training, held_out = schedule.rows_from(epoch)
-    most_training = most_sent(setup.batches, schedule.training_rows, steps)
-    most_held_out = most_sent(setup.batches, schedule.held_out_rows, [schedule.validation_batches] * len(steps))
-    return min(training, most_training) + min(held_out, most_held_out)
+    validations = [schedule.validation_batches] * len(steps)
+    training, _ = schedule.rows_from(epoch)
+    most_training = most_sent(row_map, schedule.training_rows, steps, distinct=distinct)
+    return min(training, most_training) + most_sent(row_map, schedule.held_out_rows, validations, distinct=distinct)

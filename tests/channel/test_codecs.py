@@ -6,10 +6,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from party.channel.codecs.floats import Float32Codec
 from party.channel.codecs.make import make_codec
+from party.channel.codecs.ring import RingCodec
 from party.channel.codecs.sparse import selected_columns
 from party.configuration.run import CodecSection
 from party.errors import ConfigurationError
+from party.privacy.ring import Ring
 from tests.support.cut_layouts import layout_of
 
 SECTIONS = {
@@ -59,6 +62,19 @@ def test_values_come_out_within_the_bound(name, matrix, place):
         error = np.abs(decoded.astype(np.float64) - matrix)
         assert (error <= codec.error_bound(matrix) * (1 + 1e-12)).all()
     assert codec.encode(matrix, place) == data
+
+
+@pytest.mark.parametrize("units", [UNITS, (9, 1), (9,)])
+@pytest.mark.parametrize("name", [*SECTIONS, "float32", "ring"])
+def test_a_matrix_without_rows_is_encoded_in_no_bytes(name, units):
+    layout, empty = layout_of(units), np.zeros((0, sum(units)), np.float32)
+    made = {"float32": Float32Codec(layout), "ring": RingCodec(layout, Ring(2))}
+    codec = made.get(name) or codec_of(name, units)
+    assert codec.encode(empty, 0) == b""
+    assert codec.encoded_bytes(0) == 0
+    decoded = codec.decode(b"", 0, 0)
+    assert (decoded.shape, decoded.dtype) == (empty.shape, np.float32)
+    assert codec.error_bound(empty).shape == empty.shape
 
 
 @every_codec

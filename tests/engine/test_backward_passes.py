@@ -30,7 +30,12 @@ OPTIMIZER = "sgd"  # the bias of attention's keys has a gradient of rounding err
 SPECS = (HiddenSpec("deep", UNITS, Aggregation.CONCAT), HiddenSpec("shown", UNITS, Aggregation.CONCAT))
 INPUTS = {"ids": np.random.default_rng(2).integers(0, IDS, (ROWS, LENGTH)).astype(np.int32)}
 LAYOUT = CutLayout(SPECS)
-DEPTHS = {"stored": 1, "recomputed": 2}  # more than one batch under way is allowed here, not used
+# More than one batch under way is allowed here, not used.
+WAYS = {
+    "stored": {"depth": 1},
+    "recomputed": {"depth": 2},
+    "stored, for any number of rows": {"depth": 1, "varying": True},
+}
 
 
 class Signs(keras.layers.Layer):
@@ -145,9 +150,9 @@ def tape_training(layers):
 class Training:
     """A base model, trained batch by batch."""
 
-    def __init__(self, layers, depth):
+    def __init__(self, layers, way):
         self.model, self.optimizer = make_model(layers), OPTIMIZERS[OPTIMIZER]()
-        self.base = TrainableBaseModel(self.model, InMemoryRows(INPUTS), LAYOUT, self.optimizer, depth=depth)
+        self.base = TrainableBaseModel(self.model, InMemoryRows(INPUTS), LAYOUT, self.optimizer, **WAYS[way])
 
     def run(self, order, first=0):
         """Trains on all batches but those before the first, whose hiddens are sent already where it is not 0."""
@@ -161,29 +166,29 @@ class Training:
         return arrays_of(self.model, self.optimizer)
 
 
-@pytest.mark.parametrize("way", DEPTHS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: layers.__name__)
 def test_weights_equal_those_of_a_tape(layers, way):
-    training = Training(layers, DEPTHS[way])
+    training = Training(layers, way)
     training.run(batches())
     assert_near(arrays_of(training.model), tape_training(layers))
 
 
-@pytest.mark.parametrize("way", DEPTHS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: layers.__name__)
 def test_a_checkpoint_between_the_passes_changes_no_bit(layers, way):
     order, stopped_after = batches(), 3
-    before = Training(layers, DEPTHS[way])
+    before = Training(layers, way)
     before.base.forward(order[0])
     for number in range(stopped_after):
         before.base.backward_and_forward(gradients_of(number, order[number]), order[number + 1])
-    after = Training(layers, DEPTHS[way])
+    after = Training(layers, way)
     after.base.set_state(unpack_state(pack_state(before.base.state())))
-    assert_identical(after.run(order, stopped_after), Training(layers, DEPTHS[way]).run(order))
+    assert_identical(after.run(order, stopped_after), Training(layers, way).run(order))
 
 
 def test_a_checkpoint_holds_what_a_pass_started_from_and_not_what_it_computed():
-    training = Training(recurrent, DEPTHS["stored"])
+    training = Training(recurrent, "stored")
     rows = batches()[0]
     training.base.forward(rows)
     stashes = [array for name, array in training.base.state().arrays.items() if "stash" in name]
@@ -204,16 +209,14 @@ def test_a_stash_of_what_a_pass_computed_holds_no_table():
     assert max(tensor.shape.num_elements() for tensor in stash) < rows_of_table
 
 
-@pytest.mark.parametrize("way", DEPTHS)
+@pytest.mark.parametrize("way", WAYS)
 def test_a_model_without_weights_to_train_is_passed_through(way):
     ids = keras.Input((LENGTH,), dtype="int32", name="ids")
     frozen = keras.layers.Dense(UNITS, trainable=False)
     model = keras.Model({"ids": ids}, {"deep": frozen(ops.cast(ids, "float32"))})
     draw(model)
     before = arrays_of(model)
-    base = TrainableBaseModel(
-        model, InMemoryRows(INPUTS), CutLayout(SPECS[:1]), OPTIMIZERS["adam"](), depth=DEPTHS[way]
-    )
+    base = TrainableBaseModel(model, InMemoryRows(INPUTS), CutLayout(SPECS[:1]), OPTIMIZERS["adam"](), **WAYS[way])
     order = batches()
     hiddens = [base.forward(order[0])]
     for number in range(2):

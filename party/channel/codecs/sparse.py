@@ -87,7 +87,7 @@ class TopKCodec:
             np.put_along_axis(mask, chosen, True, axis=1)
             return np.packbits(mask, axis=1).tobytes()
         bits = (chosen[:, :, None] >> np.arange(self._place_bits)) & 1
-        return np.packbits(bits.reshape(rows, -1).astype(np.bool_), axis=1).tobytes()
+        return np.packbits(bits.reshape(rows, self._selected * self._place_bits).astype(np.bool_), axis=1).tobytes()
 
     @property
     def _place_bytes(self) -> int:
