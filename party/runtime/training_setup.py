@@ -17,6 +17,7 @@ from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
+from party.runtime.absence import parties_to_do_without
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
@@ -102,7 +103,9 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
         raise RuntimeError("a label party without a fuse model passed validation")
     summed = setup.opening.run.training.secure_aggregation
     for models in setup.heads:
-        models.add_fuse(section, configuration.data.labels, specs, summed=summed)
+        models.add_fuse(
+            section, configuration.data.labels, specs, summed=summed, absent=parties_to_do_without(setup.opening)
+        )
     _draw_weights(setup)
 
 
