@@ -37,6 +37,9 @@ class EntityOracle:
         self.weights["fuse"] += [vector for vectors in self.absent.values() for vector in vectors.values()]
         for name, optimizer in optimizers.items():
             optimizer.build(self.weights[name])
+        self.apply = {
+            name: tf.function(optimizer.apply, reduce_retracing=True) for name, optimizer in optimizers.items()
+        }
         self.history = {party: [] for party in KEYS}
 
     def _batch(self, party, rows, step):
@@ -48,12 +51,13 @@ class EntityOracle:
             return inputs_of(self.tables.ratings.iloc[rows]), np.arange(len(rows)), np.ones(len(rows), bool), True
         frame = self.joined[party].iloc[rows].reset_index(drop=True)
         known = frame["x"].notna().to_numpy()
-        partners, places = frame[known], np.full(len(rows), known.sum())
+        partners, places = frame[known], np.zeros(len(rows), int)
         if self.distinct:
             places[known], _ = pd.factorize(partners[KEYS[party]], sort=True)
             partners = partners.drop_duplicates(KEYS[party]).sort_values(KEYS[party])
         else:
             places[known] = np.arange(len(partners))
+        places[~known] = len(partners)
         padded = pd.concat([partners, self.joined[party].iloc[:1].fillna(0)])
         dropped = self.dropped(party, step, len(rows))
         return inputs_of(padded), places, known if dropped is None else known & ~dropped, bool(len(partners))
@@ -80,19 +84,23 @@ class EntityOracle:
 
     def step(self, rows, step, *, first):
         """Makes a training step; returns its loss. `first`: whether it is the first of its epoch."""
-        now = {party: [one.numpy().copy() for one in self.weights[party]] for party in KEYS}
-        for party in KEYS:
-            self.history[party] = [now[party]] if first else [*self.history[party], now[party]]
-            self._assign(party, self.history[party][max(0, len(self.history[party]) - self.depth)])
+        now = self._load_stale(first) if self.depth > 1 else {}
         batches = {party: self._batch(party, rows, step) for party in sorted([*KEYS, LABEL_PARTY])}
         tensors = {party: tf.nest.map_structure(tf.constant, batch[:3]) for party, batch in batches.items()}
         loss, gradients = self._differentiate(tf.constant(self.tables.labels[rows]), tensors)
-        computed = ["fuse", *(party for party, batch in batches.items() if batch[3])]
-        for party in KEYS:
-            self._assign(party, now[party])
-        for name in computed:
-            self.optimizers[name].apply(gradients[name], self.weights[name])
+        for party, values in now.items():
+            self._assign(party, values)
+        for name in ["fuse", *(party for party, batch in batches.items() if batch[3])]:
+            self.apply[name](gradients[name], self.weights[name])
         return float(loss)
+
+    def _load_stale(self, first):
+        """Loads the weights that a batch's hiddens were sent with; returns the present ones."""
+        now = {party: [one.numpy().copy() for one in self.weights[party]] for party in KEYS}
+        for party, values in now.items():
+            self.history[party] = [values] if first else [*self.history[party], values]
+            self._assign(party, self.history[party][max(0, len(self.history[party]) - self.depth)])
+        return now
 
     def _assign(self, party, values):
         for variable, value in zip(self.weights[party], values, strict=True):

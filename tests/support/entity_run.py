@@ -4,11 +4,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
-
 from party.channel.compose import FEATURE_PARTIES, ChannelSettings, feature_channels, label_channels
 from party.configuration.labels import BinaryLabel
-from party.configuration.run import LocalUpdatesSection, TrainingSection
+from party.configuration.run import TrainingSection
+from party.cut.hidden import Aggregation
+from party.cut.layout import CutLayout
 from party.data.entities import EveryRow, entities_of
 from party.data.labels import LabelArrays
 from party.data.rows import InMemoryRows, label_rows
@@ -31,17 +31,17 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.party_dropout import PartyDropout
 from party.protocol.peer_entities import PeerEntities
 from party.protocol.presence import Presence
-from party.protocol.schedule import Activity, TrainingSchedule, exchange_to_send
+from party.protocol.schedule import TrainingSchedule, exchange_to_send
 from tests.support.entity_tables import KEYS, inputs_of
-from tests.support.keras_models import LAYOUT, OPTIMIZERS, SPECS, make_base, make_fuse
+from tests.support.keras_models import OPTIMIZERS, SPECS, make_base, make_fuse
 from tests.support.numpy_models import LABEL_PARTY, make_keys, make_timings
 
 SECRET, ROW_KEY = bytes(range(32)), bytes(32)
 SECTIONS = {"liked": BinaryLabel(rule="r > 3")}
-TRAINING = {"batch_size": 12, "epochs": 20, "validation_fraction": 0.2, "evaluation_batch_size": 16, "seed": 4}
+TRAINING = {"batch_size": 12, "epochs": 40, "remainder": "drop", "maximum_steps": 100, "seed": 4}
 
 
-def make_models(fuse_width=12, specs=None):
+def make_models(fuse_width=12):
     """Makes the models of all parties, always drawn alike, but each party's otherwise."""
     models = {name: make_base(name="base") for name in (*KEYS, LABEL_PARTY)}
     for number, base in enumerate(models.values()):
@@ -62,22 +62,36 @@ class EntityRun:
         training: keys of the run's training section; an optimizer by its name.
         absent: parties with a learned vector for each hidden.
         two_heads: whether there is a private head, with models drawn alike.
+        aggregation: how the hidden `deep` of all parties is combined.
     """
 
-    def __init__(self, tables, training=None, *, optimizer="sgd", absent=(), two_heads=False):
+    def __init__(
+        self,
+        tables,
+        training=None,
+        *,
+        optimizer="sgd",
+        absent=(),
+        two_heads=False,
+        aggregation=Aggregation.CONCAT,
+    ):
         section = TrainingSection(**TRAINING | (training or {}))
+        self.adds = aggregation is Aggregation.SUM or section.secure_aggregation
         self.tables, self.section, self.optimizer = tables, section, optimizer
         self.schedule = TrainingSchedule(section, len(tables.labels), ROW_KEY)
         self.maps = {party: tables.row_map(party) for party in KEYS}
         self.absent_parties = tuple(absent)
         self.dropout = PartyDropout(section.party_dropout, SECRET, section.seed)
         self.presence = Presence(self.absent_parties, self.maps, dropout=self.dropout)
-        self.models = make_models()
+        specs = [replace(spec, aggregation=Aggregation.SUM) if self.adds else spec for spec in SPECS]
+        self.layout, self.width = CutLayout(specs), 4 if self.adds else 12
+        self.models = make_models(self.width)
         self.absent_model = build_absent(dict.fromkeys(absent, SPECS)) if absent else None
         self.keys = make_keys(tuple(KEYS))
         self.background = ThreadPoolExecutor(1)
         self.halves = self._halves(self.models, self.absent_model)
-        self.own_models = make_models() if two_heads else None
+        self.own_models = make_models(self.width) if two_heads else None
+        self.own_absent = build_absent(dict.fromkeys(absent, SPECS))
         self.label = label_exchanges(self._label_setup())
         self.features = {party: self._feature(party) for party in KEYS}
         self.sent = {party: deque() for party in KEYS}
@@ -110,7 +124,7 @@ class EntityRun:
     def _halves(self, models, absent_model):
         optimizers = make_optimizers(self.optimizer)
         base = self._base(LABEL_PARTY, models, optimizers)
-        layouts = dict.fromkeys([FEATURE_PARTIES] if self.masked else KEYS, LAYOUT)
+        layouts = dict.fromkeys([FEATURE_PARTIES] if self.masked else KEYS, self.layout)
         matrices = {party: FEATURE_PARTIES if self.masked else party for party in self.absent_parties}
         tasks = LabelTasks(
             FuseOutputs(labels=SECTIONS),
@@ -120,7 +134,7 @@ class EntityRun:
         fuse = TrainableFuseModel(
             models["fuse"],
             label_rows(LabelArrays(self.tables.labels[:, None])),
-            {**layouts, LABEL_PARTY: LAYOUT},
+            {**layouts, LABEL_PARTY: self.layout},
             tasks,
             optimizer=optimizers["fuse"],
             own=OwnBase(LABEL_PARTY, base),
@@ -138,7 +152,7 @@ class EntityRun:
         return TrainableBaseModel(
             models[party],
             InMemoryRows(inputs_of(frame)),
-            LAYOUT,
+            self.layout,
             optimizers[party],
             depth=1 if party == LABEL_PARTY else self.schedule.depth,
             instance_weights=self._instance_weights(),
@@ -147,13 +161,12 @@ class EntityRun:
 
     def _label_setup(self):
         rows, labels = len(self.tables.labels), self.tables.labels[:, None]
-        channels = label_channels(self._settings(LABEL_PARTY), dict.fromkeys(KEYS, LAYOUT), self.keys[LABEL_PARTY])
+        channels = label_channels(self._settings(LABEL_PARTY), dict.fromkeys(KEYS, self.layout), self.keys[LABEL_PARTY])
         every_row = {party: EveryRow(one) for party, one in self.maps.items()}
         entities = every_row if self.masked else {party: self.entities(party) for party in KEYS}
         private = None
         if self.own_models is not None:
-            absent_model = build_absent(dict.fromkeys(self.absent_parties, SPECS))
-            private = PrivateSetup(self._halves(self.own_models, absent_model), labels, Containment())
+            private = PrivateSetup(self._halves(self.own_models, self.own_absent), labels, Containment())
         return LabelSetup(
             party=LABEL_PARTY,
             schedule=self.schedule,
@@ -182,7 +195,7 @@ class EntityRun:
     def _feature(self, party):
         base = self._base(party, self.models, make_optimizers(self.optimizer))
         masks = {other: bytes([7]) * 32 for other in self.masked if other != party}
-        channels = feature_channels(self._settings(party), LAYOUT, self.keys[party], masks)
+        channels = feature_channels(self._settings(party), self.layout, self.keys[party], masks)
         entities, timings, updates = self.entities(party), make_timings(), self._local_updates()
         local_steps = None
         if updates is not None:
