@@ -25,7 +25,7 @@ class Content(StrictModel):
             allows; `agreed`: all parties signed it, and releases may follow; `ended`; `refused` by the policy.
         session: identifies the lines of one session, hexadecimal; empty outside of sessions.
         coordinator: certificate name of the coordinator that asked.
-        peers: names of the other parties.
+        peers: names of the other parties of the session.
         purpose: `align`, `train`, `measure`, `evaluate` or `predict`.
         run_id: id of the run, hexadecimal.
         datasets: the datasets that the session reads.
@@ -42,6 +42,7 @@ class Content(StrictModel):
         joins: of an alignment with joins, by peer the tables that are joined, or that may be at their owner; other
             lines do not have the key.
         result: how the session ended, or the rule that refused it.
+        without: feature parties of the run that the session left out; lines of sessions with all have no such key.
     """
 
     event: Event
@@ -59,14 +60,17 @@ class Content(StrictModel):
     charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
     joins: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] | None = None
     result: str = ""
+    without: tuple[str, ...] = Field(default=(), strict=False)
 
     @model_serializer(mode="wrap")
     def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Lines without charges or joins are, byte for byte, those that were written before there were any."""
+        """Lines that say nothing with a newer key are, byte for byte, those that were written before it existed."""
         fields: dict[str, object] = serialize(self)
         for name in ("charges", "joins"):
             if getattr(self, name) is None:
                 fields.pop(name, None)
+        if not self.without:
+            fields.pop("without", None)
         return fields
 
 

@@ -94,7 +94,7 @@ class RunRecords:
         Args:
             record: record of the run.
             configuration_sha256: SHA-256 of the run configuration that came with the call.
-            parties: parties of the session.
+            parties: parties of the run.
 
         Raises:
             SessionError: the configuration or the parties differ.
