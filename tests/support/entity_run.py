@@ -91,11 +91,10 @@ class EntityRun:
         self.background = ThreadPoolExecutor(1)
         self.halves = self._halves(self.models, self.absent_model)
         self.own_models = make_models(self.width) if two_heads else None
-        self.own_absent = build_absent(dict.fromkeys(absent, SPECS))
+        self.own_absent = build_absent(dict.fromkeys(absent, SPECS)) if absent else None
         self.label = label_exchanges(self._label_setup())
         self.features = {party: self._feature(party) for party in KEYS}
         self.sent = {party: deque() for party in KEYS}
-        self.losses, self.gradients = [], []
 
     @property
     def masked(self):
@@ -216,7 +215,6 @@ class EntityRun:
             envelopes.append(sent.popleft())
         gradients = self.label.fuse(position, envelopes).result()
         self.label.finish_update()
-        self.gradients.append([one.SerializeToString() for one in gradients])
         for gradient in gradients:
             following = self.features[gradient.receiver].backward(position, gradient)
             if following is not None:
