@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -128,11 +129,15 @@ def evaluate(path: Path, run_id: str | None, dataset: str | None, debug: bool) -
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
-        from coordinator.figures import figure_text  # noqa: PLC0415
+        from coordinator.figures import figure_text, undefined_text  # noqa: PLC0415
 
         with _connect(path) as federation:
-            for name, value in federation.evaluate(dataset, run_id=run_id).items():
+            metrics = federation.evaluate(dataset, run_id=run_id)
+            for name, value in metrics.items():
                 click.echo(f"{printable(name):<10} {figure_text(value, EVALUATION_DIGITS)}")
+            undefined = [name for name, value in metrics.items() if math.isnan(value)]
+            if undefined:
+                click.echo(undefined_text(undefined))
 
     _run_command(run, debug)
 

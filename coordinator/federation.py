@@ -155,7 +155,7 @@ class Federation:
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
-                its policy releases them.
+                its policy releases them; NaN where one is undefined, as an AUC of one class is.
         """
         reply, _ = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id)
         return metrics_as_dictionary(reply.evaluation)

@@ -52,6 +52,11 @@ class History:
         """Message bytes per training row."""
         return self.message_bytes / self.samples if self.samples else 0.0
 
+    @property
+    def undefined(self) -> list[str]:
+        """Names of the metrics that were undefined in an epoch, as an AUC of one class is."""
+        return [name for name, values in self.history.items() if any(map(math.isnan, values))]
+
     def take(self, report: pb.ReportReply) -> None:
         """Updates the history from a report of the label party.
 
@@ -80,6 +85,7 @@ class History:
         content: Mapping[str, object] = {
             "run_id": self.run_id,
             "history": {name: [_finite(value) for value in values] for name, values in self.history.items()},
+            "undefined": self.undefined,
             "epoch": self.epoch,
             "params": self.params,
             "seconds": self.seconds,

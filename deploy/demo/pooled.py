@@ -106,7 +106,11 @@ def read_pooled(
     for name, one in packed.items():
         inputs |= {f"{name}_{INDICES}": one.indices, f"{name}_{VALUES}": one.values}
     holder = label_party(parties)
-    return PooledData(inputs, read_labels(holder.party, holder.data, frames[holder.party], dataset), packed)
+    return PooledData(
+        inputs,
+        read_labels(holder.party, holder.data, frames[holder.party], dataset, weighted=holder.trains_on(dataset)),
+        packed,
+    )
 
 
 def label_party(parties: Sequence[PartyConfiguration]) -> PartyConfiguration:
@@ -241,7 +245,7 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.D
         path = party.path(party.data.datasets[dataset])
         limits = FileLimits(party.data.maximum_rows, party.data.maximum_bytes)
         tables[party.party] = read_table(
-            party.party, dataset, path, id_column=party.data.id, columns=party.data.columns(dataset), limits=limits
+            party.party, dataset, path, id_column=party.data.id, columns=party.columns(dataset), limits=limits
         )
     common = set.intersection(*(set(table.ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())

@@ -310,8 +310,13 @@ class PartyConfiguration(StrictModel):
         Args:
             dataset: name of the dataset.
         """
-        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
-        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
+        trained_on = self.trains_on(dataset)
+        measured = self.meters.columns if trained_on else ()
+        return tuple(sorted({*self.data.columns(dataset, trained_on=trained_on), *self.privacy.read, *measured}))
+
+    def trains_on(self, dataset: str) -> bool:
+        """Whether the owner allows to train on a dataset."""
+        return dataset in self.policy.training_datasets
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -16,6 +16,7 @@ RowArray = npt.NDArray[Any]
 
 LABELS = "labels"
 WEIGHTS = "weights"
+KNOWN = "known"
 ROW_TYPES = (np.dtype(np.int32), np.dtype(np.float32))
 
 
@@ -77,9 +78,14 @@ def label_rows(labels: LabelArrays) -> InMemoryRows:
         labels: labels of all rows of a dataset.
 
     Returns:
-        A source of `labels`, float32 (rows, labels), and of `weights`, float32 (rows, labels), if rows have any.
+        A source of `labels`, float32 (rows, labels); of `weights`, float32 (rows, labels), if rows have any or some
+        lack a label; and of `known`, float32 (rows,), if some lack a label: 1 where a row has all of them, else 0.
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {LABELS: labels.values}
     if labels.weights is not None:
         arrays[WEIGHTS] = labels.weights
+    known = labels.known
+    if not known.all():
+        arrays.setdefault(WEIGHTS, np.ones_like(labels.values))
+        arrays[KNOWN] = known.astype(np.float32)
     return InMemoryRows(arrays)

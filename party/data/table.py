@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ class Table:
         ids: sample ids in the file's order, each once, none empty.
         columns: the needed columns, text, rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
+        left_out: number of rows of the file that are left out here, because they have no label.
+        chosen_sha256: hexadecimal digest of which rows are here; empty where none is left out.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
     """
@@ -41,12 +43,40 @@ class Table:
     ids: pd.Index[str] = field(repr=False)
     columns: pd.DataFrame = field(repr=False)
     sha256: str
+    left_out: int = 0
+    chosen_sha256: str = ""
     generation: int | None = None
 
     @property
     def rows(self) -> int:
         """Number of rows in the file."""
         return len(self.ids)
+
+    @property
+    def rows_sha256(self) -> str:
+        """Hexadecimal digest of the file and of the rows that are here; equal to `sha256` where none is left out."""
+        if not self.chosen_sha256:
+            return self.sha256
+        return hashlib.sha256(bytes.fromhex(self.sha256 + self.chosen_sha256)).hexdigest()
+
+    def with_rows(self, chosen: NDArray[np.bool_]) -> Table:
+        """The table with some of its rows.
+
+        Args:
+            chosen: which rows to keep, bool (rows,).
+
+        Returns:
+            The table itself if that is all of them.
+        """
+        if chosen.all():
+            return self
+        return replace(
+            self,
+            ids=self.ids[chosen],
+            columns=self.columns[chosen].reset_index(drop=True),
+            left_out=int(np.count_nonzero(~chosen)),
+            chosen_sha256=hashlib.sha256(np.packbits(chosen).tobytes()).hexdigest(),
+        )
 
     def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """The columns with rows chosen and ordered.

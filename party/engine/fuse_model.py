@@ -27,8 +27,8 @@ class _Inferred:
 
     Attributes:
         outputs: outputs of all labels side by side, float32 (batch, outputs).
-        losses: mean loss of each label, float32 (labels,).
-        reported: means of the reported outputs over the batch.
+        losses: mean loss of each label over the rows that have all labels, float32 (labels,).
+        reported: means of the reported outputs over the same rows.
     """
 
     outputs: tf.Tensor
@@ -76,7 +76,7 @@ class FuseModel:
             hiddens: hiddens by party, float32 (batch, columns).
 
         Returns:
-            The outputs of each row, and means over the batch.
+            The outputs of each row, and means over those rows of the batch that have all labels.
         """
         inferred = self._infer_call((len(rows),), gather_labels(self._source, rows), self._matrices(hiddens))
         by_task = inferred.losses.numpy().astype(np.float64)
@@ -101,5 +101,7 @@ class FuseModel:
 
     def _infer(self, gathered: list[tf.Tensor], hiddens: list[tf.Tensor]) -> _Inferred:
         outputs = self._model(aggregate(self._layouts, hiddens), training=False)
-        losses = LabelTensors.of(gathered).plain_losses(self._losses, outputs)
-        return _Inferred(side_by_side(self._outputs, outputs), tf.stack(losses), reported_means(self._outputs, outputs))
+        labels = LabelTensors.of(gathered)
+        known = labels.of_known(outputs)
+        losses = labels.plain_losses(self._losses, known)
+        return _Inferred(side_by_side(self._outputs, outputs), tf.stack(losses), reported_means(self._outputs, known))

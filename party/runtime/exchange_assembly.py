@@ -35,6 +35,7 @@ from party.runtime.plan import PairSecrets
 from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
+from party.runtime.stopping_metric import check_stopping_metric
 from party.security.sealing import SealingKeys
 
 
@@ -117,7 +118,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
         parts: the parts that the session's batches are exchanged with.
 
     Raises:
-        ConfigurationError: a codec would not shorten the batches of training.
+        ConfigurationError: a codec would not shorten the batches of training, or the metric to stop by is undefined.
         DataError: a label cannot be used.
     """
     setup, context = parts.setup, parts.setup.opening.context
@@ -127,6 +128,8 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     settings, head = _channel_settings(setup), _released_head(setup, labels)
     layouts = received_layouts(settings, parts.layouts)
     models = SessionModels(setup, layouts, head)
+    released = labels.true.values if labels.drawn is None else labels.drawn.arrays.values
+    check_stopping_metric(setup, models.scores, released)
     halves, private = _halves(setup, models), _private_setup(setup, layouts, labels)
     return make_label_exchanges(
         LabelSetup(
@@ -134,7 +137,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             schedule=setup.schedule,
             channels=_label_channels(parts, settings, labels.true),
             halves=halves,
-            labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
+            labels=released,
             private=private,
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,

@@ -7,6 +7,7 @@ import pandas as pd
 from party.configuration.labels import Labels
 from party.configuration.party import PartyConfiguration
 from party.data.encoders import encoders_from_json
+from party.data.known_labels import rows_with_labels
 from party.errors import DataError, SessionError
 from party.models.assembly import TEACHER, PartyModels
 from party.models.packing import PackedFeatures, pack
@@ -47,7 +48,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
     rows = common_rows(opening.context, opening.run.parties, dataset)
     frame = rows.frame()
     if configuration.holds_labels:
-        opening.grant.check_metric_rows(len(rows), f"rows of dataset {dataset}")
+        _check_metric_rows(opening, frame)
     packed = _encoded(opening, rows, frame)
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)
@@ -67,6 +68,15 @@ def inference_setup(opening: Opening) -> BatchSetup:
         packed=packed,
         record=record,
     )
+
+
+def _check_metric_rows(opening: Opening, frame: pd.DataFrame) -> None:
+    """Refuses metrics over too few rows: of an evaluation, those that have a label count."""
+    dataset, data = opening.proposal.dataset, opening.context.configuration.data
+    count, what = len(frame), f"rows of dataset {dataset}"
+    if data.unlabelled_rows == "drop" and opening.proposal.purpose == Purpose.PURPOSE_EVALUATE:
+        count, what = int(rows_with_labels(data.labels, frame).sum()), f"{what} with a label"
+    opening.grant.check_metric_rows(count, what)
 
 
 def _trained_run(opening: Opening) -> RunRecord:

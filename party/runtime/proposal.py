@@ -61,6 +61,11 @@ class Opening:
         return self.proposal.run_id
 
     @property
+    def trains(self) -> bool:
+        """Whether the session trains, so that it learns from labels."""
+        return self.proposal.purpose in (Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE)
+
+    @property
     def folder(self) -> Path:
         """Path of the run's folder, whether it exists or not."""
         return self.context.records.folder(self.proposal.run_id)

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from party.configuration.budgets import SecretName
 from party.data.drawn_labels import DrawSource, draw_labels
-from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights, weighted_labels
+from party.data.labels import (
+    LabelArrays,
+    SessionLabels,
+    check_classes,
+    read_labels,
+    read_sample_weights,
+    weighted_labels,
+)
 from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.privacy.label_mechanism import LabelMechanism
@@ -68,7 +76,11 @@ def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if rows.dataset in data.unlabelled:
         return _unknown(opening, rows)
-    return SessionLabels(read_labels(configuration.party, data, rows.frame(), rows.source))
+    trains = opening.trains
+    labels = read_labels(configuration.party, data, rows.frame(), rows.source, weighted=trains)
+    if trains:
+        check_classes(configuration.party, data.labels, labels.values, rows.source)
+    return SessionLabels(labels)
 
 
 def _unknown(opening: Opening, rows: CommonRows) -> SessionLabels:
@@ -81,11 +93,15 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     configuration, data = opening.context.configuration, opening.context.configuration.data
     # Of the whole file: peers choose which rows are in common, and would find a changed row by leaving others out.
     whole = _read_whole(opening, rows)
-    weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
+    weights = None
+    if opening.trains:
+        weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
     true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
-    table = ValueDigests.of_table(generations.secret, rows.table.ids.tolist(), _contents(whole))
+    # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
+    known = whole.known
+    table = ValueDigests.of_table(generations.secret, rows.table.ids[known].tolist(), _contents(whole.values[known]))
     generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
     source = DrawSource(generations.secret, generation)
 
@@ -100,7 +116,7 @@ def _read_whole(opening: Opening, rows: CommonRows) -> LabelArrays:
     """All labels of the file; an error for the coordinator does not say how many cannot be used."""
     configuration = opening.context.configuration
     try:
-        return read_labels(configuration.party, configuration.data, rows.table.columns, rows.source)
+        return read_labels(configuration.party, configuration.data, rows.table.columns, rows.source, weighted=False)
     except DataError as error:
         fields = error.fields
         raise DataError(
@@ -132,6 +148,6 @@ def label_generations(opening: Opening) -> Generations:
     )
 
 
-def _contents(labels: LabelArrays) -> Iterator[bytes]:
+def _contents(values: NDArray[np.float32]) -> Iterator[bytes]:
     """The labels of each row as bytes that are the same whenever the labels are."""
-    return (row.tobytes() for row in (labels.values + np.float32(0)).astype("<f4"))  # -0 becomes 0
+    return (row.tobytes() for row in (values + np.float32(0)).astype("<f4"))  # -0 becomes 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
+from party.data.known_labels import without_unlabelled_rows
 from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
@@ -54,7 +55,8 @@ class Tables:
             summarise(party, data, table)
             self.check_groups(table)
             if data.labels and dataset not in data.unlabelled:
-                read_labels(party, data, table.columns, table.path.name)
+                weighted = self._configuration.trains_on(dataset)
+                read_labels(party, data, table.columns, table.path.name, weighted=weighted)
 
     def check_groups(self, table: Table) -> None:
         """Puts the rows of a table into groups once, if training needs them for a penalty.
@@ -110,15 +112,18 @@ class Tables:
             return self._drawn[1][dataset]
 
     def _read(self, dataset: str) -> Table:
-        data = self._configuration.data
-        return read_table(
-            self._configuration.party,
+        configuration, data = self._configuration, self._configuration.data
+        table = read_table(
+            configuration.party,
             dataset,
-            self._configuration.path(data.datasets[dataset]),
+            configuration.path(data.datasets[dataset]),
             id_column=data.id,
-            columns=self._configuration.columns(dataset),
+            columns=configuration.columns(dataset),
             limits=FileLimits(data.maximum_rows, data.maximum_bytes),
         )
+        if not configuration.trains_on(dataset) or not data.labels or dataset in data.unlabelled:
+            return table
+        return without_unlabelled_rows(configuration.party, data, table)
 
     def _stamp(self, dataset: str) -> Stamp:
         return _stamp(self._configuration.path(self._configuration.data.datasets[dataset]))
