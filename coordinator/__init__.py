@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coordinator.alignment import DatasetAlignment
-    from coordinator.federation import Federation, Predictions
+    from coordinator.federation import Federation
     from coordinator.history import History
     from coordinator.local_federation import LocalFederation
     from coordinator.planning.planner import Plan
@@ -83,7 +83,7 @@ _MODULES = {
     "History": "coordinator.history",
     "LocalFederation": "coordinator.local_federation",
     "Plan": "coordinator.planning.planner",
-    "Predictions": "coordinator.federation",
+    "Predictions": "coordinator.predictions",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -19,6 +18,7 @@ from coordinator.journal import Journal, RunEntry
 from coordinator.party_client import PartyClient
 from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
+from coordinator.predictions import Predictions
 from coordinator.progress import Display, SilentDisplay
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.training_run import TrainingRun
@@ -31,21 +31,6 @@ from party.security.clock import utc_now
 MAXIMUM_ATTEMPTS = 10  # of an alignment, evaluation or prediction that loses the connection to a party
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Where the label party wrote predictions.
-
-    Attributes:
-        party: name of the label party, the only one that has them.
-        files: names in the run's folder, in the state folder of the label party.
-        rows: number of predictions.
-    """
-
-    party: str
-    files: tuple[str, ...]
-    rows: int
 
 
 class Federation:
@@ -110,7 +95,7 @@ class Federation:
 
         return self._retry_after_losses(attempt)
 
-    def fit(self, *, resume: str | None = None) -> History:
+    def fit(self, *, resume: str | None = None, continue_from: str | None = None) -> History:
         """Trains a new run, or resumes a stopped one, and makes every party save its model.
 
         If a party becomes unreachable, waits for it and resumes the run from the last checkpoint that every party has.
@@ -118,6 +103,8 @@ class Federation:
         Args:
             resume: run_id of the stopped run, in hexadecimal, possibly shortened; empty for the latest one; None for a
                 new run.
+            continue_from: run_id of the finished run, likewise, whose weights and vocabularies a new run begins with;
+                optimizers begin anew. None for drawn weights.
 
         Returns:
             The history, also written to the output folder.
@@ -127,7 +114,7 @@ class Federation:
             SplitError: any other failure that a person can act on, such as a party that stays unreachable.
         """
         with self._stoppable():
-            entry = self._begin() if resume is None else self._resume(resume or None)
+            entry = self._begin(continue_from) if resume is None else self._resume(resume or None, continue_from)
             with self._displayed() as display:
                 run = TrainingRun(
                     self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
@@ -246,13 +233,20 @@ class Federation:
                 await_parties(self._clients, self.configuration.reconnect_seconds)
         return attempt()
 
-    def _begin(self) -> RunEntry:
+    def _begin(self, continue_from: str | None) -> RunEntry:
         """Records a new run."""
+        continues = ""
+        if continue_from is not None:
+            finished = self._journal.trained(continue_from or None, "--continue")
+            self._check_parties(run_configuration_from_bytes(finished.configuration), finished.run_id)
+            continues = finished.run_id
         run = self._planned_run() if self.configuration.is_planned else self.configuration.run
-        return self._journal.begin(new_run_id(), run.to_bytes(), utc_now())
+        return self._journal.begin(new_run_id(), run.to_bytes(), utc_now(), continues)
 
-    def _resume(self, run_id: str | None) -> RunEntry:
+    def _resume(self, run_id: str | None, continue_from: str | None) -> RunEntry:
         """Records that a stopped run is running again."""
+        if continue_from is not None:
+            raise ConfigurationError("a run is either resumed, or continued by a new one", where="continue_from")
         entry = self._journal.resumable(run_id)
         self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
         return self._journal.resume(bytes.fromhex(entry.run_id))

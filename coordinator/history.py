@@ -27,6 +27,7 @@ class History:
         samples: number of rows trained on, counted in every epoch.
         message_bytes: size of all messages between parties, each counted once.
         timings: seconds by party and activity.
+        continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
         best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
     """
 
@@ -40,6 +41,7 @@ class History:
     samples: int = 0
     message_bytes: int = 0
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
+    continues: str = ""
     best_epoch: int | None = None
 
     @property
@@ -84,6 +86,7 @@ class History:
         """
         content: Mapping[str, object] = {
             "run_id": self.run_id,
+            "continues": self.continues,
             "history": {name: [_finite(value) for value in values] for name, values in self.history.items()},
             "undefined": self.undefined,
             "epoch": self.epoch,

@@ -105,6 +105,7 @@ class PartyClient:
         realign: bool,
         start: Mark,
         resume: bool,
+        continues: bytes,
     ) -> pb.OpenReply:
         """Opens a session.
 
@@ -116,6 +117,7 @@ class PartyClient:
             realign: whether to align datasets again that are aligned already.
             start: checkpoint to start from.
             resume: whether the run was started in an earlier session.
+            continues: run_id of the finished run whose weights the run begins with; empty without one.
 
         Returns:
             The party's hello, with what it states about itself and the run.
@@ -129,6 +131,7 @@ class PartyClient:
             start_step=start.step,
             lineage=start.lineage,
             resume=resume,
+            continues=continues,
         )
         return self.transport.call(rpcs.OPEN, request)
 

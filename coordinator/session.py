@@ -38,6 +38,7 @@ class ProposedSession:
         realign: whether to align datasets again that are aligned already.
         start: checkpoint to start from.
         resume: whether the run was started in an earlier session.
+        continues: run_id of the finished run whose weights the run begins with; empty without one.
     """
 
     purpose: Purpose
@@ -48,6 +49,7 @@ class ProposedSession:
     realign: bool = False
     start: Mark = ORIGIN
     resume: bool = False
+    continues: bytes = b""
 
 
 class CoordinatedSession:
@@ -185,6 +187,7 @@ class CoordinatedSession:
             realign=proposal.realign,
             start=proposal.start,
             resume=proposal.resume,
+            continues=proposal.continues,
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)

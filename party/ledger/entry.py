@@ -33,6 +33,8 @@ class Content(StrictModel):
         epochs: number of epochs in the session; 0 outside of training.
         codecs: codecs of training by direction.
         resume: whether the run goes back to a checkpoint or to its beginning.
+        continues: id of the finished run whose weights the run begins with, hexadecimal; empty without one, and then
+            the line does not have the key.
         releases: number of releases of rows, by kind: at `agreed` the maximum, at `ended` those that were made.
             A row of a batch counts once each time it is sent to a peer; a metric counts once for each pass.
         charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
@@ -51,16 +53,19 @@ class Content(StrictModel):
     epochs: int = Field(default=0, ge=0)
     codecs: dict[str, str] = Field(default={})
     resume: bool = False
+    continues: str = ""
     releases: dict[Kind, int] = Field(default={})
     charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
     result: str = ""
 
     @model_serializer(mode="wrap")
-    def _without_absent_charges(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Lines without charges are, byte for byte, those that were written before there were any."""
+    def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Lines without newer keys are, byte for byte, those that were written before there were any."""
         fields: dict[str, object] = serialize(self)
         if self.charges is None:
             fields.pop("charges", None)
+        if not self.continues:
+            fields.pop("continues", None)
         return fields
 
 

@@ -24,6 +24,7 @@ class SessionRequest:
         run: the run configuration.
         dataset: the dataset to evaluate or predict; empty otherwise.
         resume: whether the run began earlier.
+        continues: id of the finished run whose weights the run begins with; empty without one.
     """
 
     coordinator: str
@@ -32,6 +33,7 @@ class SessionRequest:
     run: RunConfiguration
     dataset: str
     resume: bool
+    continues: bytes = b""
 
     @property
     def purpose_name(self) -> str:

@@ -42,6 +42,7 @@ class SessionLines:
             run_id=printable(request.run_id.hex()),
             datasets=tuple(printable(dataset) for dataset in request.datasets),
             resume=request.resume,
+            continues=printable(request.continues.hex()),
         )
         self._most: dict[Kind, int] = {}
         self._charges: tuple[Charge, ...] = ()

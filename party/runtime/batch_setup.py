@@ -18,6 +18,7 @@ from party.policy.requests import Release
 from party.protocol.schedule import Schedule, TrainingSchedule
 from party.runtime.charges import Protection, charges_of
 from party.runtime.common_rows import CommonRows
+from party.runtime.continued_run import ContinuedRun
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
@@ -46,6 +47,7 @@ class BatchSetup:
             penalty, and outside of training.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
+        continued: the finished run whose weights a new one begins with; None without one, and outside of training.
         protection: the mechanism that protects this party's labels or columns; None where they are released as they
             are.
     """
@@ -61,6 +63,7 @@ class BatchSetup:
     groups: npt.NDArray[np.int32] | None = None
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
+    continued: ContinuedRun | None = None
     protection: Protection | None = None
 
     @property

@@ -114,7 +114,9 @@ def _by_name(epoch: EpochMetrics) -> dict[str, float]:
 
 
 def _text(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} undefined" if math.isnan(value) else f"{name} {value:.6g}" for name, value in values.items())
+    return "  ".join(
+        f"{name} undefined" if math.isnan(value) else f"{name} {value:.6g}" for name, value in values.items()
+    )
 
 
 def _finite(value: float) -> float | None:

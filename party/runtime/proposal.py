@@ -25,6 +25,7 @@ class SessionProposal:
         configuration: the run configuration as received.
         dataset: the dataset to evaluate or predict.
         realign: whether to align again datasets that are aligned already.
+        continues: id of the finished run whose weights the run begins with, 16 bytes; empty without one.
     """
 
     coordinator: str
@@ -35,6 +36,7 @@ class SessionProposal:
     configuration: bytes
     dataset: str
     realign: bool
+    continues: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)

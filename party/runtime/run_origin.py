@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from party.errors import CheckpointError, DataError, SessionError
 from party.runtime.common_rows import CommonRows
+from party.runtime.continued_run import ContinuedRun
 from party.runtime.fingerprint import check_fingerprint, run_fingerprint
 from party.runtime.model_objects import check_training
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.security.randomness import SECRET_BYTES
+
+CONTINUED_WEIGHTS = "weights of the run that it continues"
 
 
 def check_trainable(opening: Opening) -> None:
@@ -75,7 +78,9 @@ def former_run(opening: Opening) -> RunRecord | None:
     return former
 
 
-def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row_key: bytes) -> RunRecord:
+def run_record(
+    opening: Opening, former: RunRecord | None, rows: CommonRows, row_key: bytes, *, continued: ContinuedRun | None
+) -> RunRecord:
     """The record to continue with; refuses if something has changed since the run began.
 
     Args:
@@ -83,6 +88,7 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
         former: record of the run if it began earlier; otherwise None.
         rows: the rows that the run trains on.
         row_key: key of the run's order of rows.
+        continued: the run whose weights it began with; None without one.
 
     Raises:
         SessionError: something has changed; it names what.
@@ -93,6 +99,8 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
         present["rows without a label"] = rows.table.chosen_sha256
     if rows.table.generation is not None:
         present["generation of private columns"] = str(rows.table.generation)
+    if continued is not None:
+        present[CONTINUED_WEIGHTS] = continued.lineage.hex()
     if former is None:
         return _new_record(opening, row_key, present)
     check_fingerprint(configuration.party, former.fingerprint, present, configuration.checkpoints.allow_other_numerics)
@@ -130,6 +138,7 @@ def _new_record(opening: Opening, row_key: bytes, fingerprint: dict[str, str]) -
         parties=opening.run.parties,
         secret=secret.hex(),
         row_key=row_key.hex(),
+        continues=opening.proposal.continues.hex(),
         state="started",
         fingerprint=fingerprint,
     )

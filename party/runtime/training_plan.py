@@ -58,7 +58,7 @@ class TrainingPlan:
         self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex())
         self._checkpoints: TrainingCheckpoints | None = None
-        self.facts = setup.batches.facts(training_release(setup), self._start.lineage)
+        self.facts = setup.batches.facts(training_release(setup), _lineage(setup))
         self.agreement = agreement
         self.progress = batches
         self.offered = OfferedCalls(
@@ -247,6 +247,12 @@ def training_plan(opening: Opening) -> TrainingPlan:
     setup = training_setup(opening, former)
     agreement = BatchAgreement(setup.batches, partial(complete_models, setup.batches))
     return TrainingPlan(setup, agreement, Batches(setup.batches, agreement), restored)
+
+
+def _lineage(setup: TrainingSetup) -> bytes:
+    """Digest of the history of the weights that the session starts with."""
+    start, continued = setup.batches.opening.proposal.start, setup.batches.continued
+    return continued.lineage if start == ORIGIN and continued is not None else start.lineage
 
 
 def training_release(setup: TrainingSetup) -> Release:

@@ -20,6 +20,7 @@ from party.protocol.schedule import TrainingSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.continued_run import ContinuedRun, continued_run
 from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
@@ -125,12 +126,13 @@ def _setup(
 ) -> TrainingSetup:
     configuration = opening.context.configuration
     frame = rows.frame()
-    packed, encoders_json = _encoded(opening, rows, frame, whole)
+    continued = continued_run(opening, former)
+    packed, encoders_json = _encoded(opening, rows, frame, whole=whole, continued=continued)
     models = _base_models(opening, packed)
     teacher = None
     if private_labels(configuration.data.labels):
         teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
-    record = run_record(opening, former, rows, row_key)
+    record = run_record(opening, former, rows, row_key, continued=continued)
     labels = prepare_labels(opening, rows)
     record = bound_to_draws(record, former, labels.draws, configuration.party)
     batches = BatchSetup(
@@ -145,6 +147,7 @@ def _setup(
         teacher=teacher,
         read_labels=labels.read,
         record=record,
+        continued=continued,
         protection=labels.protection or column_protection(configuration, rows.table),
     )
     if not configuration.holds_labels:
@@ -153,12 +156,22 @@ def _setup(
 
 
 def _encoded(
-    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+    opening: Opening,
+    rows: CommonRows,
+    frame: pd.DataFrame,
+    *,
+    whole: TrainingSchedule,
+    continued: ContinuedRun | None,
 ) -> tuple[PackedFeatures | None, str]:
-    """All rows, encoded by encoders that were fitted on the training rows alone, and these encoders."""
+    """All rows, encoded by encoders that were fitted on the training rows alone, and these encoders.
+
+    A run that continues another has its encoders: its weights belong to them.
+    """
     configuration = opening.context.configuration
     if not configuration.data.features:
         return None, ""
+    if continued is not None:
+        return pack(continued.encoders(opening).encode(frame, rows.source)), continued.encoders_json()
     training = frame.iloc[whole.training_rows]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
@@ -194,5 +207,8 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
 
 
 def _draw_weights(setup: BatchSetup) -> None:
+    """Draws weights and states of dropout; a run that continues another has that one's weights."""
     for models in setup.heads:
         models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)
+        if setup.continued is not None:
+            setup.continued.load(models)

@@ -144,6 +144,7 @@ class PartyService:
             configuration=request.configuration,
             dataset=request.dataset,
             realign=request.realign,
+            continues=request.continues,
         )
         owner = Owner(caller, request.session.lease)
         session = self._sessions.open(
