@@ -17,11 +17,11 @@ from party.models.packing import PackedFeatures
 from party.policy.requests import Release
 from party.protocol.schedule import Schedule, TrainingSchedule
 from party.runtime.charges import Protection, charges_of
-from party.runtime.common_rows import CommonRows
 from party.runtime.continued_run import ContinuedRun
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
+from party.runtime.session_rows import SessionRows
 
 
 def private_labels(labels: Labels) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class BatchSetup:
     """
 
     opening: Opening
-    rows: CommonRows
+    rows: SessionRows
     schedule: Schedule
     training: TrainingSchedule | None = None
     row_key: bytes = b""
@@ -80,7 +80,7 @@ class BatchSetup:
         """
         holds_labels = self.opening.context.configuration.holds_labels
         return PlanFacts(
-            datasets=[self.rows.statement],
+            datasets=self.rows.statements,
             outputs=[] if holds_labels else specs_to_messages(self.models.specs),
             lineage=lineage,
             release=replace(release, charges=charges_of(self.opening, release.most, self.protection)),

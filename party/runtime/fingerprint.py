@@ -43,7 +43,7 @@ def run_fingerprint(
     found = {
         "code version": __version__,
         "data file": data_sha256,
-        "order of rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
+        "order of rows": order_digest(rows),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
         "configuration optimizer": _section_digest(configuration.optimizer),
         **{f"{NUMERICS}{name}": value for name, value in numeric_settings().items()},
@@ -54,6 +54,15 @@ def run_fingerprint(
     if configuration.privacy.decorrelate is not None:
         found["configuration privacy.decorrelate"] = _section_digest(configuration.privacy.decorrelate)
     return found
+
+
+def order_digest(rows: npt.NDArray[np.int64]) -> str:
+    """The digest of rows of a file in the common order, hexadecimal.
+
+    Args:
+        rows: row numbers of the file.
+    """
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def model_fingerprint(configuration: PartyConfiguration, folder: Path) -> dict[str, str]:

@@ -15,12 +15,13 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
-from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.common_rows import common_rows
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
 from party.runtime.session_labels import prepare_labels
+from party.runtime.session_rows import SessionRows
 from party.security.files import read_private
 
 
@@ -45,7 +46,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
     record = _trained_run(opening)
     _check_labels(record, configuration)
     _check_columns(record, configuration)
-    rows = common_rows(opening.context, opening.run.parties, dataset)
+    rows = SessionRows(common_rows(opening.context, opening.run.parties, dataset))
     frame = rows.frame()
     if configuration.holds_labels:
         _check_metric_rows(opening, frame)
@@ -132,7 +133,7 @@ def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None
         )
 
 
-def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedFeatures | None:
+def _encoded(opening: Opening, rows: SessionRows, frame: pd.DataFrame) -> PackedFeatures | None:
     """All rows, encoded as in training."""
     features = opening.context.configuration.data.features
     if not features:

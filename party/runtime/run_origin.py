@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from party.errors import CheckpointError, DataError, SessionError
-from party.runtime.common_rows import CommonRows
 from party.runtime.continued_run import ContinuedRun
-from party.runtime.fingerprint import check_fingerprint, run_fingerprint
+from party.runtime.fingerprint import check_fingerprint, order_digest, run_fingerprint
 from party.runtime.model_objects import check_training
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
+from party.runtime.session_rows import SessionRows
 from party.security.randomness import SECRET_BYTES
 
 CONTINUED_WEIGHTS = "weights of the run that it continues"
@@ -25,13 +25,15 @@ def check_trainable(opening: Opening) -> None:
         ConfigurationError: Keras does not know the optimizer, or no metric has the name that early stopping uses.
     """
     configuration, training = opening.context.configuration, opening.run.training
-    if training.dataset in configuration.data.unlabelled:
-        raise DataError(
-            f"dataset {training.dataset} has no labels to train on",
-            where=configuration.party,
-            fix="set training.dataset, or correct data.unlabelled",
-            public_message=f"dataset {training.dataset} has no labels to train on; set training.dataset",
-        )
+    for key, dataset in zip(("dataset", "validation_dataset"), training.datasets, strict=False):
+        if dataset in configuration.data.unlabelled:
+            what = f"dataset {dataset} has no labels to {'train on' if key == 'dataset' else 'validate by'}"
+            raise DataError(
+                what,
+                where=configuration.party,
+                fix=f"set training.{key}, or correct data.unlabelled",
+                public_message=f"{what}; set training.{key}",
+            )
     check_training(configuration, training)
 
 
@@ -79,7 +81,7 @@ def former_run(opening: Opening) -> RunRecord | None:
 
 
 def run_record(
-    opening: Opening, former: RunRecord | None, rows: CommonRows, row_key: bytes, *, continued: ContinuedRun | None
+    opening: Opening, former: RunRecord | None, rows: SessionRows, row_key: bytes, *, continued: ContinuedRun | None
 ) -> RunRecord:
     """The record to continue with; refuses if something has changed since the run began.
 
@@ -94,11 +96,15 @@ def run_record(
         SessionError: something has changed; it names what.
     """
     configuration = opening.context.configuration
-    present = run_fingerprint(configuration, rows.table.sha256, rows.alignment.rows, configuration.folder)
-    if rows.table.chosen_sha256:
-        present["rows without a label"] = rows.table.chosen_sha256
-    if rows.table.generation is not None:
-        present["generation of private columns"] = str(rows.table.generation)
+    first, held_out = rows.first, rows.held_out
+    present = run_fingerprint(configuration, first.table.sha256, first.alignment.rows, configuration.folder)
+    if first.table.chosen_sha256:
+        present["rows without a label"] = first.table.chosen_sha256
+    if first.table.generation is not None:
+        present["generation of private columns"] = str(first.table.generation)
+    if held_out is not None:
+        present["data file of training.validation_dataset"] = held_out.table.rows_sha256
+        present["order of rows of training.validation_dataset"] = order_digest(held_out.alignment.rows)
     if continued is not None:
         present[CONTINUED_WEIGHTS] = continued.lineage.hex()
     if former is None:

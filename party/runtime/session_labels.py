@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ from party.runtime.charges import Protection
 from party.runtime.common_rows import CommonRows
 from party.runtime.generations import PRIVACY_FOLDER, Generations
 from party.runtime.proposal import Opening
+from party.runtime.session_rows import SessionRows
 
 LABELS: SecretName = "labels"
 
@@ -47,7 +48,7 @@ class PreparedLabels:
     draws: str = ""
 
 
-def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
+def prepare_labels(opening: Opening, rows: SessionRows) -> PreparedLabels:
     """Prepares the labels of a session.
 
     Private labels are read at once: the session cannot be granted before it is known which generation of draws it
@@ -71,38 +72,43 @@ def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
     return _drawn(opening, rows)
 
 
-def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
+def _as_they_are(opening: Opening, rows: SessionRows) -> SessionLabels:
     """The labels, or none on a dataset without any; the text of the columns is let go at once."""
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if rows.dataset in data.unlabelled:
         return _unknown(opening, rows)
-    trains = opening.trains
-    labels = read_labels(configuration.party, data, rows.frame(), rows.source, weighted=trains)
-    if trains:
-        check_classes(configuration.party, data.labels, labels.values, rows.source)
-    return SessionLabels(labels)
+    parts = [read_labels(configuration.party, data, part.frame(), part.source, weighted=False) for part in rows.parts]
+    if opening.trains:
+        check_classes(configuration.party, data.labels, parts[0].values, rows.first.source)
+    values = np.concatenate([part.values for part in parts])
+    return SessionLabels(weighted_labels(data.labels, values, _sample_weights(opening, rows)))
 
 
-def _unknown(opening: Opening, rows: CommonRows) -> SessionLabels:
+def _sample_weights(opening: Opening, rows: SessionRows) -> NDArray[np.float32] | None:
+    """The owner's weights of the rows to train on, and 1 for those that are held out; None where there are none."""
+    configuration, data = opening.context.configuration, opening.context.configuration.data
+    if not opening.trains or data.sample_weight is None:
+        return None
+    weights = read_sample_weights(configuration.party, data, rows.first.frame(), rows.first.source)
+    return None if weights is None else np.concatenate([weights, np.ones((rows.held_out_rows, 1), np.float32)])
+
+
+def _unknown(opening: Opening, rows: SessionRows) -> SessionLabels:
     """Zeros for a prediction: it needs no labels, and private ones are not read, so that they cannot be refused."""
     labels = opening.context.configuration.data.labels
     return SessionLabels(LabelArrays(np.zeros((len(rows), len(labels)), np.float32)))
 
 
-def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
-    configuration, data = opening.context.configuration, opening.context.configuration.data
+def _drawn(opening: Opening, rows: SessionRows) -> PreparedLabels:
+    data = opening.context.configuration.data
     # Of the whole file: peers choose which rows are in common, and would find a changed row by leaving others out.
-    whole = _read_whole(opening, rows)
-    weights = None
-    if opening.trains:
-        weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
-    true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
+    whole = [_read_whole(opening, part) for part in rows.parts]
+    weights = _sample_weights(opening, rows)
+    values = [labels.values[part.alignment.rows] for labels, part in zip(whole, rows.parts, strict=True)]
+    true = weighted_labels(data.labels, np.concatenate(values), weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
-    # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
-    known = whole.known
-    table = ValueDigests.of_table(generations.secret, rows.table.ids[known].tolist(), _contents(whole.values[known]))
-    generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
+    generation = _generation(opening, rows, whole, generations=generations)
     source = DrawSource(generations.secret, generation)
 
     def read() -> SessionLabels:
@@ -110,6 +116,29 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
 
     protection = Protection(secret=LABELS, generation=generation, epsilon=mechanism.epsilon)
     return PreparedLabels(read, protection, generations.fingerprint(generation))
+
+
+def _generation(opening: Opening, rows: SessionRows, whole: Sequence[LabelArrays], *, generations: Generations) -> int:
+    """The generation of the draws of all labels of the session's files."""
+    form = LabelMechanism(opening.context.configuration.data.labels).form
+    charged = opening.grant.latest_generation(LABELS)
+
+    def find(part: CommonRows, labels: LabelArrays) -> int:
+        # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
+        known = labels.known
+        ids = part.table.ids[known].tolist()
+        table = ValueDigests.of_table(generations.secret, ids, _contents(labels.values[known]))
+        return generations.find(form, table, charged)
+
+    found = [find(part, labels) for part, labels in zip(rows.parts, whole, strict=True)]
+    if find(rows.first, whole[0]) != found[-1]:
+        raise DataError(
+            "rows with the same id have other private labels in one dataset than in the other",
+            where=f"{opening.context.party}: {rows.source}",
+            fix="give different rows different ids",
+            public_message="a private label cannot be used",
+        )
+    return found[-1]
 
 
 def _read_whole(opening: Opening, rows: CommonRows) -> LabelArrays:

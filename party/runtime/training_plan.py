@@ -263,7 +263,7 @@ def training_release(setup: TrainingSetup) -> Release:
     holds_labels, codecs = opening.context.configuration.holds_labels, opening.run.training.codecs
     passes = (1 + bool(held_out)) * (schedule.epochs - epoch)
     return Release(
-        rows=len(setup.batches.rows),
+        rows=len(setup.batches.rows.first),
         epochs=schedule.epochs - epoch,
         codecs={"hidden": codecs.hidden.kind, "gradient": codecs.gradient.kind},
         most={"gradients": training, "metrics": passes} if holds_labels else {"hiddens": training + held_out},

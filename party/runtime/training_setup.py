@@ -19,13 +19,13 @@ from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
-from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.continued_run import ContinuedRun, continued_run
 from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
+from party.runtime.session_rows import SessionRows, training_rows
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
@@ -61,7 +61,7 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
         SplitError: the data, or something that a resumed run depends on, does not fit.
     """
     rows, row_key = _ordered_rows(opening, former)
-    schedule = TrainingSchedule(opening.run.training, len(rows), row_key)
+    schedule = TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(schedule)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
@@ -80,9 +80,10 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
     rows, row_key = _ordered_rows(opening, former)
     training = opening.run.training
     # The planner shortens the run by `maximum_steps`.
-    whole = TrainingSchedule(training.model_copy(update={"maximum_steps": None}), len(rows), row_key)
+    unlimited = training.model_copy(update={"maximum_steps": None})
+    whole = TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(whole)
-    miniature = MiniatureSchedule(training, len(rows), row_key)
+    miniature = MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(miniature)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=whole, schedule=miniature)
 
@@ -107,19 +108,19 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     _draw_weights(setup)
 
 
-def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[CommonRows, bytes]:
+def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[SessionRows, bytes]:
     """The rows and the key of their order; a resumed run keeps its key, even if rows were aligned anew."""
-    rows = common_rows(opening.context, opening.run.parties, opening.run.training.dataset)
+    rows = training_rows(opening)
     if former is not None:
         return rows, bytes.fromhex(former.row_key)
-    return rows, rows.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
+    return rows, rows.first.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
 
 
 def _setup(
     opening: Opening,
     former: RunRecord | None,
     *,
-    rows: CommonRows,
+    rows: SessionRows,
     row_key: bytes,
     whole: TrainingSchedule,
     schedule: TrainingSchedule,
@@ -157,7 +158,7 @@ def _setup(
 
 def _encoded(
     opening: Opening,
-    rows: CommonRows,
+    rows: SessionRows,
     frame: pd.DataFrame,
     *,
     whole: TrainingSchedule,
@@ -178,7 +179,7 @@ def _encoded(
 
 
 def _groups(
-    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+    opening: Opening, rows: SessionRows, frame: pd.DataFrame, whole: TrainingSchedule
 ) -> npt.NDArray[np.int32] | None:
     """The groups of all rows that hiddens must not go with; None without a penalty."""
     section = opening.context.configuration.privacy.decorrelate
