@@ -43,7 +43,7 @@ from party.ledger.account import Account, charges_by_session
 from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
-from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
+from party.runtime.fingerprint import HELD_OUT_FILE, PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.simulated_hijack import SimulatedHijack
@@ -227,7 +227,7 @@ def label_targets(run: RecordedRun, ids: list[str]) -> list[Target]:
     table = _table(run, [label.source for label in configuration.data.labels.values()])
     frame = table.aligned(rows_of(table, ids))
     data = configuration.data.model_copy(update={"sample_weight": None})
-    values = read_labels(configuration.party, data, frame, table.path.name).values
+    values = np.nan_to_num(read_labels(configuration.party, data, frame, table.path.name).values)
     return [
         target
         for place, (name, label) in enumerate(configuration.data.labels.items())
@@ -316,9 +316,15 @@ def _spent(entries: list[LedgerEntry], label_party: str) -> tuple[SpentSecret, .
 
 
 def _table(run: RecordedRun, columns: list[str]) -> Table:
-    """The run's file with the true cells, also of private columns, if it is still the one that was trained on."""
-    configuration, dataset = run.configuration, run.conditions.run.dataset
-    data = configuration.data
+    """The run's rows with the true cells, also of private columns: those to train on, then those held out."""
+    first = _file(run, run.conditions.run.dataset, columns, key="data file")
+    held_out = run.conditions.validation_dataset
+    return first.followed_by(_file(run, held_out, columns, key=HELD_OUT_FILE)) if held_out else first
+
+
+def _file(run: RecordedRun, dataset: str, columns: list[str], *, key: str) -> Table:
+    """A file of the run, if it is still the one that the fingerprint has under a key."""
+    configuration, data = run.configuration, run.configuration.data
     if dataset not in data.datasets:
         raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
     table = read_table(
@@ -329,7 +335,7 @@ def _table(run: RecordedRun, columns: list[str]) -> Table:
         columns=columns,
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
     )
-    _require(run, {"data file": table.sha256})
+    _require(run, {key: table.sha256})
     return table
 
 

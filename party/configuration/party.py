@@ -310,9 +310,9 @@ class PartyConfiguration(StrictModel):
         Args:
             dataset: name of the dataset.
         """
-        trained_on = self.trains_on(dataset)
-        measured = self.meters.columns if trained_on else ()
-        return tuple(sorted({*self.data.columns(dataset, trained_on=trained_on), *self.privacy.read, *measured}))
+        measured = self.meters.columns if self.trains_on(dataset) else ()
+        read = self.data.columns(dataset, trained_on=self.trains_on(dataset))
+        return tuple(sorted({*read, *self.privacy.read, *measured}))
 
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset."""

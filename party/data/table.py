@@ -78,6 +78,15 @@ class Table:
             chosen_sha256=hashlib.sha256(np.packbits(chosen).tobytes()).hexdigest(),
         )
 
+    def followed_by(self, other: Table) -> Table:
+        """The table with the rows of another one after its own.
+
+        Args:
+            other: a table with the same columns.
+        """
+        columns = pd.concat([self.columns, other.columns], ignore_index=True)
+        return replace(self, ids=self.ids.append(other.ids), columns=columns)
+
     def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """The columns with rows chosen and ordered.
 

@@ -19,6 +19,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+HELD_OUT_FILE = "data file of training.validation_dataset"
 PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")

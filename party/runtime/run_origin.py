@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from party.errors import CheckpointError, DataError, SessionError
 from party.runtime.continued_run import ContinuedRun
-from party.runtime.fingerprint import check_fingerprint, order_digest, run_fingerprint
+from party.runtime.fingerprint import HELD_OUT_FILE, check_fingerprint, order_digest, run_fingerprint
 from party.runtime.model_objects import check_training
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
@@ -103,8 +103,10 @@ def run_record(
     if first.table.generation is not None:
         present["generation of private columns"] = str(first.table.generation)
     if held_out is not None:
-        present["data file of training.validation_dataset"] = held_out.table.rows_sha256
+        present[HELD_OUT_FILE] = held_out.table.sha256
         present["order of rows of training.validation_dataset"] = order_digest(held_out.alignment.rows)
+        if held_out.table.chosen_sha256:
+            present["rows without a label of training.validation_dataset"] = held_out.table.chosen_sha256
     if continued is not None:
         present[CONTINUED_WEIGHTS] = continued.lineage.hex()
     if former is None:

@@ -13,6 +13,7 @@ import pandas as pd
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
+from party.data.known_labels import rows_with_labels
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
@@ -127,6 +128,7 @@ def _setup(
 ) -> TrainingSetup:
     configuration = opening.context.configuration
     frame = rows.frame()
+    _check_known_labels(opening, rows)
     continued = continued_run(opening, former)
     packed, encoders_json = _encoded(opening, rows, frame, whole=whole, continued=continued)
     models = _base_models(opening, packed)
@@ -154,6 +156,14 @@ def _setup(
     if not configuration.holds_labels:
         _draw_weights(batches)
     return TrainingSetup(batches, schedule, whole, encoders_json)
+
+
+def _check_known_labels(opening: Opening, rows: SessionRows) -> None:
+    """Refuses to validate by too few rows: of a dataset in which some have no label, those that have one count."""
+    configuration = opening.context.configuration
+    if configuration.holds_labels and rows.held_out is not None:
+        count = int(rows_with_labels(configuration.data.labels, rows.held_out.frame()).sum())
+        opening.grant.check_metric_rows(count, f"rows of dataset {rows.held_out.dataset} with a label")
 
 
 def _encoded(

@@ -9,7 +9,7 @@ from coordinator import connect
 from party.errors import ConfigurationError, SessionError
 from party.ledger.file import read_ledger
 from tests.support.organisations import SMALL_MODEL, Organisations, make_frames
-from tests.support.resuming import NEVER, expect_equal, outcome, stop_at
+from tests.support.resuming import NEVER, expect_equal, outcome, run_path, stop_at
 
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
@@ -99,8 +99,7 @@ def test_new_rows_are_encoded_with_the_vocabularies_of_the_run(organisations):
 def test_it_resumes_to_the_bits_of_one_that_never_stopped(organisations):
     reference = train(organisations, {"epochs": 2}, continue_from=organisations.first.run_id)
     stop_at(organisations, 3, continue_from=organisations.first.run_id, training={"epochs": 2})
-    organisations.write_run({"epochs": 2}, checkpoints=NEVER, evaluate_dataset="train")
-    with connect(organisations.run_path) as parties:
+    with connect(run_path(organisations, training={"epochs": 2})) as parties:
         resumed = parties.fit(resume="")
     assert resumed.continues == organisations.first.run_id
     expect_equal(outcome(organisations, resumed), outcome(organisations, reference))
