@@ -310,9 +310,8 @@ class PartyConfiguration(StrictModel):
         Args:
             dataset: name of the dataset.
         """
-        measured = self.meters.columns if self.trains_on(dataset) else ()
-        read = self.data.columns(dataset, trained_on=self.trains_on(dataset))
-        return tuple(sorted({*read, *self.privacy.read, *measured}))
+        read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
+        return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
 
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset."""
