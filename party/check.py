@@ -42,7 +42,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
-    for dataset in tables.datasets:
+    for dataset in tables.names:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
 

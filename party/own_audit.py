@@ -36,14 +36,14 @@ from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.data.labels import read_labels
-from party.data.limits import FileLimits
-from party.data.table import Table, read_table
-from party.errors import DataError, StorageError
+from party.data.table import Table
+from party.errors import StorageError
 from party.ledger.account import Account, charges_by_session
 from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
-from party.runtime.fingerprint import HELD_OUT_FILE, PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
+from party.runtime.audited_files import audited_rows, differs
+from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.simulated_hijack import SimulatedHijack
@@ -316,35 +316,13 @@ def _spent(entries: list[LedgerEntry], label_party: str) -> tuple[SpentSecret, .
 
 
 def _table(run: RecordedRun, columns: list[str]) -> Table:
-    """The run's rows with the true cells, also of private columns: those to train on, then those held out."""
-    first = _file(run, run.conditions.run.dataset, columns, key="data file")
-    held_out = run.conditions.validation_dataset
-    return first.followed_by(_file(run, held_out, columns, key=HELD_OUT_FILE)) if held_out else first
-
-
-def _file(run: RecordedRun, dataset: str, columns: list[str], *, key: str) -> Table:
-    """A file of the run, if it is still the one that the fingerprint has under a key."""
-    configuration, data = run.configuration, run.configuration.data
-    if dataset not in data.datasets:
-        raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
-    table = read_table(
-        configuration.party,
-        dataset,
-        configuration.path(data.datasets[dataset]),
-        id_column=data.id,
-        columns=columns,
-        limits=FileLimits(data.maximum_rows, data.maximum_bytes),
-    )
-    _require(run, {key: table.sha256})
-    return table
+    """The run's rows with the true cells: those to train on, then those held out."""
+    datasets = (run.conditions.run.dataset, run.conditions.validation_dataset)
+    return audited_rows(run.configuration, run.record, datasets, columns)
 
 
 def _require(run: RecordedRun, present: Mapping[str, str | None]) -> None:
     """Refuses an audit by other data or settings than those of the run."""
     differing = sorted(name for name, digest in present.items() if run.record.fingerprint.get(name) != digest)
     if differing:
-        raise DataError(
-            f"{differing[0]} differs from that of the run",
-            where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
-            fix="audit a run with the files and settings that it was trained with",
-        )
+        raise differs(run.configuration, run.record, differing[0])

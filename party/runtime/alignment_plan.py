@@ -163,7 +163,7 @@ class AlignmentPlan:
                 alignment_id=aligned.alignment_id,
                 rows=aligned.rows,
                 data_sha256=bytes.fromhex(self._tables[name].rows_sha256),
-                id_column=self._context.configuration.data.id,
+                id_column=self._context.configuration.data.id_name,
                 parties=self._run.parties,
                 row_secret=aligned.row_secret,
             )
@@ -183,7 +183,7 @@ class AlignmentPlan:
         return AlignmentTerms(
             party=party,
             peers={name: self._declared_rows(name) for name in partners},
-            ids={name: self._tables[name].ids.tolist() for name in self._pending},
+            ids={name: self._tables[name].known_ids.tolist() for name in self._pending},
             chunk_rows=self._run.alignment.chunk_rows,
             rules=self._grant.alignment,
         )

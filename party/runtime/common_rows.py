@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.context import PartyContext
 from party.security.framing import length_prefixed
 
+ROW_COLUMN = "row"  # of predictions for rows without ids
 IDS_LABEL = b"vsl/1 ids\0"
 
 
@@ -58,7 +60,13 @@ class CommonRows:
 
     def ids(self) -> pd.Index[str]:
         """Sample ids in the common order."""
-        return self.table.ids.take(self.alignment.rows)
+        return self.table.known_ids.take(self.alignment.rows)
+
+    def row_names(self) -> pd.Index[Any]:
+        """What names each row for people: its id; without one `row`, its number among the file's rows, from 0."""
+        if self.table.ids is None:
+            return pd.Index(self.table.numbers_in_file(self.alignment.rows), name=ROW_COLUMN)
+        return self.ids()
 
     def frame(self) -> pd.DataFrame:
         """The columns in the common order."""

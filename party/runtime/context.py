@@ -69,7 +69,7 @@ class PartyContext:
         """
         sha256 = bytes.fromhex(table.rows_sha256)
         stored = self.alignments.load(table.dataset, data_sha256=sha256, parties=parties)
-        return stored if stored is not None and stored.id_column == self.configuration.data.id else None
+        return stored if stored is not None and stored.id_column == self.configuration.data.id_name else None
 
     def alignment(self, table: Table, parties: tuple[str, ...]) -> StoredAlignment:
         """The alignment of a dataset, which must exist.

@@ -20,6 +20,7 @@ from party.errors import SessionError
 from party.models.own import source_digest
 
 HELD_OUT_FILE = "data file of training.validation_dataset"
+DATA_FILE = "data file"
 PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
@@ -40,10 +41,10 @@ def run_fingerprint(
     Returns:
         By name, a version or the digest of a setting; the name says what to check if it differs.
     """
-    data = configuration.data.model_dump(mode="json", exclude={"datasets", "unlabelled"})
+    data = configuration.data.model_dump(mode="json", exclude={"datasets", "tables", "unlabelled"})
     found = {
         "code version": __version__,
-        "data file": data_sha256,
+        DATA_FILE: data_sha256,
         "order of rows": order_digest(rows),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
         "configuration optimizer": _section_digest(configuration.optimizer),

@@ -89,7 +89,7 @@ class InferencePlan:
         if not self._predicts or label is None or label.own_inference is None:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
-        frame = prediction_table(data.id, rows.ids(), data.labels, label.own_inference.outputs)
+        frame = prediction_table(rows.row_names(), data.labels, label.own_inference.outputs)
         name = f"predictions-{rows.dataset}.csv"
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)

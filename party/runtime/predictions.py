@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,11 @@ from party.cut.hidden import FloatArray
 from party.models.scores import predictions
 
 
-def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
+def prediction_table(rows: pd.Index[Any], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
     """Makes the table that the label party writes.
 
     Args:
-        id_column: name of the id column, which is the first.
-        ids: ids of the rows.
+        rows: what names each row; the index has the name of the first column.
         labels: labels by name.
         outputs: outputs of all labels side by side, float32 (rows, outputs).
 
@@ -26,7 +26,7 @@ def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs
         A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the
         label's name stands before it.
     """
-    columns: dict[str, object] = {id_column: ids}
+    columns: dict[str, object] = {str(rows.name): rows}
     start = 0
     for name, label in labels.items():
         values = predictions(label, outputs[:, start : start + label.units])

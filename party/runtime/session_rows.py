@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,11 @@ class SessionRows:
         """Sample ids of all rows."""
         ids = self.first.ids()
         return ids if self.held_out is None else ids.append(self.held_out.ids())
+
+    def row_names(self) -> pd.Index[Any]:
+        """What names each row for people; see `CommonRows.row_names`."""
+        names = self.first.row_names()
+        return names if self.held_out is None else names.append(self.held_out.row_names())
 
     def frame(self) -> pd.DataFrame:
         """The columns of all rows; where rows refer to entities, of the entities, which all datasets share."""

@@ -112,7 +112,7 @@ class PartyService:
             state="idle",
             datasets=[
                 DatasetRows(dataset=name, rows=self._context.tables.table(name).rows)
-                for name in self._context.tables.datasets
+                for name in self._context.tables.names
                 if self._context.admission.may_name(caller, name)
             ],
         )
