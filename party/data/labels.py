@@ -211,7 +211,8 @@ def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
         return f"{label.source}: no row has one"
     match label:
         case BinaryLabel():
-            only = "" if values.any() and not values.all() else ", one class only: not to be trained on"
+            is_refused = label.privacy is None and (values.all() or not values.any())
+            only = ", one class only: not to be trained on" if is_refused else ""
             return f"{label.rule}: {100 * label_balance(values):.1f} % positive{only}"
         case RegressionLabel():
             numbers = values.astype(np.float64)

@@ -74,7 +74,8 @@ def test_the_model_is_that_of_a_run_without_held_out_rows(organisations):
 def test_the_ledger_names_both_datasets(organisations):
     for name in organisations.names:
         lines = read_ledger(organisations.state_path(name))
-        assert {one.datasets for one in lines if one.run_id == organisations.reference.run_id} == {("train", "later")}
+        of_run = {one.datasets for one in lines if one.run_id == organisations.reference.run_id and one.epochs}
+        assert of_run == {("train", "later")}
 
 
 @pytest.mark.parametrize("schedule", [{"kind": "synchronous"}, {"kind": "pipelined", "depth": 2}])
@@ -82,7 +83,7 @@ def test_it_resumes_to_the_bits_of_a_run_that_never_stopped(organisations, sched
     stopping = {"metric": "val_auc", "mode": "max", "patience": 1}
     training = {**HELD_OUT, "schedule": schedule, "early_stopping": stopping}
     reference = fit(organisations, **training)
-    stop_at(organisations, 5, training=training, alignment={"datasets": DATASETS})
+    stop_at(organisations, 7, training=training, alignment={"datasets": DATASETS})
     write_run(organisations, **training)
     with connect(organisations.run_path) as parties:
         resumed = parties.fit(resume="")
