@@ -42,7 +42,7 @@ from party.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coordinator.alignment import DatasetAlignment
+    from coordinator.alignment import DatasetAlignment, JoinedTable
     from coordinator.federation import Federation
     from coordinator.history import History
     from coordinator.local_federation import LocalFederation
@@ -61,6 +61,7 @@ __all__ = [
     "IdentityError",
     "InstallationError",
     "InternalError",
+    "JoinedTable",
     "LocalFederation",
     "ModelError",
     "Plan",
@@ -81,6 +82,7 @@ _MODULES = {
     "DatasetAlignment": "coordinator.alignment",
     "Federation": "coordinator.federation",
     "History": "coordinator.history",
+    "JoinedTable": "coordinator.alignment",
     "LocalFederation": "coordinator.local_federation",
     "Plan": "coordinator.planning.planner",
     "Predictions": "coordinator.predictions",

@@ -140,4 +140,6 @@ def _statement(opening: Opening, facts: PlanFacts) -> Hello:
         outputs=facts.outputs,
         insecure=context.configuration.insecure,
         dataset=proposal.dataset,
+        joins=facts.joins,
+        tables=facts.tables,
     )

@@ -98,6 +98,7 @@ def run_record(
     configuration = opening.context.configuration
     first, held_out = rows.first, rows.held_out
     present = run_fingerprint(configuration, first.table.sha256, first.alignment.rows, configuration.folder)
+    present |= rows.digests()
     if first.table.chosen_sha256:
         present["rows without a label"] = first.table.chosen_sha256
     if first.table.generation is not None:

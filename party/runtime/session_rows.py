@@ -12,6 +12,7 @@ import pandas as pd
 
 from party.data.entities import RowMap
 from party.data.table import Table
+from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
@@ -92,22 +93,34 @@ class SessionRows:
         shared = [name for name in frames[0].columns if name in frames[1].columns]
         return pd.concat([frame[shared] for frame in frames], ignore_index=True)
 
-    def frame_of(self, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
-        """The columns of some rows of the first dataset, for encoders to be fitted on.
+    def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Numbers of rows of `frame`, one for each of some rows of the first dataset that has one.
 
         Args:
             rows: row numbers, shape (chosen rows,), all of them of the first dataset.
         """
-        return self.first.frame_of(rows)
+        return self.first.own_numbers(rows)
 
-    def confirmation(self, pair_key: bytes, row_key: bytes) -> Confirmation:
-        """A keyed digest for each dataset: of the ordered ids, and of the key of the run's order of rows.
+    def digests(self) -> dict[str, str]:
+        """What a run depends on of the maps of its rows, by its name in a fingerprint; empty without maps."""
+        found = self.first.digests()
+        if self.held_out is not None:
+            held_out = self.held_out.digests()
+            found |= {f"{name} (training.validation_dataset)": digest for name, digest in held_out.items()}
+        return found
+
+    def confirmation(self, pair_key: bytes, row_key: bytes, peer: str) -> Confirmation:
+        """A keyed digest for each dataset: of the rows, and of the key of the run's order of rows.
 
         Args:
-            pair_key: the pair key that only this party and a peer know.
+            pair_key: the pair key that only this party and the peer know.
             row_key: key of the run's order of rows; empty where rows are read in the common order.
+            peer: name of the peer.
+
+        Raises:
+            AlignmentError: own rows and their map do not fit together.
         """
-        parts = [part.confirmation(pair_key, row_key) for part in self.parts]
+        parts = [part.confirmation(pair_key, row_key, peer) for part in self.parts]
         return Confirmation(datasets=[digest for part in parts for digest in part.datasets])
 
 
@@ -125,7 +138,15 @@ def training_rows(opening: Opening) -> SessionRows:
     first = common_rows(context, run.parties, run.training.dataset)
     if run.training.validation_dataset is None:
         return SessionRows(first)
-    return SessionRows(first, common_rows(context, run.parties, run.training.validation_dataset))
+    held_out = common_rows(context, run.parties, run.training.validation_dataset)
+    shares_entities = first.own_map is not None or first.peer_maps
+    if shares_entities and first.alignment.alignment_id != held_out.alignment.alignment_id:
+        raise AlignmentError(
+            f"datasets {first.dataset} and {held_out.dataset} were not aligned together",
+            where=context.party,
+            fix="list both in alignment.datasets, and run `coordinator align`",
+        )
+    return SessionRows(first, held_out)
 
 
 def _joined(maps: Sequence[RowMap | None]) -> RowMap | None:

@@ -183,7 +183,7 @@ def _encoded(
         return None, ""
     if continued is not None:
         return pack(continued.encoders(opening).encode(frame, rows.source)), continued.encoders_json()
-    training = frame.iloc[whole.training_rows]
+    training = frame.iloc[rows.own_numbers(whole.training_rows)]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
 
@@ -191,11 +191,12 @@ def _encoded(
 def _groups(
     opening: Opening, rows: SessionRows, frame: pd.DataFrame, whole: TrainingSchedule
 ) -> npt.NDArray[np.int32] | None:
-    """The groups of all rows that hiddens must not go with; None without a penalty."""
+    """The groups of all own rows, or entities, that hiddens must not go with; None without a penalty."""
     section = opening.context.configuration.privacy.decorrelate
     if section is None:
         return None
-    return row_groups(frame, section.columns, whole.training_rows, f"{opening.context.party}: {rows.source}")
+    training = rows.own_numbers(whole.training_rows)
+    return row_groups(frame, section.columns, training, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:

@@ -23,7 +23,7 @@ from party.runtime.session_manager import Owner, SessionManager
 from party.security.handshake import PROTOCOL
 from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import Behaviour, CallStreams
-from party.transport.report_reply import report_reply
+from party.transport.report_reply import finish_reply, report_reply
 
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls without tensors
 
@@ -301,7 +301,7 @@ class PartyService:
             result = session.finish()
             written = ", ".join(result.files) or "nothing"
             logger.info("run %s: finished, wrote %s", request.session.run_id.hex()[:8], written)
-            return pb.FinishReply(lineage=result.lineage, files=result.files, rows=result.rows).SerializeToString()
+            return finish_reply(result).SerializeToString()
 
         return session.calls.answer(("Finish",), raw, compute)
 
