@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from party.alignment.joined_rows import JoinedKeys, JoinedRows
 from party.alignment.joined_store import JoinedAlignment
 from party.alignment.pool import WorkerPool
 from party.alignment.terms import AlignmentTerms
 from party.configuration.joins import JoinSection
-from party.data.distinct_texts import distinct_texts
-from party.data.entities import ABSENT
-from party.data.keys import NO_KEY
+from party.data.distinct_keys import distinct_keys
 from party.data.row_order import secret_row_order
 from party.data.table import Table
 from party.errors import SessionError
@@ -153,17 +149,5 @@ class LabelJoinWork:
 
 def _joined_keys(join: JoinSection, tables: Mapping[str, Table]) -> JoinedKeys:
     """The distinct keys of all datasets together, and which of them each row has."""
-    by_dataset = {name: table.keys[join.peer] for name, table in tables.items()}
-    distinct = distinct_texts(np.concatenate(list(by_dataset.values())), f"keys of {join.peer}")
-    keys, codes = distinct.texts(), distinct.codes
-    if keys and keys[0] == NO_KEY:  # the first in the order of bytes
-        keys = keys[1:]
-        codes = np.where(codes == 0, np.int32(ABSENT), codes - 1)
-    ends = np.cumsum([len(one) for one in by_dataset.values()])[:-1]
-    return JoinedKeys(
-        peer=join.peer,
-        table=join.table,
-        left=join.kind == "left",
-        keys=keys,
-        codes=dict(zip(by_dataset, np.split(codes, ends), strict=True)),
-    )
+    keys, codes = distinct_keys({name: table.keys[join.peer] for name, table in tables.items()}, join.peer)
+    return JoinedKeys(peer=join.peer, table=join.table, left=join.kind == "left", keys=keys, codes=codes)

@@ -10,8 +10,18 @@ from party.alignment.row_maps import MAP_ROWS, IncomingMaps, outgoing_maps
 from party.alignment.terms import AlignedRows
 from party.data.entities import RowMap
 from party.errors import AlignmentError, PolicyError, SessionError
+from party.pb.party_pb2 import (
+    MESSAGE_KIND_ALIGNED_ELEMENTS,
+    MESSAGE_KIND_ALIGNMENT_COUNTERPROOF,
+    MESSAGE_KIND_ALIGNMENT_PROOF,
+    MESSAGE_KIND_PSI_REQUEST,
+    MESSAGE_KIND_PSI_RESPONSE,
+    MESSAGE_KIND_PSI_SETUP,
+    MESSAGE_KIND_ROW_MAP,
+)
 from party.policy.alignment_rules import AlignmentRules
 from party.security.row_secret import RowSecret
+from tests.support.alignment_driving import LABEL, Exchange, feature_side, label_side
 
 RULES = AlignmentRules("shop", minimum_intersection=1, maximum_peer_rows=1000)
 ALIGNMENT_ID = bytes(range(16))
@@ -86,6 +96,7 @@ def test_too_few_rows_are_refused_by_the_policy():
 # The messages of maps
 
 MAPS = {"test": RowMap(np.array([0, 2, 2], np.int32), 3), "train": RowMap(np.array([1, -1], np.int32), 3)}
+CODES = np.array([2, 1, 0, -1, 2], np.int32)  # keys c, b, a, none, c
 ALIGNED = AlignedRows(ALIGNMENT_ID, np.arange(3), RowSecret(bytes(32), pinned=False))
 
 
@@ -168,3 +179,48 @@ def test_messages_out_of_order_are_refused_and_change_nothing():
 def test_too_few_rows_are_refused_by_the_peers_policy():
     with pytest.raises(PolicyError, match="minimum_intersection"):
         taken(messages(), rules=replace(RULES, minimum_intersection=3))
+
+
+# Both sides
+
+
+def test_a_map_is_sent_after_the_proof_alone(pool):
+    """Until a peer has proved that it holds the entities, it is not told how many rows they have."""
+    keys = {"shop/users": ["a", "b", "c"]}
+    join = JoinedKeys(peer="users", table="users", left=False, keys=keys["shop/users"], codes={"train": CODES})
+    rows = JoinedRows({"shop/users": join}, {"train": np.arange(len(CODES))}, RULES)
+    with Exchange(pool, {LABEL: keys, "users": {"shop/users": ["c", "x", "a"]}}) as exchange:
+        exchange.label = label_side(pool, keys, {"users": {"shop/users": 3}}, joined=rows)
+        incoming = IncomingMaps({"train": len(CODES)}, left=False, rules=RULES)
+        exchange.features["users"] = feature_side(
+            pool, "users", {"shop/users": ["c", "x", "a"]}, {"shop/users": 3}, maps=incoming
+        )
+        send = exchange.all
+        for kind in (MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_RESPONSE):
+            if kind == MESSAGE_KIND_PSI_RESPONSE:
+                send(exchange.to_feature, MESSAGE_KIND_PSI_REQUEST, "shop/users", "users")
+            send(exchange.to_label, kind, "shop/users", "users")
+        send(exchange.to_feature, MESSAGE_KIND_ALIGNED_ELEMENTS, "shop/users", "users")
+        with pytest.raises(SessionError, match="before the peer proved its order"):
+            exchange.label.produce(MESSAGE_KIND_ROW_MAP, "shop/users", "users", 0)
+        send(exchange.to_label, MESSAGE_KIND_ALIGNMENT_PROOF, "shop/users", "users")
+        with pytest.raises(SessionError, match="before the label party proved its order"):
+            exchange.to_feature(MESSAGE_KIND_ROW_MAP, "shop/users", "users", 0)
+        send(exchange.to_feature, MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "shop/users", "users")
+        with pytest.raises(SessionError, match="the map of all rows"):
+            exchange.features["users"].results()
+        send(exchange.to_feature, MESSAGE_KIND_ROW_MAP, "shop/users", "users")
+        (aligned,) = exchange.features["users"].results().values()
+    assert aligned.rows.tolist() == [2, 0]  # its rows of "a" and "c"
+    assert incoming.maps(2)["train"].entity_of_row.tolist() == [1, 0, 1]
+    assert rows.rows["train"].tolist() == [0, 2, 4]
+
+
+def test_without_joins_there_are_no_maps(pool):
+    kind = MESSAGE_KIND_ROW_MAP
+    ids = {"train": ["a"]}
+    with Exchange(pool, {LABEL: ids, "users": ids}) as exchange:
+        with pytest.raises(SessionError, match="never produces"):
+            exchange.label.produce(kind, "train", "users", 0)
+        with pytest.raises(SessionError, match="never consumes"):
+            exchange.features["users"].consume(kind, "train", LABEL, 0, message=b"")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from party.data.distinct_keys import distinct_keys
 from party.data.distinct_texts import distinct_texts
 from party.data.row_order import secret_row_order
 from party.data.table import Table
@@ -98,3 +99,17 @@ def test_another_dataset_or_secret_has_another_order():
     one = table(["u1"] * 50, {"cell": [str(number) for number in range(50)]})
     orders = [secret_row_order(one, SECRET), secret_row_order(one, bytes(32))]
     assert orders[0].tolist() != orders[1].tolist()
+
+
+def test_keys_of_several_datasets_have_one_numbering_and_an_empty_one_has_none():
+    found, codes = distinct_keys(
+        {"train": np.array(["b", "", "a", "b"], dtype=object), "test": np.array(["c", ""], dtype=object)}, "alice"
+    )
+    assert found == ["a", "b", "c"]
+    assert {name: one.tolist() for name, one in codes.items()} == {"train": [1, -1, 0, 1], "test": [2, -1]}
+    assert codes["train"].dtype == np.int32
+
+
+def test_keys_that_are_all_empty_are_none():
+    found, codes = distinct_keys({"train": np.array(["", ""], dtype=object)}, "alice")
+    assert (found, codes["train"].tolist()) == ([], [-1, -1])

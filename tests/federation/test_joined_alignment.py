@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import stat
 
 import numpy as np
 import pandas as pd
@@ -114,14 +113,6 @@ def test_the_ledger_says_what_was_revealed_to_whom(made):
     assert last("bob")["releases"] == {"intersections": sum(entities.values()), "row_maps": 2 * rows}
     assert last("alice")["joins"] == {"bob": [USERS]}
     assert last("alice")["releases"] == {"intersections": entities["alice"]}
-
-
-def test_the_secret_of_the_order_is_pinned_or_private(tmp_path):
-    store = JoinedStore(tmp_path / "alignments")
-    secret = store.order_secret(lambda count: bytes(range(count)))
-    assert JoinedStore(tmp_path / "alignments").order_secret(bytes) == secret
-    path = tmp_path / "alignments" / "order.secret"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def permuted(organisations, name, file):
