@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from party.errors import DataError
 
 RowNumbers = npt.NDArray[np.int32]
 RowArray = npt.NDArray[Any]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 LABELS = "labels"
 WEIGHTS = "weights"
@@ -89,3 +91,12 @@ def label_rows(labels: LabelArrays) -> InMemoryRows:
         arrays.setdefault(WEIGHTS, np.ones_like(labels.values))
         arrays[KNOWN] = known.astype(np.float32)
     return InMemoryRows(arrays)
+
+
+def one_after_the_other(parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
+    """The rows of several datasets in one index space.
+
+    Args:
+        parts: an array for each dataset, (rows, ...), at least one.
+    """
+    return np.concatenate(parts)

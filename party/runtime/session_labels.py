@@ -19,6 +19,7 @@ from party.data.labels import (
     read_sample_weights,
     weighted_labels,
 )
+from party.data.rows import one_after_the_other
 from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.privacy.label_mechanism import LabelMechanism
@@ -80,7 +81,7 @@ def _as_they_are(opening: Opening, rows: SessionRows) -> SessionLabels:
     parts = [read_labels(configuration.party, data, part.frame(), part.source, weighted=False) for part in rows.parts]
     if opening.trains:
         check_classes(configuration.party, data.labels, parts[0].values, rows.first.source)
-    values = np.concatenate([part.values for part in parts])
+    values = one_after_the_other([part.values for part in parts])
     return SessionLabels(weighted_labels(data.labels, values, _sample_weights(opening, rows)))
 
 
@@ -90,7 +91,7 @@ def _sample_weights(opening: Opening, rows: SessionRows) -> NDArray[np.float32] 
     if not opening.trains or data.sample_weight is None:
         return None
     weights = read_sample_weights(configuration.party, data, rows.first.frame(), rows.first.source)
-    return None if weights is None else np.concatenate([weights, np.ones((rows.held_out_rows, 1), np.float32)])
+    return None if weights is None else one_after_the_other([weights, np.ones((rows.held_out_rows, 1), np.float32)])
 
 
 def _unknown(opening: Opening, rows: SessionRows) -> SessionLabels:
@@ -105,7 +106,7 @@ def _drawn(opening: Opening, rows: SessionRows) -> PreparedLabels:
     whole = [_read_whole(opening, part) for part in rows.parts]
     weights = _sample_weights(opening, rows)
     values = [labels.values[part.alignment.rows] for labels, part in zip(whole, rows.parts, strict=True)]
-    true = weighted_labels(data.labels, np.concatenate(values), weights)
+    true = weighted_labels(data.labels, one_after_the_other(values), weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
     generation = _generation(opening, rows, whole, generations=generations)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from party.data.entities import RowMap
+from party.data.rows import one_after_the_other
 from party.data.table import Table
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
@@ -154,4 +155,4 @@ def _joined(maps: Sequence[RowMap | None]) -> RowMap | None:
     known = [one for one in maps if one is not None]
     if not known:
         return None
-    return RowMap(np.concatenate([one.entity_of_row for one in known]), known[0].entities)
+    return RowMap(one_after_the_other([one.entity_of_row for one in known]), known[0].entities)
