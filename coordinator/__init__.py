@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from coordinator.history import History
     from coordinator.local_federation import LocalFederation
     from coordinator.planning.planner import Plan
-    from coordinator.trained_run import Predictions
+    from coordinator.predictions import Predictions
 
 __all__ = [
     "AlignmentError",
@@ -92,7 +92,7 @@ _MODULES = {
     "JoinedTable": "coordinator.alignment",
     "LocalFederation": "coordinator.local_federation",
     "Plan": "coordinator.planning.planner",
-    "Predictions": "coordinator.trained_run",
+    "Predictions": "coordinator.predictions",
 }
 
 

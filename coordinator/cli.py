@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -80,12 +81,21 @@ def align(path: Path, force: bool, debug: bool) -> None:
     metavar="[RUN_ID]",
     help="Resume a stopped run: by the beginning of its run_id, or the latest one.",
 )
+@click.option(
+    "--continue",
+    "continue_from",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[RUN_ID]",
+    help="Begin with the weights and vocabularies of a finished run, or of the latest one; optimizers begin anew.",
+)
 @click.option("--new", is_flag=True, help="Start a new run even if one with the same configuration can be resumed.")
 @debug_option
-def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
+def train(*, path: Path, resume: str | None, continue_from: str | None, new: bool, debug: bool) -> None:
     """Trains a run, new or resumed; every party saves its own model."""
-    if new and resume is not None:
-        raise click.UsageError("--resume and --new exclude each other")
+    if resume is not None and (new or continue_from is not None):
+        raise click.UsageError("--resume excludes --new and --continue: a run is resumed as it began")
 
     def run() -> None:
         with _connect(path) as federation, _stopping_in_order(federation):
@@ -97,7 +107,7 @@ def train(path: Path, resume: str | None, new: bool, debug: bool) -> None:
                     where=str(federation.configuration.path(federation.configuration.output)),
                     fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )
-            history = federation.fit(resume=resume)
+            history = federation.fit(resume=resume, continue_from=continue_from)
             folder = federation.configuration.path(federation.configuration.output) / history.run_id
             click.echo(f"run {history.run_id}")
             click.echo(
@@ -131,11 +141,15 @@ def evaluate(*, path: Path, run_id: str | None, dataset: str | None, without: tu
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
-        from coordinator.figures import figure_text  # noqa: PLC0415
+        from coordinator.figures import figure_text, undefined_text  # noqa: PLC0415
 
         with _connect(path, without) as federation:
-            for name, value in federation.evaluate(dataset, run_id=run_id, without=without).items():
+            metrics = federation.evaluate(dataset, run_id=run_id, without=without)
+            for name, value in metrics.items():
                 click.echo(f"{printable(name):<10} {figure_text(value, EVALUATION_DIGITS)}")
+            undefined = [name for name, value in metrics.items() if math.isnan(value)]
+            if undefined:
+                click.echo(undefined_text(undefined))
 
     _run_command(run, debug)
 

@@ -22,13 +22,14 @@ from coordinator.left_out import checked_left_out
 from coordinator.party_client import PartyClient
 from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
+from coordinator.predictions import Predictions
 from coordinator.progress import Display, SilentDisplay
 from coordinator.same_run import require_same_parties, require_same_run
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
-from coordinator.trained_run import Inference, Predictions, infer
+from coordinator.trained_run import Inference, infer
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.errors import SessionError
+from party.errors import ConfigurationError, SessionError
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
 
@@ -105,7 +106,7 @@ class Federation:
 
         return self._until_connected(attempt, clients)
 
-    def fit(self, *, resume: str | None = None) -> History:
+    def fit(self, *, resume: str | None = None, continue_from: str | None = None) -> History:
         """Trains a new run, or resumes a stopped one, and makes every party save its model.
 
         If a party becomes unreachable, waits for it and resumes the run from the last checkpoint that every party has.
@@ -113,6 +114,8 @@ class Federation:
         Args:
             resume: run_id of the stopped run, in hexadecimal, possibly shortened; empty for the latest one; None for a
                 new run.
+            continue_from: run_id of the finished run, likewise, whose weights and vocabularies a new run begins with;
+                optimizers begin anew. None for drawn weights.
 
         Returns:
             The history, also written to the output folder.
@@ -122,7 +125,7 @@ class Federation:
             SplitError: any other failure that a person can act on, such as a party that stays unreachable.
         """
         with self._stoppable():
-            entry = self._begin() if resume is None else self._resume(resume or None)
+            entry = self._begin(continue_from) if resume is None else self._resume(resume or None, continue_from)
             with self._display.shown() as display:
                 run = TrainingRun(
                     self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
@@ -153,7 +156,7 @@ class Federation:
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
-                its policy releases them.
+                its policy releases them; NaN where one is undefined, as an AUC of one class is.
         """
         return metrics_as_dictionary(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without).report.evaluation)
 
@@ -272,13 +275,22 @@ class Federation:
         """Repeats an attempt that lost a connection, once these parties answer."""
         return until_connected(attempt, clients, self.configuration.reconnect_seconds, self._stop)
 
-    def _begin(self) -> RunEntry:
+    def _begin(self, continue_from: str | None) -> RunEntry:
         """Records a new run."""
+        continues = ""
+        if continue_from is not None:
+            finished = self._journal.trained(continue_from or None, "--continue")
+            require_same_parties(
+                run_configuration_from_bytes(finished.configuration), self.configuration, finished.run_id
+            )
+            continues = finished.run_id
         run = self._planned_run() if self.configuration.is_planned else self.configuration.run
-        return self._journal.begin(new_run_id(), run.to_bytes(), utc_now())
+        return self._journal.begin(new_run_id(), run.to_bytes(), utc_now(), continues)
 
-    def _resume(self, run_id: str | None) -> RunEntry:
+    def _resume(self, run_id: str | None, continue_from: str | None) -> RunEntry:
         """Records that a stopped run is running again."""
+        if continue_from is not None:
+            raise ConfigurationError("a run is either resumed, or continued by a new one", where="continue_from")
         entry = self._journal.resumable(run_id)
         require_same_run(run_configuration_from_bytes(entry.configuration), self.configuration, entry.run_id)
         return self._journal.resume(bytes.fromhex(entry.run_id))

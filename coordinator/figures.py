@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 
 from coordinator.history import metrics_as_dictionary
@@ -10,6 +11,7 @@ from party.pb import party_pb2 as pb
 from party.security.printable import printable
 
 LINE_DIGITS = 4
+UNDEFINED = "undefined"
 
 
 def figure_text(value: float, digits: int = LINE_DIGITS) -> str:
@@ -20,9 +22,24 @@ def figure_text(value: float, digits: int = LINE_DIGITS) -> str:
         digits: largest number of significant digits.
 
     Returns:
-        The text, such as 0.785; `nan` for an undefined metric.
+        The text, such as 0.785; `undefined` for an undefined metric.
     """
+    if math.isnan(value):
+        return UNDEFINED
     return f"{Decimal(f'{value:.{digits}g}'):f}" if math.isfinite(value) else str(value)
+
+
+def undefined_text(names: Iterable[str]) -> str:
+    """Says of which metrics there is no figure, and why.
+
+    Args:
+        names: names of metrics, at least one.
+
+    Returns:
+        A sentence; names are escaped for a terminal.
+    """
+    listed = ", ".join(printable(name) for name in names)
+    return f"{UNDEFINED}: {listed}: too few rows of a class, or labels that are all equal"
 
 
 def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> str:

@@ -27,6 +27,7 @@ class History:
         samples: number of rows trained on, counted in every epoch.
         message_bytes: size of all messages between parties, each counted once.
         timings: seconds by party and activity.
+        continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
         best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
     """
 
@@ -40,6 +41,7 @@ class History:
     samples: int = 0
     message_bytes: int = 0
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
+    continues: str = ""
     best_epoch: int | None = None
 
     @property
@@ -51,6 +53,11 @@ class History:
     def bytes_per_sample(self) -> float:
         """Message bytes per training row."""
         return self.message_bytes / self.samples if self.samples else 0.0
+
+    @property
+    def undefined(self) -> list[str]:
+        """Names of the metrics that were undefined in an epoch, as an AUC of one class is."""
+        return [name for name, values in self.history.items() if any(map(math.isnan, values))]
 
     def take(self, report: pb.ReportReply) -> None:
         """Updates the history from a report of the label party.
@@ -79,7 +86,9 @@ class History:
         """
         content: Mapping[str, object] = {
             "run_id": self.run_id,
+            "continues": self.continues,
             "history": {name: [_finite(value) for value in values] for name, values in self.history.items()},
+            "undefined": self.undefined,
             "epoch": self.epoch,
             "params": self.params,
             "seconds": self.seconds,

@@ -61,6 +61,7 @@ class RunEntry:
         steps: number of steps of the whole run; 0 while unknown.
         began: whether every party has agreed to it at least once.
         commits: the latest checkpoints, oldest first.
+        continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
     """
 
     run_id: str
@@ -70,6 +71,7 @@ class RunEntry:
     steps: int = 0
     began: bool = False
     commits: tuple[Commit, ...] = ()
+    continues: str = ""
 
     @property
     def step(self) -> int:
@@ -130,19 +132,26 @@ class Journal:
         """Returns the folder of a run's files; creates it if it does not exist."""
         return private_folder(self.folder / run_id)
 
-    def begin(self, run_id: bytes, configuration: bytes, started: datetime) -> RunEntry:
+    def begin(self, run_id: bytes, configuration: bytes, started: datetime, continues: str = "") -> RunEntry:
         """Records a new run, before its first message.
 
         Args:
             run_id: 16 bytes.
             configuration: run configuration, as the exact bytes to send.
             started: time of the start, with its zone.
+            continues: run_id of the finished run whose weights it begins with, in hexadecimal; empty without one.
 
         Returns:
             The run, with the state `running`.
         """
         return self._write(
-            RunEntry(run_id=run_id.hex(), state=RUNNING, started=started.isoformat(), configuration=configuration)
+            RunEntry(
+                run_id=run_id.hex(),
+                state=RUNNING,
+                started=started.isoformat(),
+                configuration=configuration,
+                continues=continues,
+            )
         )
 
     def resume(self, run_id: bytes) -> RunEntry:
@@ -191,17 +200,18 @@ class Journal:
         """Returns all runs, oldest first."""
         return list_runs(self.folder)
 
-    def trained(self, run_id: str | None) -> RunEntry:
+    def trained(self, run_id: str | None, option: str = "--run") -> RunEntry:
         """Returns a finished run.
 
         Args:
             run_id: beginning of its run_id, in hexadecimal; None for the latest run.
+            option: the option that names it, for errors.
 
         Raises:
             ConfigurationError: there is none, or more than one.
         """
         finished = [one for one in self.runs() if one.state == TRAINED]
-        return _the_one(finished, run_id, self.folder, what="finished run", option="--run", fix="train first")
+        return _the_one(finished, run_id, self.folder, what="finished run", option=option, fix="train first")
 
     def resumable(self, run_id: str | None) -> RunEntry:
         """Returns a run that can be resumed.
@@ -234,6 +244,7 @@ class Journal:
             "started": entry.started,
             "steps": entry.steps,
             "began": entry.began,
+            "continues": entry.continues,
             "commits": [
                 {
                     "step": one.mark.step,
@@ -313,6 +324,7 @@ def _parse_entry(path: Path) -> RunEntry:
             steps=int(content["steps"]),
             began=bool(content["began"]),
             commits=commits,
+            continues=str(content.get("continues", "")),  # runs of earlier versions have no such key
         )
     except (ValueError, KeyError, TypeError):
         raise StorageError("journal entry is damaged", where=str(path)) from None

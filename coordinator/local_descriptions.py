@@ -124,7 +124,8 @@ def needed_datasets(run: Mapping[str, Any], training: Mapping[str, Any]) -> list
     alignment = run.get("alignment")
     aligned = alignment.get("datasets") if isinstance(alignment, Mapping) else None
     named = [*(aligned if isinstance(aligned, list | tuple) else ())]
-    named += [training.get("dataset", "train"), run.get("evaluate_dataset", "test")]
+    held_out = training.get("validation_dataset")
+    named += [training.get("dataset", "train"), *([held_out] if held_out else []), run.get("evaluate_dataset", "test")]
     return [one for one in named if isinstance(one, str)]
 
 

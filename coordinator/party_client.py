@@ -106,6 +106,7 @@ class PartyClient:
         start: Mark,
         resume: bool,
         without: Sequence[str] = (),
+        continues: bytes,
     ) -> pb.OpenReply:
         """Opens a session.
 
@@ -118,6 +119,7 @@ class PartyClient:
             start: checkpoint to start from.
             resume: whether the run was started in an earlier session.
             without: feature parties of the run that the session leaves out.
+            continues: run_id of the finished run whose weights the run begins with; empty without one.
 
         Returns:
             The party's hello, with what it states about itself and the run.
@@ -132,6 +134,7 @@ class PartyClient:
             lineage=start.lineage,
             resume=resume,
             without=without,
+            continues=continues,
         )
         return self.transport.call(rpcs.OPEN, request)
 

@@ -39,6 +39,7 @@ class ProposedSession:
         start: checkpoint to start from.
         resume: whether the run was started in an earlier session.
         without: feature parties of the run that an evaluation or a prediction leaves out; nothing calls them.
+        continues: run_id of the finished run whose weights the run begins with; empty without one.
     """
 
     purpose: Purpose
@@ -50,6 +51,7 @@ class ProposedSession:
     start: Mark = ORIGIN
     resume: bool = False
     without: tuple[str, ...] = ()
+    continues: bytes = b""
 
 
 class CoordinatedSession:
@@ -190,6 +192,7 @@ class CoordinatedSession:
             start=proposal.start,
             resume=proposal.resume,
             without=proposal.without,
+            continues=proposal.continues,
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)

@@ -40,11 +40,12 @@ def print_status(path: Path, write: Callable[[str], object]) -> None:
 
 
 def _progress(entry: RunEntry) -> str:
+    continues = f", continues {entry.continues[:8]}" if entry.continues else ""
     if not entry.began:
-        return "not started"
+        return f"not started{continues}"
     if entry.state == TRAINED:
-        return f"{entry.steps:,} steps"
-    return f"last checkpoint: step {entry.step:,} of {entry.steps:,}"
+        return f"{entry.steps:,} steps{continues}"
+    return f"last checkpoint: step {entry.step:,} of {entry.steps:,}{continues}"
 
 
 def _last_commit(entry: RunEntry) -> str:

@@ -15,21 +15,6 @@ from party.pb import party_pb2 as pb
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """Where the label party wrote predictions.
-
-    Attributes:
-        party: name of the label party, the only one that has them.
-        files: names in the run's folder, in the state folder of the label party.
-        rows: number of predictions.
-    """
-
-    party: str
-    files: tuple[str, ...]
-    rows: int
-
-
-@dataclass(frozen=True)
 class Inference:
     """What a session of an evaluation or a prediction returned.
 

@@ -56,6 +56,7 @@ class TrainingRun:
         self._journal = journal
         self._run_id = bytes.fromhex(entry.run_id)
         self._sent = entry.configuration
+        self._continues = entry.continues
         self._run: RunConfiguration = run_configuration_from_bytes(entry.configuration)
         self._display = display
         self._stop = stop
@@ -74,6 +75,7 @@ class TrainingRun:
         """
         try:
             history = self._attempts()
+            history.continues = self._continues
             history.save(self._journal.run_folder(history.run_id))
         except StoppedError:
             self._journal.end(self._run_id, STOPPED)
@@ -119,11 +121,16 @@ class TrainingRun:
             configuration=self._sent,
             start=start.mark,
             resume=began,
+            continues=bytes.fromhex(self._continues),
         )
         with CoordinatedSession(self._clients, self._run, proposal) as session:
             self._journal.agreed(self._run_id, session.steps)
             if start.mark != ORIGIN or began:
                 self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
+            elif self._continues:
+                self._display.print_line(
+                    f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"
+                )
             started_seconds = time.monotonic()
 
             def note(mark: Mark, traffic: Traffic) -> None:
@@ -159,4 +166,4 @@ class TrainingRun:
             return
         self._journal.end(self._run_id, FAILED)
         self._run_id = new_run_id()
-        self._journal.begin(self._run_id, self._sent, utc_now())
+        self._journal.begin(self._run_id, self._sent, utc_now(), self._continues)

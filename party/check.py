@@ -12,6 +12,7 @@ from party.configuration.party import PartyConfiguration, load_party_configurati
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
+from party.data.table import Table
 from party.errors import one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
@@ -99,6 +100,31 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
     for line in key_lines(table):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:
-        labels = read_labels(configuration.party, data, table.columns, table.path.name)
+        trained_on = configuration.trains_on(dataset)
+        labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
         for place, (name, label) in enumerate(data.labels.items()):
             console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
+        for line in unlabelled_words(table, int((~labels.known).sum())):
+            console.print(one_line(line))
+
+
+def unlabelled_words(table: Table, unlabelled: int) -> list[str]:
+    """What becomes of the rows of a dataset that have no label yet.
+
+    Args:
+        table: the dataset, without the rows that are left out.
+        unlabelled: number of rows in it that lack a label.
+    """
+    said = []
+    if table.left_out:
+        said.append(
+            f"{table.left_out:,} of {table.rows + table.left_out:,} rows have no label yet and are left out, as"
+            f" {table.dataset} is trained on (data.unlabelled_rows: drop); to predict them, name the file as another"
+            " dataset too"
+        )
+    if unlabelled:
+        said.append(
+            f"{unlabelled:,} of {table.rows:,} rows have no label yet: they are predicted, and left out of metrics"
+            " (data.unlabelled_rows: drop)"
+        )
+    return said

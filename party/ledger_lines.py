@@ -74,7 +74,7 @@ def ledger_table(path: Path) -> Table:
             entry.coordinator,
             ", ".join(entry.peers) + (f" (without {', '.join(entry.without)})" if entry.without else ""),
             entry.purpose,
-            entry.run_id[:SHOWN_RUN_CHARACTERS],
+            _run(entry),
             ", ".join(entry.datasets),
             f"{entry.rows:,}" if entry.rows else "",
             f"{entry.epochs:,}" if entry.epochs else "",
@@ -86,6 +86,11 @@ def ledger_table(path: Path) -> Table:
         # As it is, for a terminal: a line holds names that a coordinator chose.
         table.add_row(*(Text(printable(cell, SHOWN_CELL_CHARACTERS)) for cell in cells))
     return table
+
+
+def _run(entry: LedgerEntry) -> str:
+    shown = entry.run_id[:SHOWN_RUN_CHARACTERS]
+    return f"{shown}, continues {entry.continues[:SHOWN_RUN_CHARACTERS]}" if entry.continues else shown
 
 
 def _spent(charge: Charge) -> str:

@@ -36,17 +36,17 @@ from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.data.labels import read_labels
-from party.data.table import Table, read_table
-from party.errors import DataError, StorageError
+from party.data.table import Table
+from party.errors import StorageError
 from party.ledger.account import Account, charges_by_session
 from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
-from party.runtime.fingerprint import DATA_FILE, PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
+from party.runtime.audited_files import audited_rows, differs
+from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.simulated_hijack import SimulatedHijack
-from party.runtime.tables import file_rules
 from party.security.certificates import Usage, own_identity, spki_sha256
 from party.security.clock import utc_now
 from party.security.files import read_private, write_atomically
@@ -227,7 +227,7 @@ def label_targets(run: RecordedRun, ids: list[str]) -> list[Target]:
     table = _table(run, [label.source for label in configuration.data.labels.values()])
     frame = table.aligned(rows_of(table, ids))
     data = configuration.data.model_copy(update={"sample_weight": None})
-    values = read_labels(configuration.party, data, frame, table.path.name).values
+    values = np.nan_to_num(read_labels(configuration.party, data, frame, table.path.name).values)
     return [
         target
         for place, (name, label) in enumerate(configuration.data.labels.items())
@@ -316,29 +316,13 @@ def _spent(entries: list[LedgerEntry], label_party: str) -> tuple[SpentSecret, .
 
 
 def _table(run: RecordedRun, columns: list[str]) -> Table:
-    """The run's file with the true cells, also of private columns, if it is still the one that was trained on."""
-    configuration, dataset = run.configuration, run.conditions.run.dataset
-    data = configuration.data
-    if not data.tables and dataset not in data.datasets:
-        raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
-    for name in sorted(data.tables) or [dataset]:
-        path = configuration.path(data.files[name])
-        table = read_table(configuration.party, name, path, columns=columns, rules=file_rules(data))
-        if table.sha256 == run.record.fingerprint.get(DATA_FILE):
-            return table
-    raise _differs(run, DATA_FILE)
+    """The run's rows with the true cells: those to train on, then those held out."""
+    datasets = (run.conditions.run.dataset, run.conditions.validation_dataset)
+    return audited_rows(run.configuration, run.record, datasets, columns)
 
 
 def _require(run: RecordedRun, present: Mapping[str, str | None]) -> None:
     """Refuses an audit by other data or settings than those of the run."""
     differing = sorted(name for name, digest in present.items() if run.record.fingerprint.get(name) != digest)
     if differing:
-        raise _differs(run, differing[0])
-
-
-def _differs(run: RecordedRun, name: str) -> DataError:
-    return DataError(
-        f"{name} differs from that of the run",
-        where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
-        fix="audit a run with the files and settings that it was trained with",
-    )
+        raise differs(run.configuration, run.record, differing[0])

@@ -106,7 +106,7 @@ class MiniatureRuns:
         self._lease = lease
         self._stopped = stopped
 
-    def run(self, schedule: ScheduleSection, codecs: CodecsSection, steps: int) -> tuple[Miniature, int]:
+    def run(self, schedule: ScheduleSection, codecs: CodecsSection, steps: int) -> tuple[Miniature, list[int]]:
         """Trains one miniature.
 
         Args:
@@ -115,7 +115,7 @@ class MiniatureRuns:
             steps: number of steps in each of its epochs.
 
         Returns:
-            The measurements of the miniature, and the rows in common.
+            The measurements of the miniature, and the rows in common of each dataset that it reads.
 
         Raises:
             StoppedError: `stopped` was set.
@@ -127,7 +127,7 @@ class MiniatureRuns:
             purpose=Purpose.PURPOSE_MEASURE, run_id=new_run_id(), lease=self._lease, configuration=run.to_bytes()
         )
         with CoordinatedSession(self._clients, run, proposal) as session:
-            return run_miniature(session), next(one.rows for one in session.datasets[run.label_party])
+            return run_miniature(session), [one.rows for one in session.datasets[run.label_party]]
 
 
 def _measure(
@@ -143,7 +143,7 @@ def _measure(
     synchronous, rows = runs.run(ScheduleSection(), given, FEW_STEPS)
     display.update("measuring a full pipe", 3, MEASUREMENT_COUNT)
     codecs = given if configuration.given_codecs is not None else _pipelined_codecs(synchronous, links, given)
-    size = run_size(configuration.training, rows)
+    size = run_size(configuration.training, *rows)
     depth = _full_pipe_depth(synchronous, size)
     full_pipe, _ = runs.run(ScheduleSection(kind="pipelined", depth=depth), codecs, depth + STEPS_BEYOND_DEPTH)
     display.update("measured", MEASUREMENT_COUNT, MEASUREMENT_COUNT)
@@ -168,18 +168,19 @@ def _full_pipe_depth(synchronous: Miniature, size: RunSize) -> int:
     return min(math.ceil(FULL_PIPE * steps_at_a_time) + SPARE_DEPTH, most)
 
 
-def run_size(training: TrainingSection, rows: int) -> RunSize:
+def run_size(training: TrainingSection, rows: int, validation_rows: int = 0) -> RunSize:
     """Computes the size of a run.
 
     Args:
         training: parameters of the run.
         rows: number of rows in common.
+        validation_rows: number of rows of the dataset that is held out; 0 without one.
 
     Returns:
         Rows, batches, steps and epochs.
     """
-    held_out = math.floor(training.validation_fraction * rows)
-    training_rows = rows - held_out
+    held_out = validation_rows or math.floor(training.validation_fraction * rows)
+    training_rows = rows - (0 if validation_rows else held_out)
     whole, rest = divmod(training_rows, training.batch_size)
     epoch_steps = max(1, whole + (1 if rest and training.remainder == "keep" else 0))
     steps = epoch_steps * training.epochs

@@ -106,7 +106,11 @@ def read_pooled(
     for name, one in packed.items():
         inputs |= {f"{name}_{INDICES}": one.indices, f"{name}_{VALUES}": one.values}
     holder = label_party(parties)
-    return PooledData(inputs, read_labels(holder.party, holder.data, frames[holder.party], dataset), packed)
+    return PooledData(
+        inputs,
+        read_labels(holder.party, holder.data, frames[holder.party], dataset, weighted=holder.trains_on(dataset)),
+        packed,
+    )
 
 
 def label_party(parties: Sequence[PartyConfiguration]) -> PartyConfiguration:
@@ -240,7 +244,7 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.D
     for party in parties:
         path = party.path(party.data.datasets[dataset])
         tables[party.party] = read_table(
-            party.party, dataset, path, columns=party.data.columns(dataset), rules=file_rules(party.data)
+            party.party, dataset, path, columns=party.columns(dataset), rules=file_rules(party.data)
         )
     common = set.intersection(*(set(table.known_ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())

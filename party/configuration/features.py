@@ -168,7 +168,10 @@ class DataSection(StrictModel):
         features: the columns that feed the base model.
         labels: what the model is trained to predict, by name; only at the label party.
         unlabelled: datasets without the columns of the labels, which can only be predicted.
-        sample_weight: column with the weight of each row in training; only at the label party.
+        unlabelled_rows: what to do about rows that lack a label: `refuse` their file; or `drop`, which leaves them out
+            of datasets that are trained on, and elsewhere out of metrics.
+        sample_weight: column with the weight of each row in training; only at the label party, and only in the files
+            of datasets that are trained on.
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
         maximum_rows: most rows of a file; a longer one is refused before it is decoded.
         maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
@@ -183,6 +186,7 @@ class DataSection(StrictModel):
     features: tuple[AnyFeature, ...] = Field(default=(), max_length=MAXIMUM_FEATURES, strict=False)
     labels: Labels = Field(default={})
     unlabelled: tuple[str, ...] = Field(default=(), strict=False)
+    unlabelled_rows: Literal["refuse", "drop"] = "refuse"
     sample_weight: str | None = Field(default=None, min_length=1)
     label_independent_weights: bool = False
     maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)
@@ -226,8 +230,9 @@ class DataSection(StrictModel):
         for name in self.unlabelled:
             if name not in self.datasets:
                 raise ValueError(f"unlabelled names {name}, which is not in datasets")
-        if (self.unlabelled or self.sample_weight is not None) and not self.labels:
-            raise ValueError("unlabelled and sample_weight belong to the party with labels")
+        drops = self.unlabelled_rows == "drop"
+        if (self.unlabelled or drops or self.sample_weight is not None) and not self.labels:
+            raise ValueError("unlabelled, unlabelled_rows and sample_weight belong to the party with labels")
         check_label_privacy(self.labels, self.sample_weight is not None, self.label_independent_weights)
         return self
 
@@ -271,11 +276,16 @@ class DataSection(StrictModel):
         """How the keys of a row are made, by peer whose table they refer to."""
         return {join.peer: join.rule for join in self.joins}
 
-    def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides those of keys, that a dataset's file must have, ascending."""
+    def columns(self, dataset: str, *, trained_on: bool) -> tuple[str, ...]:
+        """The columns, besides those of keys, that a dataset's file must have, ascending.
+
+        Args:
+            dataset: name of the dataset or table.
+            trained_on: whether it may be trained on, so that its rows have weights where the owner gives any.
+        """
         columns = {feature.column for feature in self.features}
         if dataset not in self.unlabelled:
             columns |= {label.source for label in self.labels.values()}
-            if self.sample_weight is not None:
+            if trained_on and self.sample_weight is not None:
                 columns.add(self.sample_weight)
         return tuple(sorted(columns))

@@ -259,9 +259,12 @@ class PartyConfiguration(StrictModel):
         Args:
             dataset: name of the dataset or table.
         """
-        trained = dataset in self.data.tables or dataset in self.policy.training_datasets
-        measured = self.meters.columns if trained else ()
-        return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
+        read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
+        return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
+
+    def trains_on(self, dataset: str) -> bool:
+        """Whether the owner allows to train on a dataset; a table serves all of them."""
+        return dataset in self.data.tables or dataset in self.policy.training_datasets
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

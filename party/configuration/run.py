@@ -172,6 +172,7 @@ class TrainingSection(StrictModel):
     Attributes:
         dataset: name of the dataset to train on.
         validation_fraction: share of its rows that is held out.
+        validation_dataset: name of another dataset, all rows of which are held out in place of such a share.
         seed: together with secrets of the parties, determines the order of rows, the weights and everything
             else that is random; alone it determines neither rows nor weights.
         epochs: number of passes over the training rows.
@@ -194,6 +195,7 @@ class TrainingSection(StrictModel):
 
     dataset: DatasetName = "train"
     validation_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
+    validation_dataset: DatasetName | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     epochs: int = Field(default=1, ge=1, le=MAXIMUM_COUNT)
     batch_size: int = Field(default=128, ge=1, le=MAXIMUM_BATCH)
@@ -224,14 +226,27 @@ class TrainingSection(StrictModel):
 
     @model_validator(mode="after")
     def _has_rows_to_stop_by(self) -> Self:
-        if self.early_stopping is not None and not self.validation_fraction:
-            raise ValueError("early_stopping needs held-out rows: set validation_fraction")
+        if self.early_stopping is not None and not self.validation_fraction and self.validation_dataset is None:
+            raise ValueError("early_stopping needs held-out rows: set validation_fraction or validation_dataset")
         return self
 
     @property
     def sends_distinct(self) -> bool:
         """Whether an entity travels once for a batch, which makes a difference with joins alone."""
         return not self.secure_aggregation if self.distinct is None else self.distinct
+
+    @model_validator(mode="after")
+    def _holds_out_one_way(self) -> Self:
+        if self.validation_dataset is not None and self.validation_fraction:
+            raise ValueError("validation_dataset and validation_fraction exclude each other: hold out either")
+        if self.validation_dataset == self.dataset:
+            raise ValueError("validation_dataset must be another dataset than the one to train on")
+        return self
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that a run reads: the one to train on, then the one to hold out."""
+        return (self.dataset,) if self.validation_dataset is None else (self.dataset, self.validation_dataset)
 
 
 class AlignmentSection(StrictModel):

@@ -30,9 +30,9 @@ class InferenceResult:
     """The outputs of a batch outside of training.
 
     Attributes:
-        loss: mean loss over the batch, without weights and regularisation.
+        loss: mean loss over the rows that have all labels, without weights and regularisation; NaN without any.
         outputs: outputs of all labels side by side, float32 (batch, outputs).
-        measures: means over the batch besides the loss, by name.
+        measures: means over the same rows besides the loss, by name.
     """
 
     loss: float

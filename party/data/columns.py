@@ -10,7 +10,13 @@ from party.data.limits import check_columns
 from party.errors import DataError
 
 SHOWN_COLUMNS = 8  # of a list in an error
-CONFIGURATION_KEYS = ("data.id", "data.joins", "data.features")  # that name columns
+CONFIGURATION_KEYS = (
+    "data.id",
+    "data.joins",
+    "data.features",
+    "data.labels",
+    "data.sample_weight",
+)  # that name columns
 COMPARED_CHARACTERS = 64  # a longer name is no misspelling, and slow to compare
 
 

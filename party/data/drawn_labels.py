@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from party.configuration.labels import Labels
-from party.data.labels import DrawnLabels, LabelNoise, weighted_labels
+from party.data.labels import DrawnLabels, LabelArrays, LabelNoise, weighted_labels
 from party.privacy.label_mechanism import LabelMechanism
 
 
@@ -38,7 +38,7 @@ def draw_labels(
 
     Args:
         labels: labels by name, all of them private.
-        values: true labels, float32 (rows, labels).
+        values: true labels, float32 (rows, labels); NaN where a row lacks a label, which stays NaN.
         sample_weights: weights of the rows, which say nothing about labels, float32 (rows, 1); None if they have none.
         ids: id of each row.
         source: what determines the draws.
@@ -47,6 +47,9 @@ def draw_labels(
         The drawn labels. An id with the same labels has the same draws in every dataset.
     """
     mechanism = LabelMechanism(labels)
-    drawn = mechanism.draw(values, ids, secret=source.secret, generation=source.generation)
+    known = LabelArrays(values).known
+    own = [one for one, is_known in zip(ids, known, strict=True) if is_known]
+    drawn = np.full_like(values, np.nan)
+    drawn[known] = mechanism.draw(values[known], own, secret=source.secret, generation=source.generation)
     noise = {name: LabelNoise(*replacement) for name, replacement in mechanism.replacements.items()}
     return DrawnLabels(weighted_labels(labels, drawn, sample_weights), noise)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
+from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
 from party.errors import ConfigurationError, DataError
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -25,7 +26,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": operator.ne,
 }
 _EQUALITIES = ("==", "!=")
-_QUOTES = ("'", '"')
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,18 @@ class LabelArrays:
     """The labels of all rows, one column for each.
 
     Attributes:
-        values: 0 or 1, a number, or the index of a class; float32, shape (rows, labels).
+        values: 0 or 1, a number, or the index of a class; float32, shape (rows, labels). NaN in every column of a row
+            that lacks a label.
         weights: weight of each row in the training loss of each label, float32, same shape; None if all are 1.
     """
 
     values: NDArray[np.float32] = field(repr=False)
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows have all labels, bool (rows,)."""
+        return np.asarray(~np.isnan(self.values).any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,9 @@ class SessionLabels:
     drawn: DrawnLabels | None = None
 
 
-def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: str) -> LabelArrays:
+def read_labels(
+    party: str, data: DataSection, columns: pd.DataFrame, source: str, *, weighted: bool = True
+) -> LabelArrays:
     """Reads every label and the weights of the rows.
 
     Args:
@@ -88,20 +96,56 @@ def read_labels(party: str, data: DataSection, columns: pd.DataFrame, source: st
         data: the party's data section, with at least one label.
         columns: text columns, among them those of the labels.
         source: name of their file, for errors.
+        weighted: whether the rows have weights of their own where the owner gives any: only to train on them.
 
     Returns:
         The labels in the order of the configuration.
 
     Raises:
         ConfigurationError: a rule orders cells by a value that is no number.
-        DataError: a label or weight is missing or malformed, or all rows have one class of a label without privacy.
+        DataError: a label or weight is missing or malformed.
     """
-    values = [
-        _read_label(read_cells(columns[label.source], (), f"{party}: {source}: column {label.source}"), label)
-        for label in data.labels.values()
-    ]
-    weights = read_sample_weights(party, data, columns, source)
-    return weighted_labels(data.labels, np.stack(values, axis=1), weights)
+    known = rows_with_labels(data.labels, columns) if data.unlabelled_rows == "drop" else np.ones(len(columns), bool)
+    advice = "" if known.all() and data.unlabelled_rows == "drop" else advice_on_empty(data.labels, columns)
+    values = np.full((len(columns), len(data.labels)), np.nan, np.float32)
+    for place, label in enumerate(data.labels.values()):
+        cells = read_cells(columns.loc[known, label.source], (), f"{party}: {source}: column {label.source}")
+        values[known, place] = _read_label(cells, label, advice)
+    weights = read_sample_weights(party, data, columns, source) if weighted else None
+    return weighted_labels(data.labels, values, weights)
+
+
+def check_classes(party: str, labels: Labels, values: NDArray[np.float32], source: str) -> None:
+    """Refuses to train on rows of one class.
+
+    Args:
+        party: name of this party, for errors.
+        labels: labels by name.
+        values: labels of the rows to train on, float32 (rows, labels).
+        source: name of their file, for errors.
+
+    Raises:
+        DataError: all rows have one class of a binary label without privacy, or a row has no label.
+    """
+    for place, label in enumerate(labels.values()):
+        column = values[:, place]
+        where = f"{party}: {source}: column {label.source}"
+        if np.isnan(column).any():
+            raise DataError(
+                "rows to train on have no label",
+                where=where,
+                received=f"{int(np.isnan(column).sum())} rows without one",
+                fix="restart `party serve` after a change of policy.training_datasets, then run `coordinator align`",
+            )
+        # Whether a session opens must not depend on private labels.
+        if isinstance(label, BinaryLabel) and label.privacy is None and (column.all() or not column.any()):
+            raise DataError(
+                "labels have one class only",
+                where=where,
+                expected="rows of both classes to train on",
+                received=f"{len(column)} rows of one class",
+                fix="check the label's rule",
+            )
 
 
 def read_sample_weights(
@@ -123,6 +167,13 @@ def read_sample_weights(
     """
     if data.sample_weight is None:
         return None
+    if data.sample_weight not in columns:
+        raise DataError(
+            f"column {data.sample_weight} of data.sample_weight was not read",
+            where=f"{party}: {source}",
+            fix="restart `party serve` after a change of policy.training_datasets",
+            public_message="the weights of rows were not read",
+        )
     return _read_weights(columns[data.sample_weight], f"{party}: {source}", data.sample_weight)
 
 
@@ -153,11 +204,16 @@ def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
         values: float32 (rows,).
 
     Returns:
-        The share of the positive class, the number of classes, or mean and deviation.
+        The share of the positive class, the number of classes, or mean and deviation, of the rows that have the label.
     """
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return f"{label.source}: no row has one"
     match label:
         case BinaryLabel():
-            return f"{label.rule}: {100 * label_balance(values):.1f} % positive"
+            is_refused = label.privacy is None and (values.all() or not values.any())
+            only = ", one class only: not to be trained on" if is_refused else ""
+            return f"{label.rule}: {100 * label_balance(values):.1f} % positive{only}"
         case RegressionLabel():
             numbers = values.astype(np.float64)
             return f"{label.column}: mean {numbers.mean():.4g}, deviation {numbers.std():.4g}"
@@ -177,14 +233,15 @@ def label_balance(labels: NDArray[np.float32]) -> float:
     return float(labels.mean(dtype=np.float64))
 
 
-def _read_label(cells: Cells, label: AnyLabel) -> NDArray[np.float32]:
+def _read_label(cells: Cells, label: AnyLabel, advice: str) -> NDArray[np.float32]:
+    """The values of a label, float32 (rows,); an error gives the advice."""
     match label:
         case BinaryLabel():
-            return _read_binary(cells, label)
+            return _read_binary(cells, label, advice)
         case RegressionLabel():
-            return _read_numbers(cells, "a number in every row")
+            return _read_numbers(cells, "a number in every row", advice)
         case MultiClassLabel():
-            return _read_classes(cells, label)
+            return _read_classes(cells, label, advice)
 
 
 def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -195,10 +252,10 @@ def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.f
             by_class = [label.class_weights.get(one, 1.0) for one in label.classes]
         case RegressionLabel():
             return np.ones_like(values)
-    return np.array(by_class, np.float32)[values.astype(np.int64)]
+    return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int64)]  # the weight of no label has no use
 
 
-def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
+def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.float32]:
     """1 for the positive class and 0 for the negative.
 
     `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
@@ -206,55 +263,45 @@ def _read_binary(cells: Cells, label: BinaryLabel) -> NDArray[np.float32]:
     cell has no label, unless the rule compares with the empty text.
     """
     _, sign, operand = label.parts
-    labels = _positive(cells, sign, operand)[cells.codes].astype(np.float32)
-    # Whether a session opens must not depend on private labels.
-    if label.privacy is None and (labels.all() or not labels.any()):
-        raise DataError(
-            "labels have one class only",
-            where=cells.where,
-            expected="rows of both classes",
-            received=f"{len(labels)} rows of one class",
-            fix="check the label's rule",
-        )
-    return labels
+    return _positive(cells, sign, operand, advice)[cells.codes].astype(np.float32)
 
 
-def _read_numbers(cells: Cells, expected: str) -> NDArray[np.float32]:
+def _read_numbers(cells: Cells, expected: str, advice: str) -> NDArray[np.float32]:
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
-    _refuse(cells, ~np.isfinite(single), expected)
+    _refuse(cells, ~np.isfinite(single), expected, advice)
     return single[cells.codes]
 
 
-def _read_classes(cells: Cells, label: MultiClassLabel) -> NDArray[np.float32]:
+def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[np.float32]:
     place = {name: number for number, name in enumerate(label.classes)}
     places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
-    _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row")
+    _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
     return places[cells.codes].astype(np.float32)
 
 
 def _read_weights(column: pd.Series[str], where: str, name: str) -> NDArray[np.float32]:
     """float32 (rows, 1)."""
     cells = read_cells(column, (), f"{where}: column {name}")
-    weights = _read_numbers(cells, "a weight of at least 0 in every row")
+    weights = _read_numbers(cells, "a weight of at least 0 in every row", "")
     if (weights < 0).any() or not weights.any():
         received = f"{int((weights < 0).sum())} rows below 0" if weights.any() else "0 in every row"
         raise DataError("sample weights cannot be used", where=cells.where, expected="at least 0", received=received)
     return weights[:, None]
 
 
-def _positive(cells: Cells, sign: str, operand: str) -> NDArray[np.bool_]:
+def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.bool_]:
     """Whether the rule holds, for each distinct text."""
-    text = _unquoted(operand)
+    text = unquoted(operand)
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     threshold = parse_number(operand)
     if sign not in _EQUALITIES:
         if np.isnan(threshold):
             raise ConfigurationError("value is no number", where="data.labels", expected=f"a number after {sign}")
-        _refuse(cells, np.isnan(numbers), "a number in every row")
+        _refuse(cells, np.isnan(numbers), "a number in every row", advice)
     elif text:
-        _refuse(cells, cells.missing, "a label in every row")
+        _refuse(cells, cells.missing, "a label in every row", advice)
     compare = _COMPARISONS[sign]
     if np.isnan(threshold) or np.isnan(numbers).any():
         return np.fromiter((compare(cell, text) for cell in cells.texts), dtype=np.bool_, count=len(cells.texts))
@@ -262,14 +309,11 @@ def _positive(cells: Cells, sign: str, operand: str) -> NDArray[np.bool_]:
     return holds
 
 
-def _unquoted(operand: str) -> str:
-    quoted = len(operand) > 1 and operand[0] in _QUOTES and operand[0] == operand[-1]
-    return operand[1:-1] if quoted else operand
-
-
-def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str) -> None:
+def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str) -> None:
     if without.any():
         received = f"{cells.row_count(without)} rows without one"
         what = "labels are missing or malformed"
         public_message = f"{what}; expected {expected}; received {received}"
-        raise DataError(what, where=cells.where, expected=expected, received=received, public_message=public_message)
+        raise DataError(
+            what, where=cells.where, expected=expected, received=received, fix=advice, public_message=public_message
+        )

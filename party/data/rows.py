@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,11 @@ from party.errors import DataError
 RowNumbers = npt.NDArray[np.int32]
 RowArray = npt.NDArray[Any]
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 LABELS = "labels"
 WEIGHTS = "weights"
+KNOWN = "known"
 ROW_TYPES = (np.dtype(np.int32), np.dtype(np.float32))
 
 
@@ -77,9 +80,23 @@ def label_rows(labels: LabelArrays) -> InMemoryRows:
         labels: labels of all rows of a dataset.
 
     Returns:
-        A source of `labels`, float32 (rows, labels), and of `weights`, float32 (rows, labels), if rows have any.
+        A source of `labels`, float32 (rows, labels); of `weights`, float32 (rows, labels), if rows have any or some
+        lack a label; and of `known`, float32 (rows,), if some lack a label: 1 where a row has all of them, else 0.
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {LABELS: labels.values}
     if labels.weights is not None:
         arrays[WEIGHTS] = labels.weights
+    known = labels.known
+    if not known.all():
+        arrays.setdefault(WEIGHTS, np.ones_like(labels.values))
+        arrays[KNOWN] = known.astype(np.float32)
     return InMemoryRows(arrays)
+
+
+def one_after_the_other(parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
+    """The rows of several datasets in one index space.
+
+    Args:
+        parts: an array for each dataset, (rows, ...), at least one.
+    """
+    return np.concatenate(parts)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ class Table:
             (rows,) of text.
         columns: the needed columns, text, rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
+        chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
+            label; None where all are here.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
     """
@@ -48,11 +50,12 @@ class Table:
     keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     columns: pd.DataFrame = field(repr=False)
     sha256: str
+    chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
     generation: int | None = None
 
     @property
     def rows(self) -> int:
-        """Number of rows in the file."""
+        """Number of rows that are here."""
         return len(self.columns)
 
     @property
@@ -65,6 +68,59 @@ class Table:
         if self.ids is None:
             raise DataError("rows have no ids", where=self.path.name, fix="name their column in data.id")
         return self.ids
+
+    @property
+    def left_out(self) -> int:
+        """Number of rows of the file that are left out here."""
+        return 0 if self.chosen is None else int(np.count_nonzero(~self.chosen))
+
+    @property
+    def chosen_sha256(self) -> str:
+        """Hexadecimal digest of which rows are here; empty where none is left out."""
+        return "" if self.chosen is None else hashlib.sha256(np.packbits(self.chosen).tobytes()).hexdigest()
+
+    @property
+    def rows_sha256(self) -> str:
+        """Hexadecimal digest of the file and of the rows that are here; equal to `sha256` where none is left out."""
+        if self.chosen is None:
+            return self.sha256
+        return hashlib.sha256(bytes.fromhex(self.sha256 + self.chosen_sha256)).hexdigest()
+
+    def numbers_in_file(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers that rows have in the file, from 0.
+
+        Args:
+            rows: row numbers here.
+        """
+        return rows if self.chosen is None else np.flatnonzero(self.chosen)[rows]
+
+    def with_rows(self, chosen: NDArray[np.bool_]) -> Table:
+        """The table with some of its rows.
+
+        Args:
+            chosen: which rows to keep, bool (rows,).
+
+        Returns:
+            The table itself if that is all of them.
+        """
+        if chosen.all():
+            return self
+        return replace(
+            self,
+            ids=None if self.ids is None else self.ids[chosen],
+            keys={peer: keys[chosen] for peer, keys in self.keys.items()},
+            columns=self.columns[chosen].reset_index(drop=True),
+            chosen=chosen,
+        )
+
+    def followed_by(self, other: Table) -> Table:
+        """The table with the rows of another one after its own.
+
+        Args:
+            other: a table with the same columns.
+        """
+        columns = pd.concat([self.columns, other.columns], ignore_index=True)
+        return replace(self, ids=self.known_ids.append(other.known_ids), columns=columns)
 
     def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """The columns with rows chosen and ordered.
@@ -87,12 +143,14 @@ class FileRules:
         key_rules: how the keys of a row are made, by the peer whose table they refer to.
         are_tables: whether the files are tables with one row for each key.
         limits: the largest file that the owner allows.
+        column_keys: the key of the configuration that names a column, for those that no feature reads.
     """
 
     id_rule: KeyRule | None
     key_rules: Mapping[str, KeyRule] = field(default_factory=dict)
     are_tables: bool = False
     limits: FileLimits = field(default_factory=FileLimits)
+    column_keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -127,7 +185,7 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
     where = f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
     content = _read_bytes(path, where, dataset, rules)
     keys = rules.columns_of_keys()
-    needed = {**keys, **{name: "data.features" for name in columns if name not in keys}}
+    needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
     read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
     frame = read(content, needed, where, rules.limits)
     if frame.empty:

@@ -30,8 +30,8 @@ class _Inferred:
 
     Attributes:
         outputs: outputs of all labels side by side, float32 (batch, outputs).
-        losses: mean loss of each label, float32 (labels,).
-        reported: means of the reported outputs over the batch.
+        losses: mean loss of each label over the rows that have all labels, float32 (labels,).
+        reported: means of the reported outputs over the same rows.
     """
 
     outputs: tf.Tensor
@@ -88,7 +88,7 @@ class FuseModel:
             present: by party with absent vectors, which rows have its hiddens, bool (batch,).
 
         Returns:
-            The outputs of each row, and means over the batch.
+            The outputs of each row, and means over those rows of the batch that have all labels.
         """
         labels, masks = gather_labels(self._source, rows), self._absent.arguments(present)
         inferred = self._infer_call((len(rows),), labels, self._matrices(hiddens), masks)
@@ -117,5 +117,7 @@ class FuseModel:
 
     def _infer(self, gathered: list[tf.Tensor], hiddens: list[tf.Tensor], present: list[tf.Tensor]) -> _Inferred:
         outputs = self._model(aggregate(self._layouts, self._filled(hiddens, present)), training=False)
-        losses = LabelTensors.of(gathered).plain_losses(self._losses, outputs)
-        return _Inferred(side_by_side(self._outputs, outputs), tf.stack(losses), reported_means(self._outputs, outputs))
+        labels = LabelTensors.of(gathered)
+        known = labels.of_known(outputs)
+        losses = labels.plain_losses(self._losses, known)
+        return _Inferred(side_by_side(self._outputs, outputs), tf.stack(losses), reported_means(self._outputs, known))

@@ -33,6 +33,8 @@ class Content(StrictModel):
         epochs: number of epochs in the session; 0 outside of training.
         codecs: codecs of training by direction.
         resume: whether the run goes back to a checkpoint or to its beginning.
+        continues: id of the finished run whose weights the run begins with, hexadecimal; empty without one, and then
+            the line does not have the key.
         releases: number of releases of rows, by kind: at `agreed` the maximum, at `ended` those that were made.
             A row of a batch counts once each time it is sent to a peer; a metric counts once for each pass.
             `intersections` counts rows in common or, with joins, entities in common with each peer; `row_maps` the rows
@@ -56,6 +58,7 @@ class Content(StrictModel):
     epochs: int = Field(default=0, ge=0)
     codecs: dict[str, str] = Field(default={})
     resume: bool = False
+    continues: str = ""
     releases: dict[Kind, int] = Field(default={})
     charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
     joins: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] | None = None
@@ -64,13 +67,15 @@ class Content(StrictModel):
 
     @model_serializer(mode="wrap")
     def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Lines that say nothing with a newer key are, byte for byte, those that were written before it existed."""
+        """Lines without newer keys are, byte for byte, those that were written before there were any."""
         fields: dict[str, object] = serialize(self)
         for name in ("charges", "joins"):
             if getattr(self, name) is None:
                 fields.pop(name, None)
         if not self.without:
             fields.pop("without", None)
+        if not self.continues:
+            fields.pop("continues", None)
         return fields
 
 

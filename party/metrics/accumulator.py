@@ -17,7 +17,7 @@ RUNNING_ROWS = 20_000  # latest rows behind the running AUC: enough to steady it
 
 
 class MetricAccumulator:
-    """Accumulates outputs and losses of the batches of one pass, with equal weight for each row.
+    """Accumulates outputs and losses of the batches of one pass, with equal weight for each row that has all labels.
 
     Args:
         name: name of the pass, unique among those of its run whose figures a coordinator may see.
@@ -37,7 +37,7 @@ class MetricAccumulator:
         self._labels = np.empty((rows, labels), np.float32)
         self._score = score
         self._releaser = releaser
-        self._whole: PassMetrics | None = None
+        self._whole: tuple[int, PassMetrics] | None = None
         self._filled = 0
         self._sums: dict[str, float] = {}
         self._released: tuple[int, dict[str, float]] = (0, {})
@@ -47,22 +47,24 @@ class MetricAccumulator:
 
         Args:
             outputs: float32, shape (batch, outputs).
-            labels: float32, shape (batch, labels).
-            mean_loss: mean loss over the rows of the batch.
+            labels: float32, shape (batch, labels); NaN where a row lacks a label.
+            mean_loss: mean loss over the rows of the batch that have all labels.
             measures: further means over these rows, by name.
         """
         end = self._filled + len(outputs)
         self.outputs[self._filled : end] = outputs
         self._labels[self._filled : end] = labels
         self._filled = end
+        known = int(np.count_nonzero(_known(labels)))
         for name, mean in {LOSS: mean_loss, **measures}.items():
-            self._sums[name] = self._sums.get(name, 0.0) + mean * len(outputs)
+            # A mean over no row at all is NaN.
+            self._sums[name] = self._sums.get(name, 0.0) + (mean * known if known else 0.0)
 
     def metrics(self) -> PassMetrics:
-        """The metrics of all rows added so far."""
-        if self._whole is None or self._whole.rows != self._filled:
-            self._whole = self._over(slice(0, self._filled), self._filled, self._sums)
-        return self._whole
+        """The metrics of all rows added so far, of those that have all labels."""
+        if self._whole is None or self._whole[0] != self._filled:
+            self._whole = (self._filled, self._over(slice(0, self._filled), self._filled, self._sums))
+        return self._whole[1]
 
     def release(self) -> None:
         """Makes `running` cover all rows added so far."""
@@ -101,7 +103,16 @@ class MetricAccumulator:
 
     def _over(self, rows: slice, count: int, sums: Mapping[str, float]) -> PassMetrics:
         outputs, labels = self.outputs[rows], self._labels[rows]
+        known = _known(labels)
+        if not known.all():
+            outputs, labels = outputs[known], labels[known]
+            count = int(np.count_nonzero(_known(self._labels[:count])))
         means = {name: total / max(1, count) for name, total in sums.items()}
         values = {**means, **self._score(outputs, labels)}
         released = self._releaser(f"{self.name}, {count} rows", outputs, labels, values)
         return PassMetrics(len(outputs), values, released)
+
+
+def _known(labels: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which rows have all labels."""
+    return np.asarray(~np.isnan(labels).any(axis=1))

@@ -100,7 +100,7 @@ def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser
     """Makes a releaser that rounds the figures whose bound is known, and withholds the others.
 
     Args:
-        bounded: computes figures with their bounds, from outputs, labels and exact figures.
+        bounded: computes figures with their bounds, from outputs, labels and exact figures; NaN where undefined.
         draws: from `secret_draws`.
         passes: number of passes over the same rows that may be released.
 
@@ -111,7 +111,10 @@ def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser
 
     def release(name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
         figures, uniform = bounded(outputs, labels, exact), draws(name)
-        return {key: release_figure(one, len(outputs), uniform, passes) for key, one in figures.items()}
+        return {
+            key: math.nan if math.isnan(one.value) else release_figure(one, len(outputs), uniform, passes)
+            for key, one in figures.items()
+        }
 
     return release
 

@@ -25,6 +25,7 @@ GUESS_MULTIPLE = 2.0
 # exceed if every output were the median label. It does not depend on outputs: whoever chooses those must not choose it.
 BASELINE_QUANTILE = 0.9
 BASELINE_MULTIPLE = 2.0
+UNDEFINED = BoundedFigure(math.nan, math.nan)
 LEAST_CLASS_ROWS = 10  # below, an area under the curve reveals single rows however it is rounded
 
 SHARES = (
@@ -93,7 +94,8 @@ class BoundedMetrics:
             exact: exact metrics of these rows, by name.
 
         Returns:
-            The loss first; an area under the curve only if both classes have LEAST_CLASS_ROWS rows.
+            The loss first. UNDEFINED are an area under the curve unless both classes have LEAST_CLASS_ROWS rows: no
+            class at all must look like a few rows of it; and the losses of numbers that are all equal.
         """
         figures = dict(self._mean_losses(outputs, labels))
         for place, (name, label) in enumerate(self._labels.items()):
@@ -106,25 +108,24 @@ class BoundedMetrics:
                     positives = int(truth.sum())
                     if min(positives, len(truth) - positives) >= LEAST_CLASS_ROWS:
                         figures[key] = BoundedFigure(exact[key], area_bound(positives, len(truth) - positives))
+                    else:
+                        figures[key] = UNDEFINED
                 elif key in self._row_losses:
                     figure = _bounded(label, name, self._row_losses[key], truth, outputs=scores)
-                    if figure is not None:
-                        root = isinstance(metric, keras.metrics.RootMeanSquaredError)
-                        figures[key] = BoundedFigure(figure.value, figure.bound, root)
+                    root = isinstance(metric, keras.metrics.RootMeanSquaredError)
+                    figures[key] = BoundedFigure(figure.value, figure.bound, root)
         return figures
 
     def _mean_losses(self, outputs: FloatArray, labels: FloatArray) -> Iterator[tuple[str, BoundedFigure]]:
-        """The loss and, with several labels, that of each; empty if a bound is missing."""
-        by_label: dict[str, BoundedFigure] = {}
-        for place, (name, label) in enumerate(self._labels.items()):
-            figure = _bounded(label, name, self._losses, labels[:, place], outputs=self._outputs_of(place, outputs))
-            if figure is not None:
-                by_label[name] = figure
-        if len(by_label) == len(self._labels):
-            weights = self._losses.fixed_weights
-            value = sum(weight * one.value for weight, one in zip(weights, by_label.values(), strict=True))
-            bound = sum(weight * one.bound for weight, one in zip(weights, by_label.values(), strict=True))
-            yield LOSS, BoundedFigure(float(value), float(bound))
+        """The loss and, with several labels, that of each; UNDEFINED where a bound is missing."""
+        by_label = {
+            name: _bounded(label, name, self._losses, labels[:, place], outputs=self._outputs_of(place, outputs))
+            for place, (name, label) in enumerate(self._labels.items())
+        }
+        weights = self._losses.fixed_weights
+        value = sum(weight * one.value for weight, one in zip(weights, by_label.values(), strict=True))
+        bound = sum(weight * one.bound for weight, one in zip(weights, by_label.values(), strict=True))
+        yield LOSS, BoundedFigure(float(value), float(bound))
         if len(self._labels) > 1:
             yield from ((f"{name}_{LOSS}", figure) for name, figure in by_label.items())
 
@@ -136,10 +137,10 @@ class BoundedMetrics:
 
 def _bounded(
     label: AnyLabel, name: str, losses: TaskLosses, truth: FloatArray, *, outputs: FloatArray
-) -> BoundedFigure | None:
-    """The mean of bounded row losses; None if all labels are equal, as they then have no scale."""
+) -> BoundedFigure:
+    """The mean of bounded row losses; UNDEFINED if all labels are equal, as they then have no scale."""
     limit = _limit(label, name, losses, truth)
-    return None if limit is None else bounded_mean(losses.by_row(name, truth, outputs), limit)
+    return UNDEFINED if limit is None else bounded_mean(losses.by_row(name, truth, outputs), limit)
 
 
 def _limit(label: AnyLabel, name: str, losses: TaskLosses, truth: FloatArray) -> float | None:

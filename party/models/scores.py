@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from party.cut.hidden import FloatArray
 from party.errors import ConfigurationError
 from party.metrics.area_under_curve import area_under_curve
 from party.models.keras_objects import build_metrics
+from party.models.undefined_metrics import undefined_by_labels, undefined_by_predictions
 
 
 class Scores:
@@ -68,6 +70,9 @@ class Scores:
         for place, (name, label) in enumerate(self._labels.items()):
             scores, start = outputs[:, start : start + label.units], start + label.units
             for key, given, metric in self.of_label(name):
+                if undefined_by_labels(label, metric, labels[:, place]):
+                    values[key] = math.nan
+                    continue
                 if isinstance(metric, keras.metrics.AUC) and not given.arguments:
                     values[key] = area_under_curve(scores[:, 0], labels[:, place])
                     continue
@@ -76,7 +81,22 @@ class Scores:
                     metric.reset_state()
                     metric.update_state(truth, predictions(label, scores).astype(np.float32))
                     values[key] = float(metric.result())
+                    if undefined_by_predictions(label, metric, labels[:, place]):
+                        values[key] = math.nan
         return values
+
+    def undefined(self, labels: FloatArray) -> tuple[str, ...]:
+        """Names of the metrics that these labels leave undefined, whatever the outputs.
+
+        Args:
+            labels: labels of the rows, float32 (rows, labels).
+        """
+        return tuple(
+            key
+            for place, (name, label) in enumerate(self._labels.items())
+            for key, _, metric in self.of_label(name)
+            if undefined_by_labels(label, metric, labels[:, place])
+        )
 
     def _name(self, label: str, metric: str) -> str:
         return metric if len(self._labels) == 1 else f"{label}_{metric}"

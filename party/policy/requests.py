@@ -25,6 +25,7 @@ class SessionRequest:
         dataset: the dataset to evaluate or predict; empty otherwise.
         resume: whether the run began earlier.
         without: feature parties of the run that the session leaves out.
+        continues: id of the finished run whose weights the run begins with; empty without one.
     """
 
     coordinator: str
@@ -34,6 +35,7 @@ class SessionRequest:
     dataset: str
     resume: bool
     without: tuple[str, ...] = ()
+    continues: bytes = b""
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class SessionRequest:
         """Names of the datasets that the session reads, ascending."""
         if self.purpose == Purpose.PURPOSE_ALIGN:
             return tuple(sorted(self.run.alignment.datasets))
-        return (self.run.training.dataset,) if self.trains else (self.dataset,)
+        return self.run.training.datasets if self.trains else (self.dataset,)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Release:
     """What a session would read, and the most that it would release.
 
     Attributes:
-        rows: number of rows in its datasets.
+        rows: number of rows in its datasets; in training, of the dataset that it trains on: rows that are held out
+            besides are released no more often than these.
         epochs: number of training epochs.
         codecs: codecs of training by direction.
         most: upper bound on the rows released, by kind; a row counts each time that it is released. Where rows refer to

@@ -77,6 +77,7 @@ class Policy:
             self.check_aggregation(request.run)
         if request.trains:
             self.check_training_dataset(request.run.training.dataset, request.coordinator)
+            self.check_validation_dataset(request.run.training.validation_dataset, request.coordinator)
         elif request.purpose != Purpose.PURPOSE_ALIGN:
             self.check_inference(request.purpose, request.dataset, request.coordinator)
 
@@ -115,6 +116,16 @@ class Policy:
         allowed = self._section.training_datasets
         if (self._owns_tables or dataset in self._datasets) and dataset not in allowed:
             raise self._refusal("training_datasets", "the dataset", self._named(allowed, coordinator), dataset)
+
+    def check_validation_dataset(self, dataset: str | None, coordinator: str) -> None:
+        """Refuses to hold out a dataset that is not listed to be evaluated.
+
+        Args:
+            dataset: name of the dataset; None without one.
+            coordinator: certificate name of the coordinator that asks.
+        """
+        if dataset in self._datasets:
+            self.check_inference(Purpose.PURPOSE_EVALUATE, dataset, coordinator)
 
     def check_members(self, run: RunConfiguration, label_party: str) -> None:
         """Refuses a run with other peers, or another label party, than configured.

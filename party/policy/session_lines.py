@@ -43,6 +43,7 @@ class SessionLines:
             datasets=tuple(printable(dataset) for dataset in request.datasets),
             resume=request.resume,
             without=tuple(printable(name) for name in request.without),
+            continues=printable(request.continues.hex()),
         )
         self._most: dict[Kind, int] = {}
         self._charges: tuple[Charge, ...] = ()

@@ -57,6 +57,7 @@ class TrainingSchedule:
         training: the run's training parameters.
         rows: number of rows in common, at least one.
         row_key: key of the run's order of rows, 32 bytes.
+        validation_rows: number of rows of another dataset, which follow and are all held out; 0 without one.
 
     Attributes:
         validation_batches: number of batches of the held-out rows.
@@ -65,9 +66,10 @@ class TrainingSchedule:
         ConfigurationError: no row is left to train on, or for early stopping to decide by.
     """
 
-    def __init__(self, training: TrainingSection, rows: int, row_key: bytes) -> None:
+    def __init__(self, training: TrainingSection, rows: int, row_key: bytes, validation_rows: int = 0) -> None:
         self._training = training
         self._row_key = row_key
+        self._validation_rows = validation_rows
         self.training_rows, self.held_out_rows = self._split(rows)
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
@@ -218,6 +220,8 @@ class TrainingSchedule:
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The training rows and the held-out rows, each ascending."""
+        if self._validation_rows:
+            return np.arange(rows), np.arange(rows, rows + self._validation_rows)
         return hold_out(self._row_key, rows, self._training.validation_fraction)
 
     def _epoch_training_rows(self, epoch: int) -> int:

@@ -17,10 +17,11 @@ from party.models.packing import PackedFeatures
 from party.policy.requests import Release
 from party.protocol.schedule import Schedule, TrainingSchedule
 from party.runtime.charges import Protection, charges_of
-from party.runtime.common_rows import CommonRows
+from party.runtime.continued_run import ContinuedRun
 from party.runtime.plan import PlanFacts
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
+from party.runtime.session_rows import SessionRows
 
 
 def private_labels(labels: Labels) -> tuple[str, ...]:
@@ -48,12 +49,13 @@ class BatchSetup:
         record: record of the run.
         away: feature parties of the run that take no part in the session, at the label party: learned vectors stand
             for them.
+        continued: the finished run whose weights a new one begins with; None without one, and outside of training.
         protection: the mechanism that protects this party's labels or columns; None where they are released as they
             are.
     """
 
     opening: Opening
-    rows: CommonRows
+    rows: SessionRows
     schedule: Schedule
     training: TrainingSchedule | None = None
     row_key: bytes = b""
@@ -64,6 +66,7 @@ class BatchSetup:
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
     away: frozenset[str] = frozenset()
+    continued: ContinuedRun | None = None
     protection: Protection | None = None
 
     @property
@@ -80,7 +83,7 @@ class BatchSetup:
         """
         holds_labels = self.opening.context.configuration.holds_labels
         return PlanFacts(
-            datasets=[self.rows.statement],
+            datasets=self.rows.statements,
             outputs=[] if holds_labels else specs_to_messages(self.models.specs),
             lineage=lineage,
             release=replace(release, charges=charges_of(self.opening, release.most, self.protection)),

@@ -78,7 +78,7 @@ class CommonRows:
     def row_names(self) -> pd.Index[Any]:
         """What names each row for people: its id; without one `row`, its number among the file's rows, from 0."""
         if self.table.ids is None:
-            return pd.Index(self.alignment.rows, name=ROW_COLUMN)
+            return pd.Index(self.table.numbers_in_file(self.alignment.rows), name=ROW_COLUMN)
         return self.ids()
 
     def frame(self) -> pd.DataFrame:

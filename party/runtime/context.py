@@ -66,7 +66,7 @@ class PartyContext:
             table: the table of the dataset.
             parties: names of all parties of the run, ascending.
         """
-        sha256 = bytes.fromhex(table.sha256)
+        sha256 = bytes.fromhex(table.rows_sha256)
         stored = self.alignments.load(table.dataset, data_sha256=sha256, parties=parties)
         return stored if stored is not None and stored.id_column == self.configuration.data.id_name else None
 

@@ -79,7 +79,7 @@ class DatasetWork:
             stored = StoredAlignment(
                 alignment_id=aligned.alignment_id,
                 rows=aligned.rows,
-                data_sha256=bytes.fromhex(self._tables[name].sha256),
+                data_sha256=bytes.fromhex(self._tables[name].rows_sha256),
                 id_column=self._context.configuration.data.id_name,
                 parties=self._run.parties,
                 row_secret=aligned.row_secret,

@@ -40,6 +40,7 @@ from party.runtime.recordings import SessionRecordings, both_observers, received
 from party.runtime.row_observers import by_rows
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
+from party.runtime.stopping_metric import check_stopping_metric
 from party.security.sealing import SealingKeys
 
 
@@ -136,7 +137,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
         parts: the parts that the session's batches are exchanged with.
 
     Raises:
-        ConfigurationError: a codec would not shorten the batches of training.
+        ConfigurationError: a codec would not shorten the batches of training, or the metric to stop by is undefined.
         DataError: a label cannot be used.
     """
     setup, context = parts.setup, parts.setup.opening.context
@@ -146,6 +147,8 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     settings, head = _channel_settings(setup), _released_head(setup, labels)
     layouts = {**received_layouts(settings, parts.layouts), **away_layouts(setup)}
     models = SessionModels(setup, layouts, head)
+    released = labels.true.values if labels.drawn is None else labels.drawn.arrays.values
+    check_stopping_metric(setup, models.scores, released)
     halves, private = _halves(setup, models), _private_setup(setup, layouts, labels)
     return make_label_exchanges(
         LabelSetup(
@@ -153,9 +156,9 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             schedule=setup.schedule,
             channels=_label_channels(parts, settings, labels.true),
             halves=halves,
-            labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
             entities=peer_entities(setup),
             presence=presence(setup),
+            labels=released,
             private=private,
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,

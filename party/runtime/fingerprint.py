@@ -19,6 +19,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+HELD_OUT_FILE = "data file of training.validation_dataset"
 DATA_FILE = "data file"
 PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
@@ -40,34 +41,48 @@ def run_fingerprint(
     Returns:
         By name, a version or the digest of a setting; the name says what to check if it differs.
     """
-    sections: dict[str, BaseModel | None] = {
-        "model": configuration.base_model,
-        "fuse": configuration.fuse_model,
-        "optimizer": configuration.optimizer,
-    }
     data = configuration.data.model_dump(mode="json", exclude={"datasets", "tables", "unlabelled"})
     found = {
         "code version": __version__,
         DATA_FILE: data_sha256,
-        "order of rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
+        "order of rows": order_digest(rows),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
-        **{
-            f"configuration {name}": _digest(None if section is None else section.model_dump(mode="json"))
-            for name, section in sections.items()
-        },
+        "configuration optimizer": _section_digest(configuration.optimizer),
         **{f"{NUMERICS}{name}": value for name, value in numeric_settings().items()},
         f"{NUMERICS}processor": _digest(_processor()),
         f"{NUMERICS}python": ".".join(map(str, sys.version_info[:3])),
     }
-    found |= column_fingerprint(configuration)
+    found |= model_fingerprint(configuration, folder)
     if configuration.privacy.decorrelate is not None:
-        found["configuration privacy.decorrelate"] = _digest(configuration.privacy.decorrelate.model_dump(mode="json"))
-    for name in ("model", "fuse"):
-        section = sections[name]
+        found["configuration privacy.decorrelate"] = _section_digest(configuration.privacy.decorrelate)
+    return found
+
+
+def order_digest(rows: npt.NDArray[np.int64]) -> str:
+    """The digest of rows of a file in the common order, hexadecimal.
+
+    Args:
+        rows: row numbers of the file.
+    """
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
+
+
+def model_fingerprint(configuration: PartyConfiguration, folder: Path) -> dict[str, str]:
+    """The part of a fingerprint that weights belong to; the same for a run that continues with them.
+
+    Args:
+        configuration: the party's configuration.
+        folder: the folder that own models' files are relative to.
+    """
+    data = configuration.data.model_dump(mode="json", include={"features", "labels"})
+    sections: dict[str, BaseModel | None] = {"model": configuration.base_model, "fuse": configuration.fuse_model}
+    found = {f"configuration data.{name}": _digest(content) for name, content in data.items()}
+    for name, section in sections.items():
+        found[f"configuration {name}"] = _section_digest(section)
         file = getattr(section, "file", None)
         if file is not None:
             found[f"file of the own {name}"] = source_digest(folder, file)
-    return found
+    return found | column_fingerprint(configuration)
 
 
 def column_fingerprint(configuration: PartyConfiguration) -> dict[str, str]:
@@ -128,6 +143,10 @@ def _change(before: str | None, now: str | None) -> str:
     """Describes a change; shows versions and numbers, but no digests."""
     shown = [one for one in (before, now) if one is not None and len(one) < hashlib.sha256().digest_size]
     return f" ({shown[0]} then, {shown[1]} now)" if len(shown) > 1 else ""
+
+
+def _section_digest(section: BaseModel | None) -> str:
+    return _digest(None if section is None else section.model_dump(mode="json"))
 
 
 def _digest(content: object) -> str:

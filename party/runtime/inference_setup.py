@@ -7,6 +7,7 @@ import pandas as pd
 from party.configuration.labels import Labels
 from party.configuration.party import PartyConfiguration
 from party.data.encoders import encoders_from_json
+from party.data.known_labels import rows_with_labels
 from party.errors import DataError, SessionError
 from party.models.assembly import TEACHER, PartyModels
 from party.models.packing import PackedFeatures, pack
@@ -14,13 +15,14 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
-from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.common_rows import common_rows
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
 from party.runtime.left_out import require_learned_absences
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
 from party.runtime.session_labels import prepare_labels
+from party.runtime.session_rows import SessionRows
 from party.security.files import read_private
 
 
@@ -46,11 +48,11 @@ def inference_setup(opening: Opening) -> BatchSetup:
     record = _trained_run(opening)
     _check_labels(record, configuration)
     _check_columns(record, configuration)
-    rows = common_rows(opening.context, opening.run.parties, dataset)
+    rows = SessionRows(common_rows(opening.context, opening.run.parties, dataset))
     frame = rows.frame()
     if configuration.holds_labels:
-        opening.grant.check_metric_rows(len(rows), f"rows of dataset {dataset}")
         require_learned_absences(opening, record, rows)
+        _check_metric_rows(opening, frame)
     packed = _encoded(opening, rows, frame)
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)
@@ -71,6 +73,15 @@ def inference_setup(opening: Opening) -> BatchSetup:
         record=record,
         away=frozenset(opening.proposal.without if configuration.holds_labels else ()),
     )
+
+
+def _check_metric_rows(opening: Opening, frame: pd.DataFrame) -> None:
+    """Refuses metrics over too few rows: of an evaluation, those that have a label count."""
+    dataset, data = opening.proposal.dataset, opening.context.configuration.data
+    count, what = len(frame), f"rows of dataset {dataset}"
+    if data.unlabelled_rows == "drop" and opening.proposal.purpose == Purpose.PURPOSE_EVALUATE:
+        count, what = int(rows_with_labels(data.labels, frame).sum()), f"{what} with a label"
+    opening.grant.check_metric_rows(count, what)
 
 
 def _trained_run(opening: Opening) -> RunRecord:
@@ -126,7 +137,7 @@ def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None
         )
 
 
-def _encoded(opening: Opening, rows: CommonRows, frame: pd.DataFrame) -> PackedFeatures | None:
+def _encoded(opening: Opening, rows: SessionRows, frame: pd.DataFrame) -> PackedFeatures | None:
     """All rows, encoded as in training."""
     features = opening.context.configuration.data.features
     if not features:

@@ -79,7 +79,7 @@ def valid_join(context: PartyContext, dataset: str, parties: tuple[str, ...]) ->
     if stored.terms != terms or stored.table != file or file not in configuration.data.files:
         return None
     table = context.tables.table(file)
-    return (table, stored) if stored.data_sha256 == bytes.fromhex(table.sha256) else None
+    return (table, stored) if stored.data_sha256 == bytes.fromhex(table.rows_sha256) else None
 
 
 def order_secret(context: PartyContext) -> bytes:

@@ -104,7 +104,7 @@ class LabelJoinWork:
                 alignment_id=aligned.alignment_id,
                 rows=kept,
                 table=name,
-                data_sha256=bytes.fromhex(self._tables[name].sha256),
+                data_sha256=bytes.fromhex(self._tables[name].rows_sha256),
                 terms=label_terms(self._context.configuration, self._run.parties),
                 parties=self._run.parties,
                 row_secret=aligned.row_secret,

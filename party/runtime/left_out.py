@@ -5,7 +5,7 @@ from __future__ import annotations
 from party.configuration.run import RunConfiguration
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Purpose
-from party.runtime.common_rows import CommonRows
+from party.runtime.session_rows import SessionRows
 from party.runtime.proposal import Opening, SessionProposal
 from party.runtime.records import RunRecord
 from party.security.printable import printable
@@ -48,7 +48,7 @@ def check_left_out(party: str, proposal: SessionProposal, run: RunConfiguration)
         )
 
 
-def require_learned_absences(opening: Opening, record: RunRecord, rows: CommonRows) -> None:
+def require_learned_absences(opening: Opening, record: RunRecord, rows: SessionRows) -> None:
     """Refuses rows without a party where the model never learned to do without it; for the label party.
 
     Args:

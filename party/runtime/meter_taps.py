@@ -98,7 +98,7 @@ def hidden_observers(meters: SessionMeters | None, setup: BatchSetup) -> Mapping
     if meters is None or packed is None:
         return {}
     party = setup.opening.context.party
-    frame = setup.rows.frame()
+    frame = setup.rows.first.frame()
     targets: list[Target] = []
     for column in setup.opening.context.configuration.meters.columns:
         if column not in frame:

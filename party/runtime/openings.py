@@ -25,6 +25,8 @@ from party.security.handshake import PROTOCOL, Handshake
 from party.security.printable import printable
 
 KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
+RUN_ID_BYTES = 16
+PURPOSES_OF_ONE_DATASET = frozenset((Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT))
 
 
 def open_session(context: PartyContext, proposal: SessionProposal) -> PartySession:
@@ -67,8 +69,10 @@ def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
     """Has a proposal granted; refuses what cannot be run here or is not allowed, before any row is read."""
     if proposal.purpose not in KNOWN_PURPOSES:
         raise SessionError("purpose is not known", where=context.party)
-    if proposal.resume and proposal.purpose != Purpose.PURPOSE_TRAIN:
-        raise SessionError("only a training run is resumed", where=context.party)
+    if (proposal.resume or proposal.continues) and proposal.purpose != Purpose.PURPOSE_TRAIN:
+        raise SessionError("only a training run is resumed or continues another", where=context.party)
+    if proposal.continues and (len(proposal.continues) != RUN_ID_BYTES or proposal.continues == proposal.run_id):
+        raise SessionError("the run to continue has no usable run_id", where=context.party)
     _check_dataset(context.party, proposal)
     run = run_configuration_from_bytes(proposal.configuration)
     check_left_out(context.party, proposal, run)
@@ -105,6 +109,7 @@ def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest
         dataset=proposal.dataset,
         resume=proposal.resume,
         without=proposal.without,
+        continues=proposal.continues,
     )
 
 

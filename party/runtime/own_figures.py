@@ -80,6 +80,7 @@ class OwnFigures:
                 series.setdefault(name, []).append(_finite(value))
         content = {
             "history": series,
+            "undefined": [name for name, values in series.items() if None in values],
             "epoch": [epoch.epoch for epoch in epochs],
             "samples": sum(epoch.train.rows for epoch in epochs if epoch.train is not None),
             "best_epoch": label.best_epoch if label.finished else None,
@@ -113,6 +114,7 @@ class OwnFigures:
             **({"without": sorted(evaluated.without)} if evaluated.without else {}),
             "rows": metrics.rows,
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
+            "undefined": [name for name, value in metrics.values.items() if math.isnan(value)],
             "told": {name: _finite(value) for name, value in released.items()},
         }
         before = read_private(path) if path.exists() else b""
@@ -131,7 +133,9 @@ def _by_name(epoch: EpochMetrics) -> dict[str, float]:
 
 
 def _text(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.6g}" for name, value in values.items())
+    return "  ".join(
+        f"{name} undefined" if math.isnan(value) else f"{name} {value:.6g}" for name, value in values.items()
+    )
 
 
 def _finite(value: float) -> float | None:

@@ -26,6 +26,7 @@ class SessionProposal:
         dataset: the dataset to evaluate or predict.
         realign: whether to align again datasets that are aligned already.
         without: feature parties of the run that the session leaves out, as received.
+        continues: id of the finished run whose weights the run begins with, 16 bytes; empty without one.
     """
 
     coordinator: str
@@ -37,6 +38,7 @@ class SessionProposal:
     dataset: str
     realign: bool
     without: tuple[str, ...] = ()
+    continues: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ class Opening:
     def run_id(self) -> bytes:
         """Id of the training run, 16 bytes."""
         return self.proposal.run_id
+
+    @property
+    def trains(self) -> bool:
+        """Whether the session trains, so that it learns from labels."""
+        return self.proposal.purpose in (Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE)
 
     @property
     def folder(self) -> Path:

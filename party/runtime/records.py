@@ -31,6 +31,7 @@ class RunRecord(StrictModel):
         lineage: digest of the history that led to the saved weights, hexadecimal.
         steps: number of training steps that led to the saved weights.
         fingerprint: what the run depends on here besides the run configuration.
+        continues: id of the finished run whose weights it began with, hexadecimal; empty without one.
         draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
@@ -48,6 +49,7 @@ class RunRecord(StrictModel):
     lineage: str = ""
     steps: int = Field(default=0, ge=0)
     fingerprint: dict[str, str] = Field(default={})
+    continues: str = ""
     draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None

@@ -40,6 +40,7 @@ def run_conditions(setup: BatchSetup) -> RunConditions:
         base_model="" if base is None else base.kind,
         fuse_model="" if fuse is None else fuse.kind,
         codecs={"hidden": _codec(training.codecs.hidden), "gradient": _codec(training.codecs.gradient)},
+        validation_dataset=training.validation_dataset or "",
         versions={"splitrain": __version__, **{name: settings[name] for name in VERSIONS}},
     )
 

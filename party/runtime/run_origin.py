@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from party.errors import CheckpointError, DataError, SessionError
-from party.runtime.common_rows import CommonRows
-from party.runtime.fingerprint import check_fingerprint, run_fingerprint
+from party.runtime.continued_run import ContinuedRun
+from party.runtime.fingerprint import HELD_OUT_FILE, check_fingerprint, order_digest, run_fingerprint
 from party.runtime.model_objects import check_training
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
+from party.runtime.session_rows import SessionRows
 from party.security.randomness import SECRET_BYTES
+
+CONTINUED_WEIGHTS = "weights of the run that it continues"
 
 
 def check_trainable(opening: Opening) -> None:
@@ -22,13 +25,15 @@ def check_trainable(opening: Opening) -> None:
         ConfigurationError: Keras does not know the optimizer, or no metric has the name that early stopping uses.
     """
     configuration, training = opening.context.configuration, opening.run.training
-    if training.dataset in configuration.data.unlabelled:
-        raise DataError(
-            f"dataset {training.dataset} has no labels to train on",
-            where=configuration.party,
-            fix="set training.dataset, or correct data.unlabelled",
-            public_message=f"dataset {training.dataset} has no labels to train on; set training.dataset",
-        )
+    for key, dataset in zip(("dataset", "validation_dataset"), training.datasets, strict=False):
+        if dataset in configuration.data.unlabelled:
+            what = f"dataset {dataset} has no labels to {'train on' if key == 'dataset' else 'validate by'}"
+            raise DataError(
+                what,
+                where=configuration.party,
+                fix=f"set training.{key}, or correct data.unlabelled",
+                public_message=f"{what}; set training.{key}",
+            )
     check_training(configuration, training)
 
 
@@ -75,7 +80,9 @@ def former_run(opening: Opening) -> RunRecord | None:
     return former
 
 
-def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row_key: bytes) -> RunRecord:
+def run_record(
+    opening: Opening, former: RunRecord | None, rows: SessionRows, row_key: bytes, *, continued: ContinuedRun | None
+) -> RunRecord:
     """The record to continue with; refuses if something has changed since the run began.
 
     Args:
@@ -83,15 +90,26 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
         former: record of the run if it began earlier; otherwise None.
         rows: the rows that the run trains on.
         row_key: key of the run's order of rows.
+        continued: the run whose weights it began with; None without one.
 
     Raises:
         SessionError: something has changed; it names what.
     """
     configuration = opening.context.configuration
-    present = run_fingerprint(configuration, rows.table.sha256, rows.alignment.rows, configuration.folder)
+    first, held_out = rows.first, rows.held_out
+    present = run_fingerprint(configuration, first.table.sha256, first.alignment.rows, configuration.folder)
     present |= rows.digests()
-    if rows.table.generation is not None:
-        present["generation of private columns"] = str(rows.table.generation)
+    if first.table.chosen_sha256:
+        present["rows without a label"] = first.table.chosen_sha256
+    if first.table.generation is not None:
+        present["generation of private columns"] = str(first.table.generation)
+    if held_out is not None:
+        present[HELD_OUT_FILE] = held_out.table.sha256
+        present["order of rows of training.validation_dataset"] = order_digest(held_out.alignment.rows)
+        if held_out.table.chosen_sha256:
+            present["rows without a label of training.validation_dataset"] = held_out.table.chosen_sha256
+    if continued is not None:
+        present[CONTINUED_WEIGHTS] = continued.lineage.hex()
     if former is None:
         return _new_record(opening, row_key, present)
     check_fingerprint(configuration.party, former.fingerprint, present, configuration.checkpoints.allow_other_numerics)
@@ -129,6 +147,7 @@ def _new_record(opening: Opening, row_key: bytes, fingerprint: dict[str, str]) -
         parties=opening.run.parties,
         secret=secret.hex(),
         row_key=row_key.hex(),
+        continues=opening.proposal.continues.hex(),
         state="started",
         fingerprint=fingerprint,
     )

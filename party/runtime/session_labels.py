@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from party.configuration.budgets import SecretName
 from party.data.drawn_labels import DrawSource, draw_labels
-from party.data.labels import LabelArrays, SessionLabels, read_labels, read_sample_weights, weighted_labels
+from party.data.labels import (
+    LabelArrays,
+    SessionLabels,
+    check_classes,
+    read_labels,
+    read_sample_weights,
+    weighted_labels,
+)
+from party.data.rows import one_after_the_other
 from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.privacy.label_mechanism import LabelMechanism
@@ -19,6 +28,7 @@ from party.runtime.charges import Protection
 from party.runtime.common_rows import CommonRows
 from party.runtime.generations import PRIVACY_FOLDER, Generations
 from party.runtime.proposal import Opening
+from party.runtime.session_rows import SessionRows
 
 LABELS: SecretName = "labels"
 
@@ -39,7 +49,7 @@ class PreparedLabels:
     draws: str = ""
 
 
-def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
+def prepare_labels(opening: Opening, rows: SessionRows) -> PreparedLabels:
     """Prepares the labels of a session.
 
     Private labels are read at once: the session cannot be granted before it is known which generation of draws it
@@ -63,30 +73,43 @@ def prepare_labels(opening: Opening, rows: CommonRows) -> PreparedLabels:
     return _drawn(opening, rows)
 
 
-def _as_they_are(opening: Opening, rows: CommonRows) -> SessionLabels:
+def _as_they_are(opening: Opening, rows: SessionRows) -> SessionLabels:
     """The labels, or none on a dataset without any; the text of the columns is let go at once."""
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if rows.dataset in data.unlabelled:
         return _unknown(opening, rows)
-    return SessionLabels(read_labels(configuration.party, data, rows.frame(), rows.source))
+    parts = [read_labels(configuration.party, data, part.frame(), part.source, weighted=False) for part in rows.parts]
+    if opening.trains:
+        check_classes(configuration.party, data.labels, parts[0].values, rows.first.source)
+    values = one_after_the_other([part.values for part in parts])
+    return SessionLabels(weighted_labels(data.labels, values, _sample_weights(opening, rows)))
 
 
-def _unknown(opening: Opening, rows: CommonRows) -> SessionLabels:
+def _sample_weights(opening: Opening, rows: SessionRows) -> NDArray[np.float32] | None:
+    """The owner's weights of the rows to train on, and 1 for those that are held out; None where there are none."""
+    configuration, data = opening.context.configuration, opening.context.configuration.data
+    if not opening.trains or data.sample_weight is None:
+        return None
+    weights = read_sample_weights(configuration.party, data, rows.first.frame(), rows.first.source)
+    return None if weights is None else one_after_the_other([weights, np.ones((rows.held_out_rows, 1), np.float32)])
+
+
+def _unknown(opening: Opening, rows: SessionRows) -> SessionLabels:
     """Zeros for a prediction: it needs no labels, and private ones are not read, so that they cannot be refused."""
     labels = opening.context.configuration.data.labels
     return SessionLabels(LabelArrays(np.zeros((len(rows), len(labels)), np.float32)))
 
 
-def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
-    configuration, data = opening.context.configuration, opening.context.configuration.data
+def _drawn(opening: Opening, rows: SessionRows) -> PreparedLabels:
+    data = opening.context.configuration.data
     # Of the whole file: peers choose which rows are in common, and would find a changed row by leaving others out.
-    whole = _read_whole(opening, rows)
-    weights = read_sample_weights(configuration.party, data, rows.frame(), rows.source)
-    true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
+    whole = [_read_whole(opening, part) for part in rows.parts]
+    weights = _sample_weights(opening, rows)
+    values = [labels.values[part.alignment.rows] for labels, part in zip(whole, rows.parts, strict=True)]
+    true = weighted_labels(data.labels, one_after_the_other(values), weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
-    table = ValueDigests.of_table(generations.secret, rows.table.known_ids.tolist(), _contents(whole))
-    generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
+    generation = _generation(opening, rows, whole, generations=generations)
     source = DrawSource(generations.secret, generation)
 
     def read() -> SessionLabels:
@@ -96,11 +119,34 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     return PreparedLabels(read, protection, generations.fingerprint(generation))
 
 
+def _generation(opening: Opening, rows: SessionRows, whole: Sequence[LabelArrays], *, generations: Generations) -> int:
+    """The generation of the draws of all labels of the session's files."""
+    form = LabelMechanism(opening.context.configuration.data.labels).form
+    charged = opening.grant.latest_generation(LABELS)
+
+    def find(part: CommonRows, labels: LabelArrays) -> int:
+        # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
+        known = labels.known
+        ids = part.table.known_ids[known].tolist()
+        table = ValueDigests.of_table(generations.secret, ids, _contents(labels.values[known]))
+        return generations.find(form, table, charged)
+
+    found = [find(part, labels) for part, labels in zip(rows.parts, whole, strict=True)]
+    if find(rows.first, whole[0]) != found[-1]:
+        raise DataError(
+            "rows with the same id have other private labels in one dataset than in the other",
+            where=f"{opening.context.party}: {rows.source}",
+            fix="give different rows different ids",
+            public_message="a private label cannot be used",
+        )
+    return found[-1]
+
+
 def _read_whole(opening: Opening, rows: CommonRows) -> LabelArrays:
     """All labels of the file; an error for the coordinator does not say how many cannot be used."""
     configuration = opening.context.configuration
     try:
-        return read_labels(configuration.party, configuration.data, rows.table.columns, rows.source)
+        return read_labels(configuration.party, configuration.data, rows.table.columns, rows.source, weighted=False)
     except DataError as error:
         fields = error.fields
         raise DataError(
@@ -132,6 +178,6 @@ def label_generations(opening: Opening) -> Generations:
     )
 
 
-def _contents(labels: LabelArrays) -> Iterator[bytes]:
+def _contents(values: NDArray[np.float32]) -> Iterator[bytes]:
     """The labels of each row as bytes that are the same whenever the labels are."""
-    return (row.tobytes() for row in (labels.values + np.float32(0)).astype("<f4"))  # -0 becomes 0
+    return (row.tobytes() for row in (values + np.float32(0)).astype("<f4"))  # -0 becomes 0

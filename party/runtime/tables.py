@@ -11,6 +11,7 @@ import numpy as np
 from party.configuration.features import DataSection
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
+from party.data.known_labels import without_unlabelled_rows
 from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
@@ -55,7 +56,8 @@ class Tables:
             summarise(party, data, table)
             self.check_groups(table)
             if data.labels and dataset not in data.unlabelled:
-                read_labels(party, data, table.columns, table.path.name)
+                weighted = self._configuration.trains_on(dataset)
+                read_labels(party, data, table.columns, table.path.name, weighted=weighted)
 
     def check_groups(self, table: Table) -> None:
         """Puts the rows of a table into groups once, if training needs them for a penalty.
@@ -116,13 +118,17 @@ class Tables:
         )
 
     def _read(self, dataset: str) -> Table:
-        return read_table(
-            self._configuration.party,
+        configuration, data = self._configuration, self._configuration.data
+        table = read_table(
+            configuration.party,
             dataset,
-            self._configuration.path(self._configuration.data.files[dataset]),
-            columns=self._configuration.columns(dataset),
-            rules=file_rules(self._configuration.data),
+            configuration.path(data.files[dataset]),
+            columns=configuration.columns(dataset),
+            rules=file_rules(data),
         )
+        if not configuration.trains_on(dataset) or not data.labels or dataset in data.unlabelled:
+            return table
+        return without_unlabelled_rows(configuration.party, data, table)
 
     def _stamp(self, dataset: str) -> Stamp:
         return _stamp(self._configuration.path(self._configuration.data.files[dataset]))
@@ -139,6 +145,10 @@ def file_rules(data: DataSection) -> FileRules:
         key_rules=data.key_rules,
         are_tables=bool(data.tables),
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+        column_keys={
+            **{label.source: "data.labels" for label in data.labels.values()},
+            **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
+        },
     )
 
 

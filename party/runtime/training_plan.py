@@ -60,7 +60,7 @@ class TrainingPlan:
         self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex())
         self._checkpoints: TrainingCheckpoints | None = None
-        self.facts = setup.batches.facts(training_release(setup), self._start.lineage)
+        self.facts = setup.batches.facts(training_release(setup), _lineage(setup))
         self.agreement = agreement
         self.progress = batches
         self.offered = OfferedCalls(
@@ -252,6 +252,12 @@ def training_plan(opening: Opening) -> TrainingPlan:
     return TrainingPlan(setup, agreement, Batches(setup.batches, agreement), restored)
 
 
+def _lineage(setup: TrainingSetup) -> bytes:
+    """Digest of the history of the weights that the session starts with."""
+    start, continued = setup.batches.opening.proposal.start, setup.batches.continued
+    return continued.lineage if start == ORIGIN and continued is not None else start.lineage
+
+
 def training_release(setup: TrainingSetup) -> Release:
     """The release of the session: every epoch from the one that it begins in, each counted whole."""
     batches, schedule = setup.batches, setup.schedule
@@ -261,7 +267,7 @@ def training_release(setup: TrainingSetup) -> Release:
     holds_labels, codecs = opening.context.configuration.holds_labels, opening.run.training.codecs
     passes = (1 + bool(held_out)) * (schedule.epochs - epoch)
     return Release(
-        rows=own_entities(batches).count,
+        rows=len(batches.rows.first) if batches.rows.own_map is None else own_entities(batches).count,
         epochs=schedule.epochs - epoch,
         codecs={"hidden": codecs.hidden.kind, "gradient": codecs.gradient.kind},
         most={"gradients": training, "metrics": passes} if holds_labels else {"hiddens": _most_hiddens(setup, epoch)},

@@ -13,6 +13,7 @@ import pandas as pd
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
+from party.data.known_labels import rows_with_labels
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
@@ -20,12 +21,13 @@ from party.protocol.schedule import TrainingSchedule
 from party.runtime.absence import parties_to_do_without
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
-from party.runtime.common_rows import CommonRows, common_rows
+from party.runtime.continued_run import ContinuedRun, continued_run
 from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
+from party.runtime.session_rows import SessionRows, training_rows
 
 LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
@@ -61,7 +63,7 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
         SplitError: the data, or something that a resumed run depends on, does not fit.
     """
     rows, row_key = _ordered_rows(opening, former)
-    schedule = TrainingSchedule(opening.run.training, len(rows), row_key)
+    schedule = TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(schedule)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
@@ -80,9 +82,10 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
     rows, row_key = _ordered_rows(opening, former)
     training = opening.run.training
     # The planner shortens the run by `maximum_steps`.
-    whole = TrainingSchedule(training.model_copy(update={"maximum_steps": None}), len(rows), row_key)
+    unlimited = training.model_copy(update={"maximum_steps": None})
+    whole = TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(whole)
-    miniature = MiniatureSchedule(training, len(rows), row_key)
+    miniature = MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows)
     opening.grant.check_training(miniature)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=whole, schedule=miniature)
 
@@ -109,31 +112,33 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     _draw_weights(setup)
 
 
-def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[CommonRows, bytes]:
+def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[SessionRows, bytes]:
     """The rows and the key of their order; a resumed run keeps its key, even if rows were aligned anew."""
-    rows = common_rows(opening.context, opening.run.parties, opening.run.training.dataset)
+    rows = training_rows(opening)
     if former is not None:
         return rows, bytes.fromhex(former.row_key)
-    return rows, rows.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
+    return rows, rows.first.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
 
 
 def _setup(
     opening: Opening,
     former: RunRecord | None,
     *,
-    rows: CommonRows,
+    rows: SessionRows,
     row_key: bytes,
     whole: TrainingSchedule,
     schedule: TrainingSchedule,
 ) -> TrainingSetup:
     configuration = opening.context.configuration
     frame = rows.frame()
-    packed, encoders_json = _encoded(opening, rows, frame, whole)
+    _check_known_labels(opening, rows)
+    continued = continued_run(opening, former)
+    packed, encoders_json = _encoded(opening, rows, frame, whole=whole, continued=continued)
     models = _base_models(opening, packed)
     teacher = None
     if private_labels(configuration.data.labels):
         teacher = PartyModels(models.base_layout, folder=configuration.folder, head=TEACHER)
-    record = run_record(opening, former, rows, row_key)
+    record = run_record(opening, former, rows, row_key, continued=continued)
     labels = prepare_labels(opening, rows)
     record = bound_to_draws(record, former, labels.draws, configuration.party)
     batches = BatchSetup(
@@ -148,6 +153,7 @@ def _setup(
         teacher=teacher,
         read_labels=labels.read,
         record=record,
+        continued=continued,
         protection=labels.protection or column_protection(configuration, rows.table),
     )
     if not configuration.holds_labels:
@@ -155,20 +161,38 @@ def _setup(
     return TrainingSetup(batches, schedule, whole, encoders_json)
 
 
+def _check_known_labels(opening: Opening, rows: SessionRows) -> None:
+    """Refuses to validate by too few rows: of a dataset in which some have no label, those that have one count."""
+    configuration = opening.context.configuration
+    if configuration.holds_labels and rows.held_out is not None:
+        count = int(rows_with_labels(configuration.data.labels, rows.held_out.frame()).sum())
+        opening.grant.check_metric_rows(count, f"rows of dataset {rows.held_out.dataset} with a label")
+
+
 def _encoded(
-    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+    opening: Opening,
+    rows: SessionRows,
+    frame: pd.DataFrame,
+    *,
+    whole: TrainingSchedule,
+    continued: ContinuedRun | None,
 ) -> tuple[PackedFeatures | None, str]:
-    """All rows, encoded by encoders that were fitted on the training rows alone, and these encoders."""
+    """All rows, encoded by encoders that were fitted on the training rows alone, and these encoders.
+
+    A run that continues another has its encoders: its weights belong to them.
+    """
     configuration = opening.context.configuration
     if not configuration.data.features:
         return None, ""
+    if continued is not None:
+        return pack(continued.encoders(opening).encode(frame, rows.source)), continued.encoders_json()
     training = frame.iloc[rows.own_numbers(whole.training_rows)]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
 
 
 def _groups(
-    opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
+    opening: Opening, rows: SessionRows, frame: pd.DataFrame, whole: TrainingSchedule
 ) -> npt.NDArray[np.int32] | None:
     """The groups of all own rows, or entities, that hiddens must not go with; None without a penalty."""
     section = opening.context.configuration.privacy.decorrelate
@@ -198,5 +222,8 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
 
 
 def _draw_weights(setup: BatchSetup) -> None:
+    """Draws weights and states of dropout; a run that continues another has that one's weights."""
     for models in setup.heads:
         models.draw(bytes.fromhex(setup.record.secret), setup.opening.run.training.seed)
+        if setup.continued is not None:
+            setup.continued.load(models)

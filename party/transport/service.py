@@ -145,6 +145,7 @@ class PartyService:
             dataset=request.dataset,
             realign=request.realign,
             without=tuple(request.without),
+            continues=request.continues,
         )
         owner = Owner(caller, request.session.lease)
         session = self._sessions.open(

@@ -47,7 +47,7 @@ def test_measured_columns_are_read_of_the_datasets_that_may_be_trained_on():
     configuration = check(feature_party() | {"meters": {"columns": ["gender", "a"]}})
     assert set(configuration.columns("train")) == {"a", "b", "c", "d", "e", "f", "gender"}
     assert set(configuration.columns("test")) == {"a", "b", "c", "d", "e", "f"}
-    assert check(feature_party()).columns("train") == check(feature_party()).data.columns("train")
+    assert check(feature_party()).columns("train") == check(feature_party()).data.columns("train", trained_on=True)
 
 
 def test_limits_are_accepted_beside_their_meters():

@@ -11,6 +11,7 @@ from party.configuration.run import (
     run_configuration_from_bytes,
 )
 from party.configuration.strict import validate
+from party.errors import ConfigurationError
 from tests.support.configuration_cases import change, mistyped, refusal, run
 
 names = st.from_regex(r"\A[a-z]([a-z0-9-]{0,20}[a-z0-9])?\Z")
@@ -48,6 +49,7 @@ def contents(draw):
     training = {
         "dataset": draw(datasets),
         "validation_fraction": draw(st.floats(0, 1, exclude_max=True)),
+        "validation_dataset": None,
         "seed": draw(st.integers(0, 2**63 - 1)),
         "epochs": draw(st.integers(1, 10**9)),
         "batch_size": draw(st.integers(1, MAXIMUM_BATCH)),
@@ -68,6 +70,9 @@ def contents(draw):
         "party_dropout": {},
     }
     label_party = draw(st.sampled_from(parties))
+    held_out = draw(st.none() | datasets)
+    if held_out not in (None, training["dataset"]):
+        training |= {"validation_fraction": 0.0, "validation_dataset": held_out}
     if len(parties) > 2:
         training["secure_aggregation"] = training["codecs"]["hidden"]["kind"] == "float32" and draw(st.booleans())
     if training["secure_aggregation"]:
@@ -249,3 +254,19 @@ def test_only_feature_parties_are_dropped_and_none_from_a_masked_sum():
         assert f"training.party_dropout names {other}: it takes names of feature parties" in text
     text = refusal(lambda one: validate(RunConfiguration, one, "x"), masked(party_dropout={"shop": 0.2}))
     assert "none can be dropped from the sum" in text
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({"validation_dataset": "later", "validation_fraction": 0.1}, "exclude each other"),
+        ({"validation_dataset": "train"}, "must be another dataset"),
+        ({"early_stopping": {}}, "set validation_fraction or validation_dataset"),
+    ],
+)
+def test_rows_are_held_out_in_one_way(training, expected):
+    with pytest.raises(ConfigurationError, match=expected):
+        validate(RunConfiguration, {"parties": ["a", "b"], "label_party": "b", "training": training}, "x")
+    held_out = {"validation_dataset": "later", "early_stopping": {}}
+    content = {"parties": ["a", "b"], "label_party": "b", "training": held_out}
+    assert validate(RunConfiguration, content, "x").training.datasets == ("train", "later")

@@ -18,7 +18,7 @@ from party.pb import party_pb2 as pb
         (12300.0, "12300"),
         (123456.0, "123500"),
         (0.0000123, "0.0000123"),
-        (math.nan, "nan"),
+        (math.nan, "undefined"),
         (math.inf, "inf"),
     ],
 )

@@ -227,6 +227,7 @@ def test_entry_is_readable_by_people(journal, folder):
         "started": "2030-01-02T03:04:05+00:00",
         "steps": 0,
         "began": False,
+        "continues": "",
         "commits": [],
         "configuration": SENT.decode(),
     }

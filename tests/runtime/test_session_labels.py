@@ -10,6 +10,7 @@ from party.errors import DataError
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.common_rows import CommonRows
 from party.runtime.session_labels import prepare_labels
+from party.runtime.session_rows import SessionRows
 from tests.support.label_side import ROWS, LabelSide, deep, labels_section
 
 LABEL = "liked"
@@ -35,7 +36,7 @@ def prepared(side, rows, purpose=Purpose.PURPOSE_TRAIN):
     side._align()
     table = side.context.tables.table("train")
     alignment = replace(side.context.alignment(table, side.run.parties), rows=np.asarray(rows))
-    return prepare_labels(side._opening(purpose), CommonRows(table, alignment))
+    return prepare_labels(side._opening(purpose), SessionRows(CommonRows(table, alignment)))
 
 
 def test_peers_cannot_find_a_changed_row_by_the_rows_that_they_have_in_common(tmp_path):

@@ -64,7 +64,7 @@ class Attacker:
             return OwnKnowledge()
         if with_model:
             records = RunRecords(self.local.state_path(self.name) / "runs", self.name)
-            table = read_named_table(self.own, "ID", configuration.data.columns(self.dataset))
+            table = read_named_table(self.own, "ID", configuration.data.columns(self.dataset, trained_on=True))
             rows = rows_of(table, self.ids)
             hiddens = trained_hiddens(configuration, records, self.run_id, table, rows=rows)
         return OwnKnowledge(columns=read_own_columns(self.own, self.ids, features), hiddens=hiddens)

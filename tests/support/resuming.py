@@ -79,13 +79,13 @@ class Lines(SilentDisplay):
         self._lines.append(text)
 
 
-def stop_at(organisations, position, resume=None, **changes):
+def stop_at(organisations, position, resume=None, continue_from=None, **changes):
     around = StopAfter(position)
     with Relay(run_path(organisations, **changes), around) as around.relay:
         with pytest.raises(
             StoppedError, match="checkpointed at every party; run `coordinator train --resume"
         ) as stopped:
-            around.relay.fit(resume=resume)
+            around.relay.fit(resume=resume, continue_from=continue_from)
         run_id = around.relay._journal.runs()[-1].run_id
     assert run_id[:8] in str(stopped.value)
     return run_id

@@ -70,6 +70,7 @@ class RunConditions(StrictModel):
         fuse_model: kind of the fuse model; empty at a feature party.
         codecs: codecs of training by direction.
         versions: versions of the software that trained, by name.
+        validation_dataset: the dataset that the run held out, whose rows follow those of the first; empty without one.
     """
 
     run: AuditedRun
@@ -78,3 +79,4 @@ class RunConditions(StrictModel):
     fuse_model: ShortText
     codecs: dict[Literal["hidden", "gradient"], ShortText]
     versions: dict[ShortText, ShortText]
+    validation_dataset: ShortText = ""
