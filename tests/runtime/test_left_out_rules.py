@@ -36,8 +36,10 @@ def proposed(*without, purpose=EVALUATE):
 
 @pytest.mark.parametrize("purpose", [EVALUATE, PREDICT])
 @pytest.mark.parametrize("without", [(), ("alice",), ("charlie",), ("alice", "charlie")])
-def test_feature_parties_may_be_left_out_of_an_evaluation_or_a_prediction(purpose, without):
+def test_an_evaluation_or_a_prediction_leaves_out_feature_parties_and_nobody_else(purpose, without):
     check_left_out("bob", proposed(*without, purpose=purpose), run_with())
+    with pytest.raises(SessionError, match="a session leaves out feature parties of its run"):
+        check_left_out("bob", proposed(*without, "bob", purpose=purpose), run_with())
 
 
 @pytest.mark.parametrize("purpose", sorted(set(Purpose.values()) - {EVALUATE, PREDICT}))
