@@ -54,7 +54,8 @@ class LabelSetup:
         halves: the models that make what leaves; trainable ones in a session that trains.
         labels: the labels that they learn from, of all rows in the common order, float32 (rows, labels): drawn ones
             where labels are private.
-        private: the private head; None without private labels.
+        private: the private head; None without private labels, and in a prediction.
+        containment: keeps the errors of `halves` in a prediction where they are the private head; else None.
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
         timings: records how long each activity takes.
         background: single-threaded executor that computes where several batches are under way.
@@ -72,6 +73,7 @@ class LabelSetup:
     halves: Halves
     labels: FloatArray
     private: PrivateSetup | None = None
+    containment: Containment | None = None
     minimum_rows: int
     timings: Timings
     background: Executor
@@ -121,7 +123,7 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         on_pass=setup.on_pass if private is None else lambda: None,
     )
     if private is None:
-        return LabelHeads(LabelHead(setup.halves, released))
+        return LabelHeads(LabelHead(setup.halves, released), containment=setup.containment)
     own = EpochBooks(
         setup.schedule,
         private.labels,

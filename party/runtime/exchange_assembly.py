@@ -28,7 +28,7 @@ from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
-from party.runtime.batch_setup import BatchSetup
+from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
 from party.runtime.plan import PairSecrets
@@ -136,6 +136,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
             private=private,
+            containment=_containment(setup, labels),
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,
             background=context.background,
@@ -185,6 +186,12 @@ def _private_setup(setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: 
         return None
     head = HeadParts(models=setup.models, labels=labels.true, releases=False)
     return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values, Containment())
+
+
+def _containment(setup: BatchSetup, labels: SessionLabels) -> Containment | None:
+    """Keeps the errors of the only head where that is the private one, which predicts; None otherwise."""
+    only_private = labels.drawn is None and private_labels(setup.opening.context.configuration.data.labels)
+    return Containment() if only_private else None
 
 
 def _halves(setup: BatchSetup, models: SessionModels) -> Halves:

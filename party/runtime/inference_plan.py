@@ -79,6 +79,8 @@ class InferencePlan:
     def finish(self) -> SessionResult:
         """Writes the predictions, at the label party in a session that predicts.
 
+        Where the private head failed they are empty: the file exists, as the coordinator must not see that it failed.
+
         Raises:
             SessionError: not every batch is done.
             StorageError: the predictions cannot be written.
@@ -86,10 +88,11 @@ class InferencePlan:
         self._batches.require_finished()
         self._evaluation()
         rows, label = self._setup.rows, self._batches.label_side
-        if not self._predicts or label is None or label.own_inference is None:
+        if not self._predicts or label is None:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
-        frame = prediction_table(data.id, rows.ids(), data.labels, label.own_inference.outputs)
+        outputs = None if label.own_inference is None else label.own_inference.outputs  # None: the private head failed
+        frame = prediction_table(data.id, rows.ids(), data.labels, outputs)
         name = f"predictions-{rows.dataset}.csv"
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)

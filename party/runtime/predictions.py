@@ -13,20 +13,22 @@ from party.cut.hidden import FloatArray
 from party.models.scores import predictions
 
 
-def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
+def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray | None) -> pd.DataFrame:
     """Makes the table that the label party writes.
 
     Args:
         id_column: name of the id column, which is the first.
         ids: ids of the rows.
         labels: labels by name.
-        outputs: outputs of all labels side by side, float32 (rows, outputs).
+        outputs: outputs of all labels side by side, float32 (rows, outputs); None leaves all predictions empty.
 
     Returns:
         A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the
         label's name stands before it.
     """
     columns: dict[str, object] = {id_column: ids}
+    if outputs is None:
+        outputs = np.full((len(ids), sum(label.units for label in labels.values())), np.nan, np.float32)
     start = 0
     for name, label in labels.items():
         values = predictions(label, outputs[:, start : start + label.units])
