@@ -22,7 +22,7 @@ from tests.support.raw_calls import call
 from tests.support.relaying import Relay
 from tests.support.resuming import Lines, StopAfter
 
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.1}
+TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167}
 MODEL = {**SMALL_MODEL, "units": [8, 24], "embedding_dimension": 16}
 ALLOWED = ["float32", "int8"]
 OVERRIDES = {"alice": {"model": MODEL, "policy": {"minimum_metric_rows": 1, "allowed_codecs": ALLOWED}}}

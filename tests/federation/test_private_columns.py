@@ -81,7 +81,7 @@ def federation(make_organisations, name, model, true, request):
         names=tuple(parties),
         features={party: FEATURES[party] for party in parties},
         frames=frames,
-        training={"batch_size": 64, **TRAINING[model]},
+        training={"batch_size": 64 if model == "deepfm" else 40, **TRAINING[model]},
         overrides=overrides,
     )
     if model == "dnn and own":

@@ -47,11 +47,13 @@ DECAY = {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}
 SCHEDULE = {"name": "ExponentialDecay", "arguments": DECAY}
 TRAINING = {"epochs": 3, "validation_fraction": 0.2, "batch_size": 64}
 EVERY_STEP = {"every_steps": 1}
+WHOLE_BATCHES = {"validation_fraction": 0.167, "batch_size": 62}  # as many as with TRAINING, and no smaller last one
 CASES = {
     "adam, dropout, batch normalisation": (DROPOUT, {}),
     "momentum, schedule, early stopping": (
         {},
         {
+            **WHOLE_BATCHES,
             "early_stopping": EARLY,
             "epochs": 5,
             "optimizer": {"name": "sgd", "learning_rate": SCHEDULE, "arguments": {"momentum": 0.9}},
@@ -67,7 +69,7 @@ CASES = {
                 "task_weighting": "uncertainty",
             }
         ),
-        {"optimizer": {"name": "adagrad", "learning_rate": 0.1}},
+        {**WHOLE_BATCHES, "optimizer": {"name": "adagrad", "learning_rate": 0.1}},
     ),
 }
 
@@ -106,7 +108,7 @@ PLAIN = "plain"
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A federation with small models, the outcome of an undisturbed run, and ways to go back to it."""
-    with Organisations(tmp_path_factory.mktemp(PLAIN), training={"epochs": 2, "batch_size": 64}) as made:
+    with Organisations(tmp_path_factory.mktemp(PLAIN), training={"epochs": 2, "batch_size": 62}) as made:
         made.start_servers()
         made.reference = outcome(made, train(made))
         yield made

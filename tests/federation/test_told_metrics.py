@@ -21,7 +21,7 @@ from tests.support.resuming import Lines
 
 EPOCHS = 3
 EARLY = {"metric": "val_loss", "patience": EPOCHS}
-TRAINING = {"epochs": EPOCHS, "validation_fraction": 0.25, "batch_size": 32, "early_stopping": EARLY}
+TRAINING = {"epochs": EPOCHS, "validation_fraction": 0.2223, "batch_size": 31, "early_stopping": EARLY}
 TOLD = ["loss", "auc"]
 EXACT = ["loss", "auc", "precision", "recall"]
 DEFAULTS = {name: {"policy": None} for name in ("alice", "bob")}

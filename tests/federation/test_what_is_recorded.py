@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 NAMES = ("alice", "bob", "charlie")
 RECORDING = {"alice": "gradient", "bob": "hidden"}
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.2}
+TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167}
 RECORD = {"audit": {"record": True}}
 
 
