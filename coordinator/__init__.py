@@ -40,19 +40,24 @@ from party.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from coordinator.alignment import DatasetAlignment
-    from coordinator.federation import Federation, Predictions
+    from coordinator.contributions import Contribution, Contributions
+    from coordinator.federation import Federation
     from coordinator.history import History
     from coordinator.local_federation import LocalFederation
     from coordinator.planning.planner import Plan
+    from coordinator.trained_run import Predictions
 
 __all__ = [
     "AlignmentError",
     "CheckpointError",
     "ConfigurationError",
     "ConnectionLostError",
+    "Contribution",
+    "Contributions",
     "DataError",
     "DatasetAlignment",
     "Federation",
@@ -78,20 +83,23 @@ __all__ = [
 
 # Imported on first use: gRPC and pydantic would make `coordinator --help` slow.
 _MODULES = {
+    "Contribution": "coordinator.contributions",
+    "Contributions": "coordinator.contributions",
     "DatasetAlignment": "coordinator.alignment",
     "Federation": "coordinator.federation",
     "History": "coordinator.history",
     "LocalFederation": "coordinator.local_federation",
     "Plan": "coordinator.planning.planner",
-    "Predictions": "coordinator.federation",
+    "Predictions": "coordinator.trained_run",
 }
 
 
-def connect(path: str | Path) -> Federation:
+def connect(path: str | Path, *, without: Collection[str] = ()) -> Federation:
     """Connects to the parties of a run configuration.
 
     Args:
         path: the YAML file.
+        without: feature parties that are away; evaluations and predictions have to leave them out.
 
     Returns:
         The federation, ready to `align`, `fit`, `evaluate` and `predict`; use it in a `with` statement.
@@ -103,7 +111,7 @@ def connect(path: str | Path) -> Federation:
 
     from coordinator.federation import connect_federation  # noqa: PLC0415
 
-    return connect_federation(Path(path))
+    return connect_federation(Path(path), without=without)
 
 
 if not TYPE_CHECKING:  # else a type checker would accept any attribute name

@@ -31,12 +31,19 @@ configuration_option = click.option(
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 run_id_argument = click.argument("run_id")
 run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")
+without_option = click.option(
+    "--without",
+    "without",
+    multiple=True,
+    metavar="PARTY",
+    help="Leave a feature party out, which may be down; repeatable. The model must have learned to do without it.",
+)
 dataset_option = click.option("--dataset", default=None, help="Default: evaluate_dataset of the configuration.")
 
 
 def inference_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options of the commands that apply a trained run to a dataset, in the order of `--help`."""
-    return configuration_option(run_option(dataset_option(debug_option(command))))
+    return configuration_option(run_option(dataset_option(without_option(debug_option(command)))))
 
 
 @click.group()
@@ -124,14 +131,14 @@ def plan(path: Path, debug: bool) -> None:
 
 @main.command()
 @inference_options
-def evaluate(path: Path, run_id: str | None, dataset: str | None, debug: bool) -> None:
+def evaluate(*, path: Path, run_id: str | None, dataset: str | None, without: tuple[str, ...], debug: bool) -> None:
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
         from coordinator.figures import figure_text  # noqa: PLC0415
 
-        with _connect(path) as federation:
-            for name, value in federation.evaluate(dataset, run_id=run_id).items():
+        with _connect(path, without) as federation:
+            for name, value in federation.evaluate(dataset, run_id=run_id, without=without).items():
                 click.echo(f"{printable(name):<10} {figure_text(value, EVALUATION_DIGITS)}")
 
     _run_command(run, debug)
@@ -139,14 +146,37 @@ def evaluate(path: Path, run_id: str | None, dataset: str | None, debug: bool) -
 
 @main.command()
 @inference_options
-def predict(path: Path, run_id: str | None, dataset: str | None, debug: bool) -> None:
+def predict(*, path: Path, run_id: str | None, dataset: str | None, without: tuple[str, ...], debug: bool) -> None:
     """Makes the label party write predictions for a dataset."""
 
     def run() -> None:
-        with _connect(path) as federation:
-            written = federation.predict(dataset, run_id=run_id)
+        with _connect(path, without) as federation:
+            written = federation.predict(dataset, run_id=run_id, without=without)
             files = ", ".join(printable(name) for name in written.files)
             click.echo(f"{written.rows:,} predictions in {files} at party {written.party}")
+
+    _run_command(run, debug)
+
+
+@main.command()
+@configuration_option
+@run_option
+@dataset_option
+@click.option("--json", "target", type=click.Path(path_type=Path), default=None, help="File for the same as JSON.")
+@debug_option
+def contributions(*, path: Path, run_id: str | None, dataset: str | None, target: Path | None, debug: bool) -> None:
+    """Evaluates a trained run with every subset of its feature parties: what each of them contributes."""
+
+    def run() -> None:
+        from coordinator.contribution_table import contributions_to_bytes, print_contributions  # noqa: PLC0415
+        from party.security.files import write_atomically  # noqa: PLC0415
+
+        with _connect(path) as federation:
+            found = print_contributions(
+                lambda taken: federation.contributions(dataset, run_id=run_id, on_result=taken), click.echo
+            )
+        if target is not None:
+            write_atomically(target, contributions_to_bytes(found))
 
     _run_command(run, debug)
 
@@ -224,10 +254,10 @@ def audit(*, files: tuple[Path, ...], page: Path | None, target: Path | None, pa
     _run_command(run, debug)
 
 
-def _connect(path: Path) -> Federation:
+def _connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
     from coordinator.federation import connect_federation  # noqa: PLC0415
 
-    return connect_federation(path, _display)
+    return connect_federation(path, _display, without=without)
 
 
 def _display() -> Display:

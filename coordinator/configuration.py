@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from party.configuration.feature_parties import check_feature_parties
 from party.configuration.run import (
     MAXIMUM_PARTIES,
     AlignmentSection,
@@ -15,7 +16,6 @@ from party.configuration.run import (
     RunConfiguration,
     ScheduleSection,
     TrainingSection,
-    check_summands,
 )
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
@@ -86,7 +86,9 @@ class CoordinatorConfiguration(StrictModel):
             raise ValueError(f"names used twice among coordinator and parties: {', '.join(twice)}")
         if self.label_party not in names[1:]:
             raise ValueError("label_party must be one of parties")
-        check_summands(self.training, len(self.parties) - 1)
+        feature_parties = set(names[1:]) - {self.label_party}
+        training = self.training
+        check_feature_parties(feature_parties, summed=training.secure_aggregation, dropout=training.party_dropout)
         if self.tls is None and not self.insecure:
             raise ValueError("tls is missing: it names the coordinator's certificate and key")
         return self

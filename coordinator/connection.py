@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import TypeVar
 
 import grpc
 
@@ -12,22 +13,26 @@ from coordinator.configuration import CoordinatorConfiguration, PartyAddress
 from coordinator.party_client import PartyClient
 from coordinator.retry import RetryPolicy
 from coordinator.transports import PartyTransport
-from party.errors import ConfigurationError
+from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
 from party.security.tls import channel_credentials, channel_options
 from party.security.trust import TrustedName, load_authorities
 from party.transport.errors import error_from_rpc
 
+MAXIMUM_ATTEMPTS = 10  # of an alignment, evaluation or prediction that loses the connection to a party
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Channel = tuple[grpc.Channel, TrustedName | None]
+Result = TypeVar("Result")
 
 
 def open_clients(
     configuration: CoordinatorConfiguration,
     stopped: threading.Event | None = None,
     notify: Callable[[str], None] = lambda text: None,
+    *,
+    without: Collection[str] = (),
 ) -> dict[str, PartyClient]:
     """Creates a client for every party of a run; sends nothing yet.
 
@@ -35,6 +40,7 @@ def open_clients(
         configuration: of the run.
         stopped: once set, calls are not repeated any more.
         notify: called with a text about a connection that has been lost for more than a moment.
+        without: names of parties that get no client.
 
     Returns:
         Clients by party name, ascending.
@@ -46,6 +52,8 @@ def open_clients(
     make_channel = _insecure_channel if configuration.insecure else _secure_channel(configuration)
     clients: dict[str, PartyClient] = {}
     for party in sorted(configuration.parties, key=lambda party: party.name):
+        if party.name in without:
+            continue
         try:
             channel, trusted = make_channel(party)
         except BaseException:
@@ -73,6 +81,33 @@ def await_parties(clients: Mapping[str, PartyClient], seconds: float) -> None:
     """
     for client in clients.values():
         client.reach(seconds)
+
+
+def until_connected(
+    attempt: Callable[[], Result], clients: Mapping[str, PartyClient], seconds: float, stopped: threading.Event
+) -> Result:
+    """Repeats an attempt that lost a connection, once all parties answer; a failed one leaves nothing behind.
+
+    Args:
+        attempt: an alignment, an evaluation, a prediction or a plan.
+        clients: by party name.
+        seconds: longest wait for each party after each loss.
+        stopped: once set, no further attempt is made.
+
+    Returns:
+        The result of the attempt that succeeded.
+
+    Raises:
+        SplitError: the attempt failed otherwise, or lost connections too often.
+    """
+    for _ in range(MAXIMUM_ATTEMPTS - 1):
+        try:
+            return attempt()
+        except (ConnectionLostError, SessionLostError):
+            if stopped.is_set():
+                raise
+            await_parties(clients, seconds)
+    return attempt()
 
 
 def close_clients(clients: Mapping[str, PartyClient]) -> None:

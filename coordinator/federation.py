@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Self, TypeVar
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
-from coordinator.configuration import CoordinatorConfiguration, differing_keys, load_coordinator_configuration
-from coordinator.connection import await_parties, close_clients, open_clients
-from coordinator.exchanges import run_exchanges
+from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
+from coordinator.connection import close_clients, open_clients, until_connected
+from coordinator.contribution_table import announcement
+from coordinator.contributions import Contribution, Contributions, contribution, left_out_sets
+from coordinator.current_display import CurrentDisplay
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.journal import Journal, RunEntry
+from coordinator.left_out import checked_left_out
 from coordinator.party_client import PartyClient
 from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
 from coordinator.progress import Display, SilentDisplay
+from coordinator.same_run import require_same_parties, require_same_run
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
+from coordinator.trained_run import Inference, Predictions, infer
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.errors import ConfigurationError, ConnectionLostError, SessionError, SessionLostError
-from party.pb import party_pb2 as pb
+from party.errors import SessionError
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
 
-MAXIMUM_ATTEMPTS = 10  # of an alignment, evaluation or prediction that loses the connection to a party
-
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Where the label party wrote predictions.
-
-    Attributes:
-        party: name of the label party, the only one that has them.
-        files: names in the run's folder, in the state folder of the label party.
-        rows: number of predictions.
-    """
-
-    party: str
-    files: tuple[str, ...]
-    rows: int
 
 
 class Federation:
@@ -54,20 +41,28 @@ class Federation:
     Args:
         configuration: of the run.
         display: creates the display for progress; by default nothing is shown.
+        without: feature parties that are away: nothing calls them, and evaluations and predictions have to leave them
+            out.
     """
 
-    def __init__(self, configuration: CoordinatorConfiguration, display: Callable[[], Display] = SilentDisplay) -> None:
+    def __init__(
+        self,
+        configuration: CoordinatorConfiguration,
+        display: Callable[[], Display] = SilentDisplay,
+        *,
+        without: Collection[str] = (),
+    ) -> None:
         self.configuration = configuration
-        self._display = display
+        self._display = CurrentDisplay(display)
         self._stop = Event()
         self._closed = False
-        self._shown: Display | None = None
+        away = checked_left_out(configuration.run, without)
         self._journal = Journal(configuration.path(configuration.output))
         self._clients: dict[str, PartyClient] = {}
         try:
-            self._clients = open_clients(configuration, self._stop, self._notify)
+            self._clients = open_clients(configuration, self._stop, self._display.notify, without=away)
             for client in self._clients.values():
-                client.reach(configuration.connect_timeout_seconds, self._notify_while_connecting)
+                client.reach(configuration.connect_timeout_seconds, self._display.notify_alone)
         except BaseException:
             self.close()
             raise
@@ -100,15 +95,15 @@ class Federation:
         Raises:
             SplitError: a party refuses, or its data is unusable.
         """
-        self._check_open()
+        clients = self._present()
         run = self.configuration.run
 
         def attempt() -> list[DatasetAlignment]:
             proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
-            with self._displayed() as display, CoordinatedSession(self._clients, run, proposal) as session:
+            with self._display.shown() as display, CoordinatedSession(clients, run, proposal) as session:
                 return AlignmentRelay(session, display.update).align()
 
-        return self._retry_after_losses(attempt)
+        return self._until_connected(attempt, clients)
 
     def fit(self, *, resume: str | None = None) -> History:
         """Trains a new run, or resumes a stopped one, and makes every party save its model.
@@ -128,7 +123,7 @@ class Federation:
         """
         with self._stoppable():
             entry = self._begin() if resume is None else self._resume(resume or None)
-            with self._displayed() as display:
+            with self._display.shown() as display:
                 run = TrainingRun(
                     self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
                 )
@@ -146,33 +141,68 @@ class Federation:
         found = [one for one in self._journal.runs() if one.configuration == self._run_like(one).to_bytes()]
         return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
-    def evaluate(self, dataset: str | None = None, *, run_id: str | None = None) -> dict[str, float]:
+    def evaluate(
+        self, dataset: str | None = None, *, run_id: str | None = None, without: Collection[str] = ()
+    ) -> dict[str, float]:
         """Evaluates a finished run on a dataset.
 
         Args:
             dataset: its name; by default `evaluate_dataset` of the configuration.
             run_id: in hexadecimal, possibly shortened; by default the latest finished run.
+            without: feature parties to do without, which may be down; the model must have learned that.
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
                 its policy releases them.
         """
-        reply, _ = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id)
-        return metrics_as_dictionary(reply.evaluation)
+        return metrics_as_dictionary(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without).report.evaluation)
 
-    def predict(self, dataset: str | None = None, *, run_id: str | None = None) -> Predictions:
+    def predict(
+        self, dataset: str | None = None, *, run_id: str | None = None, without: Collection[str] = ()
+    ) -> Predictions:
         """Makes the label party write the predictions of a finished run for a dataset.
 
         Args:
             dataset: its name; by default `evaluate_dataset` of the configuration.
             run_id: in hexadecimal, possibly shortened; by default the latest finished run.
+            without: feature parties to do without, which may be down; the model must have learned that.
 
         Returns:
             Where the predictions are; the coordinator does not see them.
         """
-        _, finished = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id)
-        reply = finished[self.configuration.label_party]
+        reply = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id, without).finished[self.configuration.label_party]
         return Predictions(self.configuration.label_party, tuple(reply.files), reply.rows)
+
+    def contributions(
+        self,
+        dataset: str | None = None,
+        *,
+        run_id: str | None = None,
+        on_result: Callable[[Contribution], None] = lambda one: None,
+    ) -> Contributions:
+        """Evaluates a finished run with every subset of its feature parties, the label party alone included.
+
+        With k feature parties these are 2^k evaluations, each of which every party that takes part counts.
+
+        Args:
+            dataset: its name; by default `evaluate_dataset` of the configuration.
+            run_id: in hexadecimal, possibly shortened; by default the latest finished run.
+            on_result: called after each evaluation.
+
+        Returns:
+            The metrics, rows and bytes per sample of each evaluation.
+        """
+        self._present()
+        entry, run = self._trained(run_id)
+        name = dataset or self.configuration.evaluate_dataset
+        with self._display.shown() as display:
+            display.print_line(announcement(run, name))
+        found = []
+        for without in left_out_sets(run):
+            inference = self._infer(Purpose.PURPOSE_EVALUATE, name, entry.run_id, without)
+            found.append(contribution(run, without, inference))
+            on_result(found[-1])
+        return Contributions(run_id=entry.run_id, dataset=name, evaluations=tuple(found))
 
     def plan(self) -> Plan:
         """Measures the network and the parties, and predicts the speed of schedules and codecs.
@@ -190,7 +220,7 @@ class Federation:
 
     def _plan(self) -> Plan:
         def attempt() -> Plan:
-            with self._displayed() as display:
+            with self._display.shown() as display:
                 return make_plan(
                     self._clients,
                     self.configuration,
@@ -199,12 +229,12 @@ class Federation:
                     stopped=self._stop,
                 )
 
-        return self._retry_after_losses(attempt)
+        return self._until_connected(attempt, self._clients)
 
     def _planned_run(self) -> RunConfiguration:
         """Returns the run with the recommended schedule and codecs, and shows the recommendation."""
         taken = self._plan().recommendation
-        with self._displayed() as display:
+        with self._display.shown() as display:
             for line in recommendation_lines(taken):
                 display.print_line(line)
         return self.configuration.run_with(taken.prediction.schedule, taken.prediction.codecs)
@@ -215,36 +245,32 @@ class Federation:
             return self.configuration.run
         return self.configuration.run_like(run_configuration_from_bytes(entry.configuration))
 
-    def _infer(
-        self, purpose: Purpose, dataset: str | None, run_id: str | None
-    ) -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
-        self._check_open()
+    def _trained(self, run_id: str | None) -> tuple[RunEntry, RunConfiguration]:
+        """Returns a finished run, and its configuration."""
         entry = self._journal.trained(run_id)
         run = run_configuration_from_bytes(entry.configuration)
-        self._check_parties(run, entry.run_id)
+        require_same_parties(run, self.configuration, entry.run_id)
+        return entry, run
+
+    def _infer(self, purpose: Purpose, dataset: str | None, run_id: str | None, without: Collection[str]) -> Inference:
+        self._check_open()
+        entry, run = self._trained(run_id)
+        left_out = checked_left_out(run, without)
+        clients = self._present(left_out)
         name = dataset or self.configuration.evaluate_dataset
-        proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration, dataset=name)
+        proposal = replace(
+            self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration), dataset=name, without=left_out
+        )
 
-        def attempt() -> tuple[pb.ReportReply, dict[str, pb.FinishReply]]:
-            with self._displayed() as display, CoordinatedSession(self._clients, run, proposal) as session:
-                run_exchanges(
-                    session, lambda traffic: display.update(f"{name} batches", traffic.exchanges, session.exchanges)
-                )
-                report = session.label.report(session.reference)
-                return report, session.finish()
+        def attempt() -> Inference:
+            with self._display.shown() as display:
+                return infer(clients, run, proposal, display)
 
-        return self._retry_after_losses(attempt)
+        return self._until_connected(attempt, clients)
 
-    def _retry_after_losses(self, attempt: Callable[[], Result]) -> Result:
-        """Repeats an attempt after a lost connection, once all parties answer; a failed one leaves nothing behind."""
-        for _ in range(MAXIMUM_ATTEMPTS - 1):
-            try:
-                return attempt()
-            except (ConnectionLostError, SessionLostError):
-                if self._stop.is_set():
-                    raise
-                await_parties(self._clients, self.configuration.reconnect_seconds)
-        return attempt()
+    def _until_connected(self, attempt: Callable[[], Result], clients: Mapping[str, PartyClient]) -> Result:
+        """Repeats an attempt that lost a connection, once these parties answer."""
+        return until_connected(attempt, clients, self.configuration.reconnect_seconds, self._stop)
 
     def _begin(self) -> RunEntry:
         """Records a new run."""
@@ -254,13 +280,13 @@ class Federation:
     def _resume(self, run_id: str | None) -> RunEntry:
         """Records that a stopped run is running again."""
         entry = self._journal.resumable(run_id)
-        self._check_same(run_configuration_from_bytes(entry.configuration), entry.run_id)
+        require_same_run(run_configuration_from_bytes(entry.configuration), self.configuration, entry.run_id)
         return self._journal.resume(bytes.fromhex(entry.run_id))
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
         """Ends a request to stop with the run or plan that it stops."""
-        self._check_open()
+        self._present()
         try:
             yield
         finally:
@@ -270,73 +296,40 @@ class Federation:
         if self._closed:
             raise SessionError("the connection is closed", where="federation", fix="connect again")
 
-    @contextmanager
-    def _displayed(self) -> Iterator[Display]:
-        with self._display() as display:
-            self._shown = display
-            try:
-                yield display
-            finally:
-                self._shown = None
-
-    def _notify(self, text: str) -> None:
-        """Prints a line on the current display, if there is one."""
-        display = self._shown
-        if display is not None:
-            display.print_line(text)
-
-    def _notify_while_connecting(self, text: str) -> None:
-        """Prints a line on a display of its own."""
-        with self._display() as display:
-            display.print_line(text)
-
-    def _check_same(self, run: RunConfiguration, run_id: str) -> None:
-        """Raises an error if the configuration file differs from the configuration of a run to resume."""
-        self._check_parties(run, run_id)
-        differing = differing_keys(
-            run.model_dump(mode="json"), self.configuration.run_like(run).model_dump(mode="json")
-        )
-        if differing:
-            raise ConfigurationError(
-                f"the configuration differs from that of the run: {', '.join(differing)}",
-                where=f"run {run_id[:8]}",
-                fix="change it back to resume, or train a new run",
+    def _present(self, without: Collection[str] = ()) -> dict[str, PartyClient]:
+        """Returns the clients of all parties but those to leave out; refuses where others are away."""
+        self._check_open()
+        away = [name for name in self.configuration.run.parties if name not in self._clients and name not in without]
+        if away:
+            raise SessionError(
+                f"connected without {', '.join(away)}",
+                where="federation",
+                fix="leave out the same parties, or connect again once they are back",
             )
-
-    def _check_parties(self, run: RunConfiguration, run_id: str) -> None:
-        if set(run.parties) != set(self._clients):
-            raise ConfigurationError(
-                "the run was made with other parties",
-                where=f"run {run_id[:8]}",
-                expected=", ".join(run.parties),
-                received=", ".join(self._clients),
-                fix="use the configuration file that it was made with, or name another run",
-            )
+        return {name: client for name, client in self._clients.items() if name not in without}
 
     def _proposal(
-        self, purpose: Purpose, run_id: bytes, configuration: bytes, *, dataset: str = "", realign: bool = False
+        self, purpose: Purpose, run_id: bytes, configuration: bytes, *, realign: bool = False
     ) -> ProposedSession:
         return ProposedSession(
-            purpose=purpose,
-            run_id=run_id,
-            lease=self._journal.lease,
-            configuration=configuration,
-            dataset=dataset,
-            realign=realign,
+            purpose=purpose, run_id=run_id, lease=self._journal.lease, configuration=configuration, realign=realign
         )
 
 
-def connect_federation(path: Path, display: Callable[[], Display] = SilentDisplay) -> Federation:
+def connect_federation(
+    path: Path, display: Callable[[], Display] = SilentDisplay, *, without: Collection[str] = ()
+) -> Federation:
     """Connects to the parties of a run configuration.
 
     Args:
         path: the YAML file.
         display: creates the display for progress; by default nothing is shown.
+        without: feature parties that are away, to which nothing connects.
 
     Returns:
-        The federation, connected to every party.
+        The federation, connected to every other party.
 
     Raises:
         SplitError: the file, a certificate or a party is unusable.
     """
-    return Federation(load_coordinator_configuration(path), display)
+    return Federation(load_coordinator_configuration(path), display, without=without)

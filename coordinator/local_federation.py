@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -228,8 +228,11 @@ class LocalFederation:
         write_configuration(path, {**read_yaml(path), "listen": self.addresses.get(name, ANY_PORT)})
         self.start(name)
 
-    def connect(self) -> Federation:
+    def connect(self, *, without: Collection[str] = ()) -> Federation:
         """Connects to the parties as their coordinator.
+
+        Args:
+            without: feature parties that are away; evaluations and predictions have to leave them out.
 
         Returns:
             The federation, ready to `align`, `fit`, `evaluate` and `predict`; use it in a `with` statement.
@@ -239,7 +242,7 @@ class LocalFederation:
         """
         from coordinator.federation import connect_federation  # noqa: PLC0415  # loads gRPC only when needed
 
-        return connect_federation(self.run_path)
+        return connect_federation(self.run_path, without=without)
 
     def write_frame(self, name: str, dataset: str, frame: object) -> Path:
         """Writes a dataset of a party, or replaces it.

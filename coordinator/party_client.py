@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from coordinator import rpcs
 from coordinator.retry import RetryPolicy
@@ -105,6 +105,7 @@ class PartyClient:
         realign: bool,
         start: Mark,
         resume: bool,
+        without: Sequence[str] = (),
     ) -> pb.OpenReply:
         """Opens a session.
 
@@ -116,6 +117,7 @@ class PartyClient:
             realign: whether to align datasets again that are aligned already.
             start: checkpoint to start from.
             resume: whether the run was started in an earlier session.
+            without: feature parties of the run that the session leaves out.
 
         Returns:
             The party's hello, with what it states about itself and the run.
@@ -129,6 +131,7 @@ class PartyClient:
             start_step=start.step,
             lineage=start.lineage,
             resume=resume,
+            without=without,
         )
         return self.transport.call(rpcs.OPEN, request)
 

@@ -38,6 +38,7 @@ class ProposedSession:
         realign: whether to align datasets again that are aligned already.
         start: checkpoint to start from.
         resume: whether the run was started in an earlier session.
+        without: feature parties of the run that an evaluation or a prediction leaves out; nothing calls them.
     """
 
     purpose: Purpose
@@ -48,19 +49,20 @@ class ProposedSession:
     realign: bool = False
     start: Mark = ORIGIN
     resume: bool = False
+    without: tuple[str, ...] = ()
 
 
 class CoordinatedSession:
-    """A session with every party, as a context manager that opens and closes it.
+    """A session with every party that takes part, as a context manager that opens and closes it.
 
     Args:
-        clients: by party name.
+        clients: by party name; those of parties that the session leaves out are not used.
         run: the run configuration.
         proposal: the session to open.
     """
 
     def __init__(self, clients: Mapping[str, PartyClient], run: RunConfiguration, proposal: ProposedSession) -> None:
-        self.clients = clients
+        self.clients = {name: client for name, client in clients.items() if name not in proposal.without}
         self.run = run
         self.reference = pb.SessionReference(
             run_id=proposal.run_id, lease=proposal.lease, incarnation=secrets.token_bytes(INCARNATION_BYTES)
@@ -74,7 +76,7 @@ class CoordinatedSession:
         self.pending: Sequence[str] = ()
         self.datasets: dict[str, Sequence[DatasetRows]] = {}
         self._proposal = proposal
-        self._threads = ThreadPoolExecutor(max_workers=len(clients), thread_name_prefix="party")
+        self._threads = ThreadPoolExecutor(max_workers=len(self.clients), thread_name_prefix="party")
 
     @property
     def label(self) -> PartyClient:
@@ -83,8 +85,8 @@ class CoordinatedSession:
 
     @property
     def features(self) -> list[PartyClient]:
-        """The feature parties, ascending by name."""
-        return [self.clients[name] for name in self.run.feature_parties]
+        """The feature parties that take part, ascending by name."""
+        return [client for name, client in sorted(self.clients.items()) if name != self.run.label_party]
 
     def __enter__(self) -> Self:
         """Opens the session at every party and performs the handshake."""
@@ -185,6 +187,7 @@ class CoordinatedSession:
             realign=proposal.realign,
             start=proposal.start,
             resume=proposal.resume,
+            without=proposal.without,
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)

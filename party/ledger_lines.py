@@ -72,7 +72,7 @@ def ledger_table(path: Path) -> Table:
             entry.time[:19].replace("T", " "),
             entry.event + (" (resumed)" if entry.resume and entry.event != "started" else ""),
             entry.coordinator,
-            ", ".join(entry.peers),
+            ", ".join(entry.peers) + (f" (without {', '.join(entry.without)})" if entry.without else ""),
             entry.purpose,
             entry.run_id[:SHOWN_RUN_CHARACTERS],
             ", ".join(entry.datasets),

@@ -47,6 +47,7 @@ DATA_FREE = (
     "party.pb",
     "party.configuration.strict",
     "party.configuration.sections",
+    "party.configuration.feature_parties",
     "party.configuration.run",
     "party.configuration.candidates",
     "party.configuration.keras_objects",

@@ -12,12 +12,13 @@ from pydantic import Field, model_validator
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
+from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import FEWEST_SUMMANDS, CodecKind, OptimizerSection
+from party.configuration.run import CodecKind, OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError

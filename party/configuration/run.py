@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from party.configuration.extent import RUN_EXTENT, check_extent
+from party.configuration.feature_parties import check_feature_parties
 from party.configuration.keras_objects import NAME_PATTERN, Arguments, KerasObject
 from party.configuration.sections import Name
 from party.configuration.strict import DATASET_PATTERN, StrictModel, validate
@@ -19,11 +20,11 @@ MAXIMUM_PARTIES = 64
 MAXIMUM_DATASETS = 64
 MAXIMUM_BATCH = 1 << 20
 MAXIMUM_PATIENCE = 20  # with restore_best: a feature party retains its weights of patience + 1 epochs
-FEWEST_SUMMANDS = 2  # feature parties of a masked sum
 INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class OptimizerSection(StrictModel):
@@ -185,6 +186,10 @@ class TrainingSection(StrictModel):
         codecs: how the tensors of a training batch are encoded.
         secure_aggregation: whether the label party gets the masked sum of all feature parties' hiddens instead of each
             party's own. It hides which party contributed what, and neither attributes of entities nor labels.
+        distinct: with joins, whether an entity travels once for a batch, however many of its rows are in it; true if
+            omitted, except with secure aggregation.
+        party_dropout: by feature party, the share of the rows of training batches that are trained as if it had no
+            entity for them.
     """
 
     dataset: DatasetName = "train"
@@ -201,6 +206,8 @@ class TrainingSection(StrictModel):
     local_updates: LocalUpdatesSection | None = None
     codecs: CodecsSection = CodecsSection()
     secure_aggregation: bool = False
+    distinct: bool | None = None
+    party_dropout: dict[Name, Share] = Field(default={}, max_length=MAXIMUM_PARTIES)
 
     @model_validator(mode="after")
     def _adds_up_what_is_exact(self) -> Self:
@@ -209,6 +216,10 @@ class TrainingSection(StrictModel):
                 f"secure_aggregation adds up fixed-point numbers under masks, and codecs.hidden.kind"
                 f" {self.codecs.hidden.kind} would lose bits of a mask: set float32"
             )
+        if self.secure_aggregation and self.distinct:
+            raise ValueError("secure_aggregation adds up rows, and entities of two parties differ: set distinct: false")
+        if self.secure_aggregation and self.party_dropout:
+            raise ValueError("secure_aggregation hides each party's hiddens: none can be dropped from the sum")
         return self
 
     @model_validator(mode="after")
@@ -216,6 +227,11 @@ class TrainingSection(StrictModel):
         if self.early_stopping is not None and not self.validation_fraction:
             raise ValueError("early_stopping needs held-out rows: set validation_fraction")
         return self
+
+    @property
+    def sends_distinct(self) -> bool:
+        """Whether an entity travels once for a batch, which makes a difference with joins alone."""
+        return not self.secure_aggregation if self.distinct is None else self.distinct
 
 
 class AlignmentSection(StrictModel):
@@ -261,8 +277,9 @@ class RunConfiguration(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _hides_someone(self) -> Self:
-        check_summands(self.training, len(self.feature_parties))
+    def _feature_parties_suffice(self) -> Self:
+        training = self.training
+        check_feature_parties(self.feature_parties, summed=training.secure_aggregation, dropout=training.party_dropout)
         return self
 
     @model_validator(mode="after")
@@ -287,22 +304,6 @@ class RunConfiguration(StrictModel):
         """The configuration as the byte string that is sent, hashed and signed."""
         content = self.model_dump(mode="json")
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-
-
-def check_summands(training: TrainingSection, feature_parties: int) -> None:
-    """Refuses a masked sum of a single party, which would be that party's own hiddens.
-
-    Args:
-        training: the training parameters.
-        feature_parties: number of feature parties.
-
-    Raises:
-        ValueError: there is only one.
-    """
-    if training.secure_aggregation and feature_parties < FEWEST_SUMMANDS:
-        raise ValueError(
-            "training.secure_aggregation needs at least two feature parties: the sum of one is its own hiddens"
-        )
 
 
 def run_configuration_from_bytes(data: bytes) -> RunConfiguration:

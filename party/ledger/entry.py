@@ -25,7 +25,7 @@ class Content(StrictModel):
             allows; `agreed`: all parties signed it, and releases may follow; `ended`; `refused` by the policy.
         session: identifies the lines of one session, hexadecimal; empty outside of sessions.
         coordinator: certificate name of the coordinator that asked.
-        peers: names of the other parties.
+        peers: names of the other parties of the session.
         purpose: `align`, `train`, `measure`, `evaluate` or `predict`.
         run_id: id of the run, hexadecimal.
         datasets: the datasets that the session reads.
@@ -38,6 +38,7 @@ class Content(StrictModel):
         charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
             and in those of `agreed` that are older than charges.
         result: how the session ended, or the rule that refused it.
+        without: feature parties of the run that the session left out; lines of sessions with all have no such key.
     """
 
     event: Event
@@ -54,13 +55,16 @@ class Content(StrictModel):
     releases: dict[Kind, int] = Field(default={})
     charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
     result: str = ""
+    without: tuple[str, ...] = Field(default=(), strict=False)
 
     @model_serializer(mode="wrap")
-    def _without_absent_charges(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Lines without charges are, byte for byte, those that were written before there were any."""
+    def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Lines that say nothing with a newer key are, byte for byte, those that were written before it existed."""
         fields: dict[str, object] = serialize(self)
         if self.charges is None:
             fields.pop("charges", None)
+        if not self.without:
+            fields.pop("without", None)
         return fields
 
 

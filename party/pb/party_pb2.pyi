@@ -104,7 +104,7 @@ class ProbeReply(_message.Message):
     def __init__(self, payload: _Optional[bytes] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume")
+    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume", "without")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     START_STEP_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class OpenRequest(_message.Message):
     REALIGN_FIELD_NUMBER: _ClassVar[int]
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_FIELD_NUMBER: _ClassVar[int]
     session: SessionReference
     purpose: _handshake_pb2.Purpose
     start_step: int
@@ -121,7 +122,8 @@ class OpenRequest(_message.Message):
     realign: bool
     lineage: bytes
     resume: bool
-    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ..., lineage: _Optional[bytes] = ..., resume: _Optional[bool] = ...) -> None: ...
+    without: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ..., lineage: _Optional[bytes] = ..., resume: _Optional[bool] = ..., without: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ("hello",)

@@ -88,7 +88,7 @@ class Admission:
             PolicyError: a rule refuses it; the error names the rule, and the ledger records the refusal.
             StorageError: the ledger cannot be written.
         """
-        peers = tuple(name for name in request.run.parties if name != self._policy.party)
+        peers = tuple(name for name in request.parties if name != self._policy.party)
         lines = SessionLines(self._ledger, request, peers, now=self._now)
         grant = Grant(
             request,

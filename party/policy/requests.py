@@ -24,6 +24,7 @@ class SessionRequest:
         run: the run configuration.
         dataset: the dataset to evaluate or predict; empty otherwise.
         resume: whether the run began earlier.
+        without: feature parties of the run that the session leaves out.
     """
 
     coordinator: str
@@ -32,6 +33,12 @@ class SessionRequest:
     run: RunConfiguration
     dataset: str
     resume: bool
+    without: tuple[str, ...] = ()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Names of the parties of the session, ascending."""
+        return tuple(name for name in self.run.parties if name not in self.without)
 
     @property
     def purpose_name(self) -> str:

@@ -70,6 +70,7 @@ class Policy:
             PolicyError: a rule refuses it; the error names the rule.
         """
         self.check_members(request.run, self._label_party)
+        self.check_left_out(request)
         self.check_rights(request)
         if request.purpose != Purpose.PURPOSE_ALIGN:
             self.check_aggregation(request.run)
@@ -130,6 +131,21 @@ class Policy:
             raise self._refusal("peer_sets", "the run's parties", expected, ", ".join(sorted(peers)))
         if run.label_party != label_party:
             raise self._refusal("label_party", "the run's label party", label_party, run.label_party)
+
+    def check_left_out(self, request: SessionRequest) -> None:
+        """Refuses a session without some parties of its run, unless the owner lists those that stay or lists nothing.
+
+        Args:
+            request: the coordinator's request.
+        """
+        listed = self._section.peer_sets
+        if not request.without or listed is None:
+            return
+        peers = frozenset(request.parties) - {self._party}
+        if peers not in map(frozenset, listed):
+            expected = " or ".join(", ".join(sorted(one)) or "nobody" for one in listed) or "none"
+            received = ", ".join(sorted(peers)) or "nobody"
+            raise self._refusal("peer_sets", "the session's peers", expected, received)
 
     def check_aggregation(self, run: RunConfiguration) -> None:
         """Refuses a run without masked sums where the owner requires them.

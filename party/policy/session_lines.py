@@ -42,6 +42,7 @@ class SessionLines:
             run_id=printable(request.run_id.hex()),
             datasets=tuple(printable(dataset) for dataset in request.datasets),
             resume=request.resume,
+            without=tuple(printable(name) for name in request.without),
         )
         self._most: dict[Kind, int] = {}
         self._charges: tuple[Charge, ...] = ()

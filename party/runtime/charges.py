@@ -43,7 +43,7 @@ def charges_of(opening: Opening, most: Mapping[Kind, int], protection: Protectio
     context = opening.context
     audience = Audience(
         coordinator=opening.proposal.coordinator,
-        peers=[name for name in opening.run.parties if name != context.party],
+        peers=[name for name in opening.parties if name != context.party],
         label_party=opening.run.label_party,
     )
     return tuple(_protected(charge, protection) for charge in audience.exact_charges(most))

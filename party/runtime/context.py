@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
 from party.alignment.store import AlignmentStore, StoredAlignment
 from party.configuration.party import PartyConfiguration
-from party.configuration.run import RunConfiguration
 from party.data.table import Table
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import PartyRole, Role
@@ -91,9 +90,13 @@ class PartyContext:
         return stored
 
 
-def party_roles(run: RunConfiguration) -> list[PartyRole]:
-    """All parties of a run with their roles, ascending by name."""
+def party_roles(parties: Sequence[str], label_party: str) -> list[PartyRole]:
+    """The parties of a session with their roles, in the given order.
+
+    Args:
+        parties: names of the parties.
+        label_party: name of the label party.
+    """
     return [
-        PartyRole(name=name, role=Role.ROLE_LABEL if name == run.label_party else Role.ROLE_FEATURE)
-        for name in run.parties
+        PartyRole(name=name, role=Role.ROLE_LABEL if name == label_party else Role.ROLE_FEATURE) for name in parties
     ]

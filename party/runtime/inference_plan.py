@@ -14,9 +14,9 @@ from party.runtime.batch_setup import BatchSetup
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.inference_setup import inference_setup
-from party.runtime.own_figures import OwnFigures
+from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
-from party.runtime.predictions import prediction_table
+from party.runtime.predictions import prediction_table, predictions_file
 from party.runtime.proposal import Opening
 from party.runtime.session_report import SessionReport, label_report
 from party.security.files import write_atomically
@@ -54,15 +54,16 @@ class InferencePlan:
         return {"predictions": len(self._setup.rows) if label.finished else 0}
 
     def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
-        """Prepares for the first batch, and removes checkpoints of the run, which every party has finished.
+        """Prepares for the first batch, and removes checkpoints of the run if every party has finished it.
 
         Args:
             keys: the session's sealing keys.
             secrets: what this party shares with each peer.
         """
         self._batches.start(keys, secrets)
-        files = CheckpointFiles(self._opening.folder, self._opening.context.party)
-        files.drop(tuple(files.prepared()))
+        if not self._opening.proposal.without:  # a party that is away may still have to go back to a checkpoint
+            files = CheckpointFiles(self._opening.folder, self._opening.context.party)
+            files.drop(tuple(files.prepared()))
 
     def report(self, steps_seen: int) -> SessionReport:
         """Reports timings and the released metrics.
@@ -93,7 +94,7 @@ class InferencePlan:
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else label.own_inference.outputs  # None: the private head failed
         frame = prediction_table(data.id, rows.ids(), data.labels, outputs)
-        name = f"predictions-{rows.dataset}.csv"
+        name = predictions_file(rows.dataset, self._opening.proposal.without)
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)
 
@@ -110,8 +111,8 @@ class InferencePlan:
             metrics, own = label.inference.metrics(), label.own_evaluation()
             if own is not None and not self._is_written:
                 figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
-                dataset, now = self._setup.rows.dataset, self._opening.context.now()
-                figures.add_evaluation(dataset, now, own, released=metrics.released)
+                evaluated = EvaluatedRows(self._setup.rows.dataset, without=self._opening.proposal.without)
+                figures.add_evaluation(evaluated, self._opening.context.now(), own, released=metrics.released)
                 self._is_written = True
         return metrics
 

@@ -16,6 +16,7 @@ from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
+from party.runtime.left_out import require_learned_absences
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
@@ -31,6 +32,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
 
     Raises:
         PolicyError: the run belongs to another coordinator, or there are fewer rows than the owner requires.
+        SessionError: the model never learned to do without a party that is left out, or that lacks some rows.
         SplitError: the run does not exist, or the data does not fit it.
     """
     configuration, dataset = opening.context.configuration, opening.proposal.dataset
@@ -48,6 +50,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
     frame = rows.frame()
     if configuration.holds_labels:
         opening.grant.check_metric_rows(len(rows), f"rows of dataset {dataset}")
+        require_learned_absences(opening, record, rows)
     packed = _encoded(opening, rows, frame)
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)

@@ -15,6 +15,7 @@ from party.protocol.checkpoints import ORIGIN
 from party.runtime.alignment_plan import alignment_plan
 from party.runtime.context import PartyContext, party_roles
 from party.runtime.inference_plan import inference_plan
+from party.runtime.left_out import INFERENCE, check_left_out
 from party.runtime.measuring_plan import measuring_plan
 from party.runtime.plan import PlanFacts, SessionPlan
 from party.runtime.proposal import Opening, SessionProposal
@@ -24,7 +25,6 @@ from party.security.handshake import PROTOCOL, Handshake
 from party.security.printable import printable
 
 KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
-PURPOSES_OF_ONE_DATASET = frozenset((Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT))
 
 
 def open_session(context: PartyContext, proposal: SessionProposal) -> PartySession:
@@ -43,7 +43,7 @@ def open_session(context: PartyContext, proposal: SessionProposal) -> PartySessi
     opening = _granted(context, proposal)
     with opening.grant.recording_refusals():
         plan = _make_plan(opening)
-    peers = {name: context.peers[name] for name in opening.run.parties if name != context.party}
+    peers = {name: context.peers[name] for name in opening.parties if name != context.party}
     statement = _statement(opening, plan.facts)
     handshake = Handshake(context.identity(), statement, peers, random_bytes=context.random_bytes, now=context.now())
     opening.grant.reserve(plan.facts.release)
@@ -71,6 +71,7 @@ def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
         raise SessionError("only a training run is resumed", where=context.party)
     _check_dataset(context.party, proposal)
     run = run_configuration_from_bytes(proposal.configuration)
+    check_left_out(context.party, proposal, run)
     grant = context.admission.admit(_request(proposal, run))
     if proposal.start != ORIGIN and not proposal.resume:
         raise SessionError("only a run that is resumed starts from a checkpoint", where=context.party)
@@ -85,7 +86,7 @@ def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
 
 def _check_dataset(party: str, proposal: SessionProposal) -> None:
     """Refuses a text that names no dataset, before it reaches an error, a line of the ledger or a statement."""
-    if proposal.purpose not in PURPOSES_OF_ONE_DATASET:
+    if proposal.purpose not in INFERENCE:
         if proposal.dataset:
             raise SessionError("only an evaluation or a prediction names its dataset in the request", where=party)
     elif not re.fullmatch(DATASET_PATTERN, proposal.dataset):
@@ -103,6 +104,7 @@ def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest
         run=run,
         dataset=proposal.dataset,
         resume=proposal.resume,
+        without=proposal.without,
     )
 
 
@@ -128,7 +130,7 @@ def _statement(opening: Opening, facts: PlanFacts) -> Hello:
         purpose=proposal.purpose,
         party=context.party,
         role=context.role,
-        parties=party_roles(opening.run),
+        parties=party_roles(opening.parties, opening.run.label_party),
         configuration_sha256=opening.configuration_sha256,
         start_step=proposal.start.step,
         lineage=facts.lineage,

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,23 @@ EVALUATIONS_FILE = "evaluations.jsonl"
 VALIDATION_PREFIX = "val_"
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluatedRows:
+    """What an evaluation read.
+
+    Attributes:
+        dataset: name of the dataset.
+        without: feature parties that it left out.
+    """
+
+    dataset: str
+    without: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        left_out = f" without {', '.join(sorted(self.without))}" if self.without else ""
+        return f"{self.dataset}{left_out}"
 
 
 class OwnFigures:
@@ -75,12 +93,12 @@ class OwnFigures:
         return HISTORY_FILE, STEPS_FILE
 
     def add_evaluation(
-        self, dataset: str, at: datetime, metrics: PassMetrics, *, released: Mapping[str, float]
+        self, evaluated: EvaluatedRows, at: datetime, metrics: PassMetrics, *, released: Mapping[str, float]
     ) -> None:
         """Appends a line for an evaluation to the file of evaluations, and to the log.
 
         Args:
-            dataset: name of the evaluated dataset.
+            evaluated: what was evaluated.
             at: time of the evaluation, with a time zone.
             metrics: metrics of its rows.
             released: figures by name that the coordinator may see.
@@ -91,14 +109,15 @@ class OwnFigures:
         path = self._folder / EVALUATIONS_FILE
         line = {
             "at": at.isoformat(),
-            "dataset": dataset,
+            "dataset": evaluated.dataset,
+            **({"without": sorted(evaluated.without)} if evaluated.without else {}),
             "rows": metrics.rows,
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
             "told": {name: _finite(value) for name, value in released.items()},
         }
         before = read_private(path) if path.exists() else b""
         write_atomically(path, before + json.dumps(line, allow_nan=False).encode() + b"\n")
-        logger.info("%s: evaluation of %s: %s", self._run, dataset, _text(metrics.values))
+        logger.info("%s: evaluation of %s: %s", self._run, evaluated, _text(metrics.values))
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self._folder / name, text.encode())

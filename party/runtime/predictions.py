@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,27 @@ import pandas as pd
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
 from party.cut.hidden import FloatArray
 from party.models.scores import predictions
+
+MAXIMUM_FILE_NAME = 200  # characters; file systems take 255, and a file has a longer name while it is written
+SHOWN_DIGEST_CHARACTERS = 16
+
+
+def predictions_file(dataset: str, without: Sequence[str]) -> str:
+    """Name of the file of predictions; those without some parties never replace those with all.
+
+    Args:
+        dataset: name of the dataset.
+        without: feature parties that the session left out.
+    """
+    if not without:
+        return f"predictions-{dataset}.csv"
+    # Names of datasets and parties have no point, so that two names of files are never the same.
+    names = ".".join(sorted(without))
+    name = f"predictions-{dataset}.without.{names}.csv"
+    if len(name) <= MAXIMUM_FILE_NAME:
+        return name
+    digest = hashlib.sha256(names.encode()).hexdigest()[:SHOWN_DIGEST_CHARACTERS]
+    return f"predictions-{dataset}.without.{len(without)}-parties-{digest}.csv"
 
 
 def prediction_table(id_column: str, ids: pd.Index[str], labels: Labels, outputs: FloatArray | None) -> pd.DataFrame:

@@ -25,6 +25,7 @@ class SessionProposal:
         configuration: the run configuration as received.
         dataset: the dataset to evaluate or predict.
         realign: whether to align again datasets that are aligned already.
+        without: feature parties of the run that the session leaves out, as received.
     """
 
     coordinator: str
@@ -35,6 +36,7 @@ class SessionProposal:
     configuration: bytes
     dataset: str
     realign: bool
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,11 @@ class Opening:
     proposal: SessionProposal
     run: RunConfiguration
     configuration_sha256: bytes
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Names of the parties of the session, ascending: those of the run but for the ones left out."""
+        return tuple(name for name in self.run.parties if name not in self.proposal.without)
 
     @property
     def run_id(self) -> bytes:

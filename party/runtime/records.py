@@ -31,6 +31,7 @@ class RunRecord(StrictModel):
         lineage: digest of the history that led to the saved weights, hexadecimal.
         steps: number of training steps that led to the saved weights.
         fingerprint: what the run depends on here besides the run configuration.
+        absent_trained: at the label party, the feature parties without which some rows were trained, ascending.
         draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
@@ -46,6 +47,7 @@ class RunRecord(StrictModel):
     lineage: str = ""
     steps: int = Field(default=0, ge=0)
     fingerprint: dict[str, str] = Field(default={})
+    absent_trained: tuple[str, ...] = Field(default=(), strict=False)
     draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None
@@ -91,7 +93,7 @@ class RunRecords:
         Args:
             record: record of the run.
             configuration_sha256: SHA-256 of the run configuration that came with the call.
-            parties: parties of the session.
+            parties: parties of the run.
 
         Raises:
             SessionError: the configuration or the parties differ.

@@ -144,6 +144,7 @@ class PartyService:
             configuration=request.configuration,
             dataset=request.dataset,
             realign=request.realign,
+            without=tuple(request.without),
         )
         owner = Owner(caller, request.session.lease)
         session = self._sessions.open(

@@ -67,6 +67,7 @@ def test_wrong_value_is_refused_at_its_key(path, value):
         ({"coordinator": "shop"}, "names used twice among coordinator and parties: shop"),
         ({"parties.0.name": "bank"}, "names used twice among coordinator and parties: bank"),
         ({"label_party": "driver"}, "label_party must be one of parties"),
+        ({"training.party_dropout": {"bank": 0.1}}, "training.party_dropout names bank: it takes names of feature"),
         ({"tls": None}, "tls is missing: it names the coordinator's certificate and key"),
     ],
 )

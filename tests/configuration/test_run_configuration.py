@@ -64,16 +64,24 @@ def contents(draw):
         "local_updates": draw(st.none() | local_updates),
         "codecs": {"hidden": draw(codecs), "gradient": draw(codecs)},
         "secure_aggregation": False,
+        "distinct": draw(st.none() | st.booleans()),
+        "party_dropout": {},
     }
+    label_party = draw(st.sampled_from(parties))
     if len(parties) > 2:
         training["secure_aggregation"] = training["codecs"]["hidden"]["kind"] == "float32" and draw(st.booleans())
+    if training["secure_aggregation"]:
+        training["distinct"] = draw(st.sampled_from([None, False]))
+    else:
+        dropped = draw(st.sets(st.sampled_from([name for name in parties if name != label_party])))
+        training["party_dropout"] = {name: draw(st.floats(0, 1, exclude_max=True)) for name in dropped}
     alignment = {
         "datasets": draw(st.lists(datasets, min_size=1, max_size=3)),
         "chunk_rows": draw(st.integers(64, 500_000)),
     }
     return {
         "parties": parties,
-        "label_party": draw(st.sampled_from(parties)),
+        "label_party": label_party,
         "alignment": alignment,
         "training": training,
     }
@@ -160,6 +168,8 @@ WRONG = {
         {"kind": "float32", "error_feedback": True},
         {"kind": "int8", "values": "int8"},
     ],
+    "training.distinct": ["yes", 1],
+    "training.party_dropout": [{"shop": 1.0}, {"shop": -0.1}, {"shop": "x"}, {"Shop": 0.1}, ["shop"], 0.1],
     "training.early_stopping": [{"metric": "auc"}, {"patience": -1}, {"mode": "auto"}, {"patience": 21}],
     "training.optimizer.learning_rate": [0.0, -1.0, float("nan"), float("inf"), "fast"],
 }
@@ -222,3 +232,20 @@ def test_a_masked_sum_needs_hiddens_without_loss(kind):
     content = masked(codecs={"hidden": {"kind": kind}})
     text = refusal(lambda one: validate(RunConfiguration, one, "x"), content)
     assert f"codecs.hidden.kind {kind} would lose bits of a mask: set float32" in text
+
+
+def test_entities_travel_once_for_a_batch_except_in_a_masked_sum():
+    assert from_content(run()).training.sends_distinct
+    assert not from_content(change(run(), "training.distinct", False)).training.sends_distinct
+    assert not validate(RunConfiguration, masked(), "x").training.sends_distinct
+    text = refusal(lambda one: validate(RunConfiguration, one, "x"), masked(distinct=True))
+    assert "secure_aggregation adds up rows, and entities of two parties differ: set distinct: false" in text
+
+
+def test_only_feature_parties_are_dropped_and_none_from_a_masked_sum():
+    assert from_content(change(run(), "training.party_dropout", {"shop": 0.2})).training.party_dropout == {"shop": 0.2}
+    for other in ("bank", "stranger"):
+        text = refusal(from_content, change(run(), "training.party_dropout", {other: 0.2}))
+        assert f"training.party_dropout names {other}: it takes names of feature parties" in text
+    text = refusal(lambda one: validate(RunConfiguration, one, "x"), masked(party_dropout={"shop": 0.2}))
+    assert "none can be dropped from the sum" in text

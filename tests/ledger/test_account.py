@@ -259,3 +259,16 @@ def test_a_line_with_a_charge_that_cannot_be_is_no_line(before, after):
     line = LedgerEntry.following(None, CONTENT.model_copy(update={"charges": (charge,)}), NOW.isoformat()).to_line()
     assert before in line
     assert entry_from_line(line.removesuffix(b"\n").replace(before, after)) is None
+
+
+def test_a_line_says_who_was_left_out_and_one_of_a_session_with_all_has_no_such_key():
+    everybody, left_out = (
+        LedgerEntry.following(None, CONTENT.model_copy(update={"without": without}), NOW.isoformat())
+        for without in ((), ("charlie",))
+    )
+    assert b"without" not in everybody.to_line()
+    assert json.loads(left_out.to_line())["without"] == ["charlie"]
+    assert entry_from_line(left_out.to_line().rstrip(b"\n")) == left_out
+    altered = left_out.to_line().replace(b"charlie", b"alice")
+    assert altered != left_out.to_line()
+    assert not entry_from_line(altered.rstrip(b"\n")).follows(None)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from party.configuration.party import PartyConfiguration
@@ -77,6 +79,32 @@ def test_only_the_peer_sets_that_are_listed_are_allowed():
     refusal("peer_sets", allowed.check_members, run_of("bank", "mall"), "bank")
     refusal("peer_sets", policy(peers=["mall", "shop"]).check_members, RUN, "bank")
     refusal("peer_sets", policy(peer_sets=[]).check_members, RUN, "bank")
+
+
+BOTH_PEERS = [["mall", "shop"]]
+
+
+@pytest.mark.parametrize(
+    ("peer_sets", "without", "received"),
+    [
+        (None, ("mall",), None),
+        (None, ("mall", "shop"), None),
+        ([*BOTH_PEERS, ["shop"]], ("mall",), None),
+        ([*BOTH_PEERS, []], ("mall", "shop"), None),
+        (BOTH_PEERS, (), None),
+        (BOTH_PEERS, ("mall",), "shop"),
+        ([*BOTH_PEERS, ["shop"]], ("shop",), "mall"),
+        ([*BOTH_PEERS, ["shop"]], ("mall", "shop"), "nobody"),
+    ],
+)
+def test_peers_that_stay_are_one_of_the_listed_sets_where_any_are_listed(peer_sets, without, received):
+    owner = policy(peers=["mall", "shop"], peer_sets=peer_sets)
+    asked = replace(request(EVALUATE, run_of("bank", "mall", "shop"), "test"), without=without)
+    if received is None:
+        owner.check_request(asked)
+    else:
+        assert "the session's peers; expected mall, shop" in refusal("peer_sets", owner.check_request, asked)
+        assert refusal("peer_sets", owner.check_request, asked).endswith(f"received {received}")
 
 
 def test_another_label_party_is_refused():

@@ -64,6 +64,8 @@ TRAINING = {
         "restore_best": True,
     },
     "secure_aggregation": False,
+    "distinct": None,
+    "party_dropout": {},
 }
 ALIGNMENT = {"datasets": ["train", "test"], "chunk_rows": 64}
 
@@ -163,7 +165,7 @@ def coordinator():
     )
 
 
-FREE_MAPPINGS = {("datasets",), ("arguments",)}  # with free keys
+FREE_MAPPINGS = {("datasets",), ("arguments",), ("party_dropout",)}  # with free keys
 
 
 def change(content, path, value):

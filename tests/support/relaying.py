@@ -16,10 +16,11 @@ class Relay(Federation):
     Args:
         run_path: the run's YAML file.
         around: called with (send, party, method, request); `send(request)` calls the party and returns its reply.
+        without: parties that it does not connect to.
     """
 
-    def __init__(self, run_path, around):
-        super().__init__(load_coordinator_configuration(Path(run_path)))
+    def __init__(self, run_path, around, without=()):
+        super().__init__(load_coordinator_configuration(Path(run_path)), without=without)
         for client in self._clients.values():
             client.transport = _RelayedTransport(client, around)
 

@@ -1,0 +1,98 @@
+"""What each feature party contributes: the metrics of a run with every subset of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from coordinator.history import metrics_as_dictionary
+from coordinator.left_out import refuse_masked_sums
+from coordinator.trained_run import Inference
+from party.configuration.run import RunConfiguration
+from party.errors import ConfigurationError
+
+MAXIMUM_FEATURE_PARTIES = 6  # every further one doubles the number of evaluations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """An evaluation with some of a run's parties.
+
+    Attributes:
+        parties: names of the parties that took part, ascending; the label party always does.
+        without: names of the feature parties that did not, ascending.
+        metrics: those that the label party released, by name.
+        rows: number of rows behind the metrics.
+        message_bytes: size of all messages between parties in both directions, each counted once.
+        bytes_per_sample: the same per row of the dataset.
+    """
+
+    parties: tuple[str, ...]
+    without: tuple[str, ...]
+    metrics: dict[str, float]
+    rows: int
+    message_bytes: int
+    bytes_per_sample: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contributions:
+    """The evaluations of a run with every subset of its feature parties.
+
+    Attributes:
+        run_id: of the run, in hexadecimal.
+        dataset: name of the evaluated dataset.
+        evaluations: from the label party alone to all parties.
+    """
+
+    run_id: str
+    dataset: str
+    evaluations: tuple[Contribution, ...]
+
+
+def left_out_sets(run: RunConfiguration) -> list[tuple[str, ...]]:
+    """Returns what to leave out for every subset of the feature parties, from the label party alone to all parties.
+
+    Args:
+        run: configuration of the run.
+
+    Returns:
+        Names of the feature parties that do not take part, ascending, for each evaluation.
+
+    Raises:
+        ConfigurationError: there are too many feature parties, or their hiddens are only known as a sum.
+    """
+    names = run.feature_parties
+    refuse_masked_sums(run)
+    if len(names) > MAXIMUM_FEATURE_PARTIES:
+        raise ConfigurationError(
+            f"{len(names)} feature parties have {2 ** len(names):,} subsets, each an evaluation",
+            where="contributions",
+            expected=f"at most {MAXIMUM_FEATURE_PARTIES} feature parties",
+            fix="evaluate the sets that matter with --without",
+        )
+    return [
+        tuple(name for name in names if name not in present)
+        for size in range(len(names) + 1)
+        for present in combinations(names, size)
+    ]
+
+
+def contribution(run: RunConfiguration, without: Sequence[str], inference: Inference) -> Contribution:
+    """Makes the contribution of an evaluation.
+
+    Args:
+        run: configuration of the run.
+        without: names of the feature parties that were left out.
+        inference: what the evaluation returned.
+    """
+    read = inference.finished[run.label_party].rows
+    return Contribution(
+        parties=tuple(name for name in run.parties if name not in without),
+        without=tuple(without),
+        metrics=metrics_as_dictionary(inference.report.evaluation),
+        rows=inference.report.evaluation.rows,
+        message_bytes=inference.traffic.message_bytes,
+        bytes_per_sample=inference.traffic.message_bytes / read if read else 0.0,
+    )

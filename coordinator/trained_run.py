@@ -1,0 +1,69 @@
+"""What a finished run makes of a dataset: an evaluation or predictions, in one session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coordinator.exchanges import run_exchanges
+from coordinator.party_client import PartyClient
+from coordinator.progress import Display
+from coordinator.session import CoordinatedSession, ProposedSession
+from coordinator.traffic import Traffic
+from party.configuration.run import RunConfiguration
+from party.pb import party_pb2 as pb
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Where the label party wrote predictions.
+
+    Attributes:
+        party: name of the label party, the only one that has them.
+        files: names in the run's folder, in the state folder of the label party.
+        rows: number of predictions.
+    """
+
+    party: str
+    files: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a session of an evaluation or a prediction returned.
+
+    Attributes:
+        report: of the label party.
+        finished: replies to Finish, by party name.
+        traffic: of the session.
+    """
+
+    report: pb.ReportReply
+    finished: Mapping[str, pb.FinishReply]
+    traffic: Traffic
+
+
+def infer(
+    clients: Mapping[str, PartyClient], run: RunConfiguration, proposal: ProposedSession, display: Display
+) -> Inference:
+    """Sends a dataset through the models of a finished run.
+
+    Args:
+        clients: by party name, of the session's parties.
+        run: configuration of the run.
+        proposal: an evaluation or a prediction.
+        display: shows the progress.
+
+    Returns:
+        What the parties replied.
+
+    Raises:
+        SplitError: a party refuses, or cannot be reached.
+    """
+    with CoordinatedSession(clients, run, proposal) as session:
+        traffic = run_exchanges(
+            session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
+        )
+        report = session.label.report(session.reference)
+        return Inference(report, session.finish(), traffic)
