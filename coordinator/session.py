@@ -16,6 +16,7 @@ from party.errors import IdentityError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Hello, Purpose
 from party.protocol.checkpoints import ORIGIN, Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.certificates import Usage, certificates_from_der
 from party.security.clock import utc_now
 
@@ -39,6 +40,7 @@ class ProposedSession:
         start: checkpoint to start from.
         resume: whether the run was started in an earlier session.
         without: feature parties of the run that an evaluation or a prediction leaves out; nothing calls them.
+        shuffled: the column that an evaluation shuffles among the rows; None without one.
     """
 
     purpose: Purpose
@@ -50,6 +52,7 @@ class ProposedSession:
     start: Mark = ORIGIN
     resume: bool = False
     without: tuple[str, ...] = ()
+    shuffled: ShuffledColumn | None = None
 
 
 class CoordinatedSession:
@@ -188,6 +191,7 @@ class CoordinatedSession:
             start=proposal.start,
             resume=proposal.resume,
             without=proposal.without,
+            shuffled=proposal.shuffled,
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)

@@ -52,6 +52,7 @@ DATA_FREE = (
     "party.configuration.candidates",
     "party.configuration.keras_objects",
     "party.protocol.checkpoints",
+    "party.protocol.shuffled_column",
     "party.security.certificates",
     "party.security.clock",
     "party.security.files",

@@ -214,6 +214,11 @@ class DataSection(StrictModel):
         """Privacy loss of all labels of a row together; None if they are used as they are."""
         return epsilon_of_a_row(self.labels)
 
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the features, each once, in the order of the file."""
+        return tuple(dict.fromkeys(feature.column for feature in self.features))
+
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns, besides the id, that a dataset's file must have, ascending."""
         columns = {feature.column for feature in self.features}

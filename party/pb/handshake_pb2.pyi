@@ -51,7 +51,7 @@ class DatasetRows(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., rows: _Optional[int] = ..., alignment_id: _Optional[bytes] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset")
+    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset", "shuffled_party", "shuffled_column")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +69,8 @@ class Hello(_message.Message):
     NONCE_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_CHAIN_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_PARTY_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_COLUMN_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     code_version: str
     run_id: bytes
@@ -86,7 +88,9 @@ class Hello(_message.Message):
     nonce: bytes
     certificate_chain: _containers.RepeatedScalarFieldContainer[bytes]
     dataset: str
-    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ...) -> None: ...
+    shuffled_party: str
+    shuffled_column: int
+    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ..., shuffled_party: _Optional[str] = ..., shuffled_column: _Optional[int] = ...) -> None: ...
 
 class HelloSignature(_message.Message):
     __slots__ = ("party", "signature")

@@ -25,6 +25,7 @@ class SessionRequest:
         dataset: the dataset to evaluate or predict; empty otherwise.
         resume: whether the run began earlier.
         without: feature parties of the run that the session leaves out.
+        shuffles: whether this party shuffles one of its columns among the rows.
     """
 
     coordinator: str
@@ -34,6 +35,7 @@ class SessionRequest:
     dataset: str
     resume: bool
     without: tuple[str, ...] = ()
+    shuffles: bool = False
 
     @property
     def parties(self) -> tuple[str, ...]:

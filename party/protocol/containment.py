@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 class Containment:
     """Runs what the private head does; an error of it goes to the log, and the session goes on without that head.
 
-    Whether it fails, and at which batch, depends on the true labels, in a prediction by the weights that were trained on
-    them: a session that ended by it would tell. An owner's own model may fail, such as by a check of its numbers, and so
-    may a metric.
+    Whether it fails, and at which batch, depends on the true labels, in a prediction too, as its weights were trained
+    on them: a session that ended by it would tell. An owner's own model may fail, such as by a check of its numbers,
+    and so may a metric.
     """
 
     def __init__(self) -> None:

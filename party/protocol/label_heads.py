@@ -34,8 +34,8 @@ class LabelHeads:
 
     The head that is `released` makes everything that leaves the party: gradients, figures, decisions. With private
     labels it is the *teacher*, which sees drawn labels alone, and `own` is the *private head*, which learns from the
-    true labels; nothing that depends on that one may leave. Otherwise both are the same. In a prediction nothing leaves,
-    and there is one head, which is the private one if labels are private.
+    true labels; nothing that depends on that one may leave. Otherwise both are the same. In a prediction nothing
+    leaves, and there is one head, which is the private one if labels are private.
 
     Args:
         released: the head that makes what leaves.

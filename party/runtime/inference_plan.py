@@ -110,8 +110,9 @@ class InferencePlan:
         with self._writing:
             metrics, own = label.inference.metrics(), label.own_evaluation()
             if own is not None and not self._is_written:
+                proposal = self._opening.proposal
                 figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
-                evaluated = EvaluatedRows(self._setup.rows.dataset, without=self._opening.proposal.without)
+                evaluated = EvaluatedRows(self._setup.rows.dataset, proposal.without, proposal.shuffled)
                 figures.add_evaluation(evaluated, self._opening.context.now(), own, released=metrics.released)
                 self._is_written = True
         return metrics

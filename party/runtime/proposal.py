@@ -9,6 +9,7 @@ from party.configuration.run import RunConfiguration
 from party.pb.handshake_pb2 import Purpose
 from party.policy.grant import Grant
 from party.protocol.checkpoints import Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.runtime.context import PartyContext
 
 
@@ -26,6 +27,7 @@ class SessionProposal:
         dataset: the dataset to evaluate or predict.
         realign: whether to align again datasets that are aligned already.
         without: feature parties of the run that the session leaves out, as received.
+        shuffled: the column that an evaluation shuffles among the rows, as received; None without one.
     """
 
     coordinator: str
@@ -37,6 +39,7 @@ class SessionProposal:
     dataset: str
     realign: bool
     without: tuple[str, ...] = ()
+    shuffled: ShuffledColumn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

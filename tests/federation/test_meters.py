@@ -20,7 +20,7 @@ from tests.support.resuming import expect_equal, outcome, restart, run_path, sto
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 ROWS = 2450
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.102}
+TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.074}
 PIPELINED = {"kind": "pipelined", "depth": 3}
 INT8 = {"kind": "int8", "error_feedback": True}
 CODED = {"schedule": PIPELINED, "codecs": {"hidden": INT8, "gradient": INT8}}
