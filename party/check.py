@@ -41,9 +41,10 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
-    if configuration.policy.shuffled_columns:
-        for number, column in enumerate(configuration.data.feature_columns, 1):
-            console.print(one_line(f"number {number} of `coordinator evaluate --shuffle` is column {column}"))
+    columns = configuration.data.feature_columns
+    if columns:
+        numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
+        console.print(one_line(f"columns by number: {numbered}"))
     for dataset in tables.datasets:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
