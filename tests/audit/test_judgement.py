@@ -69,7 +69,7 @@ def test_what_is_known_without_a_run_is_no_leak():
 
 @pytest.mark.parametrize("figure", ["?", None])
 def test_no_figure_is_no_verdict(figure):
-    assert judge(figure, None, ceiling=0.7, epsilon=1.0) == "not measured"
+    assert judge(figure, None, ceiling=0.7) == "not measured"
 
 
 @pytest.mark.parametrize(("epsilon", "ceiling"), [(1.0, 0.731), (2.0, 0.881), (0.5, 0.622)])

@@ -164,7 +164,8 @@ def narrow_organisations(make_organisations):
     """Alice's cut has two columns, and her owner watches the income, which an honest model needs for nothing."""
     alice = {"model": NARROW, "meters": {"columns": ["income"]}}
     overrides = {"alice": alice, "bob": {"model": NARROW, "fuse": {"kind": "dnn", "units": [4]}}}
-    return make(make_organisations, overrides, epochs=3, batch_size=32)
+    # Whole windows: a probe on the few rows of a last one would read as much by chance.
+    return make(make_organisations, overrides, epochs=3, batch_size=32, validation_fraction=0.102)
 
 
 def incomes_by_row(organisations):
