@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from coordinator.alignment import DatasetAlignment
+    from coordinator.alignment import DatasetAlignment, JoinedTable
     from coordinator.contributions import Contribution, Contributions
     from coordinator.federation import Federation
     from coordinator.history import History
@@ -66,6 +66,7 @@ __all__ = [
     "IdentityError",
     "InstallationError",
     "InternalError",
+    "JoinedTable",
     "LocalFederation",
     "ModelError",
     "Plan",
@@ -88,6 +89,7 @@ _MODULES = {
     "DatasetAlignment": "coordinator.alignment",
     "Federation": "coordinator.federation",
     "History": "coordinator.history",
+    "JoinedTable": "coordinator.alignment",
     "LocalFederation": "coordinator.local_federation",
     "Plan": "coordinator.planning.planner",
     "Predictions": "coordinator.trained_run",

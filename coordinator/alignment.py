@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.party_client import PartyClient
 from coordinator.session import CoordinatedSession
 from party.errors import SessionError
 from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import JoinStatement
 
 REQUESTS_AHEAD = 4
+FEW_ROWS_DIVISOR = 10  # fewer than a tenth of the rows with a partner deserve a warning
 
 Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedTable:
+    """How many rows of a dataset found a partner in the table of one feature party.
+
+    Attributes:
+        peer: name of the feature party.
+        table: name of its table.
+        rows: number of rows in the label party's file.
+        keys: number of distinct keys of these rows; an empty one is none.
+        keys_found: number of them that the table has.
+        rows_with_partner: number of rows with such a key.
+        left: whether rows stay that find no partner there.
+    """
+
+    peer: str
+    table: str
+    rows: int
+    keys: int
+    keys_found: int
+    rows_with_partner: int
+    left: bool
+
+    @property
+    def finds_few(self) -> bool:
+        """Whether so few rows find a partner that the keys are probably written differently."""
+        return self.rows_with_partner * FEW_ROWS_DIVISOR < self.rows
 
 
 @dataclass(frozen=True)
@@ -24,15 +54,18 @@ class DatasetAlignment:
 
     Attributes:
         dataset: name of the dataset.
-        rows: number of rows in the file of each party.
-        rows_in_common: number of rows that all parties have; None if an earlier alignment was reused.
+        rows: number of rows in the file of each party; of its table where the label party joins one.
+        rows_in_common: number of rows that all parties have or, with joins, that stay; None if an earlier alignment
+            without joins was reused.
         reused: whether an earlier alignment is still valid.
+        joins: what the rows found in each table, by peer; empty without joins.
     """
 
     dataset: str
     rows: Mapping[str, int]
     rows_in_common: int | None
     reused: bool
+    joins: Sequence[JoinedTable] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -41,7 +74,7 @@ class MessageRoute:
 
     Attributes:
         kind: of the messages.
-        dataset: the dataset being aligned.
+        dataset: the dataset or table being aligned.
         sender: party that produces the messages.
         receiver: party that consumes the messages.
     """
@@ -76,32 +109,63 @@ class AlignmentRelay:
             One result per dataset.
         """
         session = self._session
-        counts = {dataset: self._align_dataset(dataset) for dataset in session.pending}
-        session.finish()
-        datasets = [one.dataset for one in session.datasets[session.run.label_party]]
-        return [
-            DatasetAlignment(
-                dataset=dataset,
-                rows={
-                    party: next(one.rows for one in stated if one.dataset == dataset)
-                    for party, stated in sorted(session.datasets.items())
-                },
-                rows_in_common=counts.get(dataset),
-                reused=dataset not in counts,
+        counts: dict[str, int] = {}
+        if session.joins and session.pending:
+            self._align_tables(session.joins)
+        elif not session.joins:
+            counts = {dataset: self._align_dataset(dataset) for dataset in session.pending}
+        finished = session.finish()[session.run.label_party]
+        results = []
+        for one in session.datasets[session.run.label_party]:
+            joins = [found for found in finished.joins if found.dataset == one.dataset]
+            results.append(
+                DatasetAlignment(
+                    dataset=one.dataset,
+                    rows=self._file_rows(one.dataset),
+                    rows_in_common=joins[0].rows_in_common if joins else counts.get(one.dataset),
+                    reused=one.dataset not in session.pending,
+                    joins=[_joined_table(found) for found in joins],
+                )
             )
-            for dataset in datasets
-        ]
+        return results
+
+    def _file_rows(self, dataset: str) -> dict[str, int]:
+        """Number of rows of the file that each party brings."""
+        session = self._session
+        rows = {
+            party: next(one.rows for one in stated if one.dataset == dataset)
+            for party, stated in sorted(session.datasets.items())
+        }
+        for join in session.joins:
+            tables = session.tables.get(join.peer, ())
+            rows[join.peer] = next((one.rows for one in tables if one.table == join.table), 0)
+        return rows
 
     def _align_dataset(self, dataset: str) -> int:
-        """Aligns one dataset; setups and requests are relayed concurrently, so that both sides compute."""
-        features, label = self._session.features, self._session.label
-        threads = ThreadPoolExecutor(max_workers=2 * len(features))
+        """Aligns one dataset; returns the number of rows in common."""
+        pairs = [(dataset, party) for party in self._session.features]
+        self._intersect(pairs)
+        return self._prove(pairs)
+
+    def _align_tables(self, joins: Sequence[JoinStatement]) -> None:
+        """Aligns all tables together: which rows stay is known once all keys are compared."""
+        clients = self._session.clients
+        pairs = [(f"{join.peer}/{join.table}", clients[join.peer]) for join in joins]
+        self._intersect(pairs)
+        self._prove(pairs)
+        for table, party in pairs:
+            self._relay(MessageRoute(pb.MESSAGE_KIND_ROW_MAP, table, self._session.label, party))
+
+    def _intersect(self, pairs: Sequence[tuple[str, PartyClient]]) -> None:
+        """Relays setups and requests concurrently, so that both sides compute."""
+        label = self._session.label
+        threads = ThreadPoolExecutor(max_workers=2 * len(pairs))
         try:
             relays: list[Future[Any]] = [
-                threads.submit(self._relay, MessageRoute(pb.MESSAGE_KIND_PSI_SETUP, dataset, party, label))
-                for party in features
+                threads.submit(self._relay, MessageRoute(pb.MESSAGE_KIND_PSI_SETUP, name, party, label))
+                for name, party in pairs
             ]
-            relays += [threads.submit(self._relay_requests, dataset, party) for party in features]
+            relays += [threads.submit(self._relay_requests, name, party) for name, party in pairs]
             for relay in as_completed(relays):
                 relay.result()
         except BaseException:
@@ -110,12 +174,15 @@ class AlignmentRelay:
         finally:
             # Not waiting: a call under way may be to a party that hangs. After a failure the session is closed next.
             threads.shutdown(wait=False, cancel_futures=True)
-        rows = 0
-        for party in features:
-            rows = self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNED_ELEMENTS, dataset, label, party))
-        for party in features:
-            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_PROOF, dataset, party, label))
-            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, dataset, label, party))
+
+    def _prove(self, pairs: Sequence[tuple[str, PartyClient]]) -> int:
+        """Relays the marks, then the proofs of order; returns the number in common of the last pair."""
+        label, rows = self._session.label, 0
+        for name, party in pairs:
+            rows = self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNED_ELEMENTS, name, label, party))
+        for name, party in pairs:
+            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_PROOF, name, party, label))
+            self._relay(MessageRoute(pb.MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, name, label, party))
         return rows
 
     def _relay_requests(self, dataset: str, party: PartyClient) -> None:
@@ -155,3 +222,15 @@ class AlignmentRelay:
             envelope=produced.envelope,
         )
         return produced.total, consumed.rows_in_common
+
+
+def _joined_table(counts: pb.JoinCounts) -> JoinedTable:
+    return JoinedTable(
+        peer=counts.peer,
+        table=counts.table,
+        left=counts.left,
+        rows=counts.rows,
+        keys=counts.keys,
+        keys_found=counts.keys_found,
+        rows_with_partner=counts.rows_with_partner,
+    )

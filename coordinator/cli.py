@@ -60,15 +60,11 @@ def align(path: Path, force: bool, debug: bool) -> None:
     """Puts the rows of all parties in the same order."""
 
     def run() -> None:
+        from coordinator.alignment_table import alignment_lines  # noqa: PLC0415
+
         with _connect(path) as federation:
-            for result in federation.align(force=force):
-                click.echo(f"dataset {result.dataset}")
-                for party, rows in result.rows.items():
-                    click.echo(f"  {party:<20} {rows:>12,} rows")
-                if result.reused or result.rows_in_common is None:
-                    click.echo("  aligned before, and still valid: reused (--force aligns again)")
-                else:
-                    click.echo(f"  {'in common':<20} {result.rows_in_common:>12,} rows")
+            for line in alignment_lines(federation.align(force=force)):
+                click.echo(line)
 
     _run_command(run, debug)
 

@@ -12,8 +12,8 @@ from party.errors import ConfigurationError
 from party.security.issuing import check_certificate_name
 
 MINIMUM_PARTIES = 2
-FRAMES, ID, FEATURES, LABELS, DATA = "frames", "id", "features", "labels", "data"
-DATA_KEYS = (FRAMES, ID, FEATURES, LABELS, DATA)  # not top-level keys of a party's file
+FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA = "frames", "tables", "id", "features", "labels", "joins", "data"
+DATA_KEYS = (FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA)  # not top-level keys of a party's file
 SHOWN_NAME_CHARACTERS = 64
 
 
@@ -31,11 +31,12 @@ def check_mapping(value: object, where: str) -> None:
         raise ConfigurationError("must be a dictionary", where=where, received=type(value).__name__)
 
 
-def check_dataset_name(party: str, dataset: object) -> None:
-    """Raises an error if a dataset cannot have a name.
+def check_dataset_name(party: str, key: str, dataset: object) -> None:
+    """Raises an error if a dataset or table cannot have a name.
 
     Args:
-        party: that holds the dataset.
+        party: that holds it.
+        key: of the party's description that names it.
         dataset: the name.
 
     Raises:
@@ -43,8 +44,8 @@ def check_dataset_name(party: str, dataset: object) -> None:
     """
     if not isinstance(dataset, str) or not re.fullmatch(DATASET_PATTERN, dataset):
         raise ConfigurationError(
-            "cannot be the name of a dataset",
-            where=f"{party}: frames: {repr(dataset)[:SHOWN_NAME_CHARACTERS]}",
+            "cannot be the name of a dataset or table",
+            where=f"{party}: {key}: {repr(dataset)[:SHOWN_NAME_CHARACTERS]}",
             expected="a letter, then at most 62 letters, digits, hyphens and underscores",
         )
 
@@ -59,8 +60,8 @@ def check_descriptions(parties: Mapping[str, Mapping[str, Any]]) -> str:
         The name of the label party.
 
     Raises:
-        ConfigurationError: a description or its `frames` is not a dictionary, a dataset's name is unusable, there are
-            fewer than two parties, or not exactly one has labels.
+        ConfigurationError: a description, its `frames` or its `tables` is not a dictionary, a name is unusable, a party
+            has frames and tables, there are fewer than two parties, or not exactly one has labels.
         IdentityError: a name cannot be that of a party.
     """
     check_mapping(parties, "parties")
@@ -69,10 +70,13 @@ def check_descriptions(parties: Mapping[str, Mapping[str, Any]]) -> str:
         if name == COORDINATOR:
             raise ConfigurationError("is the coordinator's name", where=f"party {name}", fix="choose another name")
         check_mapping(description, f"party {name}")
-        check_mapping(description.get(FRAMES, {}), f"{name}: {FRAMES}")
-        check_mapping(description.get(DATA, {}), f"{name}: {DATA}")
-        for dataset in description.get(FRAMES, {}):
-            check_dataset_name(name, dataset)
+        for key in (FRAMES, TABLES, DATA):
+            check_mapping(description.get(key, {}), f"{name}: {key}")
+        for key in (FRAMES, TABLES):
+            for dataset in description.get(key, {}):
+                check_dataset_name(name, key, dataset)
+        if description.get(FRAMES) and description.get(TABLES):
+            raise ConfigurationError("has both frames and tables", where=f"party {name}", fix="leave one of them out")
     return _label_party(parties)
 
 
@@ -80,7 +84,7 @@ def check_datasets(datasets: Mapping[str, Iterable[str]], needed: Iterable[str])
     """Checks that the parties have the same datasets, as far as a run needs them.
 
     Args:
-        datasets: names by party.
+        datasets: names by party, without the owners of tables.
         needed: names of the datasets that the run names.
 
     Returns:

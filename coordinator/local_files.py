@@ -13,7 +13,9 @@ from coordinator.local_descriptions import (
     FEATURES,
     FRAMES,
     ID,
+    JOINS,
     LABELS,
+    TABLES,
     check_dataset_name,
     check_datasets,
     check_descriptions,
@@ -26,6 +28,7 @@ from party.errors import ConfigurationError, DataError, StorageError
 from party.security.files import FILE_MODE
 
 ANY_PORT = "127.0.0.1:0"
+DATASETS = "datasets"
 
 
 class LocalFiles:
@@ -73,14 +76,15 @@ class LocalFiles:
             raise ConfigurationError("there is no such party", where="party", expected=expected, received=repr(name))
 
     def common_datasets(self) -> list[str]:
-        """Returns the datasets that every party has; raises an error if a party lacks one that the run needs."""
+        """Returns the datasets that all have but owners of tables; raises an error if one lacks what the run needs."""
         needed = needed_datasets({**self._run, **self._run_changes}, {**self._training, **self._training_changes})
-        return check_datasets({name: self._dataset_names(name) for name in self.names}, needed)
+        holders = [name for name in self.names if not self._data_of(name).get(TABLES)]
+        return check_datasets({name: list(self._data_of(name).get(DATASETS, ())) for name in holders}, needed)
 
     def write_all(self) -> None:
         """Writes data and configuration of every party."""
         for name, description in self._parties.items():
-            for dataset, frame in description.get(FRAMES, {}).items():
+            for dataset, frame in {**description.get(FRAMES, {}), **description.get(TABLES, {})}.items():
                 self.write_frame(name, dataset, frame)
             self.write_party(name)
 
@@ -92,15 +96,16 @@ class LocalFiles:
     def write_frame(self, name: str, dataset: str, frame: object) -> Path:
         """Writes a data frame of a party as CSV, or records the path of a file: see `LocalFederation.write_frame`."""
         self.check_name(name)
-        check_dataset_name(name, dataset)
+        key = TABLES if self._parties[name].get(TABLES) else FRAMES
+        check_dataset_name(name, key, dataset)
         folder = self._folders.folder(name)
         if isinstance(frame, str | Path):
             path = Path(frame).resolve()
             if not path.is_file():
-                raise DataError("there is no such file", where=path, fix=f"check frames.{dataset} of {name}")
+                raise DataError("there is no such file", where=path, fix=f"check {key}.{dataset} of {name}")
         else:
             path = folder / f"{dataset}.csv"
-            _write_csv(path, frame, f"{name}: frames.{dataset}", id_column=self._data_section(name)["id"])
+            _write_csv(path, frame, f"{name}: {key}.{dataset}", id_columns=self._id_columns(name))
         self._datasets[name][dataset] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
         return path
 
@@ -150,24 +155,31 @@ class LocalFiles:
 
     def _data_section(self, name: str) -> Section:
         description = self._parties[name]
-        section: Section = {"id": description.get(ID, "ID"), "datasets": dict(self._datasets[name])}
-        section |= {key: description[key] for key in (FEATURES, LABELS) if description.get(key) is not None}
+        files = TABLES if description.get(TABLES) else DATASETS
+        section: Section = {ID: description.get(ID, "ID"), files: dict(self._datasets[name])}
+        if description.get(JOINS) and ID not in description:
+            del section[ID]
+        section |= {key: description[key] for key in (FEATURES, LABELS, JOINS) if description.get(key) is not None}
         return {**section, **description.get(DATA, {})}
 
-    def _dataset_names(self, name: str) -> list[str]:
+    def _data_of(self, name: str) -> Mapping[str, Any]:
+        """The section `data` as it stands in the party's file."""
         changed = self._party_changes[name].get(DATA)
-        section = changed if isinstance(changed, Mapping) else self._data_section(name)
-        return list(section.get("datasets", ()))
+        return changed if isinstance(changed, Mapping) else self._data_section(name)
+
+    def _id_columns(self, name: str) -> list[str]:
+        given = self._data_section(name).get(ID) or []
+        return [given] if isinstance(given, str) else list(given)
 
 
-def _write_csv(path: Path, frame: object, where: str, *, id_column: str) -> None:
+def _write_csv(path: Path, frame: object, where: str, *, id_columns: list[str]) -> None:
     write_csv = getattr(frame, "to_csv", None)
     if write_csv is None:
         expected = "a data frame, which has to_csv, or the path of a file"
         raise DataError("is not a data frame", where=where, expected=expected, received=type(frame).__name__)
     index_name = getattr(getattr(frame, "index", None), "name", None)
-    if index_name == id_column and id_column not in getattr(frame, "columns", ()):
-        what = f"the id column {id_column} is the index, which is not written"
+    if index_name in id_columns and index_name not in getattr(frame, "columns", ()):
+        what = f"the id column {index_name} is the index, which is not written"
         raise DataError(what, where=where, fix="call reset_index() on the frame")
     try:
         path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from coordinator.party_client import PartyClient
 from party.configuration.run import RunConfiguration
 from party.errors import IdentityError, SplitError
 from party.pb import party_pb2 as pb
-from party.pb.handshake_pb2 import DatasetRows, Hello, Purpose
+from party.pb.handshake_pb2 import DatasetRows, Hello, JoinStatement, Purpose, TableStatement
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.certificates import Usage, certificates_from_der
@@ -78,6 +78,8 @@ class CoordinatedSession:
         self._passes: list[tuple[int, int]] = []
         self.pending: Sequence[str] = ()
         self.datasets: dict[str, Sequence[DatasetRows]] = {}
+        self.joins: Sequence[JoinStatement] = ()
+        self.tables: dict[str, Sequence[TableStatement]] = {}
         self._proposal = proposal
         self._threads = ThreadPoolExecutor(max_workers=len(self.clients), thread_name_prefix="party")
 
@@ -196,6 +198,9 @@ class CoordinatedSession:
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)
         self.datasets[party.name] = list(hello.datasets)
+        self.tables[party.name] = list(hello.tables)
+        if party.name == self.run.label_party:
+            self.joins = list(hello.joins)
         return reply
 
     def _check_identity(self, party: PartyClient, hello: Hello) -> None:

@@ -45,7 +45,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     if columns:
         numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
         console.print(one_line(f"columns by number: {numbered}"))
-    for dataset in tables.datasets:
+    for dataset in tables.names:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
 

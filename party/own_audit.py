@@ -36,17 +36,17 @@ from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.data.labels import read_labels
-from party.data.limits import FileLimits
 from party.data.table import Table, read_table
 from party.errors import DataError, StorageError
 from party.ledger.account import Account, charges_by_session
 from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
-from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
+from party.runtime.fingerprint import DATA_FILE, PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.simulated_hijack import SimulatedHijack
+from party.runtime.tables import file_rules
 from party.security.certificates import Usage, own_identity, spki_sha256
 from party.security.clock import utc_now
 from party.security.files import read_private, write_atomically
@@ -319,26 +319,26 @@ def _table(run: RecordedRun, columns: list[str]) -> Table:
     """The run's file with the true cells, also of private columns, if it is still the one that was trained on."""
     configuration, dataset = run.configuration, run.conditions.run.dataset
     data = configuration.data
-    if dataset not in data.datasets:
+    if not data.tables and dataset not in data.datasets:
         raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
-    table = read_table(
-        configuration.party,
-        dataset,
-        configuration.path(data.datasets[dataset]),
-        id_column=data.id,
-        columns=columns,
-        limits=FileLimits(data.maximum_rows, data.maximum_bytes),
-    )
-    _require(run, {"data file": table.sha256})
-    return table
+    for name in sorted(data.tables) or [dataset]:
+        path = configuration.path(data.files[name])
+        table = read_table(configuration.party, name, path, columns=columns, rules=file_rules(data))
+        if table.sha256 == run.record.fingerprint.get(DATA_FILE):
+            return table
+    raise _differs(run, DATA_FILE)
 
 
 def _require(run: RecordedRun, present: Mapping[str, str | None]) -> None:
     """Refuses an audit by other data or settings than those of the run."""
     differing = sorted(name for name, digest in present.items() if run.record.fingerprint.get(name) != digest)
     if differing:
-        raise DataError(
-            f"{differing[0]} differs from that of the run",
-            where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
-            fix="audit a run with the files and settings that it was trained with",
-        )
+        raise _differs(run, differing[0])
+
+
+def _differs(run: RecordedRun, name: str) -> DataError:
+    return DataError(
+        f"{name} differs from that of the run",
+        where=f"{run.configuration.party}: run {run.record.run_id[:8]}",
+        fix="audit a run with the files and settings that it was trained with",
+    )

@@ -14,9 +14,11 @@ from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
+from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
-from party.configuration.party import PartyConfiguration, PolicySection, ThreadsSection, load_party_configuration
+from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
+from party.configuration.policy import PolicySection
 from party.configuration.run import (
     AlignmentSection,
     CodecSection,
@@ -51,6 +53,7 @@ SECTIONS = {
     "`peers` and `coordinators`": KnownName,
     "`coordinators`": party_configuration.KnownCoordinator,
     "`data`": features.DataSection,
+    "`data.joins`": JoinSection,
     "Label `binary`": labels.BinaryLabel,
     "`class_weights`": labels.ClassWeights,
     "Label `regression`": labels.RegressionLabel,

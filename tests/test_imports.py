@@ -202,7 +202,7 @@ def layers_go_one_way(sources):
 
 def policy_keys():
     """Names of what a policy says, from the class that reads it."""
-    tree = ast.parse((ROOT / "party" / "configuration" / "party.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "party" / "configuration" / "policy.py").read_text(encoding="utf-8"))
     (section,) = [one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == "PolicySection"]
     return {one.target.id for one in section.body if isinstance(one, ast.AnnAssign)}
 
@@ -363,7 +363,7 @@ VIOLATIONS = [
     (policy_has_one_door, {"party.transport.x": "def f(section): return section.minimum_metric_rows"}),
     (policy_has_one_door, {"party.alignment.x": "def f(terms, rows): return rows < terms.minimum_intersection"}),
     (policy_has_one_door, {"party.ledger_lines": "def f(configuration): return getattr(configuration, 'policy')"}),
-    (policy_has_one_door, {"party.transport.x": "from party.configuration.party import PolicySection"}),
+    (policy_has_one_door, {"party.transport.x": "from party.configuration.policy import PolicySection"}),
     (policy_has_one_door, {"party.runtime.x": "from party.policy.rules import Policy"}),
     (policy_has_one_door, {"party.runtime.x": "from party.policy import limits", "party.policy.limits": ""}),
     (policy_has_one_door, {"party.runtime.x": "def f(): raise PolicyError('no')"}),

@@ -24,7 +24,6 @@ from party.configuration.run import TrainingSection
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.labels import LabelArrays, read_labels
-from party.data.limits import FileLimits
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
 from party.engine.numerics import configure_tensorflow
@@ -35,6 +34,7 @@ from party.models.keras_objects import build_loss, build_optimizer
 from party.models.losses import TaskLosses
 from party.models.packing import PackedFeatures, pack
 from party.models.scores import Scores
+from party.runtime.tables import file_rules
 from party.security.row_secret import pinned_row_secret
 
 FloatArray = npt.NDArray[np.float32]
@@ -239,13 +239,12 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.D
     tables = {}
     for party in parties:
         path = party.path(party.data.datasets[dataset])
-        limits = FileLimits(party.data.maximum_rows, party.data.maximum_bytes)
         tables[party.party] = read_table(
-            party.party, dataset, path, id_column=party.data.id, columns=party.data.columns(dataset), limits=limits
+            party.party, dataset, path, columns=party.data.columns(dataset), rules=file_rules(party.data)
         )
-    common = set.intersection(*(set(table.ids) for table in tables.values()))
+    common = set.intersection(*(set(table.known_ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())
-    return {name: table.aligned(table.ids.get_indexer(pd.Index(ordered))) for name, table in tables.items()}
+    return {name: table.aligned(table.known_ids.get_indexer(pd.Index(ordered))) for name, table in tables.items()}
 
 
 def _secret(party: PartyConfiguration) -> bytes:

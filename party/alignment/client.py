@@ -33,7 +33,7 @@ class PsiClient:
     """
 
     def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, pool: WorkerPool) -> None:
-        where = f"dataset {dataset}, peer {peer}"
+        where = terms.place(dataset, peer)
         ids, peer_rows, chunk_rows = terms.ids[dataset], terms.peers[peer][dataset], terms.chunk_rows
         self._rows = len(ids)
         self._peer_rows = peer_rows

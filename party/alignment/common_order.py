@@ -24,7 +24,7 @@ class CommonOrder:
     """
 
     def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: Sequence[int]) -> None:
-        self._where = f"aligned elements, dataset {dataset}, peer {peer}"
+        self._where = f"aligned elements, {terms.place(dataset, peer)}"
         self._dataset = dataset
         self._terms = terms
         self._ids: Sequence[str] = terms.ids[dataset]

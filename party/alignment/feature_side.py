@@ -6,6 +6,7 @@ from party.alignment.common_order import CommonOrder
 from party.alignment.messages import Outgoing, check_size, finished, foreign_kind
 from party.alignment.order_proof import PROOF_BYTES, OrderProof, PairKey
 from party.alignment.pool import WorkerPool
+from party.alignment.row_maps import IncomingMaps
 from party.alignment.server import PsiServer
 from party.alignment.terms import AlignedRows, AlignmentTerms
 from party.errors import SessionError
@@ -22,10 +23,15 @@ class FeatureSide:
         terms: this party's alignment terms; the label party is its only peer.
         pair_key: returns the 32 bytes that only this party and a given peer know.
         pool: workers; this object only queues and drops calls.
+        maps: takes the maps of the label party's rows to this party's only table; None where all parties have the same
+            datasets.
     """
 
-    def __init__(self, terms: AlignmentTerms, *, pair_key: PairKey, pool: WorkerPool) -> None:
+    def __init__(
+        self, terms: AlignmentTerms, *, pair_key: PairKey, pool: WorkerPool, maps: IncomingMaps | None = None
+    ) -> None:
         self._terms = terms
+        self._maps = maps
         self._pair_key = pair_key
         self._proofs: dict[str, OrderProof] = {}
         self._proof_messages: dict[str, Outgoing] = {}
@@ -71,8 +77,8 @@ class FeatureSide:
         """Takes a message of the label party.
 
         Args:
-            kind: PSI_REQUEST, ALIGNED_ELEMENTS or ALIGNMENT_COUNTERPROOF.
-            dataset: name of the dataset.
+            kind: PSI_REQUEST, ALIGNED_ELEMENTS, ALIGNMENT_COUNTERPROOF or ROW_MAP.
+            dataset: name of the dataset or table.
             peer: name of the party that sent the message.
             index: index of the message; messages come in order.
             message: the bytes of the message.
@@ -94,21 +100,26 @@ class FeatureSide:
             order.take(index, message)
         elif kind == party_pb2.MESSAGE_KIND_ALIGNMENT_COUNTERPROOF:
             self._verify_counterproof(dataset, peer, index, message)
+        elif kind == party_pb2.MESSAGE_KIND_ROW_MAP and self._maps is not None:
+            self._take_map(self._maps, dataset, peer, index, message=message)
         else:
             raise foreign_kind(kind, "consumes")
         return len(order.aligned.rows) if order.aligned is not None else 0
 
     def results(self) -> dict[str, AlignedRows]:
-        """The aligned rows by dataset.
+        """The aligned rows by dataset or table.
 
         Raises:
-            SessionError: the label party has not proved yet, for every dataset, that it has the same order.
+            SessionError: the label party has not proved yet, for every one, that it has the same order, or a row map is
+                not complete.
         """
         aligned = {dataset: order.aligned for dataset, order in self._orders.items() if dataset in self._verified}
         complete = {dataset: rows for dataset, rows in aligned.items() if rows is not None}
         missing = len(self._orders) - len(complete)
         if missing:
             raise SessionError("the alignment is not complete", received=f"{missing} proofs fewer than needed")
+        if self._maps is not None and not self._maps.complete:
+            raise SessionError("the alignment is not complete", expected="the map of all rows")
         return complete
 
     def close(self) -> None:
@@ -119,7 +130,7 @@ class FeatureSide:
     def _proof(self, dataset: str, peer: str) -> Outgoing:
         order = self._orders[dataset]
         aligned = order.aligned
-        where = f"alignment proof, dataset {dataset}, peer {peer}"
+        where = f"alignment proof, {self._terms.place(dataset, peer)}"
         if aligned is None:
             raise SessionError("a proof requested before all aligned elements arrived", where=where)
         if dataset not in self._proof_messages:
@@ -131,8 +142,14 @@ class FeatureSide:
             self._proof_messages[dataset] = Outgoing(1, where, [finished(content)])
         return self._proof_messages[dataset]
 
+    def _take_map(self, maps: IncomingMaps, table: str, peer: str, index: int, *, message: bytes) -> None:
+        where, aligned = f"row map, {self._terms.place(table, peer)}", self._orders[table].aligned
+        if aligned is None or table not in self._verified:
+            raise SessionError("a row map before the label party proved its order", where=where)
+        maps.take(index, message, aligned, where)
+
     def _verify_counterproof(self, dataset: str, peer: str, index: int, message: bytes) -> None:
-        where = f"alignment counterproof, dataset {dataset}, peer {peer}"
+        where = f"alignment counterproof, {self._terms.place(dataset, peer)}"
         proof = self._proofs.get(dataset)
         if proof is None or index != 0 or dataset in self._verified:
             raise SessionError("a proof out of order", where=where, received=f"message {index}")

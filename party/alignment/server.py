@@ -25,7 +25,7 @@ class PsiServer:
     """
 
     def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, pool: WorkerPool) -> None:
-        where = f"dataset {dataset}, peer {peer}"
+        where = terms.place(dataset, peer)
         ids, peer_rows, chunk_rows = terms.ids[dataset], terms.peers[peer][dataset], terms.chunk_rows
         self._peer_rows = peer_rows
         self._chunk_rows = chunk_rows

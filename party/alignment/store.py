@@ -1,4 +1,7 @@
-"""Stored alignments: one file per dataset, reused while the data file and the parties are the same."""
+"""Stored alignments: one file per dataset, reused while the data file and the parties are the same.
+
+Those of joins have files of another form in the same folder.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
+from party.alignment.joined_store import JoinedStore
 from party.errors import StorageError
 from party.security.files import private_folder, read_private, write_atomically
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
@@ -50,10 +54,14 @@ class AlignmentStore:
 
     Raises:
         StorageError: the folder cannot be created, or is open to others.
+
+    Attributes:
+        joined: the alignments of joins.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = private_folder(folder)
+        self.joined = JoinedStore(folder)
 
     def save(self, dataset: str, alignment: StoredAlignment) -> None:
         """Writes a dataset's alignment over a former one.

@@ -1,4 +1,8 @@
-"""The terms of an alignment at one party: its ids, the declared rows of its peers, and its owner's rules."""
+"""The terms of an alignment at one party: its ids, the declared rows of its peers, and its owner's rules.
+
+What is intersected is a dataset, whose rows all parties have in common, or a table that a join of the label party
+refers to, whose keys it has in common with one feature party.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,12 @@ class AlignmentTerms:
 
     Attributes:
         party: name of this party.
-        peers: the parties to align with, each with its declared rows by dataset: every feature party at
+        peers: the parties to align with, each with its declared rows by dataset or table: every feature party at
             the label party, the label party alone at a feature party.
-        ids: own ids by dataset and row; unique and not empty.
+        ids: own ids by dataset and row, or own keys by table; unique and not empty.
         chunk_rows: number of ids in one message.
         rules: rules of the owner, for the rows of peers and those in common.
+        joined: whether tables are joined, each of which belongs to one peer.
 
     Raises:
         AlignmentError: a dataset that a party does not have, or that has no rows.
@@ -45,11 +50,12 @@ class AlignmentTerms:
     ids: Mapping[str, Sequence[str]]
     chunk_rows: int
     rules: RowRules
+    joined: bool = False
 
     def __post_init__(self) -> None:
         rows = {self.party: {dataset: len(ids) for dataset, ids in self.ids.items()}, **self.peers}
         for party, datasets in rows.items():
-            if set(datasets) != set(self.ids):
+            if not self.joined and set(datasets) != set(self.ids):
                 raise AlignmentError(
                     "the parties do not have the same datasets to align",
                     where=f"party {party}",
@@ -58,10 +64,32 @@ class AlignmentTerms:
                 )
             for dataset, count in datasets.items():
                 if count < 1:
-                    raise AlignmentError("there are no rows to align", where=f"dataset {dataset} at party {party}")
+                    raise AlignmentError("there are no rows to align", where=f"{self.named(dataset)} at party {party}")
         for peer, datasets in self.peers.items():
             for dataset, count in datasets.items():
                 self.rules.check_peer_rows(dataset, peer, count)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every dataset or table with every peer that it is intersected with."""
+        return tuple((dataset, peer) for dataset in self.ids for peer in self.peers if dataset in self.peers[peer])
+
+    def named(self, dataset: str) -> str:
+        """What is intersected, in words.
+
+        Args:
+            dataset: name of the dataset or table.
+        """
+        return f"{'table' if self.joined else 'dataset'} {dataset}"
+
+    def place(self, dataset: str, peer: str) -> str:
+        """What is intersected with whom, for errors.
+
+        Args:
+            dataset: name of the dataset or table.
+            peer: name of the other party.
+        """
+        return f"{self.named(dataset)}, peer {peer}"
 
     def check_pair(self, dataset: str, peer: str) -> None:
         """Refuses a dataset or a peer that is not part of the alignment.
@@ -73,26 +101,25 @@ class AlignmentTerms:
         Raises:
             SessionError: one of them is not part of the alignment.
         """
-        if dataset not in self.ids or peer not in self.peers:
-            raise SessionError("no such dataset and peer in this alignment", where=f"dataset {dataset}, peer {peer}")
+        if (dataset, peer) not in self.pairs:
+            raise SessionError("no such dataset and peer in this alignment", where=self.place(dataset, peer))
 
     def check_rows_in_common(self, dataset: str, count: int) -> None:
         """Checks the number of rows in common against the policy.
 
         Args:
-            dataset: name of the dataset.
-            count: number of rows that all parties have in common.
+            dataset: name of the dataset or table.
+            count: number of rows, or of the table's entities, that the parties have in common.
 
         Raises:
             AlignmentError: there are none.
             PolicyError: there are fewer than the policy requires.
         """
         if count == 0:
-            raise AlignmentError(
-                "no id is in common to all parties",
-                where=f"dataset {dataset}",
-                fix="check that data.id names the same identifier in the same format at every party",
-            )
+            what = "no key is in common" if self.joined else "no id is in common to all parties"
+            fix = "check that data.id names the same identifier in the same format at every party"
+            joined_fix = "check that the join's key and the table's data.id hold the same identifier; see transforms"
+            raise AlignmentError(what, where=self.named(dataset), fix=joined_fix if self.joined else fix)
         self.rules.check_intersection(dataset, count)
 
 

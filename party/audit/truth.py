@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from party.audit.own_columns import Ints
-from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, DataSection
+from party.configuration.features import DataSection
+from party.configuration.joins import KeyRule
 from party.configuration.labels import BinaryLabel
 from party.data.kinds.cells import read_cells
 from party.data.labels import read_labels
-from party.data.limits import FileLimits
-from party.data.table import Table, read_table
+from party.data.table import FileRules, Table, read_table
 from party.errors import DataError
 
 AUDITOR = "auditor"
@@ -89,7 +89,7 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
     frame = frame.assign(**{name: frame[name].replace("", MISSING_CELL) for name in compared})
     section = DataSection.model_validate(
         {
-            "id": str(table.ids.name),
+            "id": str(table.known_ids.name),
             "datasets": {table.dataset: path.name},
             "labels": {name: {"rule": rule} for name, rule in rules.items()},
         }
@@ -109,8 +109,7 @@ def read_named_table(path: Path, id_column: str, columns: Collection[str]) -> Ta
     Raises:
         DataError: the file cannot be used.
     """
-    limits = FileLimits(DEFAULT_MAXIMUM_ROWS, DEFAULT_MAXIMUM_BYTES)
-    return read_table(AUDITOR, "truth", path, id_column=id_column, columns=columns, limits=limits)
+    return read_table(AUDITOR, "truth", path, columns=columns, rules=FileRules(id_rule=KeyRule((id_column,))))
 
 
 def rows_of(table: Table, ids: Sequence[str]) -> Ints:
@@ -123,7 +122,8 @@ def rows_of(table: Table, ids: Sequence[str]) -> Ints:
     Raises:
         DataError: the file lacks a row; the error counts them.
     """
-    place = {name: row for row, name in enumerate(table.ids)}
+    names = map(str, range(table.rows)) if table.ids is None else table.ids
+    place = {name: row for row, name in enumerate(names)}
     rows = np.fromiter((place.get(name, -1) for name in ids), np.int64, len(ids))
     lacking = int((rows < 0).sum())
     if lacking:

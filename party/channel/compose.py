@@ -41,7 +41,8 @@ class ChannelSettings:
         party: name of this party, for errors.
         label_party: name of the label party, which receives hiddens and sends gradients.
         dataset: dataset of the session.
-        rows: number of rows in the dataset.
+        rows: number of rows in the dataset, or of entities in a feature party's own table.
+        entities: at the label party, number of entities by feature party whose rows are not those of the dataset.
         codecs: codecs of training; None in a session that does not train.
         largest_training_batch: number of rows in the largest batch of training.
         seed: the run's seed.
@@ -55,6 +56,7 @@ class ChannelSettings:
     label_party: str
     dataset: str
     rows: int
+    entities: Mapping[str, int] = field(default_factory=dict)
     codecs: CodecsSection | None = None
     largest_training_batch: int = 0
     seed: int = 0
@@ -67,6 +69,10 @@ class ChannelSettings:
         codecs = self.codecs or CodecsSection()
         return codecs.hidden if direction == "hidden" else codecs.gradient
 
+    def rows_of(self, feature_party: str) -> int:
+        """Number of different rows that matrices to and from a feature party have."""
+        return self.entities.get(feature_party, self.rows)
+
 
 @dataclass(frozen=True)
 class FeatureChannels:
@@ -76,11 +82,14 @@ class FeatureChannels:
         hiddens: sends hiddens to the label party.
         gradients: receives gradients from the label party.
         decisions: opens the decisions of the label party.
+        by_row: whether matrices have a row for each row of a batch, as the parts of a sum must; otherwise for each of
+            its entities.
     """
 
     hiddens: OutgoingChannel
     gradients: IncomingChannel
     decisions: DecisionChannel
+    by_row: bool
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,7 @@ def feature_channels(
             observe=settings.received.get(settings.label_party),
         ),
         decisions=DecisionChannel(keys, back),
+        by_row=bool(settings.masked),
     )
 
 
@@ -208,7 +218,11 @@ def _chains(direction: Direction, settings: ChannelSettings, layout: CutLayout, 
     encodings = _encodings(direction, settings, layout, feature_party)
     observe = settings.sent.get(settings.label_party if direction == "hidden" else feature_party)
     made = [
-        Chain(stages_of(direction, settings, encoding, trains=trains, observe=observe), layout, settings.rows)
+        Chain(
+            stages_of(direction, settings, encoding, trains=trains, observe=observe),
+            layout,
+            settings.rows_of(feature_party),
+        )
         for trains, encoding in ((True, encodings.training), (False, encodings.inference))
     ]
     return ByPurpose(*made)
@@ -225,7 +239,7 @@ def _incoming_chains(
     made = []
     for encoding, stages in ((encodings.training, surrogates), (encodings.inference, ())):
         decoder = SumDecoder(encoding) if is_sum else MessageDecoder(encoding)
-        made.append(IncomingChain(decoder, stages, layout, settings.rows))
+        made.append(IncomingChain(decoder, stages, layout, settings.rows_of(feature_party)))
     return ByPurpose(*made)
 
 

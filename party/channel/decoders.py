@@ -87,8 +87,8 @@ class SumDecoder:
 
     def decode(self, opened: Sequence[OpenedMessage], place: Place) -> DecodedMatrix:
         """Adds up the messages modulo 2^32, and converts the sum to float32."""
-        rows = len(place.rows)
-        first, *others = (ring_array(self._encoding.data(one.content, rows, one.slot), rows) for one in opened)
+        rows, columns = len(place.rows), self._encoding.layout.columns
+        first, *others = (ring_array(self._encoding.data(one.content, rows, one.slot), rows, columns) for one in opened)
         total = sum(others, start=first)
         # The messages of two sessions differ in their pads; their sum does not.
         slot = replace(opened[0].slot, sender=" + ".join(one.slot.sender for one in opened))

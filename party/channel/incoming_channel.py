@@ -21,7 +21,7 @@ class IncomingChannel:
         keys: the session's sealing keys.
         slots: by sender, returns the slot of a matrix; ascending names.
         chains: the chains of its matrices.
-        observe: called with the values and the place of every accepted matrix; None if nobody observes.
+        observe: called with the values and the place of every accepted matrix that has rows; None if nobody observes.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class IncomingChannel:
             received: the matrix that `open` returned.
             place: dataset rows and position of its batch.
         """
-        if self._observe is not None:
+        if self._observe is not None and len(place.rows):
             self._observe(received.values, place)
         self._chains.at(place).accept(received, place)
 

@@ -40,5 +40,5 @@ class MaskStage:
         """
         rows = len(place.rows)
         data = self._encoding.data(message.content, rows, f"own message of exchange {place.position}")
-        masked = self._masks.apply(ring_array(data, rows), place.position)
+        masked = self._masks.apply(ring_array(data, rows, self._encoding.layout.columns), place.position)
         return EncodedMatrix(self._encoding.message(ring_bytes(masked), rows))

@@ -16,6 +16,8 @@ Observer = Callable[[FloatArray, Place], None]
 class TapStage:
     """Passes a copy of every matrix, as the receiver will decode it, to an observer; the last stage before the seal.
 
+    A matrix without rows shows nothing.
+
     Args:
         observe: called with a copy of the values, float32 (rows, columns), and their place.
     """
@@ -31,5 +33,6 @@ class TapStage:
 
     def apply(self, matrix: OutgoingMatrix, state: State, place: Place) -> tuple[OutgoingMatrix, State]:
         """Shows the values to the observer and returns the matrix unchanged."""
-        self._observe(matrix.values.copy(), place)
+        if len(place.rows):
+            self._observe(matrix.values.copy(), place)
         return matrix, state

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
-from party.configuration.strict import DATASET_PATTERN, StrictModel
+from party.configuration.strict import StrictModel
 
 Malformed = Literal["error", "missing"]
 MAXIMUM_FEATURES = 4096
@@ -156,8 +158,13 @@ class DataSection(StrictModel):
     """The files, features and labels that a party reads.
 
     Attributes:
-        id: column by which the rows of the parties are joined.
+        id: column, or columns, by which the rows of the parties are joined; optional at a label party with joins.
         datasets: name of each dataset and its CSV or Parquet file, relative to the configuration file.
+        tables: name of each table and its file, with one row for each entity; in place of datasets, at a feature party
+            whose rows the label party refers to by joins.
+        transforms: what happens to each cell of a table's id before it is compared.
+        transformed: whether the id's columns already hold the results of the transformations.
+        joins: how the rows of the label party refer to the tables of its peers.
         features: the columns that feed the base model.
         labels: what the model is trained to predict, by name; only at the label party.
         unlabelled: datasets without the columns of the labels, which can only be predicted.
@@ -167,8 +174,12 @@ class DataSection(StrictModel):
         maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
     """
 
-    id: str = Field(min_length=1)
-    datasets: dict[Annotated[str, Field(pattern=DATASET_PATTERN)], str] = Field(min_length=1)
+    id: KeyColumns | None = None
+    datasets: Files = Field(default={}, min_length=1)
+    tables: Files = Field(default={}, min_length=1)
+    transforms: Transforms = ()
+    transformed: bool = False
+    joins: tuple[JoinSection, ...] = Field(default=(), strict=False)
     features: tuple[AnyFeature, ...] = Field(default=(), max_length=MAXIMUM_FEATURES, strict=False)
     labels: Labels = Field(default={})
     unlabelled: tuple[str, ...] = Field(default=(), strict=False)
@@ -178,18 +189,38 @@ class DataSection(StrictModel):
     maximum_bytes: int = Field(default=DEFAULT_MAXIMUM_BYTES, ge=1)
 
     @model_validator(mode="after")
+    def _files_fit(self) -> Self:
+        if bool(self.tables) == bool(self.datasets):
+            both = "not both" if self.tables else "and neither is given"
+            raise ValueError(f"needs datasets, or tables at a feature party that is joined by them, {both}")
+        if self.id is None and not self.joins:
+            raise ValueError("id is missing: it names the column by which the rows of the parties are joined")
+        if self.tables and self.joins:
+            raise ValueError("joins belong to the label party, and tables to a feature party")
+        if not self.tables and len(self.id_columns) > 1:
+            raise ValueError("id: several columns are for the key of tables, or for data.joins at the label party")
+        if not self.tables and (self.transforms or self.transformed):
+            raise ValueError("transforms and transformed belong to tables; at the label party each join has its own")
+        check_transformed(self.transforms, self.transformed)
+        return self
+
+    @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = Counter(feature.key for feature in self.features)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
         columns = {feature.column for feature in self.features}
-        if self.id in columns:
+        if columns & set(self.id_columns):
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
         sources = {label.source for label in self.labels.values()}
         if columns & sources:
             raise ValueError("the label's column cannot be a feature: the model would only copy it")
-        if self.label_epsilon is not None and sources & {self.id, self.sample_weight}:
+        if any(sources & set(join.key) for join in self.joins):
+            raise ValueError("the label's column cannot be the key of a join: partners would learn labels by it")
+        if self.label_epsilon is not None and self.joins and self.id is None:
+            raise ValueError("private labels need id beside joins: labels are drawn once for each id")
+        if self.label_epsilon is not None and sources & {*self.id_columns, self.sample_weight}:
             raise ValueError("a private label's column can be neither id nor sample_weight, which depend on it")
         for name in self.unlabelled:
             if name not in self.datasets:
@@ -219,8 +250,33 @@ class DataSection(StrictModel):
         """Names of the columns of the features, each once, in the order of the file."""
         return tuple(dict.fromkeys(feature.column for feature in self.features))
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The files of all datasets, or of all tables, by name."""
+        return self.tables or self.datasets
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns of the id; empty without one."""
+        return self.id or ()
+
+    @property
+    def id_name(self) -> str:
+        """The id for readers: its column, or its columns separated by commas; empty without one."""
+        return ", ".join(self.id_columns)
+
+    @property
+    def id_rule(self) -> KeyRule | None:
+        """How the id of a row is made; None without one."""
+        return None if self.id is None else KeyRule(self.id, self.transforms, self.transformed)
+
+    @property
+    def key_rules(self) -> Mapping[str, KeyRule]:
+        """How the keys of a row are made, by peer whose table they refer to."""
+        return {join.peer: join.rule for join in self.joins}
+
     def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending."""
+        """The columns, besides those of keys, that a dataset's file must have, ascending."""
         columns = {feature.column for feature in self.features}
         if dataset not in self.unlabelled:
             columns |= {label.source for label in self.labels.values()}

@@ -70,6 +70,8 @@ class FuseLayout(StrictModel):
         aggregations: how each hidden is combined with those of other parties, `concat` or `sum`, by name.
         labels: the labels that it was trained to predict.
         source_sha256: hexadecimal digest of the Python file of a model that the owner wrote; else empty.
+        columns: units of the hiddens of every party by party and name, in the order of the columns of its matrix.
+        absent: feature parties that there are learned vectors for, ascending; they replace the hiddens of absent rows.
     """
 
     section: AnyFuse
@@ -77,6 +79,8 @@ class FuseLayout(StrictModel):
     aggregations: dict[str, str] = Field(default={})
     labels: Labels
     source_sha256: str = ""
+    columns: dict[str, dict[str, int]] = Field(default={})
+    absent: tuple[str, ...] = Field(default=(), strict=False)
 
     @property
     def summed(self) -> bool:

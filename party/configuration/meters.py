@@ -32,7 +32,7 @@ class MetersSection(StrictModel):
         self,
         *,
         holds_labels: bool,
-        id_column: str,
+        id_columns: Collection[str],
         private_labels: bool,
         private_columns: Collection[str],
         limits_labels: bool,
@@ -42,7 +42,7 @@ class MetersSection(StrictModel):
 
         Args:
             holds_labels: whether it is the label party.
-            id_column: its column with the sample ids.
+            id_columns: its columns with the sample ids.
             private_labels: whether its labels are private.
             private_columns: columns of it that are private.
             limits_labels: whether its policy has a limit for readings of labels.
@@ -55,7 +55,7 @@ class MetersSection(StrictModel):
             raise ValueError("meters.labels belongs to the label party: this party sends no gradients")
         if self.columns and holds_labels:
             raise ValueError("meters.columns belongs to a feature party: the label party's hiddens do not leave")
-        if id_column in self.columns:
+        if any(column in id_columns for column in self.columns):
             raise ValueError("meters.columns names the id column, which has another value in every row")
         if any(column in private_columns for column in self.columns):
             raise ValueError(

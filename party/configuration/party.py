@@ -10,22 +10,23 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from party.configuration.audit import AuditSection
-from party.configuration.budgets import BudgetsSection, SecretName, budget_warnings, check_budgets
+from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.policy import PolicySection
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import CodecKind, OptimizerSection
+from party.configuration.run import OptimizerSection
 from party.configuration.sections import Address, KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
 
 PurposeName = Literal["align", "train", "measure", "evaluate", "predict"]
-MaximumReading = Annotated[float, Field(gt=0.5, lt=1.0)] | None
 
 
 class KnownCoordinator(KnownName):
@@ -38,80 +39,6 @@ class KnownCoordinator(KnownName):
 
     purposes: tuple[PurposeName, ...] = Field(default=get_args(PurposeName), min_length=1, strict=False)
     datasets: tuple[str, ...] | None = Field(default=None, strict=False)
-
-
-class PolicySection(StrictModel):
-    """What this party's owner allows others to request.
-
-    The limits on counts use the ledger: they hold over all runs, restarts and coordinators.
-
-    Attributes:
-        minimum_batch: fewest rows in any batch of training, the last of an epoch included.
-        minimum_metric_rows: fewest rows behind any metric that is released to the coordinator.
-        running_metrics: whether metrics are released to the coordinator during a pass.
-        exact_metrics: whether metrics are released to the coordinator exactly, neither bounded nor rounded.
-        maximum_epochs: most epochs of one run.
-        maximum_restores: most times that one run may go back to a checkpoint or to its beginning.
-        maximum_runs: most runs that may train on one dataset.
-        maximum_measurements: most sessions that may measure with one dataset, as `coordinator plan` does.
-        maximum_evaluations: most evaluations of one dataset.
-        maximum_predictions: most predictions of one dataset.
-        maximum_alignments_per_day: most alignments with one peer within 24 hours.
-        maximum_sessions_per_day: most sessions, of any purpose, that one coordinator may request within 24 hours.
-        maximum_releases_per_row: most times that the rows of one dataset may be released to a peer, on average.
-        budgets: most that may be spent of epsilon.
-        training_datasets: datasets that may be trained and measured on.
-        maximum_label_reading: highest reading of the label party's meters; above, the session ends. None: no limit.
-        maximum_column_reading: highest reading of a feature party's meters; above, the session ends. None: no limit.
-        minimum_intersection: fewest rows in common that an alignment may end with.
-        maximum_peer_rows: most rows that a peer may have in an alignment.
-        allowed_aggregations: how hiddens may be combined with those of other parties.
-        allowed_codecs: how the tensors of a training batch may be encoded.
-        require_secure_aggregation: whether hiddens may leave the feature parties only as a masked sum.
-        inference_datasets: datasets that may be evaluated and predicted; all of them if omitted.
-        allow_predict: whether predictions may be written at the label party.
-        shuffled_columns: whether evaluations may shuffle one of this party's columns among the rows.
-        peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
-        share_schema: whether errors for the coordinator may name columns and files of the data.
-    """
-
-    minimum_batch: int = Field(default=1, ge=1)
-    minimum_metric_rows: int = Field(default=32, ge=1)
-    running_metrics: bool = False
-    exact_metrics: bool = False
-    maximum_epochs: int = Field(default=1000, ge=1)
-    maximum_restores: int = Field(default=20, ge=0)
-    maximum_runs: int = Field(default=200, ge=0)
-    maximum_measurements: int = Field(default=50, ge=0)
-    maximum_evaluations: int = Field(default=10, ge=0)
-    maximum_predictions: int = Field(default=100, ge=0)
-    maximum_alignments_per_day: int = Field(default=20, ge=0)
-    maximum_sessions_per_day: int = Field(default=1000, ge=0)
-    maximum_releases_per_row: int = Field(default=10_000, ge=0)
-    budgets: BudgetsSection = BudgetsSection()
-    maximum_label_reading: MaximumReading = None
-    maximum_column_reading: MaximumReading = None
-    minimum_intersection: int = Field(default=1, ge=1)
-    maximum_peer_rows: int = Field(default=100_000_000, ge=1)
-    allowed_aggregations: tuple[Literal["concat", "sum"], ...] = Field(
-        default=("concat", "sum"), min_length=1, strict=False
-    )
-    allowed_codecs: tuple[CodecKind, ...] = Field(default=get_args(CodecKind), min_length=1, strict=False)
-    require_secure_aggregation: bool = False
-    training_datasets: tuple[str, ...] = Field(default=("train",), strict=False)
-    inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
-    allow_predict: bool = True
-    shuffled_columns: bool = False
-    peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
-    share_schema: bool = False
-
-    @model_validator(mode="after")
-    def _allows_sums(self) -> Self:
-        if self.require_secure_aggregation and "sum" not in self.allowed_aggregations:
-            raise ValueError("require_secure_aggregation needs sum among allowed_aggregations")
-        if self.require_secure_aggregation and "float32" not in self.allowed_codecs:
-            raise ValueError("require_secure_aggregation needs float32 among allowed_codecs")
-        return self
 
 
 class ThreadsSection(StrictModel):
@@ -201,24 +128,43 @@ class PartyConfiguration(StrictModel):
         check_budgets(self.policy.budgets, self.holds_labels)
         self.meters.check_party(
             holds_labels=self.holds_labels,
-            id_column=self.data.id,
+            id_columns=self.data.id_columns,
             private_columns=() if self.privacy.columns is None else tuple(self.privacy.columns.columns),
             limits_labels=self.policy.maximum_label_reading is not None,
             private_labels=any(label.privacy is not None for label in self.data.labels.values()),
             limits_columns=self.policy.maximum_column_reading is not None,
         )
         self.audit.check_party(self.holds_labels)
-        self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
-        if "training_datasets" in self.policy.model_fields_set:
-            self._check_datasets("policy.training_datasets", self.policy.training_datasets)
-        for coordinator in self.coordinators:
-            self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
+        if not self.data.tables:  # the owner of tables has no list of the label party's datasets
+            self._check_named_datasets()
         return self
 
     @model_validator(mode="after")
     def _privacy_fits(self) -> Self:
         self.privacy.check(self.data, self.holds_labels)
         return self
+
+    @model_validator(mode="after")
+    def _joins_fit(self) -> Self:
+        peers, policy, joins = [peer.name for peer in self.peers], self.policy, self.data.joins
+        if not self.holds_labels and (joins or policy.reveal_row_counts):
+            raise ValueError("data.joins and policy.reveal_row_counts belong to the label party only")
+        if self.holds_labels and self.data.tables:
+            raise ValueError("data.tables belongs to a feature party; the label party names its files in data.datasets")
+        for name in policy.reveal_row_counts:
+            if name not in peers:
+                raise ValueError(f"policy.reveal_row_counts names {name}, which is not in peers")
+        check_joins(joins, peers, policy.reveal_row_counts)
+        if joins:
+            check_every_peer(joins, [peers] if policy.peer_sets is None else policy.peer_sets)
+        return self
+
+    def _check_named_datasets(self) -> None:
+        self._check_datasets("policy.inference_datasets", self.policy.inference_datasets)
+        if "training_datasets" in self.policy.model_fields_set:
+            self._check_datasets("policy.training_datasets", self.policy.training_datasets)
+        for coordinator in self.coordinators:
+            self._check_datasets(f"datasets of coordinator {coordinator.name}", coordinator.datasets)
 
     def _check_datasets(self, key: str, names: tuple[str, ...] | None) -> None:
         for name in names or ():
@@ -308,12 +254,13 @@ class PartyConfiguration(StrictModel):
         return sum(label.units for label in self.data.labels.values()) == 1
 
     def columns(self, dataset: str) -> tuple[str, ...]:
-        """The columns, besides the id, that a dataset's file must have, ascending.
+        """The columns, besides those of keys, that a file must have, ascending.
 
         Args:
-            dataset: name of the dataset.
+            dataset: name of the dataset or table.
         """
-        measured = self.meters.columns if dataset in self.policy.training_datasets else ()
+        trained = dataset in self.data.tables or dataset in self.policy.training_datasets
+        measured = self.meters.columns if trained else ()
         return tuple(sorted({*self.data.columns(dataset), *self.privacy.read, *measured}))
 
     def path(self, relative: str) -> Path:

@@ -149,7 +149,7 @@ class PrivacySection(StrictModel):
 
     def _check_penalised(self, section: DecorrelateSection, data: DataSection) -> None:
         _refuse_twice("privacy.decorrelate.columns", section.columns)
-        if data.id in section.columns:
+        if any(name in section.columns for name in data.id_columns):
             raise ValueError("privacy.decorrelate: the id column differs in every row, so no penalty can hide it")
         both = [name for name in section.columns if self.columns is not None and name in self.columns.columns]
         if both:
@@ -165,7 +165,7 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
     both = [name for name in private if name in public]
     if both:
         raise ValueError(f"privacy.columns: {_listed(both)} is private and public; remove it from one of them")
-    for what, name in (("id column", data.id), ("entity", section.entity)):
+    for what, name in (*(("id column", name) for name in data.id_columns), ("entity", section.entity)):
         if name in private:
             raise ValueError(f"privacy.columns: the {what} {name} cannot be private: rows are joined or drawn by it")
     used = dict.fromkeys([feature.column for feature in data.features] + list(penalised))

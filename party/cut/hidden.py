@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +11,12 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
+Present = npt.NDArray[np.bool_]
+"""Which rows of a batch have the hiddens of a party, bool (batch,)."""
+Matrices = Mapping[str, FloatArray]
+"""Matrices by name, float32 (batch, columns)."""
+Masks = Mapping[str, Present]
+"""Which rows of a batch are present, by party."""
 
 
 class Aggregation(Enum):

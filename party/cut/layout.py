@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -41,3 +41,7 @@ class CutLayout:
     @property
     def _is_wide(self) -> npt.NDArray[np.bool_]:
         return np.repeat([units >= NARROW_UNITS for units in self.units], self.units)
+
+
+Layouts = Mapping[str, CutLayout]
+"""Column layouts of matrices by party."""

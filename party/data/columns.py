@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from party.data.limits import check_columns
 from party.errors import DataError
 
 SHOWN_COLUMNS = 8  # of a list in an error
+CONFIGURATION_KEYS = ("data.id", "data.joins", "data.features")  # that name columns
 COMPARED_CHARACTERS = 64  # a longer name is no misspelling, and slow to compare
 
 
-def check_names(header: Sequence[str], needed: Sequence[str], where: str) -> None:
+def check_names(header: Sequence[str], needed: Mapping[str, str], where: str) -> None:
     """Refuses a file that lacks a column, names one twice or has too many.
 
     Args:
         header: names of all columns.
-        needed: names of those that are read, first that of the ids.
+        needed: names of those that are read, each with the key of the configuration that names it.
         where: party and file, for errors.
 
     Raises:
@@ -40,7 +41,7 @@ def check_names(header: Sequence[str], needed: Sequence[str], where: str) -> Non
         )
 
 
-def _missing_columns(header: Sequence[str], needed: Sequence[str], missing: Sequence[str], where: str) -> DataError:
+def _missing_columns(header: Sequence[str], needed: Mapping[str, str], missing: Sequence[str], where: str) -> DataError:
     public_message = f"a file of its data lacks {len(missing)} of {len(needed)} columns"
     if 2 * len(missing) > len(needed):
         # Such a first line may well be a row of data, which an error must not repeat, not even in part.
@@ -63,10 +64,9 @@ def _missing_columns(header: Sequence[str], needed: Sequence[str], missing: Sequ
     )
 
 
-def _keys(needed: Sequence[str], missing: Sequence[str]) -> list[str]:
+def _keys(needed: Mapping[str, str], missing: Sequence[str]) -> list[str]:
     """The keys of the party's file that name missing columns."""
-    keys = ["data.id"] if needed[0] in missing else []
-    return keys if list(missing) == [needed[0]] else [*keys, "data.features"]
+    return sorted({needed[name] for name in missing}, key=CONFIGURATION_KEYS.index)
 
 
 def _with_nearest(name: str, candidates: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -23,12 +23,12 @@ _MAXIMUM_HEADER_CHARACTERS = 1 << 20
 _RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
 
 
-def read_csv(content: bytes, needed: Sequence[str], where: str, limits: FileLimits) -> pd.DataFrame:
+def read_csv(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pd.DataFrame:
     """Reads the needed columns of a CSV file, without interpreting any cell.
 
     Args:
         content: content of the file: UTF-8, fields separated by commas, a header line.
-        needed: names of the columns.
+        needed: names of the columns, each with the key of the configuration that names it.
         where: party and file, for errors.
         limits: the owner's limits.
 
@@ -85,7 +85,7 @@ def _check_quotes(content: bytes, where: str) -> None:
         ) from None
 
 
-def _parse(content: bytes, needed: Sequence[str], where: str, limits: FileLimits) -> pd.DataFrame:
+def _parse(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pd.DataFrame:
     """Parses with Arrow, which refuses a row of too few or too many fields where pandas would shift or fill it."""
     try:
         reader = arrow_csv.open_csv(

@@ -140,6 +140,22 @@ class _MappedRows:
         return sums
 
 
+@dataclass(frozen=True)
+class _EveryRow:
+    """A batch whose rows all travel, those without an entity as zeros."""
+
+    entities: Numbers
+    present: npt.NDArray[np.bool_]
+
+    def expand(self, matrix: FloatArray) -> FloatArray:
+        """See `BatchEntities`."""
+        return matrix
+
+    def collect(self, matrix: FloatArray) -> FloatArray:
+        """See `BatchEntities`; here every row is its own entity."""
+        return np.where(self.present[:, None], matrix, np.float32(0))
+
+
 class OneToOne:
     """Every row is its own entity.
 
@@ -181,6 +197,22 @@ class MappedEntities:
             entities = referred[present]
             places[present] = np.arange(len(entities))
         return _MappedRows(np.ascontiguousarray(entities, np.int32), places)
+
+
+class EveryRow:
+    """Every row travels under its own number, as a sum over parties needs it; those without an entity as zeros.
+
+    Args:
+        row_map: the entity of every row.
+    """
+
+    def __init__(self, row_map: RowMap) -> None:
+        self._row_map = row_map
+        self.count = len(row_map.entity_of_row)
+
+    def of(self, rows: Numbers) -> BatchEntities:
+        """See `Entities`."""
+        return _EveryRow(rows, np.asarray(self._row_map.entity_of_row[rows] != ABSENT))
 
 
 def entities_of(row_map: RowMap | None, rows: int, *, distinct: bool) -> Entities:

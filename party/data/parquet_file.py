@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,7 @@ from party.errors import DataError
 _BATCH_ROWS = 1 << 16
 
 
-def read_parquet(content: bytes, needed: Sequence[str], where: str, limits: FileLimits) -> pd.DataFrame:
+def read_parquet(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pd.DataFrame:
     """Reads the needed columns of a Parquet file, and no others.
 
     A small file can unfold to very many or very long cells. What it states of itself is held against the limits before
@@ -24,7 +24,7 @@ def read_parquet(content: bytes, needed: Sequence[str], where: str, limits: File
 
     Args:
         content: content of the file.
-        needed: names of the columns.
+        needed: names of the columns, each with the key of the configuration that names it.
         where: party and file, for errors.
         limits: the owner's limits.
 
@@ -71,7 +71,7 @@ def _plain_type(kind: pa.DataType, where: str) -> pa.DataType:
     return kind
 
 
-def _check_stated(metadata: parquet.FileMetaData, needed: Sequence[str], where: str, limits: FileLimits) -> None:
+def _check_stated(metadata: parquet.FileMetaData, needed: Mapping[str, str], where: str, limits: FileLimits) -> None:
     """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of needed columns."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     limits.check_rows(max(metadata.num_rows, sum(group.num_rows for group in groups)), where)

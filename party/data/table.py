@@ -1,11 +1,11 @@
-"""A party's file, read as text: sample ids and the columns that are needed."""
+"""A party's file, read as text: ids, keys and the columns that are needed."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,23 +13,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from party.configuration.joins import KeyRule
 from party.data.columns import no_rows
 from party.data.csv_file import read_csv
+from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.limits import FileLimits
 from party.data.parquet_file import read_parquet
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
+REPEATED_FIX = "where many rows refer to one row of a partner's table, join them by data.joins at the label party"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """One dataset of a party, every cell as the text that the file holds, unless its column is private.
+    """One dataset or table of a party, every cell as the text that the file holds, unless its column is private.
 
     Attributes:
-        dataset: name of the dataset.
+        dataset: name of the dataset or table.
         path: the file that was read.
-        ids: sample ids in the file's order, each once, none empty.
+        ids: ids in the file's order, each once, none empty; of a table its keys, transformed. None where the rows
+            have none.
+        keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
+            (rows,) of text.
         columns: the needed columns, text, rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
@@ -38,7 +44,8 @@ class Table:
 
     dataset: str
     path: Path
-    ids: pd.Index[str] = field(repr=False)
+    ids: pd.Index[str] | None = field(repr=False)
+    keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     columns: pd.DataFrame = field(repr=False)
     sha256: str
     generation: int | None = None
@@ -46,7 +53,18 @@ class Table:
     @property
     def rows(self) -> int:
         """Number of rows in the file."""
-        return len(self.ids)
+        return len(self.columns)
+
+    @property
+    def known_ids(self) -> pd.Index[str]:
+        """The ids, where the rows must have them.
+
+        Raises:
+            DataError: the rows have none.
+        """
+        if self.ids is None:
+            raise DataError("rows have no ids", where=self.path.name, fix="name their column in data.id")
+        return self.ids
 
     def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """The columns with rows chosen and ordered.
@@ -60,45 +78,73 @@ class Table:
         return self.columns.iloc[rows].reset_index(drop=True)
 
 
-def read_table(
-    party: str, dataset: str, path: Path, *, id_column: str, columns: Collection[str], limits: FileLimits
-) -> Table:
-    """Reads the needed columns of a file, without interpreting any cell.
+@dataclass(frozen=True, kw_only=True)
+class FileRules:
+    """What is read of a party's files, and how.
+
+    Attributes:
+        id_rule: how the id of a row is made; None where rows have none.
+        key_rules: how the keys of a row are made, by the peer whose table they refer to.
+        are_tables: whether the files are tables with one row for each key.
+        limits: the largest file that the owner allows.
+    """
+
+    id_rule: KeyRule | None
+    key_rules: Mapping[str, KeyRule] = field(default_factory=dict)
+    are_tables: bool = False
+    limits: FileLimits = field(default_factory=FileLimits)
+
+    @property
+    def kind(self) -> str:
+        """What a file holds, in words."""
+        return "table" if self.are_tables else "dataset"
+
+    def columns_of_keys(self) -> dict[str, str]:
+        """The columns of ids and keys, each with the key of the configuration that names it."""
+        ids = () if self.id_rule is None else self.id_rule.columns
+        joined = [column for rule in self.key_rules.values() for column in rule.columns]
+        return {**dict.fromkeys(ids, "data.id"), **{name: "data.joins" for name in joined if name not in ids}}
+
+
+def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str], rules: FileRules) -> Table:
+    """Reads the needed columns of a file, without interpreting any cell but those of keys.
 
     Args:
         party: name of this party, for errors.
-        dataset: name of the dataset.
+        dataset: name of the dataset or table.
         path: the file: Parquet where its name ends in .parquet, else CSV with a header line.
-        id_column: column with the sample ids.
         columns: columns of features and label.
-        limits: the largest file that the owner allows.
+        rules: how ids and keys are read, and the largest file that the owner allows.
 
     Returns:
-        The table. An empty cell is the empty text; ids are neither stripped nor normalised.
+        The table. An empty cell is the empty text; ids and keys are neither stripped nor normalised but as the rules
+        say.
 
     Raises:
         DataError: the file cannot be read or parsed, is too large, lacks a column, has a column twice, has no rows,
             or has empty or repeated ids.
     """
-    where = f"{party}: {path.name}"
-    content = _read_bytes(path, where, dataset, limits)
-    needed = list(dict.fromkeys([id_column, *columns]))
+    where = f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
+    content = _read_bytes(path, where, dataset, rules)
+    keys = rules.columns_of_keys()
+    needed = {**keys, **{name: "data.features" for name in columns if name not in keys}}
     read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
-    frame = read(content, needed, where, limits)
+    frame = read(content, needed, where, rules.limits)
     if frame.empty:
         raise no_rows("has no rows", where)
-    _check_ids(frame[id_column], f"{where}: column {id_column}")
     return Table(
         dataset=dataset,
         path=path,
-        ids=pd.Index(frame[id_column]),
+        ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
+        keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
         columns=frame[list(dict.fromkeys(columns))],
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
-def _read_bytes(path: Path, where: str, dataset: str, limits: FileLimits) -> bytes:
-    fix, public_message = f"check data.datasets.{dataset}", f"the file of dataset {dataset} cannot be read"
+def _read_bytes(path: Path, where: str, dataset: str, rules: FileRules) -> bytes:
+    fix = f"check data.{rules.kind}s.{dataset}"
+    public_message = f"the file of {rules.kind} {dataset} cannot be read"
     try:
         # O_NONBLOCK: if a named pipe is in the file's place, opening it would wait for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
@@ -107,7 +153,7 @@ def _read_bytes(path: Path, where: str, dataset: str, limits: FileLimits) -> byt
                 raise DataError(
                     "is no file", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
                 )
-            limits.check_bytes(status.st_size, where)
+            rules.limits.check_bytes(status.st_size, where)
             return file.read()
     except FileNotFoundError:
         raise DataError("file not found", where=where, fix=fix, public_message=public_message) from None
@@ -121,23 +167,38 @@ def _read_bytes(path: Path, where: str, dataset: str, limits: FileLimits) -> byt
         ) from error
 
 
-def _check_ids(ids: pd.Series[str], where: str) -> None:
-    empty = int((ids == "").sum())
+def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:
+    """The ids of a dataset, or the keys of a table."""
+    place = f"{where}: column{'s' if len(rule.columns) > 1 else ''} {', '.join(rule.columns)}"
+    if len(rule.columns) == 1 and not rule.transforms:
+        ids = frame[rule.columns[0]]
+    else:
+        ids = pd.Series(row_keys(frame, rule, where), name=", ".join(rule.columns), dtype="str")
+    changed = f" after {', '.join(rule.transforms)}" if rule.transforms and not rule.transformed else ""
+    _check_unique(ids, place, changed, rules)
+    index: pd.Index[str] = pd.Index(ids)
+    return index
+
+
+def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRules) -> None:
+    one, several = ("a key", "keys") if rules.are_tables else ("an id", "ids")
+    empty = int((ids == NO_KEY).sum())
     if empty:
         raise DataError(
-            "empty ids",
+            f"empty {several}{changed}",
             where=where,
-            expected="an id in every row",
+            expected=f"{one} in every row",
             received=f"{empty} rows without one",
-            public_message=f"empty ids; received {empty} rows without one",
+            public_message=f"empty {several}; received {empty} rows without one",
         )
     repeated = int(ids[ids.duplicated()].nunique())
     if repeated:
-        received = f"{repeated} ids that appear more than once"
+        received = f"{repeated} {several} that appear more than once"
         raise DataError(
-            "ids are not unique",
+            f"{several} are not unique{changed}",
             where=where,
-            expected="each id in one row",
+            expected=f"each {several[:-1]} in one row",
             received=received,
-            public_message=f"ids are not unique; received {received}",
+            fix="" if rules.are_tables else REPEATED_FIX,
+            public_message=f"{several} are not unique; received {received}",
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from party.cut.hidden import FloatArray, Rows
 from party.cut.layout import CutLayout
 from party.data.rows import RowArray, RowSource
-from party.engine.compiled_call import CompiledCall
+from party.engine.compiled_call import CompiledCall, any_rows
 from party.engine.cut_tensors import join
 from party.engine.forward_pass import input_names
 
@@ -20,14 +21,15 @@ class BaseModel:
         model: functional model from named arrays to the named hiddens.
         source: source of the model's inputs by name, arrays of shape (batch, ...).
         layout: column layout of the hiddens.
+        varying: whether batches may have any number of rows, none included; otherwise calls are compiled for each size.
     """
 
-    def __init__(self, model: keras.Model, source: RowSource, layout: CutLayout) -> None:
+    def __init__(self, model: keras.Model, source: RowSource, layout: CutLayout, *, varying: bool = False) -> None:
         self.layout = layout
         self._model = model
         self._source = source
         self._input_names = input_names(model)
-        self._infer_call = CompiledCall(self._infer)
+        self._infer_call = CompiledCall(self._infer, any_rows if varying else None)
 
     def infer(self, rows: Rows) -> FloatArray:
         """Computes hiddens outside of training.
@@ -38,6 +40,8 @@ class BaseModel:
         Returns:
             Hiddens, float32 (batch, columns).
         """
+        if not len(rows):
+            return self._no_hiddens()
         hiddens: FloatArray = self._infer_call((len(rows),), self.gather(rows)).numpy()
         return hiddens
 
@@ -52,6 +56,10 @@ class BaseModel:
         """
         gathered = self._source.gather(rows)
         return [gathered[name] for name in self._input_names]
+
+    def _no_hiddens(self) -> FloatArray:
+        """The hiddens of a batch without rows."""
+        return np.zeros((0, self.layout.columns), np.float32)
 
     def _infer(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         named = dict(zip(self._input_names, inputs, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from party.engine.compiled_call import CompiledCall
+from party.engine.compiled_call import Argument, CompiledCall, any_rows, exact
 from party.engine.forward_pass import ForwardPass
 from party.engine.remainder import Gradient, InseparableError, Remainder
 
@@ -31,15 +31,16 @@ class StoredPass:
 
     Args:
         forward: the forward pass.
+        varying: whether one compilation serves any number of rows; otherwise there is one for each batch size.
     """
 
-    def __init__(self, forward: ForwardPass) -> None:
+    def __init__(self, forward: ForwardPass, *, varying: bool = False) -> None:
         self._forward = forward
-        # One trace of each size for all callers, so that the intermediates fit its only remainder.
+        # One trace of each size, or for all sizes, for all callers, so that the intermediates fit its only remainder.
         self._function = tf.function(self._trace, autograph=False)
         self._function_to_repeat = tf.function(self._trace_to_repeat, autograph=False)
-        self._again_call = CompiledCall(self._run)
-        self._remainders: dict[int, Remainder | None] = {}
+        self._again_call = CompiledCall(self._run, _repeated_specs if varying else None)
+        self._remainders: dict[int | None, Remainder | None] = {}
 
     def forward(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See `BackwardPass`."""
@@ -92,3 +93,9 @@ class StoredPass:
     def _trace_to_repeat(self, inputs: list[tf.Tensor], states: list[tf.Tensor]) -> _Traced:
         result = self._forward(self._forward.present_weights(), states, inputs)
         return result.hiddens, result.states, inputs
+
+
+def _repeated_specs(arguments: Sequence[Argument]) -> list[tf.TensorSpec]:
+    """Specs of the inputs of a batch, of any number of rows, and of values of the non-trainable variables."""
+    inputs, states = arguments
+    return [*any_rows([inputs]), *exact([states])]

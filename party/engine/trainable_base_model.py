@@ -16,7 +16,7 @@ from party.cut.state import State, join_states, numbered, part_of
 from party.data.rows import RowArray, RowSource
 from party.engine.backward_pass import BackwardPass
 from party.engine.base_model import BaseModel
-from party.engine.compiled_call import CompiledCall
+from party.engine.compiled_call import Argument, CompiledCall, Specs, any_rows
 from party.engine.decorrelation import Decorrelation
 from party.engine.forward_pass import ForwardPass
 from party.engine.instance_weights import InstanceWeights
@@ -27,6 +27,8 @@ from party.engine.saved_epochs import SavedEpochs
 from party.engine.stored_pass import StoredPass
 from party.engine.variables import assign_all, copies
 from party.engine.weight_update import WeightUpdate
+
+NO_ROWS: Rows = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class TrainableBaseModel(BaseModel):
     A forward pass in training leaves a stash. With one batch under way, the
     stash holds what the pass computed; if further batches are sent before the
     gradients arrive, it holds what the pass started from. Updates apply to the
-    present weights.
+    present weights. A batch without rows has an empty stash, and no update.
 
     Args:
         model: functional model from named arrays to the named hiddens.
@@ -77,6 +79,7 @@ class TrainableBaseModel(BaseModel):
             depth - 1 updates before.
         instance_weights: computes the weights of the rows in a local step; if omitted, every row weighs 1.
         decorrelation: a penalty on hiddens that go with certain columns.
+        varying: whether batches may have any number of rows, none included; otherwise calls are compiled for each size.
     """
 
     def __init__(
@@ -89,19 +92,24 @@ class TrainableBaseModel(BaseModel):
         depth: int = 1,
         instance_weights: InstanceWeights | None = None,
         decorrelation: Decorrelation | None = None,
+        varying: bool = False,
     ) -> None:
-        super().__init__(model, source, layout)
+        super().__init__(model, source, layout, varying=varying)
         self._decorrelation = decorrelation
         self._forward_pass = ForwardPass(model, layout, decorrelation)
-        self._backward_pass: BackwardPass = (RecomputedPass if depth > 1 else StoredPass)(self._forward_pass)
+        self._backward_pass: BackwardPass = (
+            RecomputedPass(self._forward_pass) if depth > 1 else StoredPass(self._forward_pass, varying=varying)
+        )
         self._weight_update = WeightUpdate(optimizer, self._forward_pass.trainable)
         self._instance_weights = instance_weights or InstanceWeights()
         self._saved_epochs = SavedEpochs(model.variables)
         self._under_way: deque[_BatchUnderWay] = deque()
-        self._forward_call = CompiledCall(self._forward)
-        self._update_call = CompiledCall(self._update)
-        self._step_call = CompiledCall(self._step)
-        self._local_call = CompiledCall(self._local)
+        of_batch: Specs | None = any_rows if varying else None
+        of_stash: Specs | None = self._specs_with_stash if varying else None
+        self._forward_call = CompiledCall(self._forward, of_batch)
+        self._update_call = CompiledCall(self._update, of_stash)
+        self._step_call = CompiledCall(self._step, of_stash)
+        self._local_call = CompiledCall(self._local, of_batch)
 
     def forward(self, rows: Rows) -> FloatArray:
         """Computes the hiddens of a training batch; its gradients follow those of the batches under way.
@@ -112,6 +120,8 @@ class TrainableBaseModel(BaseModel):
         Returns:
             Hiddens, float32 (batch, columns).
         """
+        if not len(rows):
+            return self._send_nothing(rows)
         return self._send(rows, self._forward_call((len(rows),), self._training_inputs(rows)))
 
     def backward(self, gradients: FloatArray) -> None:
@@ -120,7 +130,9 @@ class TrainableBaseModel(BaseModel):
         Args:
             gradients: gradients of the loss with respect to its hiddens, float32 (batch, columns).
         """
-        self._update_call((len(gradients),), gradients, self._take_stash())
+        stash = self._take_stash()
+        if len(gradients):
+            self._update_call((len(gradients),), gradients, stash)
 
     def backward_and_forward(self, gradients: FloatArray, next_rows: Rows) -> FloatArray:
         """Updates the weights, then computes the hiddens of the next batch, in one compiled call.
@@ -133,6 +145,9 @@ class TrainableBaseModel(BaseModel):
         Returns:
             Hiddens of the next batch, float32 (batch, columns).
         """
+        if not (len(gradients) and len(next_rows)):
+            self.backward(gradients)
+            return self.forward(next_rows)
         sizes = (len(gradients), len(next_rows))
         inputs = self._training_inputs(next_rows)
         return self._send(next_rows, self._step_call(sizes, gradients, inputs, self._take_stash()))
@@ -147,6 +162,8 @@ class TrainableBaseModel(BaseModel):
             gradients: gradients of the loss with respect to the hiddens, as received in the exchange, float32 (batch,
                 columns).
         """
+        if not len(rows):
+            return
         inputs = self._training_inputs(rows)
         self._local_call((len(rows),), inputs, number_array(number), hiddens, gradients)
 
@@ -236,6 +253,15 @@ class TrainableBaseModel(BaseModel):
         hiddens: FloatArray = forward.hiddens.numpy()
         return hiddens
 
+    def _send_nothing(self, rows: Rows) -> FloatArray:
+        self._under_way.append(_BatchUnderWay(rows, []))
+        return self._no_hiddens()
+
+    def _specs_with_stash(self, arguments: Sequence[Argument]) -> list[tf.TensorSpec]:
+        """Specs of arguments of which the last is a stash; it has tensors without rows, and their shapes are fixed."""
+        forward = self._forward_call.result_specs(self._training_inputs(NO_ROWS))
+        return [*any_rows(arguments[:-1]), *forward.stash]
+
     def _take_stash(self) -> list[tf.Tensor]:
         if not self._under_way:
             raise RuntimeError("no forward pass is waiting for gradients")
@@ -247,6 +273,8 @@ class TrainableBaseModel(BaseModel):
 
     def _completed(self, state: State) -> _BatchUnderWay:
         rows = np.asarray(state.arrays["0"], np.int32)
+        if not len(rows):
+            return _BatchUnderWay(rows, [])
         saved = [tf.constant(state.arrays[str(number)]) for number in range(1, len(state.arrays))]
         inputs = [tf.constant(array) for array in self._training_inputs(rows)]
         return _BatchUnderWay(rows, self._backward_pass.completed(inputs, saved))

@@ -9,13 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from party.cut.hidden import FloatArray, Rows
+from party.cut.hidden import Masks, Matrices, Rows
 from party.cut.layout import CutLayout
 from party.cut.results import PendingResult, PreparedStep, TrainingResult
 from party.cut.state import State, join_states, part_of
 from party.data.rows import RowArray, RowSource
+from party.engine.absent_vectors import AbsentVectors
 from party.engine.compiled_call import CompiledCall
-from party.engine.fuse_model import FuseModel
+from party.engine.fuse_model import ALL_PRESENT, FuseModel
 from party.engine.fuse_pass import FusePass, TrainingTensors
 from party.engine.instance_weights import InstanceWeights
 from party.engine.label_tensors import LabelTensors, gather_labels
@@ -52,10 +53,11 @@ class TrainableFuseModel(FuseModel):
         source: source of labels, as `label_rows` makes one.
         layouts: layouts of the matrices of every party by party, the label party's own included.
         tasks: the labels that the model predicts, with their losses and metrics.
-        optimizer: the optimizer of this model's weights, not built yet.
+        optimizer: the optimizer of this model's weights and of absent vectors, not built yet.
         own: the label party's own base model, if it has one.
         instance_weights: computes the weights of the rows in a local step; if omitted, every row weighs 1.
         gives_gradients: whether results of `begin_step` hold gradients for the feature parties, or none.
+        absent: replaces hiddens of absent rows; if omitted, every row is present at every party.
     """
 
     def __init__(
@@ -69,14 +71,16 @@ class TrainableFuseModel(FuseModel):
         own: OwnBase | None = None,
         instance_weights: InstanceWeights | None = None,
         gives_gradients: bool = True,
+        absent: AbsentVectors | None = None,
     ) -> None:
-        super().__init__(model, source, layouts, tasks)
+        super().__init__(model, source, layouts, tasks, absent=absent)
         self._pass = FusePass(model, self._layouts, tasks.outputs, tasks.losses)
         self._own = own
         self._received = tuple(party for party in self._layouts if own is None or party != own.party)
         self._answered = self._received if gives_gradients else ()
-        self._trainable = [*model.trainable_variables, *tasks.losses.variables]
-        self._variables = [*model.variables, *tasks.losses.variables]
+        further = [*tasks.losses.variables, *self._absent.variables]
+        self._trainable = [*model.trainable_variables, *further]
+        self._variables = [*model.variables, *further]
         self._weight_update = WeightUpdate(optimizer, self._trainable)
         self._instance_weights = instance_weights or InstanceWeights()
         self._saved_epochs = SavedEpochs(self._variables)
@@ -85,36 +89,38 @@ class TrainableFuseModel(FuseModel):
         self._step_call = CompiledCall(self._step)
         self._local_call = CompiledCall(self._local)
 
-    def gradients(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> TrainingResult:
+    def gradients(self, rows: Rows, hiddens: Matrices, present: Masks = ALL_PRESENT) -> TrainingResult:
         """Computes the loss and the gradients of a training batch; `apply` must follow.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: hiddens by party, float32 (batch, columns).
+            present: by party with absent vectors, which rows have its hiddens, bool (batch,).
 
         Returns:
             The loss, the outputs and the gradients for every party.
         """
-        labels = gather_labels(self._source, rows)
-        trained, self._waiting = self._gradients_call((len(rows),), labels, self._matrices(hiddens))
+        labels, masks = gather_labels(self._source, rows), self._absent.arguments(present)
+        trained, self._waiting = self._gradients_call((len(rows),), labels, self._matrices(hiddens), masks)
         return self._result(trained, tuple(self._layouts))
 
-    def begin_step(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> PreparedStep:
+    def begin_step(self, rows: Rows, hiddens: Matrices, present: Masks = ALL_PRESENT) -> PreparedStep:
         """Prepares a whole training step in one compiled call: own base model, loss, gradients and all own updates.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: hiddens of the feature parties by party, float32 (batch, columns).
+            present: as for `gradients`.
 
         Returns:
             A function that runs the step, its inputs ready. It returns a function that copies the loss, the outputs and
             the gradients for every feature party out of TensorFlow.
         """
         labels, own_inputs = gather_labels(self._source, rows), self._gather_own(rows)
-        received = [hiddens[party] for party in self._received]
+        received, masks = [hiddens[party] for party in self._received], self._absent.arguments(present)
 
         def train() -> PendingResult:
-            trained = self._step_call((len(rows),), labels, own_inputs, received)
+            trained = self._step_call((len(rows),), labels, own_inputs, received, masks)
             return lambda: self._result(trained, self._answered)
 
         return train
@@ -127,7 +133,7 @@ class TrainableFuseModel(FuseModel):
         apply()
 
     def local_step(
-        self, rows: Rows, number: int, *, hiddens: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]
+        self, rows: Rows, number: int, *, hiddens: Matrices, gradients: Matrices, present: Masks = ALL_PRESENT
     ) -> None:
         """Updates all own weights by a batch that was exchanged before; each row counts by its instance weight.
 
@@ -137,9 +143,11 @@ class TrainableFuseModel(FuseModel):
             hiddens: hiddens of the feature parties by party, as received in the exchange, float32 (batch, columns).
             gradients: gradients of the loss with respect to each of them, as the exchange computed them, float32
                 (batch, columns).
+            present: as for `gradients`, the same as in the exchange.
         """
         labels, own_inputs = gather_labels(self._source, rows), self._gather_own(rows)
-        exchange = [matrices[party] for matrices in (hiddens, gradients) for party in self._received]
+        exchanged = [matrices[party] for matrices in (hiddens, gradients) for party in self._received]
+        exchange = [*exchanged, *self._absent.arguments(present)]
         self._local_call((len(rows),), labels, own_inputs, number_array(number), exchange)
 
     def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
@@ -200,24 +208,31 @@ class TrainableFuseModel(FuseModel):
             loss, trained.outputs.numpy(), {**measures, **self._reported(trained.reported)}, gradients
         )
 
-    def _gradients(self, gathered: list[tf.Tensor], hiddens: list[tf.Tensor]) -> tuple[TrainingTensors, list[Gradient]]:
+    def _gradients(
+        self, gathered: list[tf.Tensor], hiddens: list[tf.Tensor], present: list[tf.Tensor]
+    ) -> tuple[TrainingTensors, list[Gradient]]:
         """The tensors of a batch, and the gradients with respect to the weights."""
         weights = self._present_weights()
         with self._pass.tape() as tape:
             tape.watch([weights, hiddens])
-            forward = self._pass(LabelTensors.of(gathered), hiddens)
+            forward = self._pass(LabelTensors.of(gathered), self._filled(hiddens, present))
             loss = tf.add_n(forward.summands)
         gradients, weight_gradients = tape.gradient(loss, [hiddens, weights])
         return self._pass.tensors(tape, forward, gradients), weight_gradients
 
     def _step(
-        self, gathered: list[tf.Tensor], own_inputs: list[tf.Tensor], received: list[tf.Tensor]
+        self,
+        gathered: list[tf.Tensor],
+        own_inputs: list[tf.Tensor],
+        received: list[tf.Tensor],
+        present: list[tf.Tensor],
     ) -> TrainingTensors:
         weights = self._present_weights()
         with self._pass.tape() as tape:
             tape.watch([weights, received])
             own = None if self._own is None else self._own.base.forward_on_tape(tape, own_inputs)
-            forward = self._pass(LabelTensors.of(gathered), self._all_hiddens(received, own))
+            hiddens = self._filled(self._all_hiddens(received, own), present)
+            forward = self._pass(LabelTensors.of(gathered), hiddens)
             loss = tf.add_n([*forward.summands, *([] if own is None else own.losses)])
         base_weights = [] if own is None else own.weights
         gradients, *updates = tape.gradient(loss, [received[: len(self._answered)], weights, base_weights])
@@ -232,8 +247,9 @@ class TrainableFuseModel(FuseModel):
     def _local(
         self, gathered: list[tf.Tensor], own_inputs: list[tf.Tensor], number: tf.Tensor, exchange: list[tf.Tensor]
     ) -> None:
-        """Makes a local step; `exchange` holds the received matrices, then the gradients with respect to them."""
-        received, exchanged = exchange[: len(self._received)], exchange[len(self._received) :]
+        """Makes a local step; `exchange` holds received matrices, gradients by them, and which rows are present."""
+        matrices = len(self._received)
+        received, exchanged = exchange[:matrices], exchange[matrices : 2 * matrices]
         labels, weights = LabelTensors.of(gathered), self._present_weights()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -242,7 +258,7 @@ class TrainableFuseModel(FuseModel):
                 own = self._own.base.forward_on_tape(tape, own_inputs, local_number=number)
             with tf.GradientTape(watch_accessed_variables=False) as received_tape:
                 received_tape.watch(received)
-                hiddens = self._all_hiddens(received, own)
+                hiddens = self._filled(self._all_hiddens(received, own), exchange[2 * matrices :])
                 model_weights = weights[: len(self._model.trainable_variables)]
                 outputs, model_losses = self._pass.local(model_weights, number, hiddens)
                 terms = self._losses.weighted(labels.weighted_losses(self._losses, outputs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
@@ -12,7 +12,7 @@ from party.configuration.strict import StrictModel
 from party.ledger.charge import Charge
 
 Event = Literal["started", "reloaded", "opened", "agreed", "ended", "refused"]
-Kind = Literal["hiddens", "gradients", "metrics", "predictions", "intersections"]
+Kind = Literal["hiddens", "gradients", "metrics", "predictions", "intersections", "row_maps"]
 FIRST_PREVIOUS = "0" * 64  # the first line has this in place of a digest
 _DIGEST_LABEL = b"vsl/1 ledger\0"
 
@@ -35,8 +35,12 @@ class Content(StrictModel):
         resume: whether the run goes back to a checkpoint or to its beginning.
         releases: number of releases of rows, by kind: at `agreed` the maximum, at `ended` those that were made.
             A row of a batch counts once each time it is sent to a peer; a metric counts once for each pass.
+            `intersections` counts rows in common or, with joins, entities in common with each peer; `row_maps` the rows
+            of all datasets once for each peer that learned how many of them its entities have.
         charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
             and in those of `agreed` that are older than charges.
+        joins: of an alignment with joins, by peer the tables that are joined, or that may be at their owner; other
+            lines do not have the key.
         result: how the session ended, or the rule that refused it.
         without: feature parties of the run that the session left out; lines of sessions with all have no such key.
     """
@@ -54,6 +58,7 @@ class Content(StrictModel):
     resume: bool = False
     releases: dict[Kind, int] = Field(default={})
     charges: tuple[Charge, ...] | None = Field(default=None, strict=False)
+    joins: dict[str, Annotated[tuple[str, ...], Field(strict=False)]] | None = None
     result: str = ""
     without: tuple[str, ...] = Field(default=(), strict=False)
 
@@ -61,8 +66,9 @@ class Content(StrictModel):
     def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Lines that say nothing with a newer key are, byte for byte, those that were written before it existed."""
         fields: dict[str, object] = serialize(self)
-        if self.charges is None:
-            fields.pop("charges", None)
+        for name in ("charges", "joins"):
+            if getattr(self, name) is None:
+                fields.pop(name, None)
         if not self.without:
             fields.pop("without", None)
         return fields

@@ -42,6 +42,10 @@ class Tally:
             for entry in self.agreed()
         )
 
+    def datasets(self) -> Sequence[str]:
+        """The names of all datasets that agreed sessions read, ascending."""
+        return sorted({dataset for entry in self.agreed() for dataset in entry.datasets})
+
     def restores(self, run_id: str) -> int:
         """Number of times that a run resumed from a checkpoint or started again."""
         return sum(entry.run_id == run_id and entry.resume for entry in self.agreed())

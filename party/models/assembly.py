@@ -24,8 +24,10 @@ from party.configuration.models import (
     OwnModel,
 )
 from party.cut.hidden import Aggregation, HiddenSpec
+from party.cut.layout import CutLayout
 from party.errors import HandshakeError, ModelError
 from party.models import bst, deepfm, dnn, mmoe
+from party.models.absent import build_absent
 from party.models.embedding import INDICES, VALUES
 from party.models.fuse_outputs import FuseOutputs
 from party.models.initial_weights import draw_initial_weights
@@ -37,11 +39,12 @@ from party.security.randomness import secret_stream
 WEIGHTS_FILE = "weights.npz"
 BASE = "base"
 FUSE = "fuse"
+ABSENT = "absent"
 TEACHER = "teacher_"
 
 
 class PartyModels:
-    """The models of one party in one run: a base model, a fuse model, or both.
+    """The models of one party in one run: a base model, a fuse model with vectors for absent rows, or both.
 
     Args:
         base: layout of the base model; None without features.
@@ -69,7 +72,13 @@ class PartyModels:
             self._add_fuse(fuse)
 
     def add_fuse(
-        self, section: AnyFuse, labels: Labels, specs: Mapping[str, Sequence[HiddenSpec]], *, summed: bool = False
+        self,
+        section: AnyFuse,
+        labels: Labels,
+        specs: Mapping[str, Sequence[HiddenSpec]],
+        *,
+        summed: bool = False,
+        absent: Sequence[str] = (),
     ) -> None:
         """Adds the fuse model, once the hiddens of every party are known.
 
@@ -78,6 +87,7 @@ class PartyModels:
             labels: the labels that it predicts.
             specs: specs of the hiddens by party, this one included.
             summed: whether the parties add up all hiddens.
+            absent: feature parties with rows that may be absent, ascending.
 
         Raises:
             HandshakeError: the hiddens do not fit together, or do not fit the fuse model.
@@ -95,6 +105,8 @@ class PartyModels:
                 aggregations={name: aggregation.value for name, aggregation in expected.items()},
                 labels=labels,
                 source_sha256=source_digest(self._folder, section.file) if isinstance(section, OwnFuse) else "",
+                columns={party: {spec.name: spec.units for spec in specs[party]} for party in sorted(specs)},
+                absent=tuple(absent),
             )
         )
 
@@ -102,6 +114,27 @@ class PartyModels:
         self.fuse_layout = layout
         self.models[FUSE] = build_fuse(layout, self._folder)
         self.models[FUSE].name = f"{self._head}{FUSE}"
+        if layout.absent:
+            self.models[ABSENT] = build_absent({party: self.peer_layouts[party].specs for party in layout.absent})
+            self.models[ABSENT].name = f"{self._head}{ABSENT}"
+
+    @property
+    def peer_layouts(self) -> dict[str, CutLayout]:
+        """Column layouts of the matrices of every party of the run, by party; the fuse model must have been added."""
+        layout = self.fuse_layout
+        if layout is None:
+            raise RuntimeError("these models have no fuse model")
+        return {
+            party: CutLayout(
+                [HiddenSpec(name, units, Aggregation(layout.aggregations[name])) for name, units in columns.items()]
+            )
+            for party, columns in layout.columns.items()
+        }
+
+    @property
+    def absent_parties(self) -> tuple[str, ...]:
+        """Feature parties that there are learned vectors for, ascending."""
+        return () if self.fuse_layout is None else self.fuse_layout.absent
 
     @property
     def fuse_outputs(self) -> FuseOutputs:

@@ -50,8 +50,36 @@ class DatasetRows(_message.Message):
     alignment_id: bytes
     def __init__(self, dataset: _Optional[str] = ..., rows: _Optional[int] = ..., alignment_id: _Optional[bytes] = ...) -> None: ...
 
+class JoinStatement(_message.Message):
+    __slots__ = ("peer", "table", "left", "key_columns", "transforms", "keys")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    KEY_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    table: str
+    left: bool
+    key_columns: int
+    transforms: _containers.RepeatedScalarFieldContainer[str]
+    keys: int
+    def __init__(self, peer: _Optional[str] = ..., table: _Optional[str] = ..., left: _Optional[bool] = ..., key_columns: _Optional[int] = ..., transforms: _Optional[_Iterable[str]] = ..., keys: _Optional[int] = ...) -> None: ...
+
+class TableStatement(_message.Message):
+    __slots__ = ("table", "rows", "key_columns", "transforms")
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    KEY_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMS_FIELD_NUMBER: _ClassVar[int]
+    table: str
+    rows: int
+    key_columns: int
+    transforms: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, table: _Optional[str] = ..., rows: _Optional[int] = ..., key_columns: _Optional[int] = ..., transforms: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Hello(_message.Message):
-    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset", "shuffled_party", "shuffled_column")
+    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset", "joins", "tables", "shuffled_party", "shuffled_column")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +97,8 @@ class Hello(_message.Message):
     NONCE_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_CHAIN_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
+    JOINS_FIELD_NUMBER: _ClassVar[int]
+    TABLES_FIELD_NUMBER: _ClassVar[int]
     SHUFFLED_PARTY_FIELD_NUMBER: _ClassVar[int]
     SHUFFLED_COLUMN_FIELD_NUMBER: _ClassVar[int]
     protocol: int
@@ -88,9 +118,11 @@ class Hello(_message.Message):
     nonce: bytes
     certificate_chain: _containers.RepeatedScalarFieldContainer[bytes]
     dataset: str
+    joins: _containers.RepeatedCompositeFieldContainer[JoinStatement]
+    tables: _containers.RepeatedCompositeFieldContainer[TableStatement]
     shuffled_party: str
     shuffled_column: int
-    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ..., shuffled_party: _Optional[str] = ..., shuffled_column: _Optional[int] = ...) -> None: ...
+    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ..., joins: _Optional[_Iterable[_Union[JoinStatement, _Mapping]]] = ..., tables: _Optional[_Iterable[_Union[TableStatement, _Mapping]]] = ..., shuffled_party: _Optional[str] = ..., shuffled_column: _Optional[int] = ...) -> None: ...
 
 class HelloSignature(_message.Message):
     __slots__ = ("party", "signature")

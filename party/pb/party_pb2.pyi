@@ -22,6 +22,7 @@ class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_KIND_DECISION: _ClassVar[MessageKind]
     MESSAGE_KIND_PREPARED: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: _ClassVar[MessageKind]
+    MESSAGE_KIND_ROW_MAP: _ClassVar[MessageKind]
 MESSAGE_KIND_UNSPECIFIED: MessageKind
 MESSAGE_KIND_CONFIRM: MessageKind
 MESSAGE_KIND_HIDDEN: MessageKind
@@ -34,6 +35,7 @@ MESSAGE_KIND_ALIGNMENT_PROOF: MessageKind
 MESSAGE_KIND_DECISION: MessageKind
 MESSAGE_KIND_PREPARED: MessageKind
 MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: MessageKind
+MESSAGE_KIND_ROW_MAP: MessageKind
 
 class Envelope(_message.Message):
     __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
@@ -467,15 +469,39 @@ class FinishRequest(_message.Message):
     session: SessionReference
     def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ...) -> None: ...
 
+class JoinCounts(_message.Message):
+    __slots__ = ("dataset", "peer", "table", "left", "rows", "keys", "keys_found", "rows_with_partner", "rows_in_common")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FOUND_FIELD_NUMBER: _ClassVar[int]
+    ROWS_WITH_PARTNER_FIELD_NUMBER: _ClassVar[int]
+    ROWS_IN_COMMON_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    peer: str
+    table: str
+    left: bool
+    rows: int
+    keys: int
+    keys_found: int
+    rows_with_partner: int
+    rows_in_common: int
+    def __init__(self, dataset: _Optional[str] = ..., peer: _Optional[str] = ..., table: _Optional[str] = ..., left: _Optional[bool] = ..., rows: _Optional[int] = ..., keys: _Optional[int] = ..., keys_found: _Optional[int] = ..., rows_with_partner: _Optional[int] = ..., rows_in_common: _Optional[int] = ...) -> None: ...
+
 class FinishReply(_message.Message):
-    __slots__ = ("lineage", "files", "rows")
+    __slots__ = ("lineage", "files", "rows", "joins")
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
+    JOINS_FIELD_NUMBER: _ClassVar[int]
     lineage: bytes
     files: _containers.RepeatedScalarFieldContainer[str]
     rows: int
-    def __init__(self, lineage: _Optional[bytes] = ..., files: _Optional[_Iterable[str]] = ..., rows: _Optional[int] = ...) -> None: ...
+    joins: _containers.RepeatedCompositeFieldContainer[JoinCounts]
+    def __init__(self, lineage: _Optional[bytes] = ..., files: _Optional[_Iterable[str]] = ..., rows: _Optional[int] = ..., joins: _Optional[_Iterable[_Union[JoinCounts, _Mapping]]] = ...) -> None: ...
 
 class CloseRequest(_message.Message):
     __slots__ = ("session",)

@@ -74,7 +74,8 @@ def budget_use(
     budget = configuration.policy.budgets.by_secret.get(secret)
     exact = {session for session, made in charges.items() if Account(made).is_exact(secret)}
     tally = Tally([entry for entry in entries if entry.session in exact])
-    per_row = {dataset: float(tally.releases_per_row(dataset)) for dataset in sorted(configuration.data.datasets)}
+    datasets = sorted(configuration.data.datasets) or tally.datasets()  # the owner of tables has no list of datasets
+    per_row = {dataset: float(tally.releases_per_row(dataset)) for dataset in datasets}
     passes: Counter[str] = Counter()
     for entry in tally.agreed():
         passes[entry.coordinator] += tally.released(entry).get(METRICS, 0)

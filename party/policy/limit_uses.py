@@ -50,7 +50,8 @@ def limit_uses(configuration: PartyConfiguration, entries: Sequence[LedgerEntry]
     for run_id in tally.restored_runs():
         what, used = f"returns of run {run_id[:SHOWN_RUN_CHARACTERS]} to a checkpoint", tally.restores(run_id)
         yield LimitUse(what, used, policy.maximum_restores)
-    for dataset in sorted(configuration.data.datasets):
+    # The owner of tables has no list of datasets: those that sessions read are counted.
+    for dataset in sorted(configuration.data.datasets) or tally.datasets():
         for purpose, (rule, _) in COUNTED.items():
             yield LimitUse(f"{purpose} on dataset {dataset}", tally.sessions(purpose, dataset), getattr(policy, rule))
         times = float(tally.releases_per_row(dataset))

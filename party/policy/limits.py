@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from party.configuration.party import PolicySection
+from party.configuration.policy import PolicySection
 from party.ledger.tally import Tally, per_row, to_peers
 from party.policy.refusals import refusal
 from party.policy.requests import Release, SessionRequest

@@ -70,6 +70,7 @@ class Release:
         codecs: codecs of training by direction.
         most: upper bound on the rows released, by kind; a row counts each time that it is released.
         charges: what it would spend of each secret.
+        joins: of an alignment with joins, by peer the tables that are joined, or that may be; otherwise None.
     """
 
     rows: int
@@ -77,3 +78,4 @@ class Release:
     codecs: Mapping[str, str] = field(default_factory=dict)
     most: Mapping[Kind, int] = field(default_factory=dict)
     charges: tuple[Charge, ...] = field(default=(), kw_only=True)
+    joins: Mapping[str, tuple[str, ...]] | None = field(default=None, kw_only=True)

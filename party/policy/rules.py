@@ -34,6 +34,7 @@ class Policy:
         self._holds_labels = configuration.holds_labels
         self._label_party = configuration.label_party
         self._datasets = frozenset(configuration.data.datasets)
+        self._owns_tables = bool(configuration.data.tables)  # and so knows none of the label party's datasets
         self._coordinators = {one.name: one for one in configuration.coordinators}
         self._any_caller = configuration.insecure
 
@@ -115,7 +116,7 @@ class Policy:
             coordinator: certificate name of the coordinator that asks.
         """
         allowed = self._section.training_datasets
-        if dataset in self._datasets and dataset not in allowed:
+        if (self._owns_tables or dataset in self._datasets) and dataset not in allowed:
             raise self._refusal("training_datasets", "the dataset", self._named(allowed, coordinator), dataset)
 
     def check_members(self, run: RunConfiguration, label_party: str) -> None:
@@ -200,7 +201,8 @@ class Policy:
         """
         allowed = self._section.inference_datasets
         listed = self._datasets if allowed is None else allowed
-        if dataset not in listed:
+        is_listed = dataset in listed or (self._owns_tables and allowed is None)
+        if not is_listed:
             expected = self._named(sorted(listed), coordinator)
             raise self._refusal("inference_datasets", "the dataset", expected, dataset)
         if purpose == Purpose.PURPOSE_PREDICT and not self._section.allow_predict:

@@ -74,6 +74,7 @@ class SessionLines:
                 "rows": release.rows,
                 "epochs": release.epochs,
                 "codecs": dict(release.codecs),
+                "joins": None if release.joins is None else dict(release.joins),
             }
         )
         self._ledger.append(content)

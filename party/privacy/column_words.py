@@ -76,7 +76,7 @@ def privacy_lines(configuration: PartyConfiguration) -> Iterator[str]:
 
 
 def _private_lines(section: PrivateColumnsSection, configuration: PartyConfiguration) -> Iterator[str]:
-    count, entity = len(section.columns), section.entity or configuration.data.id
+    count, entity = len(section.columns), section.entity or configuration.data.id_name
     odds = math.exp(section.epsilon)
     yield (
         f"private columns: epsilon {section.epsilon:g} for all of one entity, {section.share:g} for each of {count};"

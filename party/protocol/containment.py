@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
-from party.cut.hidden import FloatArray, Rows
+from party.cut.hidden import Masks, Matrices, Rows
 from party.protocol.halves import TrainableFuse
 
 Result = TypeVar("Result")
@@ -60,8 +60,8 @@ class ContainedFuse:
         self._fuse = fuse
         self._containment = containment
 
-    def local_step(
-        self, rows: Rows, number: int, *, hiddens: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]
-    ) -> None:
+    def local_step(self, rows: Rows, number: int, *, hiddens: Matrices, gradients: Matrices, present: Masks) -> None:
         """See `TrainableFuse`."""
-        self._containment(lambda: self._fuse.local_step(rows, number, hiddens=hiddens, gradients=gradients))
+        self._containment(
+            lambda: self._fuse.local_step(rows, number, hiddens=hiddens, gradients=gradients, present=present)
+        )

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 
 from party.channel.compose import FeatureChannels
 from party.channel.encoded_matrix import EncodedMatrix
-from party.cut.hidden import FloatArray, Rows
+from party.cut.hidden import FloatArray
 from party.cut.state import State
 from party.cut.stateful import Stateful, StatefulParts
+from party.data.entities import Entities
 from party.errors import SealError, SessionError
 from party.pb.party_pb2 import Envelope
 from party.protocol.early_stopping import Decision, decision_from_bytes, retained_epochs
+from party.protocol.feature_batches import FeatureBatch, FeatureBatches
 from party.protocol.feature_steps import FeatureSteps
 from party.protocol.halves import Base
-from party.protocol.progress import ScheduledExchanges, place_of
+from party.protocol.progress import ScheduledExchanges
 from party.protocol.request_journal import RequestJournal
 from party.protocol.schedule import Activity, Exchange, Schedule, exchange_after_update, exchange_to_send
 from party.protocol.timings import Timings
@@ -28,11 +30,15 @@ class FeatureExchanges(ScheduledExchanges):
         party: name of this party.
         schedule: the session's schedule.
         channels: channels to and from the label party.
+        entities: the entities that the rows of the dataset refer to.
         base: the base model, which computes hiddens outside of training.
         timings: records how long each activity takes.
         steps: the training steps; None in a session that does not train.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
+
+    Attributes:
+        sent_rows: how often an entity was sent so far.
     """
 
     def __init__(
@@ -41,12 +47,14 @@ class FeatureExchanges(ScheduledExchanges):
         schedule: Schedule,
         channels: FeatureChannels,
         *,
+        entities: Entities,
         base: Base,
         timings: Timings,
         steps: FeatureSteps | None = None,
         journal: RequestJournal | None = None,
     ) -> None:
         super().__init__(party, schedule)
+        self._batches = FeatureBatches(schedule, entities, by_row=channels.by_row)
         self._channels = channels
         self._base = base
         self._timings = timings
@@ -78,14 +86,14 @@ class FeatureExchanges(ScheduledExchanges):
         exchange = None if self.finished else exchange_to_send(self._schedule, self.position, self._sent)
         if exchange is None or position != exchange.position or exchange.activity is Activity.DECIDE:
             raise self._out_of_order("Forward", position)
-        rows = self._schedule.rows(exchange)
+        batch = self._batches.of(exchange)
         if exchange.activity is Activity.TRAIN:
             steps = self._training
-            return self._seal(exchange, rows, steps.repeat() if steps.to_repeat else steps.forward(exchange, rows))
+            return self._seal(batch, steps.repeat() if steps.to_repeat else steps.forward(batch))
         with self._timings.measure("base"):
-            hiddens = self._base.infer(rows)
+            hiddens = self._base.infer(batch.numbers)
         self._progress.position += 1
-        return self._seal(exchange, rows, self._channels.hiddens.encode(hiddens, place_of(exchange, rows)))
+        return self._seal(batch, self._channels.hiddens.encode(batch.outgoing(hiddens), batch.place))
 
     def backward(self, position: int, gradient: Envelope) -> Envelope | None:
         """Updates the weights by the gradients of a batch, then computes the hiddens of the next batch to send, if any.
@@ -106,17 +114,17 @@ class FeatureExchanges(ScheduledExchanges):
             raise self._out_of_order("Backward", position)
         exchange = self._schedule.exchange(position)
         with self._timings.measure("open"):
-            rows = self._schedule.rows(exchange)
-            place = place_of(exchange, rows)
-            received = self._channels.gradients.open([gradient], place)
+            batch = self._batches.of(exchange)
+            received = self._channels.gradients.open([gradient], batch.place)
             self._note(exchange, received.slot, received.message)
-            self._channels.gradients.accept(received, place)
+            self._channels.gradients.accept(received, batch.place)
+        gradients = batch.incoming(received.values)
         following = exchange_after_update(self._schedule, position, self._under_way)
         if following is None:
-            self._update(exchange, received.values)
+            self._update(exchange, gradients)
             return None
-        following_rows = self._schedule.rows(following)
-        return self._seal(following, following_rows, self._update_and_encode(exchange, received.values, following))
+        following_batch = self._batches.of(following)
+        return self._seal(following_batch, self._update_and_encode(exchange, gradients, following_batch))
 
     def follow(self, position: int, decision: Envelope) -> None:
         """Follows the label party's decision after an epoch.
@@ -197,15 +205,14 @@ class FeatureExchanges(ScheduledExchanges):
         self._progress.position += 1
         self._training.update_locally(exchange, sent, gradients)
 
-    def _update_and_encode(self, exchange: Exchange, gradients: FloatArray, following: Exchange) -> EncodedMatrix:
+    def _update_and_encode(self, exchange: Exchange, gradients: FloatArray, following: FeatureBatch) -> EncodedMatrix:
         """Like `_update`, then encodes the hiddens of a later batch; one compiled call without local steps."""
-        rows = self._schedule.rows(following)
         if self._training.updates_locally:
             self._update(exchange, gradients)
-            return self._training.forward(following, rows)
-        hiddens = self._training.update_and_compute(gradients, rows)
+            return self._training.forward(following)
+        hiddens = self._training.update_and_compute(gradients, following)
         self._progress.position += 1
-        return self._training.encode(following, rows, hiddens)
+        return self._training.encode(following, hiddens)
 
     def _note(self, exchange: Exchange, slot: Slot, message: bytes) -> None:
         if self._journal is not None:
@@ -228,10 +235,10 @@ class FeatureExchanges(ScheduledExchanges):
         section = self._schedule.early_stopping
         return range(0) if section is None else retained_epochs(section, epoch)
 
-    def _seal(self, exchange: Exchange, rows: Rows, message: EncodedMatrix) -> Envelope:
-        self.sent_rows += exchange.rows
+    def _seal(self, batch: FeatureBatch, message: EncodedMatrix) -> Envelope:
+        self.sent_rows += len(batch.numbers)
         with self._timings.measure("seal"):
-            return self._channels.hiddens.envelope(message, place_of(exchange, rows))
+            return self._channels.hiddens.envelope(message, batch.place)
 
     def _out_of_order(self, call: str, position: int) -> SessionError:
         sent = 0 if self._awaits_backward else self._sent

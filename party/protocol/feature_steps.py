@@ -11,12 +11,12 @@ import numpy as np
 
 from party.channel.encoded_matrix import EncodedMatrix
 from party.channel.outgoing_channel import OutgoingChannel
-from party.cut.hidden import FloatArray, Rows
+from party.cut.hidden import FloatArray
 from party.cut.state import State, join_states, part_of
 from party.cut.stateful import Stateful
+from party.protocol.feature_batches import FeatureBatch
 from party.protocol.halves import TrainableBase
 from party.protocol.local_steps import FeatureLocalSteps
-from party.protocol.progress import place_of
 from party.protocol.schedule import Exchange
 from party.protocol.timings import Timings
 
@@ -29,7 +29,7 @@ class SentBatch:
 
     Attributes:
         message: the message that was sealed.
-        hiddens: the hiddens that it encodes, if local updates will need them.
+        hiddens: the hiddens of its entities, if local updates will need them.
     """
 
     message: EncodedMatrix
@@ -81,19 +81,18 @@ class FeatureSteps:
         self._to_repeat -= 1
         return message
 
-    def forward(self, exchange: Exchange, rows: Rows) -> EncodedMatrix:
+    def forward(self, batch: FeatureBatch) -> EncodedMatrix:
         """Computes and encodes the hiddens of a batch.
 
         Args:
-            exchange: an exchange of training.
-            rows: row numbers of the batch, int32 (rows,).
+            batch: a batch of training.
 
         Returns:
             The message to seal.
         """
         with self._timings.measure("base"):
-            hiddens = self._base.forward(rows)
-        return self.encode(exchange, rows, hiddens)
+            hiddens = self._base.forward(batch.numbers)
+        return self.encode(batch, hiddens)
 
     @property
     def updates_locally(self) -> bool:
@@ -104,7 +103,7 @@ class FeatureSteps:
         """Updates the weights by the gradients of the oldest batch under way.
 
         Args:
-            gradients: gradients of the loss with respect to its hiddens, float32 (rows, columns).
+            gradients: gradients of the loss with respect to its hiddens, float32 (entities, columns).
 
         Returns:
             That batch, which is no longer under way.
@@ -113,18 +112,18 @@ class FeatureSteps:
             self._base.backward(gradients)
         return self._under_way.popleft()
 
-    def update_and_compute(self, gradients: FloatArray, following_rows: Rows) -> FloatArray:
+    def update_and_compute(self, gradients: FloatArray, following: FeatureBatch) -> FloatArray:
         """Like `update`, with the hiddens of a later batch in the same compiled call.
 
         Args:
-            gradients: gradients of the loss with respect to the oldest batch's hiddens, float32 (rows, columns).
-            following_rows: row numbers of the later batch, int32 (rows,).
+            gradients: gradients of the loss with respect to the oldest batch's hiddens, float32 (entities, columns).
+            following: the later batch.
 
         Returns:
-            The hiddens, float32 (rows, columns), for `encode`.
+            The hiddens, float32 (entities, columns), for `encode`.
         """
         with self._timings.measure("base"):
-            hiddens = self._base.backward_and_forward(gradients, following_rows)
+            hiddens = self._base.backward_and_forward(gradients, following.numbers)
         self._under_way.popleft()
         return hiddens
 
@@ -134,7 +133,7 @@ class FeatureSteps:
         Args:
             exchange: exchange of the batch of that update.
             sent: the batch that `update` returned.
-            gradients: gradients of the loss with respect to its hiddens, float32 (rows, columns).
+            gradients: gradients of the loss with respect to its hiddens, float32 (entities, columns).
         """
         if self._local_steps is not None and sent.hiddens is not None:
             self._local_steps.after(exchange, sent.hiddens, gradients)
@@ -167,19 +166,18 @@ class FeatureSteps:
         self._to_repeat = int(part_of(state, "own").values["batches"])
         self._under_way = deque(_sent_from(part_of(state, str(place))) for place in range(self._to_repeat))
 
-    def encode(self, exchange: Exchange, rows: Rows, hiddens: FloatArray) -> EncodedMatrix:
+    def encode(self, batch: FeatureBatch, hiddens: FloatArray) -> EncodedMatrix:
         """Encodes the hiddens of a batch, which is under way from here on.
 
         Args:
-            exchange: an exchange of training.
-            rows: row numbers of the batch, int32 (rows,).
-            hiddens: float32 (rows, columns).
+            batch: a batch of training.
+            hiddens: of its entities, float32 (entities, columns).
 
         Returns:
             The message to seal.
         """
         with self._timings.measure("seal"):
-            message = self._hiddens.encode(hiddens, place_of(exchange, rows))
+            message = self._hiddens.encode(batch.outgoing(hiddens), batch.place)
         self._under_way.append(SentBatch(message, None if self._local_steps is None else hiddens))
         return message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from party.cut.hidden import FloatArray, Rows
+from party.cut.hidden import FloatArray, Masks, Matrices, Rows
 from party.cut.layout import CutLayout
 from party.cut.results import InferenceResult, PreparedStep, TrainingResult
 from party.cut.state import State
@@ -85,40 +85,41 @@ class Fuse(Protocol):
     def score(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
         """Computes metrics by name from outputs, float32 (rows, outputs), and labels, float32 (rows, labels)."""
 
-    def infer(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> InferenceResult:
+    def infer(self, rows: Rows, hiddens: Matrices, present: Masks) -> InferenceResult:
         """Computes outputs and losses outside of training.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: each party's matrix, by party, float32 (batch, columns).
+            present: by party with absent vectors, which rows have its hiddens, bool (batch,).
         """
 
 
 class TrainableFuse(Fuse, Protocol):
     """A fuse model in training."""
 
-    def gradients(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> TrainingResult:
+    def gradients(self, rows: Rows, hiddens: Matrices, present: Masks) -> TrainingResult:
         """Computes the loss and the gradients of a training batch; `apply` must follow.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: each party's matrix, by party, float32 (batch, columns).
+            present: as for `infer`.
         """
 
-    def begin_step(self, rows: Rows, hiddens: Mapping[str, FloatArray]) -> PreparedStep:
+    def begin_step(self, rows: Rows, hiddens: Matrices, present: Masks) -> PreparedStep:
         """Prepares a whole training step: own base model, loss, gradients for the feature parties, all own updates.
 
         Args:
             rows: row numbers of the dataset, int32 (batch,).
             hiddens: matrices of the feature parties, by party, float32 (batch, columns).
+            present: as for `infer`.
         """
 
     def apply(self) -> None:
         """Updates the weights by the batch of the last call of `gradients`."""
 
-    def local_step(
-        self, rows: Rows, number: int, *, hiddens: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]
-    ) -> None:
+    def local_step(self, rows: Rows, number: int, *, hiddens: Matrices, gradients: Matrices, present: Masks) -> None:
         """Updates the weights, those of the own base model included, by a batch that was exchanged before.
 
         Args:
@@ -126,6 +127,7 @@ class TrainableFuse(Fuse, Protocol):
             number: number of the local step in its run.
             hiddens: matrices of the feature parties as exchanged, by party, float32 (batch, columns).
             gradients: gradients of the loss with respect to them as exchanged, float32 (batch, columns).
+            present: as for `infer`, the same as in the exchange.
         """
 
     def save_epoch(self, epoch: int, retained: Collection[int]) -> None:

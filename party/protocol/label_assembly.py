@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from party.channel.compose import LabelChannels
 from party.cut.hidden import FloatArray
@@ -19,7 +19,9 @@ from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.label_halves import Halves, TrainableHalves
 from party.protocol.label_heads import LabelHead, LabelHeads
 from party.protocol.local_steps import LabelLocalSteps
+from party.protocol.peer_entities import PeerEntities
 from party.protocol.pipelined_steps import PipelinedSteps
+from party.protocol.presence import Presence
 from party.protocol.private_head import PrivateHead
 from party.protocol.request_journal import RequestJournal
 from party.protocol.schedule import InferenceSchedule, Schedule
@@ -54,6 +56,8 @@ class LabelSetup:
         halves: the models that make what leaves; trainable ones in a session that trains.
         labels: the labels that they learn from, of all rows in the common order, float32 (rows, labels): drawn ones
             where labels are private.
+        entities: find the entities that the rows of a batch refer to; None where they are the rows themselves.
+        presence: says which rows are present at each party; by default all are.
         private: the private head; None without private labels, and in a prediction.
         containment: keeps the errors of `halves` in a prediction where they are the private head; else None.
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
@@ -72,6 +76,8 @@ class LabelSetup:
     channels: LabelChannels
     halves: Halves
     labels: FloatArray
+    entities: PeerEntities | None = None
+    presence: Presence = field(default_factory=Presence)
     private: PrivateSetup | None = None
     containment: Containment | None = None
     minimum_rows: int
@@ -81,6 +87,11 @@ class LabelSetup:
     on_pass: Callable[[], None] = lambda: None
     local_steps: LabelLocalSteps | None = None
     journal: RequestJournal | None = None
+
+    @property
+    def peer_entities(self) -> PeerEntities:
+        """The entities that the rows of a batch refer to."""
+        return self.entities or PeerEntities(len(self.labels))
 
 
 def label_exchanges(setup: LabelSetup) -> LabelExchanges:
@@ -102,6 +113,7 @@ def label_exchanges(setup: LabelSetup) -> LabelExchanges:
         setup.party,
         setup.schedule,
         setup.channels,
+        entities=setup.peer_entities,
         heads=heads,
         timings=setup.timings,
         steps=steps,
@@ -123,7 +135,8 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         on_pass=setup.on_pass if private is None else lambda: None,
     )
     if private is None:
-        return LabelHeads(LabelHead(setup.halves, released), containment=setup.containment)
+        head = LabelHead(setup.halves, released)
+        return LabelHeads(head, containment=setup.containment, presence=setup.presence)
     own = EpochBooks(
         setup.schedule,
         private.labels,
@@ -131,14 +144,16 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         minimum_rows=setup.minimum_rows,
         on_pass=setup.on_pass,
     )
-    return LabelHeads(LabelHead(setup.halves, released), LabelHead(private.halves, own), private.containment)
+    heads = LabelHead(setup.halves, released), LabelHead(private.halves, own)
+    return LabelHeads(*heads, private.containment, presence=setup.presence)
 
 
 def _private_head(setup: LabelSetup, heads: LabelHeads) -> PrivateHead | None:
     halves = heads.own.halves
     if setup.private is None or not isinstance(halves, TrainableHalves):
         return None
-    return PrivateHead(halves, heads.own.books, setup.timings, setup.private.containment)
+    containment = setup.private.containment
+    return PrivateHead(halves, heads.own.books, setup.timings, containment, presence=setup.presence)
 
 
 def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks, private: PrivateHead | None) -> TrainingSteps:
@@ -146,7 +161,8 @@ def _steps(setup: LabelSetup, halves: TrainableHalves, books: EpochBooks, privat
         party=setup.party,
         schedule=setup.schedule,
         halves=halves,
-        sender=GradientSender(setup.channels.gradients, setup.channels.matrices, setup.timings),
+        presence=setup.presence,
+        sender=GradientSender(setup.channels.gradients, setup.channels.matrices, setup.peer_entities, setup.timings),
         books=books,
         timings=setup.timings,
         private=private,

@@ -18,7 +18,8 @@ from party.protocol.deferred import Deferred
 from party.protocol.epoch_books import EpochMetrics
 from party.protocol.epoch_decisions import EpochDecisions
 from party.protocol.label_heads import LabelHeads
-from party.protocol.progress import ScheduledExchanges, place_of
+from party.protocol.peer_entities import PeerEntities
+from party.protocol.progress import ScheduledExchanges
 from party.protocol.request_journal import RequestJournal
 from party.protocol.schedule import Activity, Exchange, Schedule
 from party.protocol.timings import Timings
@@ -35,6 +36,7 @@ class LabelExchanges(ScheduledExchanges):
         party: name of this party.
         schedule: the session's schedule.
         channels: channels to and from the feature parties.
+        entities: find the entities that the rows of a batch refer to.
         heads: this party's models and the figures of each pass.
         timings: records how long each activity takes.
         steps: do the training; None in a session that does not train.
@@ -50,6 +52,7 @@ class LabelExchanges(ScheduledExchanges):
         schedule: Schedule,
         channels: LabelChannels,
         *,
+        entities: PeerEntities,
         heads: LabelHeads,
         timings: Timings,
         steps: TrainingSteps | None = None,
@@ -60,6 +63,7 @@ class LabelExchanges(ScheduledExchanges):
         super().__init__(party, schedule)
         self._hiddens = channels.hiddens
         self._senders = tuple(channels.matrices)
+        self._entities = entities
         self._heads = heads
         self._books, self._own_books = heads.released.books, heads.own.books
         self._timings = timings
@@ -109,7 +113,7 @@ class LabelExchanges(ScheduledExchanges):
 
     @property
     def sent_rows(self) -> int:
-        """Number of rows whose gradients were sent to every feature party; a row counts each time."""
+        """Number of gradient rows that were sent to the feature party with the most; a row counts each time."""
         return 0 if self._steps is None else self._steps.sent_rows
 
     @property
@@ -239,13 +243,13 @@ class LabelExchanges(ScheduledExchanges):
                 expected=", ".join(self._senders),
                 received=f"{len(envelopes)} messages",
             )
-        place = place_of(exchange, rows)
+        places = {name: self._entities.place(name, exchange, rows) for name in self._hiddens}
         received: dict[str, ReceivedMatrix] = {
-            name: channel.open([by_sender[sender] for sender in channel.senders], place)
+            name: channel.open([by_sender[sender] for sender in channel.senders], places[name])
             for name, channel in self._hiddens.items()
         }
         if self._journal is not None:
             self._journal.take(exchange, {one.slot: one.message for one in received.values()})
         for name, one in received.items():
-            self._hiddens[name].accept(one, place)
-        return {name: one.values for name, one in received.items()}
+            self._hiddens[name].accept(one, places[name])
+        return self._entities.expand({name: one.values for name, one in received.items()}, rows)

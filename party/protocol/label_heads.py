@@ -12,6 +12,7 @@ from party.metrics.pass_metrics import PassMetrics
 from party.protocol.containment import Containment
 from party.protocol.epoch_books import EpochBooks
 from party.protocol.label_halves import Halves
+from party.protocol.presence import Presence
 from party.protocol.schedule import Exchange
 from party.protocol.timings import Timings
 
@@ -41,11 +42,18 @@ class LabelHeads:
         released: the head that makes what leaves.
         private: the private head; None without private labels, and in a prediction.
         containment: keeps the errors of the private head; None if there is none.
+        presence: says which rows are present at each party; if omitted, all are.
     """
 
     def __init__(
-        self, released: LabelHead, private: LabelHead | None = None, containment: Containment | None = None
+        self,
+        released: LabelHead,
+        private: LabelHead | None = None,
+        containment: Containment | None = None,
+        *,
+        presence: Presence | None = None,
     ) -> None:
+        self._presence = presence or Presence()
         self.released = released
         self._containment = containment or Containment()
         self.own = private or released
@@ -65,12 +73,13 @@ class LabelHeads:
             timings: records how long each activity takes.
         """
         for head in self.all:
+            infer = partial(self._infer, head, exchange, rows, hiddens, party=party)
             if head is not self._contained:
-                _infer(head, exchange, rows, hiddens, party=party, measure=timings.measure)
+                infer(measure=timings.measure)
                 continue
             # One activity, begun whether the head failed or not: the coordinator sees how often each was.
             with timings.measure("private head"):
-                self._containment(partial(_infer, head, exchange, rows, hiddens, party=party, measure=nullcontext))
+                self._containment(partial(infer, measure=nullcontext))
 
     def own_evaluation(self) -> PassMetrics | None:
         """Metrics of all rows, for this party alone; None before they are complete, and where the head failed."""
@@ -79,21 +88,21 @@ class LabelHeads:
             return None
         return inference.metrics() if self.own is self.released else self._containment(inference.metrics)
 
-
-def _infer(
-    head: LabelHead,
-    exchange: Exchange,
-    rows: Rows,
-    hiddens: Mapping[str, FloatArray],
-    *,
-    party: str,
-    measure: Callable[[str], AbstractContextManager[object]],
-) -> None:
-    fuse, base, all_hiddens = head.halves.fuse, head.halves.base, hiddens
-    head.books.begin(exchange)
-    if base is not None:
-        with measure("own base"):
-            all_hiddens = {**hiddens, party: base.infer(rows)}
-    with measure("fuse"):
-        result = fuse.infer(rows, all_hiddens)
-    head.books.add_inference(exchange, rows, result)
+    def _infer(
+        self,
+        head: LabelHead,
+        exchange: Exchange,
+        rows: Rows,
+        hiddens: Mapping[str, FloatArray],
+        *,
+        party: str,
+        measure: Callable[[str], AbstractContextManager[object]],
+    ) -> None:
+        fuse, base, all_hiddens = head.halves.fuse, head.halves.base, hiddens
+        head.books.begin(exchange)
+        if base is not None:
+            with measure("own base"):
+                all_hiddens = {**hiddens, party: base.infer(rows)}
+        with measure("fuse"):
+            result = fuse.infer(rows, all_hiddens, self._presence.of(exchange, rows))
+        head.books.add_inference(exchange, rows, result)

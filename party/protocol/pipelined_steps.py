@@ -34,7 +34,7 @@ class PipelinedSteps:
 
     @property
     def sent_rows(self) -> int:
-        """Number of rows whose gradients were sent to every feature party; a row counts each time."""
+        """Number of gradient rows that were sent to the feature party with the most; a row counts each time."""
         return self._setup.sender.sent_rows
 
     def train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> Deferred[list[Envelope]]:
@@ -43,7 +43,7 @@ class PipelinedSteps:
         if not setup.books.is_open or exchange.start == 0:
             self.wait()
             setup.books.begin(exchange)
-        prepared = setup.halves.fuse.begin_step(rows, hiddens)
+        prepared = setup.halves.fuse.begin_step(rows, hiddens, setup.presence.of(exchange, rows))
         before, sent_before = self._update, self._sent
         step = self._background.submit(self._run, before, prepared)
         self._update = step

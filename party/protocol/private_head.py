@@ -10,6 +10,7 @@ from party.cut.stateful import Stateful
 from party.protocol.containment import Containment
 from party.protocol.epoch_books import EpochBooks
 from party.protocol.label_halves import TrainableHalves
+from party.protocol.presence import Presence
 from party.protocol.schedule import Exchange
 from party.protocol.timings import Timings
 
@@ -25,10 +26,20 @@ class PrivateHead:
         books: collect its figures, by the true labels.
         timings: records how long each activity takes.
         containment: keeps its errors.
+        presence: says which rows are present at each party, as to the teacher.
     """
 
-    def __init__(self, halves: TrainableHalves, books: EpochBooks, timings: Timings, containment: Containment) -> None:
+    def __init__(
+        self,
+        halves: TrainableHalves,
+        books: EpochBooks,
+        timings: Timings,
+        containment: Containment,
+        *,
+        presence: Presence,
+    ) -> None:
         self.halves = halves
+        self._presence = presence
         self._books = books
         self._timings = timings
         self._containment = containment
@@ -46,7 +57,8 @@ class PrivateHead:
 
     def _train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> None:
         self._books.begin(exchange)
-        self._books.add_step(exchange, rows, self.halves.fuse.begin_step(rows, hiddens)()())
+        present = self._presence.of(exchange, rows)
+        self._books.add_step(exchange, rows, self.halves.fuse.begin_step(rows, hiddens, present)()())
 
     def parts(self) -> Mapping[str, Stateful]:
         """Its parts of a checkpoint; their size is the same whatever its figures are."""

@@ -58,6 +58,9 @@ class TrainingSchedule:
         rows: number of rows in common, at least one.
         row_key: key of the run's order of rows, 32 bytes.
 
+    Attributes:
+        validation_batches: number of batches of the held-out rows.
+
     Raises:
         ConfigurationError: no row is left to train on, or for early stopping to decide by.
     """
@@ -78,7 +81,7 @@ class TrainingSchedule:
                 fix="lower batch_size or validation_fraction",
             )
         self._epoch_steps = batches
-        self._validation_batches = _batches(len(self.held_out_rows), training.evaluation_batch_size)
+        self.validation_batches = _batches(len(self.held_out_rows), training.evaluation_batch_size)
         limit = training.maximum_steps
         every = batches * training.epochs
         self.steps = every if limit is None else min(limit, every)
@@ -93,7 +96,7 @@ class TrainingSchedule:
                 received=f"{rows} rows in common, validation_fraction {training.validation_fraction}",
                 fix="raise validation_fraction or leave early_stopping out",
             )
-        self.exchanges = self.steps + self.epochs * (self._validation_batches + self._decisions)
+        self.exchanges = self.steps + self.epochs * (self.validation_batches + self._decisions)
         # Every batch needs the order of its epoch; a local step may need that of the epoch before.
         self._order = lru_cache(CACHED_ORDERS)(lambda epoch: epoch_order(row_key, epoch, self.training_rows))
 
@@ -121,7 +124,7 @@ class TrainingSchedule:
 
     def exchange(self, position: int) -> Exchange:
         """The exchange at a position of 0 to `exchanges` − 1."""
-        epoch, place = divmod(position, self._epoch_steps + self._validation_batches + self._decisions)
+        epoch, place = divmod(position, self._epoch_steps + self.validation_batches + self._decisions)
         steps = min(self._epoch_steps, self.steps - epoch * self._epoch_steps)
         first_step = epoch * self._epoch_steps
         if place < steps:
@@ -137,7 +140,7 @@ class TrainingSchedule:
                 last=last,
             )
         place -= steps
-        if place == self._validation_batches:
+        if place == self.validation_batches:
             return Exchange(
                 position=position,
                 activity=Activity.DECIDE,
@@ -148,7 +151,7 @@ class TrainingSchedule:
                 last=True,
             )
         start, rows = _slice(place, self._training.evaluation_batch_size, len(self.held_out_rows))
-        last = place == self._validation_batches - 1
+        last = place == self.validation_batches - 1
         return Exchange(
             position=position,
             activity=Activity.VALIDATE,
@@ -168,12 +171,12 @@ class TrainingSchedule:
         if step >= self.steps:
             return self.exchanges
         epoch, place = divmod(step, self._epoch_steps)
-        return epoch * (self._epoch_steps + self._validation_batches + self._decisions) + place
+        return epoch * (self._epoch_steps + self.validation_batches + self._decisions) + place
 
     @property
     def passes(self) -> Sequence[tuple[int, int]]:
         """First position and number of batches of each pass over training rows."""
-        whole = self._epoch_steps + self._validation_batches + self._decisions
+        whole = self._epoch_steps + self.validation_batches + self._decisions
         steps = [min(self._epoch_steps, self.steps - epoch * self._epoch_steps) for epoch in range(self.epochs)]
         return [(epoch * whole, count) for epoch, count in enumerate(steps)]
 
@@ -182,7 +185,7 @@ class TrainingSchedule:
         """Positions at which the label party decides whether to continue: after the held-out rows of each epoch."""
         if not self._decisions:
             return ()
-        whole = self._epoch_steps + self._validation_batches + 1
+        whole = self._epoch_steps + self.validation_batches + 1
         return [min((epoch + 1) * whole, self.exchanges) - 1 for epoch in range(self.epochs)]
 
     def epoch_of(self, step: int) -> int:

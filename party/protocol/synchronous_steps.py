@@ -31,7 +31,7 @@ class SynchronousSteps:
 
     @property
     def sent_rows(self) -> int:
-        """Number of rows whose gradients were sent to every feature party; a row counts each time."""
+        """Number of gradient rows that were sent to the feature party with the most; a row counts each time."""
         return self._setup.sender.sent_rows
 
     def train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> Deferred[list[Envelope]]:
@@ -41,7 +41,7 @@ class SynchronousSteps:
         setup.books.begin(exchange)
         with_own = hiddens if self._own is None else {**hiddens, setup.party: self._own.take(rows)}
         with setup.timings.measure("fuse"):
-            result = setup.halves.fuse.gradients(rows, with_own)
+            result = setup.halves.fuse.gradients(rows, with_own, setup.presence.of(exchange, rows))
         envelopes = setup.sender.send(exchange, rows, result)
         self._own_update = Deferred(lambda: self._finish_step(exchange, rows, hiddens, result))
         return Deferred.of(envelopes)

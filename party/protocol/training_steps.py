@@ -14,6 +14,7 @@ from party.protocol.epoch_books import EpochBooks
 from party.protocol.gradient_sender import GradientSender
 from party.protocol.label_halves import TrainableHalves
 from party.protocol.local_steps import LabelLocalSteps
+from party.protocol.presence import Presence
 from party.protocol.private_head import PrivateHead
 from party.protocol.schedule import Exchange, Schedule
 from party.protocol.timings import Timings
@@ -27,6 +28,7 @@ class StepSetup:
         party: name of this party.
         schedule: the session's schedule.
         halves: the models that make what leaves.
+        presence: says which rows are present at each party.
         sender: sends the gradients.
         books: collect the results of each batch.
         timings: records how long each activity takes.
@@ -37,6 +39,7 @@ class StepSetup:
     party: str
     schedule: Schedule
     halves: TrainableHalves
+    presence: Presence
     sender: GradientSender
     books: EpochBooks
     timings: Timings
@@ -49,7 +52,7 @@ class TrainingSteps(Protocol):
 
     @property
     def sent_rows(self) -> int:
-        """Number of rows whose gradients were sent to every feature party; a row counts each time."""
+        """Number of gradient rows that were sent to the feature party with the most; a row counts each time."""
 
     def train(self, exchange: Exchange, rows: Rows, hiddens: Mapping[str, FloatArray]) -> Deferred[list[Envelope]]:
         """Trains on a batch.

@@ -60,10 +60,11 @@ class BatchAgreement:
         if context.configuration.holds_labels:
             self._build_fuse({name: sent for name, sent in specs.items() if sent})
 
-    def confirmation(self, pair_key: bytes) -> Confirmation:
-        """A keyed digest of the ordered ids that this party loaded, and of the key of the run's order of rows.
+    def confirmation(self, pair_key: bytes, peer: str) -> Confirmation:
+        """A keyed digest of the rows that this party loaded, and of the key of the run's order of rows.
 
         Args:
             pair_key: the 32 bytes that only this party and the peer know.
+            peer: name of the peer.
         """
-        return self._setup.rows.confirmation(pair_key, self._setup.row_key)
+        return self._setup.rows.confirmation(pair_key, self._setup.row_key, peer)

@@ -46,6 +46,8 @@ class BatchSetup:
             penalty, and outside of training.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
+        away: feature parties of the run that take no part in the session, at the label party: learned vectors stand
+            for them.
         protection: the mechanism that protects this party's labels or columns; None where they are released as they
             are.
     """
@@ -61,6 +63,7 @@ class BatchSetup:
     groups: npt.NDArray[np.int32] | None = None
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
+    away: frozenset[str] = frozenset()
     protection: Protection | None = None
 
     @property

@@ -4,47 +4,62 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from party.alignment.joined_store import JoinedAlignment
 from party.alignment.store import StoredAlignment
-from party.data.entities import RowMap
+from party.data.entities import ABSENT, RowMap
+from party.data.keys import Texts
 from party.data.table import Table
+from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
-from party.runtime.context import PartyContext
+from party.runtime.context import PartyContext, not_aligned
+from party.runtime.joined_alignments import valid_join
 from party.security.framing import length_prefixed
 
+ROW_COLUMN = "row"  # of predictions for rows without ids
 IDS_LABEL = b"vsl/1 ids\0"
+MAP_LABEL = b"vsl/1 row map\0"
+_COUNT_BYTES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class CommonRows:
     """A dataset's rows in the common order of all parties.
 
+    With joins, a feature party has entities in place of rows: its columns are those of the entities that the rows of
+    the label party refer to, and `own_map` says which row refers to which.
+
     Attributes:
         table: the table of the party's file.
-        alignment: selects and orders its rows.
+        alignment: selects and orders its rows; at a feature party with a map, its entities.
         own_map: the entity of this party's table that each row refers to; None where rows and entities are the same.
         peer_maps: at the label party, the entity of each row by feature party; empty where rows and entities are the
             same.
+        label_party: name of the label party.
+        name: name of the dataset.
     """
 
     table: Table
-    alignment: StoredAlignment
+    alignment: StoredAlignment | JoinedAlignment
     own_map: RowMap | None = None
     peer_maps: Mapping[str, RowMap] = field(default_factory=dict)
+    label_party: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
 
     def __len__(self) -> int:
-        return len(self.alignment.rows)
+        return len(self.alignment.rows) if self.own_map is None else len(self.own_map.entity_of_row)
 
     @property
     def dataset(self) -> str:
-        """Name of the dataset."""
-        return self.table.dataset
+        """Name of the dataset, at the label party where a feature party has tables."""
+        return self.name or self.table.dataset
 
     @property
     def source(self) -> str:
@@ -57,12 +72,30 @@ class CommonRows:
         return DatasetRows(dataset=self.dataset, rows=len(self), alignment_id=self.alignment.alignment_id)
 
     def ids(self) -> pd.Index[str]:
-        """Sample ids in the common order."""
-        return self.table.ids.take(self.alignment.rows)
+        """Ids of the own rows, or keys of the own entities, in the common order."""
+        return self.table.known_ids.take(self.alignment.rows)
+
+    def row_names(self) -> pd.Index[Any]:
+        """What names each row for people: its id; without one `row`, its number among the file's rows, from 0."""
+        if self.table.ids is None:
+            return pd.Index(self.alignment.rows, name=ROW_COLUMN)
+        return self.ids()
 
     def frame(self) -> pd.DataFrame:
-        """The columns in the common order."""
+        """The columns of the own rows or entities in the common order."""
         return self.table.aligned(self.alignment.rows)
+
+    def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Numbers of rows of `frame`, one for each of some rows of the dataset that has one.
+
+        Args:
+            rows: row numbers of the dataset, shape (chosen rows,).
+        """
+        if self.own_map is None:
+            return rows
+        numbers = self.own_map.entity_of_row[rows]
+        present: npt.NDArray[np.int64] = numbers[numbers != ABSENT].astype(np.int64)
+        return present
 
     def frame_of(self, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
         """The columns of some rows, for encoders to be fitted on; an entity counts once for each of its rows.
@@ -70,18 +103,70 @@ class CommonRows:
         Args:
             rows: row numbers of the dataset, shape (chosen rows,).
         """
-        return self.frame().iloc[rows]
+        return self.frame().iloc[self.own_numbers(rows)]
 
-    def confirmation(self, pair_key: bytes, row_key: bytes) -> Confirmation:
-        """A keyed digest of the ordered ids that this party loaded, and of the key of the run's order of rows.
+    def digests(self) -> dict[str, str]:
+        """What a run depends on of the maps of its rows, by its name in a fingerprint; empty without maps."""
+        maps = dict(self.peer_maps) if self.own_map is None else {"this party": self.own_map}
+        return {
+            f"map of rows to entities of {party}": hashlib.sha256(_map_bytes(one)).hexdigest()
+            for party, one in sorted(maps.items())
+        }
+
+    def confirmation(self, pair_key: bytes, row_key: bytes, peer: str) -> Confirmation:
+        """A keyed digest of the rows that this party loaded, and of the key of the run's order of rows.
+
+        Without joins it covers the ordered ids. With them, the label party and a feature party confirm the map of the
+        rows and the key of each entity in it; two feature parties, which share no key, that it is the same alignment.
 
         Args:
-            pair_key: the pair key that only this party and a peer know.
+            pair_key: the pair key that only this party and the peer know.
             row_key: key of the run's order of rows; empty where rows are read in the common order.
+            peer: name of the peer.
+
+        Raises:
+            AlignmentError: the own rows and their map do not fit together.
         """
-        mac = hmac.new(pair_key, IDS_LABEL + length_prefixed([self.dataset.encode(), row_key]), hashlib.sha256)
-        mac.update(length_prefixed(one.encode() for one in self.ids()))
+        label = MAP_LABEL if self.peer_maps or self.own_map is not None else IDS_LABEL
+        mac = hmac.new(pair_key, label + length_prefixed([self.dataset.encode(), row_key]), hashlib.sha256)
+        for part in self._confirmed(peer):
+            mac.update(part)
         return Confirmation(datasets=[Confirmation.DatasetDigest(dataset=self.dataset, ids_hmac=mac.digest())])
+
+    def _confirmed(self, peer: str) -> Iterator[bytes]:
+        shared = self.peer_maps.get(peer) if self.own_map is None else self.own_map
+        if shared is None:
+            yield _framed(self.ids())
+        elif self.own_map is not None and peer != self.label_party:
+            yield length_prefixed([len(self).to_bytes(_COUNT_BYTES, "big"), self.alignment.alignment_id])
+        else:
+            referred = np.zeros(shared.entities + 1, np.bool_)
+            referred[shared.entity_of_row] = True
+            entities = np.flatnonzero(referred[:-1])
+            yield _framed(self.ids()[entities] if self.own_map is not None else self._keys(peer, shared)[entities])
+            yield _map_bytes(shared)
+
+    def _keys(self, peer: str, shared: RowMap) -> Texts:
+        """The key of each entity that the rows of the label party refer to; refuses rows that do not fit their map."""
+        keys = self.table.keys[peer][self.alignment.rows]
+        present = shared.entity_of_row != ABSENT
+        key_of_entity = np.full(shared.entities, "", dtype=object)
+        key_of_entity[shared.entity_of_row[present]] = keys[present]
+        if (key_of_entity[shared.entity_of_row[present]] != keys[present]).any():
+            raise AlignmentError(
+                f"the rows of dataset {self.dataset} do not fit the map of their entities",
+                where=f"{self.label_party}: peer {peer}",
+                fix="run `coordinator align --force`",
+            )
+        return key_of_entity
+
+
+def _framed(texts: Iterable[str]) -> bytes:
+    return length_prefixed(one.encode() for one in texts)
+
+
+def _map_bytes(row_map: RowMap) -> bytes:
+    return row_map.entity_of_row.astype("<i4").tobytes()
 
 
 def common_rows(context: PartyContext, parties: tuple[str, ...], dataset: str) -> CommonRows:
@@ -90,11 +175,23 @@ def common_rows(context: PartyContext, parties: tuple[str, ...], dataset: str) -
     Args:
         context: the party's context.
         parties: parties of the run.
-        dataset: name of the dataset.
+        dataset: name of the dataset; where a feature party has tables, of the label party's.
 
     Raises:
         AlignmentError: the present file is not aligned with these parties.
         DataError: the dataset is not configured, or its file cannot be used.
     """
-    table = context.tables.table(dataset)
-    return CommonRows(table, context.alignment(table, parties))
+    configuration = context.configuration
+    label_party = configuration.label_party
+    if not configuration.data.joins and not configuration.data.tables:
+        table = context.tables.table(dataset)
+        return CommonRows(table, context.alignment(table, parties), label_party=label_party)
+    if configuration.holds_labels:
+        context.tables.table(dataset)  # refuses one that is not configured
+    found = valid_join(context, dataset, parties)
+    if found is None:
+        raise not_aligned(context.party, dataset, parties)
+    table, stored = found
+    own_map = None if configuration.holds_labels else stored.maps[context.party]
+    peer_maps = stored.maps if configuration.holds_labels else {}
+    return CommonRows(table, stored, own_map, peer_maps, label_party=label_party, name=dataset)

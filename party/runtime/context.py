@@ -68,7 +68,7 @@ class PartyContext:
         """
         sha256 = bytes.fromhex(table.sha256)
         stored = self.alignments.load(table.dataset, data_sha256=sha256, parties=parties)
-        return stored if stored is not None and stored.id_column == self.configuration.data.id else None
+        return stored if stored is not None and stored.id_column == self.configuration.data.id_name else None
 
     def alignment(self, table: Table, parties: tuple[str, ...]) -> StoredAlignment:
         """The alignment of a dataset, which must exist.
@@ -82,12 +82,23 @@ class PartyContext:
         """
         stored = self.stored_alignment(table, parties)
         if stored is None:
-            raise AlignmentError(
-                f"dataset {table.dataset} is not aligned with {', '.join(parties)}, or its file has changed since",
-                where=self.party,
-                fix="run `coordinator align`",
-            )
+            raise not_aligned(self.party, table.dataset, parties)
         return stored
+
+
+def not_aligned(party: str, dataset: str, parties: tuple[str, ...]) -> AlignmentError:
+    """Makes the error for a dataset without a valid alignment.
+
+    Args:
+        party: name of this party.
+        dataset: name of the dataset.
+        parties: names of all parties of the run.
+    """
+    return AlignmentError(
+        f"dataset {dataset} is not aligned with {', '.join(parties)}, or its file has changed since",
+        where=party,
+        fix="run `coordinator align`",
+    )
 
 
 def party_roles(parties: Sequence[str], label_party: str) -> list[PartyRole]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from party.configuration.features import IntegerBucketsFeature
+from party.configuration.features import DataSection, IntegerBucketsFeature
 from party.configuration.party import PartyConfiguration
 from party.configuration.privacy import AnyDomain, PrivateColumnsSection, RangeDomain
 from party.data.kinds.cells import parse_number, read_cells
@@ -54,7 +54,7 @@ class DrawnColumns:
     def __init__(self, configuration: PartyConfiguration, section: PrivateColumnsSection, keys: DrawKeys) -> None:
         self._party = configuration.party
         self._section = section
-        self._entity = section.entity or configuration.data.id
+        self._entity = [section.entity] if section.entity else _id_parts(configuration.data)
         self._keys = keys
         whole = {one.column for one in configuration.data.features if isinstance(one, IntegerBucketsFeature)}
         self._domains = {
@@ -96,7 +96,7 @@ class DrawnColumns:
         """The entity of each row."""
         name = self._section.entity
         if name is None:
-            return table.ids.to_numpy(dtype=object)
+            return table.known_ids.to_numpy(dtype=object)
         entities = table.columns[name].to_numpy(dtype=object)
         empty = int((entities == "").sum())
         if empty:
@@ -146,7 +146,7 @@ class DrawnColumns:
         """Who is drawn for, and the columns and their domains; with all of them, the share of epsilon that each has."""
         names = sorted(self._domains)  # another order in the configuration is no change
         columns = [part for name in names for part in (name, self._domains[name].scheme)]
-        return length_prefixed(part.encode() for part in (self._entity, *columns))
+        return length_prefixed(part.encode() for part in (*self._entity, *columns))
 
     def _values(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
         """The cells of each entity."""
@@ -166,6 +166,12 @@ def _domain(section: AnyDomain, epsilon: float, whole: bool) -> CellDomain:
             whole=whole,
         )
     return TextCells(section.values, section.other)
+
+
+def _id_parts(data: DataSection) -> list[str]:
+    """All that says how an id is made: other transformations make other entities of the same people."""
+    several = [str(len(data.id_columns))] if len(data.id_columns) > 1 else []
+    return [*several, *data.id_columns, *(["transforms", *data.transforms] if data.transforms else [])]
 
 
 def _joined(parts: Sequence[npt.NDArray[np.object_]]) -> npt.NDArray[np.object_]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from party.channel.compose import (
     ChannelSettings,
+    FeatureChannels,
     LabelChannels,
     feature_channels,
     label_channels,
@@ -15,6 +16,7 @@ from party.channel.compose import (
 from party.channel.tap import Observer
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
+from party.data.entities import Entities
 from party.data.labels import LabelArrays, SessionLabels
 from party.protocol.containment import ContainedFuse, Containment
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -28,11 +30,14 @@ from party.protocol.local_steps import FeatureLocalSteps, LabelLocalSteps
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
+from party.runtime.absence import away_layouts, mapped_entities, peer_entities, presence
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
+from party.runtime.own_entities import by_entity, own_entities
 from party.runtime.plan import PairSecrets
 from party.runtime.recordings import SessionRecordings, both_observers, received_observers, sent_observer
+from party.runtime.row_observers import by_rows
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
 from party.security.sealing import SealingKeys
@@ -81,33 +86,47 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
         ConfigurationError: a codec would not shorten the batches of training.
     """
     setup, models = parts.setup, SessionModels(parts.setup, {}, HeadParts(models=parts.setup.models))
-    party, label_party = setup.opening.context.party, setup.opening.run.label_party
-    sends = both_observers(
-        hidden_observers(parts.meters, setup).get(party),
-        sent_observer(parts.recordings, setup, label_party, models.layout),
-    )
-    settings = _observed(
-        _channel_settings(setup),
-        received=received_observers(parts.recordings, setup, {label_party: models.layout}),
-        sent={label_party: sends},
-    )
-    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
-    channels = feature_channels(settings, models.layout, parts.keys, mask_secrets)
+    party, entities = setup.opening.context.party, own_entities(setup)
+    channels = _feature_channels(parts, models.layout, entities)
     if setup.training is None:
-        return FeatureExchanges(party, setup.schedule, channels, base=models.base(), timings=parts.timings)
+        return FeatureExchanges(
+            party, setup.schedule, channels, entities=entities, base=models.base(), timings=parts.timings
+        )
     base, local_updates = models.trainable_base(), _local_updates(setup)
     local_steps = None
     if local_updates is not None:
-        local_steps = FeatureLocalSteps(local_updates, base, setup.schedule, parts.timings)
+        local_steps = FeatureLocalSteps(local_updates, base, setup.schedule, parts.timings, entities=entities)
     return FeatureExchanges(
         party,
         setup.schedule,
         channels,
+        entities=entities,
         base=base,
         timings=parts.timings,
         steps=FeatureSteps(base, channels.hiddens, parts.timings, local_steps),
         journal=parts.journal,
     )
+
+
+def _feature_channels(parts: ExchangeParts, layout: CutLayout, entities: Entities) -> FeatureChannels:
+    """The channels to and from the label party, with what observes them."""
+    setup, settings = parts.setup, _channel_settings(parts.setup)
+    party, label_party = settings.party, settings.label_party
+    sends = both_observers(
+        hidden_observers(parts.meters, setup).get(party), sent_observer(parts.recordings, setup, label_party, layout)
+    )
+    settings = replace(
+        settings,
+        received=received_observers(parts.recordings, setup, {label_party: layout}),
+        sent=_present({label_party: sends}),
+    )
+    if not settings.masked:
+        settings = replace(settings, rows=entities.count)
+    elif setup.rows.own_map is not None:
+        received, sent = (by_entity(observers, entities) for observers in (settings.received, settings.sent))
+        settings = replace(settings, received=received, sent=sent)
+    mask_secrets = {peer: parts.secrets.mask_secret(peer) for peer in settings.masked if peer != party}
+    return feature_channels(settings, layout, parts.keys, mask_secrets)
 
 
 def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
@@ -125,7 +144,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
     settings, head = _channel_settings(setup), _released_head(setup, labels)
-    layouts = received_layouts(settings, parts.layouts)
+    layouts = {**received_layouts(settings, parts.layouts), **away_layouts(setup)}
     models = SessionModels(setup, layouts, head)
     halves, private = _halves(setup, models), _private_setup(setup, layouts, labels)
     return make_label_exchanges(
@@ -135,6 +154,8 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             channels=_label_channels(parts, settings, labels.true),
             halves=halves,
             labels=labels.true.values if labels.drawn is None else labels.drawn.arrays.values,
+            entities=peer_entities(setup),
+            presence=presence(setup),
             private=private,
             containment=_containment(setup, labels),
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
@@ -157,18 +178,19 @@ def _label_channels(parts: ExchangeParts, settings: ChannelSettings, labels: Lab
         for name, layout in layouts.items()
     }
     received = received_observers(parts.recordings, setup, received_layouts(settings, layouts))
-    return label_channels(_observed(settings, received=received, sent=sent), layouts, parts.keys)
-
-
-def _observed(
-    settings: ChannelSettings, *, received: Mapping[str, Observer], sent: Mapping[str, Observer | None]
-) -> ChannelSettings:
-    """The settings with the observers that there are."""
-    return replace(
+    entities = mapped_entities(setup)
+    settings = replace(
         settings,
-        received=received,
-        sent={name: observe for name, observe in sent.items() if observe is not None},
+        entities={name: one.count for name, one in entities.items()},
+        received=by_rows(received, entities, setup.schedule),
+        sent=by_rows(_present(sent), entities, setup.schedule),
     )
+    return label_channels(settings, layouts, parts.keys)
+
+
+def _present(observers: Mapping[str, Observer | None]) -> dict[str, Observer]:
+    """The observers that there are."""
+    return {name: observe for name, observe in observers.items() if observe is not None}
 
 
 def _released_head(setup: BatchSetup, labels: SessionLabels) -> HeadParts:
@@ -210,7 +232,8 @@ def _label_local_steps(parts: ExchangeParts, halves: Halves, private: PrivateSet
     fuses: list[TrainableFuse | ContainedFuse] = [halves.fuse]
     if private is not None and isinstance(private.halves, TrainableHalves):
         fuses.append(ContainedFuse(private.halves.fuse, private.containment))
-    return LabelLocalSteps(local_updates, fuses, parts.setup.schedule, parts.timings)
+    setup = parts.setup
+    return LabelLocalSteps(local_updates, fuses, setup.schedule, parts.timings, presence=presence(setup))
 
 
 def _local_updates(setup: BatchSetup) -> LocalUpdates | None:

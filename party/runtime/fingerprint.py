@@ -19,6 +19,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+DATA_FILE = "data file"
 PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
@@ -44,10 +45,10 @@ def run_fingerprint(
         "fuse": configuration.fuse_model,
         "optimizer": configuration.optimizer,
     }
-    data = configuration.data.model_dump(mode="json", exclude={"datasets", "unlabelled"})
+    data = configuration.data.model_dump(mode="json", exclude={"datasets", "tables", "unlabelled"})
     found = {
         "code version": __version__,
-        "data file": data_sha256,
+        DATA_FILE: data_sha256,
         "order of rows": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
         **{

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+import numpy as np
+
 from party.ledger.entry import Kind
 from party.metrics.pass_metrics import PassMetrics
 from party.pb.handshake_pb2 import Purpose
@@ -14,6 +16,7 @@ from party.runtime.batch_setup import BatchSetup
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.inference_setup import inference_setup
+from party.runtime.own_entities import most_sent, own_entities
 from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.predictions import prediction_table, predictions_file
@@ -93,7 +96,7 @@ class InferencePlan:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else label.own_inference.outputs  # None: the private head failed
-        frame = prediction_table(data.id, rows.ids(), data.labels, outputs)
+        frame = prediction_table(rows.row_names(), data.labels, outputs)
         name = predictions_file(rows.dataset, self._opening.proposal.without)
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)
@@ -134,8 +137,9 @@ def inference_plan(opening: Opening) -> InferencePlan:
 
 
 def _release(setup: BatchSetup, predicts: bool) -> Release:
-    """The release of the session: every row once."""
+    """The release of the session: every row once, or every entity in each batch that refers to it."""
     rows = len(setup.rows)
     if not setup.opening.context.configuration.holds_labels:
-        return Release(rows, most={"hiddens": rows})
+        most = most_sent(setup, np.arange(rows), [setup.schedule.exchanges])
+        return Release(own_entities(setup).count, most={"hiddens": most})
     return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

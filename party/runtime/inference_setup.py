@@ -70,6 +70,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
         teacher=teacher,
         packed=packed,
         record=record,
+        away=frozenset(opening.proposal.without if configuration.holds_labels else ()),
     )
 
 

@@ -143,4 +143,6 @@ def _statement(opening: Opening, facts: PlanFacts) -> Hello:
         dataset=proposal.dataset,
         shuffled_party="" if shuffled is None else shuffled.party,
         shuffled_column=0 if shuffled is None else shuffled.number,
+        joins=facts.joins,
+        tables=facts.tables,
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from party.alignment.joined_rows import JoinCounts
 from party.ledger.entry import Kind
-from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello
+from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, JoinStatement, TableStatement
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.pb.tensor_pb2 import TensorSpec
 from party.policy.requests import Release
@@ -45,6 +46,8 @@ class PlanFacts:
         lineage: digest of the history that led to the weights.
         release: what the session would read, and the most that it would release.
         depth: maximum number of batches under way.
+        joins: the joins of the label party, as Hello states them; of an alignment.
+        tables: the tables of a feature party, as Hello states them; of an alignment.
     """
 
     datasets: Sequence[DatasetRows]
@@ -52,6 +55,8 @@ class PlanFacts:
     lineage: bytes = b""
     release: Release
     depth: int = 1
+    joins: Sequence[JoinStatement] = ()
+    tables: Sequence[TableStatement] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +88,13 @@ class SessionResult:
         files: names of the files.
         rows: number of rows that the results cover.
         lineage: digest of the history that led to the weights.
+        joins: how many rows found a partner; of an alignment, at a label party with joins.
     """
 
     files: tuple[str, ...]
     rows: int
     lineage: bytes = b""
+    joins: Sequence[JoinCounts] = ()
 
 
 class Agreement(Protocol):
@@ -96,11 +103,12 @@ class Agreement(Protocol):
     def agreed(self, hellos: Mapping[str, Hello]) -> None:
         """Checks and records the statements of every party, by party."""
 
-    def confirmation(self, pair_key: bytes) -> Confirmation:
+    def confirmation(self, pair_key: bytes, peer: str) -> Confirmation:
         """A digest that must equal the peer's own.
 
         Args:
             pair_key: the 32 bytes that only this party and the peer know.
+            peer: name of the peer.
         """
 
 

@@ -31,10 +31,11 @@ class RunRecord(StrictModel):
         lineage: digest of the history that led to the saved weights, hexadecimal.
         steps: number of training steps that led to the saved weights.
         fingerprint: what the run depends on here besides the run configuration.
-        absent_trained: at the label party, the feature parties without which some rows were trained, ascending.
         draws: identifies the draws of private labels that the run learns from, hexadecimal; empty without any.
         base: layout of the base model, if there is one.
         fuse: layout of the fuse model, at the label party.
+        absent_trained: feature parties, ascending, that training had absent or dropped rows of, so that their learned
+            vectors stand for them; at the label party.
     """
 
     run_id: str
@@ -47,10 +48,10 @@ class RunRecord(StrictModel):
     lineage: str = ""
     steps: int = Field(default=0, ge=0)
     fingerprint: dict[str, str] = Field(default={})
-    absent_trained: tuple[str, ...] = Field(default=(), strict=False)
     draws: str = ""
     base: BaseLayout | None = None
     fuse: FuseLayout | None = None
+    absent_trained: tuple[str, ...] = Field(default=(), strict=False)
 
 
 class RunRecords:

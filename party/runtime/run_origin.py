@@ -89,6 +89,7 @@ def run_record(opening: Opening, former: RunRecord | None, rows: CommonRows, row
     """
     configuration = opening.context.configuration
     present = run_fingerprint(configuration, rows.table.sha256, rows.alignment.rows, configuration.folder)
+    present |= rows.digests()
     if rows.table.generation is not None:
         present["generation of private columns"] = str(rows.table.generation)
     if former is None:

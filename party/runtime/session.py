@@ -118,7 +118,7 @@ class PartySession:
             keys = self._handshake.authenticate(signatures)
             envelopes = []
             for peer in self._peers:
-                confirmation = self._plan.agreement.confirmation(self._handshake.pair_key(peer))
+                confirmation = self._plan.agreement.confirmation(self._handshake.pair_key(peer), peer)
                 content = confirmation.SerializeToString(deterministic=True)
                 envelopes.append(keys.seal(_confirmation_slot(self._party, peer), content))
             self._keys = keys
@@ -143,7 +143,7 @@ class PartySession:
                 if peer not in by_sender:
                     raise SealError("the confirmation is missing", where=f"{self._party}: handshake with {peer}")
                 received = keys.open(_confirmation_slot(peer, self._party), by_sender[peer])
-                mine = self._plan.agreement.confirmation(self._handshake.pair_key(peer))
+                mine = self._plan.agreement.confirmation(self._handshake.pair_key(peer), peer)
                 self._compare(mine, received, peer)
             self._grant.agreed()  # no result of the plan leaves before this ledger line is durable
             try:

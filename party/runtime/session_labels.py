@@ -85,7 +85,7 @@ def _drawn(opening: Opening, rows: CommonRows) -> PreparedLabels:
     true = weighted_labels(data.labels, whole.values[rows.alignment.rows], weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
     ids = list(rows.ids())
-    table = ValueDigests.of_table(generations.secret, rows.table.ids.tolist(), _contents(whole))
+    table = ValueDigests.of_table(generations.secret, rows.table.known_ids.tolist(), _contents(whole))
     generation = generations.find(mechanism.form, table, opening.grant.latest_generation(LABELS))
     source = DrawSource(generations.secret, generation)
 

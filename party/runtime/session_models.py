@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from party.channel.compose import FEATURE_PARTIES
 from party.cut.layout import CutLayout
 from party.data.labels import LabelArrays, LabelNoise
 from party.data.rows import InMemoryRows, RowSource, label_rows
+from party.engine.absent_vectors import AbsentVectors
 from party.engine.base_model import BaseModel
 from party.engine.decorrelation import GROUPS, Decorrelation
 from party.engine.fuse_model import FuseModel
 from party.engine.instance_weights import InstanceWeights
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
-from party.models.assembly import BASE, FUSE, PartyModels
+from party.models.assembly import ABSENT, BASE, FUSE, PartyModels
 from party.models.keras_objects import Optimizer
 from party.models.label_tasks import LabelTasks
 from party.models.losses import TaskLosses
@@ -74,7 +76,7 @@ class SessionModels:
 
     def base(self) -> BaseModel:
         """The base model outside of training."""
-        return BaseModel(self._models.models[BASE], self._features(), self.layout)
+        return BaseModel(self._models.models[BASE], self._features(), self.layout, varying=self._varying)
 
     def trainable_base(self) -> TrainableBaseModel:
         """The base model in training."""
@@ -87,11 +89,14 @@ class SessionModels:
             depth=1 if self._configuration.holds_labels else self._setup.schedule.depth,
             instance_weights=self._instance_weights(),
             decorrelation=self._decorrelation(),
+            varying=self._varying,
         )
 
     def fuse(self) -> FuseModel:
         """The fuse model outside of training."""
-        return FuseModel(self._models.models[FUSE], self._labels(), self._all_layouts(), self._tasks())
+        return FuseModel(
+            self._models.models[FUSE], self._labels(), self._all_layouts(), self._tasks(), absent=self._absent()
+        )
 
     def trainable_fuse(self, base: TrainableBaseModel | None) -> TrainableFuseModel:
         """The fuse model in training.
@@ -109,7 +114,13 @@ class SessionModels:
             own=None if base is None else OwnBase(self._configuration.party, base),
             instance_weights=self._instance_weights(),
             gives_gradients=self._head.releases,
+            absent=self._absent(),
         )
+
+    @property
+    def _varying(self) -> bool:
+        """Whether batches of this party's entities have any number of them."""
+        return self._setup.rows.own_map is not None
 
     def _features(self) -> RowSource:
         setup = self._setup
@@ -131,6 +142,15 @@ class SessionModels:
 
     def _tasks(self) -> LabelTasks:
         return LabelTasks(self._models.fuse_outputs, self.losses, self.scores)
+
+    def _absent(self) -> AbsentVectors | None:
+        if ABSENT not in self._models.models:
+            return None
+        masked = self._setup.opening.run.masked_parties
+        parties = self._models.absent_parties
+        return AbsentVectors(
+            self._models.models[ABSENT], {one: FEATURE_PARTIES if one in masked else one for one in parties}
+        )
 
     def _all_layouts(self) -> dict[str, CutLayout]:
         own = {self._configuration.party: self.layout} if self.has_base else {}

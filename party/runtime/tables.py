@@ -1,4 +1,4 @@
-"""Reads a party's datasets, once and again when their files change."""
+"""Reads a party's datasets or tables, once and again when their files change."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from party.configuration.features import DataSection
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
 from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
-from party.data.table import Table, read_table
+from party.data.table import FileRules, Table, read_table
 from party.errors import DataError
 from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
@@ -21,7 +22,7 @@ Stamp = tuple[int, int]
 
 
 class Tables:
-    """Reads and caches the datasets of a configuration; of private columns nobody gets the true cells.
+    """Reads and caches the datasets, or tables, of a configuration; of private columns nobody gets the true cells.
 
     Args:
         configuration: the party's configuration.
@@ -37,19 +38,19 @@ class Tables:
         self._drawing = threading.Lock()  # two sessions that are being opened must not begin two generations
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        """Names of the configured datasets, ascending."""
-        return tuple(sorted(self._configuration.data.datasets))
+    def names(self) -> tuple[str, ...]:
+        """Names of the configured datasets, or tables, ascending."""
+        return tuple(sorted(self._configuration.data.files))
 
     def read_all(self) -> None:
-        """Reads and encodes every dataset once, so that a mistake in any cell is found at start.
+        """Reads and encodes every file once, so that a mistake in any cell is found at start.
 
         Raises:
             ConfigurationError: a label's rule does not fit its column.
             DataError: a file, a column, the ids or a cell cannot be used.
         """
         party, data = self._configuration.party, self._configuration.data
-        for dataset in self.datasets:
+        for dataset in self.names:
             table = self.table(dataset)
             summarise(party, data, table)
             self.check_groups(table)
@@ -71,26 +72,19 @@ class Tables:
             row_groups(table.columns, section.columns, np.arange(table.rows), where)
 
     def table(self, dataset: str) -> Table:
-        """The table of a dataset, read again if its file has changed.
+        """The content of a dataset or table, read again if its file has changed.
 
         Args:
-            dataset: name of the dataset.
+            dataset: name of the dataset or table.
 
         Returns:
-            The table.
+            The content.
 
         Raises:
-            DataError: the dataset is not configured, or its file cannot be used.
+            DataError: it is not configured, or its file cannot be used.
         """
-        data = self._configuration.data
-        if dataset not in data.datasets:
-            raise DataError(
-                f"dataset {dataset[:64]} is not configured",
-                where=self._configuration.party,
-                expected=", ".join(self.datasets),
-                fix="add it to data.datasets or correct the run configuration",
-                public_message=f"dataset {dataset[:64]} is not configured",
-            )
+        if dataset not in self._configuration.data.files:
+            raise self._not_configured(dataset)
         if self._columns is not None:
             return self._drawn_table(self._columns, dataset)
         stamp = self._stamp(dataset)
@@ -104,24 +98,48 @@ class Tables:
     def _drawn_table(self, columns: DrawnColumns, dataset: str) -> Table:
         """All tables are drawn together: an entity has one answer in all of them."""
         with self._drawing:
-            stamps = {name: self._stamp(name) for name in self.datasets}
+            stamps = {name: self._stamp(name) for name in self.names}
             if self._drawn[0] != stamps:
-                self._drawn = (stamps, columns.draw({name: self._read(name) for name in self.datasets}))
+                self._drawn = (stamps, columns.draw({name: self._read(name) for name in self.names}))
             return self._drawn[1][dataset]
 
+    def _not_configured(self, name: str) -> DataError:
+        kind = "table" if self._configuration.data.tables else "dataset"
+        what = f"{kind} {name[:64]} is not configured"
+        source = "the label party's data.joins" if self._configuration.data.tables else "the run configuration"
+        return DataError(
+            what,
+            where=self._configuration.party,
+            expected=", ".join(self.names),
+            fix=f"add it to data.{kind}s or correct {source}",
+            public_message=what,
+        )
+
     def _read(self, dataset: str) -> Table:
-        data = self._configuration.data
         return read_table(
             self._configuration.party,
             dataset,
-            self._configuration.path(data.datasets[dataset]),
-            id_column=data.id,
+            self._configuration.path(self._configuration.data.files[dataset]),
             columns=self._configuration.columns(dataset),
-            limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+            rules=file_rules(self._configuration.data),
         )
 
     def _stamp(self, dataset: str) -> Stamp:
-        return _stamp(self._configuration.path(self._configuration.data.datasets[dataset]))
+        return _stamp(self._configuration.path(self._configuration.data.files[dataset]))
+
+
+def file_rules(data: DataSection) -> FileRules:
+    """How the files of a party are read.
+
+    Args:
+        data: the party's data section.
+    """
+    return FileRules(
+        id_rule=data.id_rule,
+        key_rules=data.key_rules,
+        are_tables=bool(data.tables),
+        limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+    )
 
 
 def _stamp(path: Path) -> Stamp:

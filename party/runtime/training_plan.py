@@ -12,10 +12,12 @@ from party.pb.party_pb2 import Envelope
 from party.policy.requests import Release
 from party.protocol.checkpoints import ORIGIN
 from party.protocol.request_journal import RequestJournal
+from party.runtime.absence import absent_in_training
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.meter_taps import session_meters
+from party.runtime.own_entities import most_sent, own_entities
 from party.runtime.own_figures import OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.proposal import Opening
@@ -170,8 +172,9 @@ class TrainingPlan:
             files += self._figures.write_training(label)
         lineage = self._started_checkpoints.mark(self._batches.step).lineage
         layouts = {"base": models.base_layout, "fuse": models.fuse_layout}
-        trained = {"state": "trained", "lineage": lineage.hex(), "steps": self._batches.step, **layouts}
-        self._opening.context.records.save(self._setup.record.model_copy(update=trained))
+        absent = absent_in_training(self._setup, self._schedule, self._batches.step)
+        trained = {"state": "trained", "lineage": lineage.hex(), "steps": self._batches.step, "absent_trained": absent}
+        self._opening.context.records.save(self._setup.record.model_copy(update={**trained, **layouts}))
         return SessionResult(tuple(files), len(self._setup.rows), lineage)
 
     def close(self) -> None:
@@ -251,14 +254,25 @@ def training_plan(opening: Opening) -> TrainingPlan:
 
 def training_release(setup: TrainingSetup) -> Release:
     """The release of the session: every epoch from the one that it begins in, each counted whole."""
-    opening, schedule = setup.batches.opening, setup.schedule
+    batches, schedule = setup.batches, setup.schedule
+    opening = batches.opening
     epoch = schedule.epoch_of(opening.proposal.start.step)
     training, held_out = schedule.rows_from(epoch)
     holds_labels, codecs = opening.context.configuration.holds_labels, opening.run.training.codecs
     passes = (1 + bool(held_out)) * (schedule.epochs - epoch)
     return Release(
-        rows=len(setup.batches.rows),
+        rows=own_entities(batches).count,
         epochs=schedule.epochs - epoch,
         codecs={"hidden": codecs.hidden.kind, "gradient": codecs.gradient.kind},
-        most={"gradients": training, "metrics": passes} if holds_labels else {"hiddens": training + held_out},
+        most={"gradients": training, "metrics": passes} if holds_labels else {"hiddens": _most_hiddens(setup, epoch)},
     )
+
+
+def _most_hiddens(setup: TrainingSetup, epoch: int) -> int:
+    """An upper bound on the hiddens that a feature party sends in all epochs from one on."""
+    schedule = setup.schedule
+    steps = [count for _, count in schedule.passes[epoch:]]
+    training, held_out = schedule.rows_from(epoch)
+    most_training = most_sent(setup.batches, schedule.training_rows, steps)
+    most_held_out = most_sent(setup.batches, schedule.held_out_rows, [schedule.validation_batches] * len(steps))
+    return min(training, most_training) + min(held_out, most_held_out)

@@ -17,6 +17,7 @@ from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
 from party.protocol.schedule import TrainingSchedule
+from party.runtime.absence import parties_to_do_without
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import CommonRows, common_rows
@@ -102,7 +103,9 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
         raise RuntimeError("a label party without a fuse model passed validation")
     summed = setup.opening.run.training.secure_aggregation
     for models in setup.heads:
-        models.add_fuse(section, configuration.data.labels, specs, summed=summed)
+        models.add_fuse(
+            section, configuration.data.labels, specs, summed=summed, absent=parties_to_do_without(setup.opening)
+        )
     _draw_weights(setup)
 
 
@@ -159,7 +162,7 @@ def _encoded(
     configuration = opening.context.configuration
     if not configuration.data.features:
         return None, ""
-    training = frame.iloc[whole.training_rows]
+    training = frame.iloc[rows.own_numbers(whole.training_rows)]
     encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
 
@@ -167,11 +170,12 @@ def _encoded(
 def _groups(
     opening: Opening, rows: CommonRows, frame: pd.DataFrame, whole: TrainingSchedule
 ) -> npt.NDArray[np.int32] | None:
-    """The groups of all rows that hiddens must not go with; None without a penalty."""
+    """The groups of all own rows, or entities, that hiddens must not go with; None without a penalty."""
     section = opening.context.configuration.privacy.decorrelate
     if section is None:
         return None
-    return row_groups(frame, section.columns, whole.training_rows, f"{opening.context.party}: {rows.source}")
+    training = rows.own_numbers(whole.training_rows)
+    return row_groups(frame, section.columns, training, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:

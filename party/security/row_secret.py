@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 ROW_SECRET_BYTES = 32
 ROW_KEY_BYTES = 32
 _PINNED_LABEL = b"vsl/1 row secret\0"
+_ORDER_LABEL = b"vsl/1 row order\0"
 _KEY_LABEL = b"vsl/1 row key\0"
 _SEED_BYTES = 8
 
@@ -65,6 +66,18 @@ def pinned_row_secret(pinned_secret: bytes, dataset: str) -> RowSecret:
         A pinned secret.
     """
     return RowSecret(_derived(pinned_secret, b"", _PINNED_LABEL + dataset.encode()), pinned=True)
+
+
+def pinned_order_secret(pinned_secret: bytes) -> bytes:
+    """Derives the secret of the order of rows that peers see with joins, for tests and demonstrations.
+
+    Args:
+        pinned_secret: the label party's pinned secret, 32 bytes.
+
+    Returns:
+        32 bytes.
+    """
+    return _derived(pinned_secret, b"", _ORDER_LABEL)
 
 
 def _derived(secret: bytes, salt: bytes, info: bytes) -> bytes:

@@ -1,9 +1,12 @@
-"""Converts a session's report to a reply for the coordinator."""
+"""Converts a session's report, and its result, to replies for the coordinator."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from party.metrics.pass_metrics import PassMetrics
 from party.pb import party_pb2 as pb
+from party.runtime.plan import SessionResult
 from party.runtime.session_report import ReleasedFigures, SessionReport
 
 
@@ -30,6 +33,20 @@ def report_reply(report: SessionReport) -> pb.ReportReply:
     if report.figures is not None:
         _add_figures(reply, report.figures)
     return reply
+
+
+def finish_reply(result: SessionResult) -> pb.FinishReply:
+    """Makes the reply message of the end of a session.
+
+    Args:
+        result: the results that were written.
+    """
+    return pb.FinishReply(
+        lineage=result.lineage,
+        files=result.files,
+        rows=result.rows,
+        joins=[pb.JoinCounts(**asdict(one)) for one in result.joins],
+    )
 
 
 def metrics_message(metrics: PassMetrics) -> pb.Metrics:

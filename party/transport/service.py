@@ -24,7 +24,7 @@ from party.runtime.session_manager import Owner, SessionManager
 from party.security.handshake import PROTOCOL
 from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import Behaviour, CallStreams
-from party.transport.report_reply import report_reply
+from party.transport.report_reply import finish_reply, report_reply
 
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls without tensors
 
@@ -113,7 +113,7 @@ class PartyService:
             state="idle",
             datasets=[
                 DatasetRows(dataset=name, rows=self._context.tables.table(name).rows)
-                for name in self._context.tables.datasets
+                for name in self._context.tables.names
                 if self._context.admission.may_name(caller, name)
             ],
         )
@@ -303,7 +303,7 @@ class PartyService:
             result = session.finish()
             written = ", ".join(result.files) or "nothing"
             logger.info("run %s: finished, wrote %s", request.session.run_id.hex()[:8], written)
-            return pb.FinishReply(lineage=result.lineage, files=result.files, rows=result.rows).SerializeToString()
+            return finish_reply(result).SerializeToString()
 
         return session.calls.answer(("Finish",), raw, compute)
 

@@ -17,7 +17,7 @@ from coordinator import connect
 from party.alignment.feature_side import FeatureSide
 from party.errors import SplitError
 from party.pb import party_pb2 as pb
-from party.runtime import alignment_plan
+from party.runtime import dataset_alignment
 from tests.attacks.outcome import Outcome
 from tests.support.organisations import Organisations, make_frames
 
@@ -47,7 +47,7 @@ def attack(folder, seed):
         pytest.MonkeyPatch.context() as patch,
     ):
         organisations.start("bob")
-        patch.setattr(alignment_plan, "FeatureSide", cheater.side)
+        patch.setattr(dataset_alignment, "FeatureSide", cheater.side)
         organisations.start_server("alice")
         told = cheat(organisations)
         stored = [path.name for path in organisations.folder.glob("*/state/alignments/*")]

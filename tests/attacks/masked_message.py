@@ -69,15 +69,15 @@ def run(folder, seed):
         return authenticate(handshake, signatures)
 
     def keep_messages(decoder, opened, place):
-        rows = len(place.rows)
+        tensors = {one.slot.sender: Tensor.FromString(one.content) for one in opened}
         loot.messages[place.position] = {
-            one.slot.sender: ring_array(Tensor.FromString(one.content).data, rows) for one in opened
+            sender: ring_array(tensor.data, *tensor.shape) for sender, tensor in tensors.items()
         }
         return decode(decoder, opened, place)
 
-    def keep_truth(steps, exchange, rows, hiddens):
+    def keep_truth(steps, batch, hiddens):
         loot.truth.append(Ring(2).encode(hiddens, "here"))
-        return encode(steps, exchange, rows, hiddens)
+        return encode(steps, batch, hiddens)
 
     overrides = {name: {"model": {**SMALL_MODEL, "cut_units": 16}} for name in NAMES}
     with (

@@ -68,7 +68,7 @@ def test_label_party_may_hold_no_features():
 NO_LABELS = {"data.labels": None, "data.unlabelled": None, "data.sample_weight": None}
 REQUIRED = [
     *("party", "listen", "label_party", "peers", "coordinators", "tls", "state", "data"),
-    *("peers.0.name", "peers.0.ca", "tls.certificate", "tls.key", "data.id", "data.datasets", "data.labels.liked.rule"),
+    *("peers.0.name", "peers.0.ca", "tls.certificate", "tls.key", "data.labels.liked.rule"),
 ]
 
 
@@ -158,6 +158,8 @@ def test_wrong_value_is_refused_at_its_key(path, value):
             "a feature party needs data.features",
         ),
         ({"data.features": None}, "model needs data.features"),
+        ({"data.id": None}, "key data: id is missing: it names the column by which the rows of the parties are joined"),
+        ({"data.datasets": None}, "key data: needs datasets, or tables at a feature party that is joined by them"),
         (
             {"policy.inference_datasets": ["test", "other"]},
             "policy.inference_datasets names other, which is not in data.datasets",

@@ -9,9 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, MAXIMUM_FEATURES, DataSection
+from party.configuration.joins import KeyRule
 from party.data import columns, csv_file
 from party.data.limits import MAXIMUM_COLUMNS, FileLimits
-from party.data.table import read_table
+from party.data.table import FileRules, read_table
 from party.errors import ConfigurationError, DataError
 
 SMALL = 1 << 20
@@ -19,7 +20,8 @@ BOMB_ROWS = DEFAULT_MAXIMUM_ROWS + 1
 
 
 def read(path, needed=("a",), limits=None):
-    return read_table("alice", "train", path, id_column="ID", columns=needed, limits=limits or FileLimits())
+    rules = FileRules(id_rule=KeyRule(("ID",)), limits=limits or FileLimits())
+    return read_table("alice", "train", path, columns=needed, rules=rules)
 
 
 def failure(path, **arguments):
@@ -127,7 +129,7 @@ def test_a_file_too_large_is_not_read_at_all(tmp_path, name):
 
 def test_what_is_no_file_is_refused_without_waiting_for_it():
     with pytest.raises(DataError, match="is no file"):
-        read_table("alice", "train", Path("/dev/zero"), id_column="ID", columns=["a"], limits=FileLimits())
+        read_table("alice", "train", Path("/dev/zero"), columns=["a"], rules=FileRules(id_rule=KeyRule(("ID",))))
 
 
 @pytest.mark.parametrize("name", ["train.csv", "train.parquet"])
@@ -159,14 +161,14 @@ def test_work_on_a_header_does_not_grow_with_its_square(monkeypatch):
             return str.__eq__(self, other)
 
     header = [Name(f"column{number}") for number in range(MAXIMUM_COLUMNS)]
-    columns.check_names(header, [f"column{number}" for number in range(MAXIMUM_COLUMNS)], "train.csv")
+    columns.check_names(header, {f"column{number}": "data.features" for number in range(MAXIMUM_COLUMNS)}, "train.csv")
     assert Name.compared <= 4 * MAXIMUM_COLUMNS
 
 
 def test_many_missing_columns_of_a_wide_file_are_told_in_a_short_text():
     asked = []
     header = [f"column{number}" for number in range(1000)] + ["x" * 100_000]
-    needed = [*header[:900], *(f"other{number}" for number in range(500))]
+    needed = dict.fromkeys([*header[:900], *(f"other{number}" for number in range(500))], "data.features")
     with pytest.MonkeyPatch.context() as patch:
         nearest = columns.difflib.get_close_matches
         patch.setattr(

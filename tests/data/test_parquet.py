@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from party.data.limits import FileLimits
-from party.data.table import read_table
+from party.configuration.joins import KeyRule
+from party.data.table import FileRules, read_table
 from party.errors import DataError
 
 CANARY = "Canary7f3a"
@@ -26,7 +26,7 @@ def write(folder, columns, name="train.parquet"):
 
 
 def read(path, columns=("a",)):
-    return read_table("alice", "train", path, id_column="ID", columns=columns, limits=FileLimits())
+    return read_table("alice", "train", path, columns=columns, rules=FileRules(id_rule=KeyRule(("ID",))))
 
 
 @settings(max_examples=30, deadline=None)

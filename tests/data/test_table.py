@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from party.configuration.features import DataSection
-from party.data.limits import FileLimits
+from party.configuration.joins import KeyRule
 from party.data.summary import summarise
-from party.data.table import read_table
+from party.data.table import FileRules, read_table
 from party.errors import DataError
 
 CANARY = "Canary7f3a"
@@ -23,7 +23,7 @@ def write(folder, content):
 
 
 def read(path, columns=("age",)):
-    return read_table("alice", "train", path, id_column="id", columns=columns, limits=FileLimits())
+    return read_table("alice", "train", path, columns=columns, rules=FileRules(id_rule=KeyRule(("id",))))
 
 
 def failure(path, columns=("age",)):

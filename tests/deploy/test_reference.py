@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 import coordinator
-from coordinator import DatasetAlignment, Federation, History, LocalFederation, Plan, Predictions
+from coordinator import DatasetAlignment, Federation, History, JoinedTable, LocalFederation, Plan, Predictions
 from party.errors import ERRORS_BY_CODE, SplitError
 from tests.support.documents import ROOT
 
@@ -84,7 +84,7 @@ def test_what_is_missing_is_noticed(page):
 def test_the_interface_is_what_connect_gives_and_every_error():
     assert len(set(coordinator.__all__)) == len(coordinator.__all__)
     kinds = {SplitError, *ERRORS_BY_CODE.values()}
-    returned = {DatasetAlignment, Federation, History, Plan, Predictions}
+    returned = {DatasetAlignment, Federation, History, JoinedTable, Plan, Predictions}
     started = {coordinator.connect, LocalFederation}
     assert {getattr(coordinator, name) for name in coordinator.__all__} == {*started, *kinds, *returned}
     with pytest.raises(AttributeError, match="has no attribute 'disconnect'"):

@@ -97,7 +97,7 @@ def drawn(organisations, party, folder):
     configuration = load_party_configuration(organisations.party_path(party))
     apart = configuration.model_copy(update={"state": str(folder)})
     tables = Tables(apart, lambda: StoredColumnKeys(apart, bytes, lambda secret: 0))
-    return {name: tables.table(name).columns for name in tables.datasets}
+    return {name: tables.table(name).columns for name in tables.names}
 
 
 def other_true_cells(true, drawn_cells, drawn_of_others, others):

@@ -5,6 +5,7 @@ import pytest
 
 from party.channel.matrix_encoding import MatrixEncoding
 from party.configuration.run import CodecSection, CodecsSection, ScheduleSection
+from party.data.entities import OneToOne
 from party.errors import InternalError, SealError, SessionError, TensorError
 from party.pb.party_pb2 import MessageKind
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -41,6 +42,7 @@ class Driven:
             PARTY,
             self.schedule,
             channels,
+            entities=OneToOne(23),
             base=self.base,
             timings=timings,
             steps=FeatureSteps(self.base, channels.hiddens, timings),

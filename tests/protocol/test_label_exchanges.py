@@ -273,9 +273,9 @@ def test_waiting_without_an_update_does_nothing(background):
 class WholeStepFuse(NumpyFuse):
     """One that also takes the steps of several batches under way."""
 
-    def begin_step(self, rows, hiddens):
+    def begin_step(self, rows, hiddens, present):
         def train():
-            result = self.gradients(rows, hiddens)
+            result = self.gradients(rows, hiddens, present)
             self.apply()
             return lambda: result
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from party.channel.compose import ChannelSettings, feature_channels
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.cut.layout import CutLayout
+from party.data.entities import OneToOne
 from party.errors import SealError, SessionError, TensorError
 from party.pb.party_pb2 import (
     MESSAGE_KIND_CONFIRM,
@@ -262,7 +263,7 @@ def exchanges_of(schedule, keys, dataset):
     settings = ChannelSettings(party="alice", label_party="bob", dataset=dataset, rows=12)
     channels = feature_channels(settings, base.layout, keys["alice"])
     steps = FeatureSteps(base, channels.hiddens, timings)
-    return FeatureExchanges("alice", schedule, channels, base=base, timings=timings, steps=steps)
+    return FeatureExchanges("alice", schedule, channels, entities=OneToOne(12), base=base, timings=timings, steps=steps)
 
 
 class TestFeatureParty:

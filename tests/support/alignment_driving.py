@@ -23,13 +23,14 @@ def pair_key(one, other):
     return "-".join(sorted((one, other))).encode().ljust(32, b"\0")
 
 
-def terms(party, ids, peers, *, chunk_rows=4, minimum_intersection=1, maximum_peer_rows=1000):
+def terms(party, ids, peers, *, chunk_rows=4, minimum_intersection=1, maximum_peer_rows=1000, joined=False):
     return AlignmentTerms(
         party=party,
         peers=peers,
         ids=ids,
         chunk_rows=chunk_rows,
         rules=AlignmentRules(party, minimum_intersection, maximum_peer_rows),
+        joined=joined,
     )
 
 
@@ -37,19 +38,20 @@ def rows_of(ids_by_dataset):
     return {dataset: len(ids) for dataset, ids in ids_by_dataset.items()}
 
 
-def label_side(pool, ids, peers, **policy):
+def label_side(pool, ids, peers, *, joined=None, **policy):
     return LabelSide(
-        terms(LABEL, ids, peers, **policy),
+        terms(LABEL, ids, peers, joined=joined is not None, **policy),
         pair_key=lambda peer: pair_key(LABEL, peer),
         new_alignment_id=lambda: ALIGNMENT_ID,
         new_row_secret=lambda dataset: ROW_SECRET,
         pool=pool,
+        joined=joined,
     )
 
 
-def feature_side(pool, party, ids, label_rows, **policy):
-    own = terms(party, ids, {LABEL: label_rows}, **policy)
-    return FeatureSide(own, pair_key=lambda peer: pair_key(party, peer), pool=pool)
+def feature_side(pool, party, ids, label_rows, *, maps=None, **policy):
+    own = terms(party, ids, {LABEL: label_rows}, joined=maps is not None, **policy)
+    return FeatureSide(own, pair_key=lambda peer: pair_key(party, peer), pool=pool, maps=maps)
 
 
 class Exchange:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from party.data.entities import OneToOne
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.feature_steps import FeatureSteps
 from party.protocol.label_assembly import LabelSetup, label_exchanges
@@ -60,7 +61,10 @@ class Run:
     def feature(self, party):
         base, channels, timings = self.bases[party], channels_of(self.keys[party], party), make_timings()
         steps = FeatureSteps(base, channels.hiddens, timings)
-        return FeatureExchanges(party, self.schedule, channels, base=base, timings=timings, steps=steps)
+        entities = OneToOne(ROWS)
+        return FeatureExchanges(
+            party, self.schedule, channels, entities=entities, base=base, timings=timings, steps=steps
+        )
 
     def hiddens(self):
         """Returns the envelopes of the next exchange."""

@@ -77,7 +77,7 @@ class NumpyFuse:
     def _logits(self, hiddens):
         return self.scale * sum(hiddens[party][:, 0] for party in sorted(hiddens))
 
-    def infer(self, rows, hiddens):
+    def infer(self, rows, hiddens, present):
         self.calls.append("infer")
         logits = self._logits(hiddens)
         loss = float(np.mean(losses_of(logits, self.labels[rows]), dtype=np.float64))
@@ -86,7 +86,7 @@ class NumpyFuse:
     def score(self, outputs, labels):
         return {"auc": area_under_curve(outputs[:, 0], labels[:, 0])}
 
-    def gradients(self, rows, hiddens):
+    def gradients(self, rows, hiddens, present):
         assert self.waiting is None
         self.calls.append("gradients")
         logits = self._logits(hiddens)
@@ -125,7 +125,7 @@ def joint_training(schedule, labels, inputs):
         if exchange.activity.value != "train":
             continue
         rows = schedule.rows(exchange)
-        result = fuse.gradients(rows, {party: base.forward(rows) for party, base in bases.items()})
+        result = fuse.gradients(rows, {party: base.forward(rows) for party, base in bases.items()}, {})
         fuse.apply()
         for party, base in bases.items():
             base.backward(result.gradients[party])

@@ -30,7 +30,7 @@ class RingCodec:
 
     def decode(self, data: bytes, rows: int, position: int) -> FloatArray:
         """Decodes to float32."""
-        return self._ring.decode(ring_array(data, rows))
+        return self._ring.decode(ring_array(data, rows, self._columns))
 
     def encoded_bytes(self, rows: int) -> int:
         """Four bytes per value."""
@@ -41,14 +41,15 @@ class RingCodec:
         return np.full(matrix.shape, 0.5 / SCALE)
 
 
-def ring_array(data: bytes, rows: int) -> RingArray:
+def ring_array(data: bytes, rows: int, columns: int) -> RingArray:
     """The matrix of some bytes, uint32 (rows, columns).
 
     Args:
         data: as `RingCodec.encode` makes them.
-        rows: number of rows in the matrix, at least one.
+        rows: number of rows in the matrix.
+        columns: number of columns in the matrix.
     """
-    return np.frombuffer(data, "<u4").reshape(rows, -1)
+    return np.frombuffer(data, "<u4").reshape(rows, columns)
 
 
 def ring_bytes(matrix: RingArray) -> bytes:

@@ -1,0 +1,66 @@
+"""The entities that a feature party computes hiddens of in a session, and how many of them leave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from party.channel.place import Place
+from party.channel.tap import Observer
+from party.cut.hidden import FloatArray
+from party.data.entities import ABSENT, Entities, entities_of
+from party.runtime.batch_setup import BatchSetup
+
+
+def own_entities(setup: BatchSetup) -> Entities:
+    """The entities of this party's table that the rows of the session's dataset refer to.
+
+    Args:
+        setup: a feature party's setup of the session.
+    """
+    distinct = setup.opening.run.training.sends_distinct
+    return entities_of(setup.rows.own_map, len(setup.rows), distinct=distinct)
+
+
+def most_sent(setup: BatchSetup, rows: npt.NDArray[np.int64], batches: Sequence[int]) -> int:
+    """An upper bound on the hiddens of entities that passes over some rows send, whatever their order.
+
+    An entity that travels once for a batch is sent in at most as many batches of a pass as it has rows, and as there
+    are batches.
+
+    Args:
+        setup: a feature party's setup of the session.
+        rows: row numbers of the dataset, int64 (rows,).
+        batches: number of batches of each pass.
+    """
+    row_map, passes = setup.rows.own_map, Counter(batches)
+    if row_map is None:
+        return len(rows) * len(batches)
+    referred = row_map.entity_of_row[rows]
+    present = referred[referred != ABSENT]
+    if not setup.opening.run.training.sends_distinct:
+        return len(present) * len(batches)
+    counts = np.bincount(present)
+    return sum(times * int(np.minimum(counts, most).sum()) for most, times in passes.items())
+
+
+def by_entity(observers: Mapping[str, Observer], entities: Entities) -> dict[str, Observer]:
+    """Observers that see entities, of matrices with a row for each row of a batch.
+
+    Args:
+        observers: observers of entities, by peer.
+        entities: the entities that the rows of the dataset refer to, once for each of their rows.
+    """
+    return {peer: _by_entity(observe, entities) for peer, observe in observers.items()}
+
+
+def _by_entity(observe: Observer, entities: Entities) -> Observer:
+    def observe_entities(values: FloatArray, place: Place) -> None:
+        batch = entities.of(place.rows)
+        if batch.present.any():
+            observe(values[batch.present], Place(place.position, batch.entities, trains=place.trains))
+
+    return observe_entities
