@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as TextTable
 
 from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.errors import one_line
@@ -45,6 +46,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     if columns:
         numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
         console.print(one_line(f"columns by number: {numbered}"))
+    for line in join_lines(configuration.data):
+        console.print(one_line(line))
     for dataset in tables.names:
         _print_dataset(configuration, tables, dataset, console)
     return configuration, tables
@@ -87,7 +90,7 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
     table = tables.table(dataset)
     tables.check_groups(table)
     data = configuration.data
-    title = one_line(f"{dataset}: {table.path.name}, {table.rows:,} rows")
+    title = one_line(f"{'table ' if data.tables else ''}{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")
     for column in ("feature", "type"):
         text.add_column(column)
@@ -97,6 +100,8 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
         text.add_row(one_line(summary.name), summary.kind, *counts)
     console.print(text)
+    for line in key_lines(table):
+        console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:
         labels = read_labels(configuration.party, data, table.columns, table.path.name)
         for place, (name, label) in enumerate(data.labels.items()):

@@ -59,14 +59,15 @@ def _missing_columns(header: Sequence[str], needed: Mapping[str, str], missing: 
         f"columns missing: {_listed(named, len(missing))}",
         where=where,
         received=f"columns {_listed(header)}",
-        fix=f"check {' and '.join(_keys(needed, missing))}",
+        fix=f"check {_keys(needed, missing)}",
         public_message=public_message,
     )
 
 
-def _keys(needed: Mapping[str, str], missing: Sequence[str]) -> list[str]:
+def _keys(needed: Mapping[str, str], missing: Sequence[str]) -> str:
     """The keys of the party's file that name missing columns."""
-    return sorted({needed[name] for name in missing}, key=CONFIGURATION_KEYS.index)
+    *first, last = sorted({needed[name] for name in missing}, key=CONFIGURATION_KEYS.index)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _with_nearest(name: str, candidates: Sequence[str]) -> str:

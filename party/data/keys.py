@@ -62,7 +62,7 @@ def composite_key(parts: Sequence[str]) -> str:
     """
     if NO_KEY in parts:
         return NO_KEY
-    return parts[0] if len(parts) == 1 else "".join(f"{len(part)}:{part}" for part in parts)
+    return parts[0] if len(parts) == 1 else "".join(map(_with_length, parts))
 
 
 def row_keys(frame: pd.DataFrame, rule: KeyRule, where: str) -> Texts:
@@ -79,21 +79,29 @@ def row_keys(frame: pd.DataFrame, rule: KeyRule, where: str) -> Texts:
     Raises:
         DataError: cells that are declared as digests are none.
     """
-    rows, cells = _part(frame[rule.columns[0]], rule, f"{where}: column {rule.columns[0]}")
-    distinct = [cells]
-    for name in rule.columns[1:]:
-        codes, cells = _part(frame[name], rule, f"{where}: column {name}")
+    (rows, keys), *more = (_part(frame[name], rule, f"{where}: column {name}") for name in rule.columns)
+    if more:
+        keys = _with_lengths(keys)
+    for codes, texts in more:
         # A number for each pair; numbered anew, as the product over many columns would not fit.
-        rows, pairs = pd.factorize(rows * len(cells) + codes)
-        distinct = [*(one[pairs // len(cells)] for one in distinct), cells[pairs % len(cells)]]
-    keys = np.array([composite_key(parts) for parts in zip(*distinct, strict=True)], dtype=object)
+        rows, pairs = pd.factorize(rows * len(texts) + codes)
+        before, after = keys[pairs // len(texts)], _with_lengths(texts)[pairs % len(texts)]
+        keys = np.where((before == NO_KEY) | (after == NO_KEY), NO_KEY, before + after)
     return keys[rows]
+
+
+def _with_length(part: str) -> str:
+    return f"{len(part)}:{part}"
+
+
+def _with_lengths(texts: Texts) -> Texts:
+    return np.array([text and _with_length(text) for text in texts.tolist()], dtype=object)
 
 
 def _part(cells: pd.Series[str], rule: KeyRule, where: str) -> tuple[Codes, Texts]:
     """The distinct cells of a column as the key has them, and which of them each row holds."""
     codes, distinct = pd.factorize(cells)
-    texts = [str(one) for one in distinct]
+    texts = distinct.tolist()
     if rule.transformed:
         _check_digests(texts, codes, rule.transforms, where)
         texts = _without_digest_of_nothing(texts, rule.transforms)
