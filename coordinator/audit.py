@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
+from party.audit.report.audit_part import AuditPart
 from party.audit.report.audit_report import AuditReport, ReportedPart, SignedBy, report_of
+from party.audit.report.judgement import judged
 from party.audit.report.signed_part import SignedPart, read_parts
 from party.errors import DataError, IdentityError
 from party.security.certificates import Usage
@@ -28,7 +30,7 @@ def read_all(paths: Sequence[Path]) -> tuple[SignedPart, ...]:
 
 
 def audit_report(parts: Sequence[SignedPart], configuration: Path | None) -> AuditReport:
-    """Puts parts together by run.
+    """Puts parts together by run; verdicts follow from the figures of each row, not from what a part says.
 
     Args:
         parts: parts whose signatures were verified.
@@ -44,8 +46,12 @@ def audit_report(parts: Sequence[SignedPart], configuration: Path | None) -> Aud
             _require_vouched(one, trusted)
     is_vouched = trusted is not None
     return report_of(
-        ReportedPart(one.part, SignedBy(key_sha256=one.key_sha256, is_vouched=is_vouched)) for one in parts
+        ReportedPart(_judged(one.part), SignedBy(key_sha256=one.key_sha256, is_vouched=is_vouched)) for one in parts
     )
+
+
+def _judged(part: AuditPart) -> AuditPart:
+    return part.model_copy(update={"rows": tuple(judged(row) for row in part.rows)})
 
 
 def _trusted(path: Path) -> dict[str, TrustedName]:

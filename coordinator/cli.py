@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from coordinator.federation import Federation
     from coordinator.progress import Display
 
-EVALUATION_DIGITS = 6  # significant digits of exact metrics; rounded ones have fewer
 
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
@@ -136,20 +135,32 @@ def plan(path: Path, debug: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--shuffle",
+    multiple=True,
+    metavar="PARTY:NUMBERS",
+    help="Also evaluate with each of these columns shuffled among the rows, such as alice:1-4; repeatable.",
+)
 @inference_options
-def evaluate(*, path: Path, run_id: str | None, dataset: str | None, without: tuple[str, ...], debug: bool) -> None:
+def evaluate(
+    *,
+    path: Path,
+    run_id: str | None,
+    dataset: str | None,
+    without: tuple[str, ...],
+    shuffle: tuple[str, ...],
+    debug: bool,
+) -> None:
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
-        from coordinator.figures import figure_text, undefined_text  # noqa: PLC0415
+        from coordinator.shuffled_figures import evaluation_lines, shuffled_columns  # noqa: PLC0415
 
+        columns = shuffled_columns(shuffle)
         with _connect(path, without) as federation:
-            metrics = federation.evaluate(dataset, run_id=run_id, without=without)
-            for name, value in metrics.items():
-                click.echo(f"{printable(name):<10} {figure_text(value, EVALUATION_DIGITS)}")
-            undefined = [name for name, value in metrics.items() if math.isnan(value)]
-            if undefined:
-                click.echo(undefined_text(undefined))
+            once = partial(federation.evaluate, dataset, run_id=run_id, without=without)
+            for line in evaluation_lines(lambda column: once(shuffled=column), columns):
+                click.echo(line)
 
     _run_command(run, debug)
 

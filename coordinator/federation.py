@@ -31,6 +31,7 @@ from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import ConfigurationError, SessionError
 from party.pb.handshake_pb2 import Purpose
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.clock import utc_now
 
 Result = TypeVar("Result")
@@ -145,7 +146,12 @@ class Federation:
         return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
     def evaluate(
-        self, dataset: str | None = None, *, run_id: str | None = None, without: Collection[str] = ()
+        self,
+        dataset: str | None = None,
+        *,
+        run_id: str | None = None,
+        without: Collection[str] = (),
+        shuffled: ShuffledColumn | None = None,
     ) -> dict[str, float]:
         """Evaluates a finished run on a dataset.
 
@@ -153,12 +159,14 @@ class Federation:
             dataset: its name; by default `evaluate_dataset` of the configuration.
             run_id: in hexadecimal, possibly shortened; by default the latest finished run.
             without: feature parties to do without, which may be down; the model must have learned that.
+            shuffled: a column whose cells are shuffled among the rows, if its owner allows it.
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
                 its policy releases them; NaN where one is undefined, as an AUC of one class is.
         """
-        return metrics_as_dictionary(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without).report.evaluation)
+        inference = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled)
+        return metrics_as_dictionary(inference.report.evaluation)
 
     def predict(
         self, dataset: str | None = None, *, run_id: str | None = None, without: Collection[str] = ()
@@ -255,15 +263,22 @@ class Federation:
         require_same_parties(run, self.configuration, entry.run_id)
         return entry, run
 
-    def _infer(self, purpose: Purpose, dataset: str | None, run_id: str | None, without: Collection[str]) -> Inference:
+    def _infer(
+        self,
+        purpose: Purpose,
+        dataset: str | None,
+        run_id: str | None,
+        without: Collection[str],
+        *,
+        shuffled: ShuffledColumn | None = None,
+    ) -> Inference:
         self._check_open()
         entry, run = self._trained(run_id)
         left_out = checked_left_out(run, without)
         clients = self._present(left_out)
         name = dataset or self.configuration.evaluate_dataset
-        proposal = replace(
-            self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration), dataset=name, without=left_out
-        )
+        proposal = self._proposal(purpose, bytes.fromhex(entry.run_id), entry.configuration)
+        proposal = replace(proposal, dataset=name, without=left_out, shuffled=shuffled)
 
         def attempt() -> Inference:
             with self._display.shown() as display:

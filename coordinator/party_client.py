@@ -13,6 +13,7 @@ from party.errors import HandshakeError, IdentityError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import HelloSignature, Purpose
 from party.protocol.checkpoints import Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.printable import printable
 from party.security.trust import TrustedName
 
@@ -107,6 +108,7 @@ class PartyClient:
         resume: bool,
         without: Sequence[str] = (),
         continues: bytes,
+        shuffled: ShuffledColumn | None = None,
     ) -> pb.OpenReply:
         """Opens a session.
 
@@ -120,6 +122,7 @@ class PartyClient:
             resume: whether the run was started in an earlier session.
             without: feature parties of the run that the session leaves out.
             continues: run_id of the finished run whose weights the run begins with; empty without one.
+            shuffled: the column that an evaluation shuffles among the rows; None without one.
 
         Returns:
             The party's hello, with what it states about itself and the run.
@@ -135,6 +138,8 @@ class PartyClient:
             resume=resume,
             without=without,
             continues=continues,
+            shuffled_party="" if shuffled is None else shuffled.party,
+            shuffled_column=0 if shuffled is None else shuffled.number,
         )
         return self.transport.call(rpcs.OPEN, request)
 

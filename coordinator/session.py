@@ -16,6 +16,7 @@ from party.errors import IdentityError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Hello, JoinStatement, Purpose, TableStatement
 from party.protocol.checkpoints import ORIGIN, Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.certificates import Usage, certificates_from_der
 from party.security.clock import utc_now
 
@@ -40,6 +41,7 @@ class ProposedSession:
         resume: whether the run was started in an earlier session.
         without: feature parties of the run that an evaluation or a prediction leaves out; nothing calls them.
         continues: run_id of the finished run whose weights the run begins with; empty without one.
+        shuffled: the column that an evaluation shuffles among the rows; None without one.
     """
 
     purpose: Purpose
@@ -52,6 +54,7 @@ class ProposedSession:
     resume: bool = False
     without: tuple[str, ...] = ()
     continues: bytes = b""
+    shuffled: ShuffledColumn | None = None
 
 
 class CoordinatedSession:
@@ -193,6 +196,7 @@ class CoordinatedSession:
             resume=proposal.resume,
             without=proposal.without,
             continues=proposal.continues,
+            shuffled=proposal.shuffled,
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)

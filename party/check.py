@@ -43,6 +43,10 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
+    columns = configuration.data.feature_columns
+    if columns:
+        numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
+        console.print(one_line(f"columns by number: {numbered}"))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
     for dataset in tables.names:

@@ -129,15 +129,16 @@ def runs(path: Path, debug: bool) -> None:
 
 @main.command()
 @click.argument("run_id")
+@click.option("--recording", is_flag=True, help="Only remove what was recorded for an audit; the model stays.")
 @configuration_option
 @debug_option
-def remove(path: Path, run_id: str, debug: bool) -> None:
+def remove(path: Path, run_id: str, recording: bool, debug: bool) -> None:
     """Removes all that this party keeps of a run: model, secret, checkpoints, predictions."""
 
     def run() -> None:
-        from party.runs import remove_run  # noqa: PLC0415
+        from party.runs import remove_recording, remove_run  # noqa: PLC0415
 
-        click.echo(remove_run(path, run_id))
+        click.echo(remove_recording(path, run_id) if recording else remove_run(path, run_id))
 
     run_command(run, debug)
 

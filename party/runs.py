@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from party.audit.recording import FOLDER as RECEIVED_FOLDER
+from party.audit.recording import SENT_FOLDER
 from party.configuration.party import load_party_configuration
 from party.errors import SessionError, one_line
 from party.ledger.file import RUNS_FOLDER
 from party.runtime.checkpoint_files import CheckpointFiles
-from party.runtime.records import RunRecords
+from party.runtime.records import RunRecord, RunRecords
 
 MEGABYTE = 1_000_000
 
@@ -47,12 +49,45 @@ def remove_run(path: Path, run_id: str) -> str:
         SessionError: no run, or more than one, has this run_id.
     """
     party, records = _records(path)
-    found = [one.run_id for one in records.all() if one.run_id.startswith(run_id)]
+    record = _found(party, records, run_id)
+    shutil.rmtree(records.folder(bytes.fromhex(record.run_id)))
+    return f"run {record.run_id} is removed: it can neither go on nor predict any more"
+
+
+def remove_recording(path: Path, run_id: str) -> str:
+    """Removes what was recorded of a finished run; its model stays.
+
+    Args:
+        path: the party's YAML file.
+        run_id: hexadecimal, possibly shortened.
+
+    Returns:
+        A line for a person.
+
+    Raises:
+        SessionError: no run, or more than one, has this run_id; or it did not finish, or nothing was recorded of it.
+    """
+    party, records = _records(path)
+    record = _found(party, records, run_id)
+    where, folder = f"{party}: run {record.run_id[:8]}", records.folder(bytes.fromhex(record.run_id))
+    if record.state != "trained":
+        fix = "resume it first, or remove the whole run"
+        raise SessionError("the run did not finish: what it would record next is no use alone", where=where, fix=fix)
+    recorded = [folder / name for name in (RECEIVED_FOLDER, SENT_FOLDER) if (folder / name).exists()]
+    if not recorded:
+        raise SessionError("nothing was recorded of the run", where=where)
+    for one in recorded:
+        shutil.rmtree(one)
+    return f"the recording of run {record.run_id} is removed: its model stays, and no audit can be made any more"
+
+
+def _found(party: str, records: RunRecords, run_id: str) -> RunRecord:
+    """The one run whose id begins so."""
+    found = [one for one in records.all() if one.run_id.startswith(run_id)]
     if len(found) != 1:
         what = "more than one run begins like this" if found else "no run has this run_id"
         raise SessionError(what, where=f"{party}: run {run_id}", fix="see `party runs`")
-    shutil.rmtree(records.folder(bytes.fromhex(found[0])))
-    return f"run {found[0]} is removed: it can neither go on nor predict any more"
+    return found[0]
 
 
 def _records(path: Path) -> tuple[str, RunRecords]:

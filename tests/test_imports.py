@@ -52,6 +52,7 @@ DATA_FREE = (
     "party.configuration.candidates",
     "party.configuration.keras_objects",
     "party.protocol.checkpoints",
+    "party.protocol.shuffled_column",
     "party.security.certificates",
     "party.security.clock",
     "party.security.files",
@@ -92,7 +93,7 @@ POLICY_ROOMS = (
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
-AUDITORS = ("party.audit", "party.runtime", "party.cli", "party.own_audit")
+AUDITORS = ("party.audit", "party.runtime", "party.cli", "party.own_audit", "party.runs")
 AUDIT = ("party.audit",)
 
 
@@ -419,7 +420,7 @@ def test_coordinator_never_loads_tensorflow_or_data_code():
     program = (
         "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
         "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
-        "free = {'party.protocol', 'party.protocol.checkpoints'}\n"
+        "free = {'party.protocol', 'party.protocol.checkpoints', 'party.protocol.shuffled_column'}\n"
         "homes = ('party.data', 'party.models', 'party.engine', 'party.channel', 'party.cut', 'party.protocol')\n"
         "data = [name for name in sys.modules if name.startswith(homes) and name not in free]\n"
         "print(sorted(heavy), data)\n"

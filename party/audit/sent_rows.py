@@ -189,7 +189,7 @@ def _row(result: AttackResult, attacker: str, epsilon: float | None, *, note: st
         standard_error=error,
         without_run=without,
         ceiling=ceiling,
-        verdict=judge(every, error, without_run=without, ceiling=ceiling, epsilon=epsilon),
+        verdict=judge(every, error, without_run=without, ceiling=ceiling),
         note="; ".join(notes),
         reference=result.reference,
     )

@@ -252,6 +252,11 @@ class DataSection(StrictModel):
         return epsilon_of_a_row(self.labels)
 
     @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the features, each once, in the order of the file."""
+        return tuple(dict.fromkeys(feature.column for feature in self.features))
+
+    @property
     def files(self) -> Mapping[str, str]:
         """The files of all datasets, or of all tables, by name."""
         return self.tables or self.datasets

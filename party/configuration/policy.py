@@ -44,6 +44,7 @@ class PolicySection(StrictModel):
         require_secure_aggregation: whether hiddens may leave the feature parties only as a masked sum.
         inference_datasets: datasets that may be evaluated and predicted; all of them if omitted.
         allow_predict: whether predictions may be written at the label party.
+        shuffled_columns: whether evaluations may shuffle one of this party's columns among the rows.
         peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
         share_schema: whether errors for the coordinator may name columns and files of the data.
         reveal_row_counts: peers that may learn how many rows of the label party each of their entities has.
@@ -75,6 +76,7 @@ class PolicySection(StrictModel):
     training_datasets: tuple[str, ...] = Field(default=("train",), strict=False)
     inference_datasets: tuple[str, ...] | None = Field(default=None, strict=False)
     allow_predict: bool = True
+    shuffled_columns: bool = False
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
     share_schema: bool = False
     reveal_row_counts: tuple[Name, ...] = Field(default=(), strict=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,20 @@ class PackedFeatures:
     features: tuple[FeatureLayout, ...]
     size: int
     firsts: tuple[int, ...]
+
+    def shuffled(self, names: Collection[str], order: npt.NDArray[np.int64]) -> PackedFeatures:
+        """The same, but each row has some of its features from another one.
+
+        Args:
+            names: names of these features.
+            order: for each row the one whose features it gets, int64 (rows,).
+        """
+        indices, values = self.indices.copy(), self.values.copy()
+        for feature in self.features:
+            if feature.name in names:
+                slots = slice(feature.start, feature.start + feature.width)
+                indices[:, slots], values[:, slots] = self.indices[order, slots], self.values[order, slots]
+        return replace(self, indices=indices, values=values)
 
 
 def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from party.pb import tensor_pb2 as party_dot_pb_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18party/pb/handshake.proto\x12\x08split.v1\x1a\x15party/pb/tensor.proto\"7\n\tPartyRole\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x04role\x18\x02 \x01(\x0e\x32\x0e.split.v1.Role\"B\n\x0b\x44\x61tasetRows\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x14\n\x0c\x61lignment_id\x18\x03 \x01(\x0c\"q\n\rJoinStatement\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0c\n\x04left\x18\x03 \x01(\x08\x12\x13\n\x0bkey_columns\x18\x04 \x01(\r\x12\x12\n\ntransforms\x18\x05 \x03(\t\x12\x0c\n\x04keys\x18\x06 \x01(\x04\"V\n\x0eTableStatement\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x13\n\x0bkey_columns\x18\x03 \x01(\r\x12\x12\n\ntransforms\x18\x04 \x03(\t\"\xf7\x03\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x14\n\x0c\x63ode_version\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\x0c\x12\"\n\x07purpose\x18\x04 \x01(\x0e\x32\x11.split.v1.Purpose\x12\r\n\x05party\x18\x05 \x01(\t\x12\x1c\n\x04role\x18\x06 \x01(\x0e\x32\x0e.split.v1.Role\x12$\n\x07parties\x18\x07 \x03(\x0b\x32\x13.split.v1.PartyRole\x12\x1c\n\x14\x63onfiguration_sha256\x18\x08 \x01(\x0c\x12\x12\n\nstart_step\x18\t \x01(\x04\x12\x0f\n\x07lineage\x18\n \x01(\x0c\x12\'\n\x08\x64\x61tasets\x18\x0b \x03(\x0b\x32\x15.split.v1.DatasetRows\x12%\n\x07outputs\x18\x0c \x03(\x0b\x32\x14.split.v1.TensorSpec\x12\x10\n\x08insecure\x18\r \x01(\x08\x12\r\n\x05share\x18\x0e \x01(\x0c\x12\r\n\x05nonce\x18\x0f \x01(\x0c\x12\x19\n\x11\x63\x65rtificate_chain\x18\x10 \x03(\x0c\x12\x0f\n\x07\x64\x61taset\x18\x11 \x01(\t\x12&\n\x05joins\x18\x12 \x03(\x0b\x32\x17.split.v1.JoinStatement\x12(\n\x06tables\x18\x13 \x03(\x0b\x32\x18.split.v1.TableStatement\"2\n\x0eHelloSignature\x12\r\n\x05party\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"z\n\x0c\x43onfirmation\x12\x36\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32$.split.v1.Confirmation.DatasetDigest\x1a\x32\n\rDatasetDigest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08ids_hmac\x18\x02 \x01(\x0c*\x88\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x11\n\rPURPOSE_ALIGN\x10\x01\x12\x11\n\rPURPOSE_TRAIN\x10\x02\x12\x14\n\x10PURPOSE_EVALUATE\x10\x03\x12\x13\n\x0fPURPOSE_PREDICT\x10\x04\x12\x13\n\x0fPURPOSE_MEASURE\x10\x05*>\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_FEATURE\x10\x01\x12\x0e\n\nROLE_LABEL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18party/pb/handshake.proto\x12\x08split.v1\x1a\x15party/pb/tensor.proto\"7\n\tPartyRole\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x04role\x18\x02 \x01(\x0e\x32\x0e.split.v1.Role\"B\n\x0b\x44\x61tasetRows\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x14\n\x0c\x61lignment_id\x18\x03 \x01(\x0c\"q\n\rJoinStatement\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0c\n\x04left\x18\x03 \x01(\x08\x12\x13\n\x0bkey_columns\x18\x04 \x01(\r\x12\x12\n\ntransforms\x18\x05 \x03(\t\x12\x0c\n\x04keys\x18\x06 \x01(\x04\"V\n\x0eTableStatement\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x13\n\x0bkey_columns\x18\x03 \x01(\r\x12\x12\n\ntransforms\x18\x04 \x03(\t\"\xa8\x04\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x14\n\x0c\x63ode_version\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\x0c\x12\"\n\x07purpose\x18\x04 \x01(\x0e\x32\x11.split.v1.Purpose\x12\r\n\x05party\x18\x05 \x01(\t\x12\x1c\n\x04role\x18\x06 \x01(\x0e\x32\x0e.split.v1.Role\x12$\n\x07parties\x18\x07 \x03(\x0b\x32\x13.split.v1.PartyRole\x12\x1c\n\x14\x63onfiguration_sha256\x18\x08 \x01(\x0c\x12\x12\n\nstart_step\x18\t \x01(\x04\x12\x0f\n\x07lineage\x18\n \x01(\x0c\x12\'\n\x08\x64\x61tasets\x18\x0b \x03(\x0b\x32\x15.split.v1.DatasetRows\x12%\n\x07outputs\x18\x0c \x03(\x0b\x32\x14.split.v1.TensorSpec\x12\x10\n\x08insecure\x18\r \x01(\x08\x12\r\n\x05share\x18\x0e \x01(\x0c\x12\r\n\x05nonce\x18\x0f \x01(\x0c\x12\x19\n\x11\x63\x65rtificate_chain\x18\x10 \x03(\x0c\x12\x0f\n\x07\x64\x61taset\x18\x11 \x01(\t\x12&\n\x05joins\x18\x12 \x03(\x0b\x32\x17.split.v1.JoinStatement\x12(\n\x06tables\x18\x13 \x03(\x0b\x32\x18.split.v1.TableStatement\x12\x16\n\x0eshuffled_party\x18\x14 \x01(\t\x12\x17\n\x0fshuffled_column\x18\x15 \x01(\r\"2\n\x0eHelloSignature\x12\r\n\x05party\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"z\n\x0c\x43onfirmation\x12\x36\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32$.split.v1.Confirmation.DatasetDigest\x1a\x32\n\rDatasetDigest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08ids_hmac\x18\x02 \x01(\x0c*\x88\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x11\n\rPURPOSE_ALIGN\x10\x01\x12\x11\n\rPURPOSE_TRAIN\x10\x02\x12\x14\n\x10PURPOSE_EVALUATE\x10\x03\x12\x13\n\x0fPURPOSE_PREDICT\x10\x04\x12\x13\n\x0fPURPOSE_MEASURE\x10\x05*>\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_FEATURE\x10\x01\x12\x0e\n\nROLE_LABEL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'party.pb.handshake_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PURPOSE']._serialized_start=1072
-  _globals['_PURPOSE']._serialized_end=1208
-  _globals['_ROLE']._serialized_start=1210
-  _globals['_ROLE']._serialized_end=1272
+  _globals['_PURPOSE']._serialized_start=1121
+  _globals['_PURPOSE']._serialized_end=1257
+  _globals['_ROLE']._serialized_start=1259
+  _globals['_ROLE']._serialized_end=1321
   _globals['_PARTYROLE']._serialized_start=61
   _globals['_PARTYROLE']._serialized_end=116
   _globals['_DATASETROWS']._serialized_start=118
@@ -45,11 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TABLESTATEMENT']._serialized_start=301
   _globals['_TABLESTATEMENT']._serialized_end=387
   _globals['_HELLO']._serialized_start=390
-  _globals['_HELLO']._serialized_end=893
-  _globals['_HELLOSIGNATURE']._serialized_start=895
-  _globals['_HELLOSIGNATURE']._serialized_end=945
-  _globals['_CONFIRMATION']._serialized_start=947
-  _globals['_CONFIRMATION']._serialized_end=1069
-  _globals['_CONFIRMATION_DATASETDIGEST']._serialized_start=1019
-  _globals['_CONFIRMATION_DATASETDIGEST']._serialized_end=1069
+  _globals['_HELLO']._serialized_end=942
+  _globals['_HELLOSIGNATURE']._serialized_start=944
+  _globals['_HELLOSIGNATURE']._serialized_end=994
+  _globals['_CONFIRMATION']._serialized_start=996
+  _globals['_CONFIRMATION']._serialized_end=1118
+  _globals['_CONFIRMATION_DATASETDIGEST']._serialized_start=1068
+  _globals['_CONFIRMATION_DATASETDIGEST']._serialized_end=1118
 # @@protoc_insertion_point(module_scope)

@@ -79,7 +79,7 @@ class TableStatement(_message.Message):
     def __init__(self, table: _Optional[str] = ..., rows: _Optional[int] = ..., key_columns: _Optional[int] = ..., transforms: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset", "joins", "tables")
+    __slots__ = ("protocol", "code_version", "run_id", "purpose", "party", "role", "parties", "configuration_sha256", "start_step", "lineage", "datasets", "outputs", "insecure", "share", "nonce", "certificate_chain", "dataset", "joins", "tables", "shuffled_party", "shuffled_column")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,8 @@ class Hello(_message.Message):
     DATASET_FIELD_NUMBER: _ClassVar[int]
     JOINS_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_PARTY_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_COLUMN_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     code_version: str
     run_id: bytes
@@ -118,7 +120,9 @@ class Hello(_message.Message):
     dataset: str
     joins: _containers.RepeatedCompositeFieldContainer[JoinStatement]
     tables: _containers.RepeatedCompositeFieldContainer[TableStatement]
-    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ..., joins: _Optional[_Iterable[_Union[JoinStatement, _Mapping]]] = ..., tables: _Optional[_Iterable[_Union[TableStatement, _Mapping]]] = ...) -> None: ...
+    shuffled_party: str
+    shuffled_column: int
+    def __init__(self, protocol: _Optional[int] = ..., code_version: _Optional[str] = ..., run_id: _Optional[bytes] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., party: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., parties: _Optional[_Iterable[_Union[PartyRole, _Mapping]]] = ..., configuration_sha256: _Optional[bytes] = ..., start_step: _Optional[int] = ..., lineage: _Optional[bytes] = ..., datasets: _Optional[_Iterable[_Union[DatasetRows, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_tensor_pb2.TensorSpec, _Mapping]]] = ..., insecure: _Optional[bool] = ..., share: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., certificate_chain: _Optional[_Iterable[bytes]] = ..., dataset: _Optional[str] = ..., joins: _Optional[_Iterable[_Union[JoinStatement, _Mapping]]] = ..., tables: _Optional[_Iterable[_Union[TableStatement, _Mapping]]] = ..., shuffled_party: _Optional[str] = ..., shuffled_column: _Optional[int] = ...) -> None: ...
 
 class HelloSignature(_message.Message):
     __slots__ = ("party", "signature")

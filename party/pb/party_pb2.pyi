@@ -106,7 +106,7 @@ class ProbeReply(_message.Message):
     def __init__(self, payload: _Optional[bytes] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume", "without", "continues")
+    __slots__ = ("session", "purpose", "start_step", "configuration", "dataset", "realign", "lineage", "resume", "without", "continues", "shuffled_party", "shuffled_column")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     START_STEP_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +117,8 @@ class OpenRequest(_message.Message):
     RESUME_FIELD_NUMBER: _ClassVar[int]
     WITHOUT_FIELD_NUMBER: _ClassVar[int]
     CONTINUES_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_PARTY_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLED_COLUMN_FIELD_NUMBER: _ClassVar[int]
     session: SessionReference
     purpose: _handshake_pb2.Purpose
     start_step: int
@@ -127,7 +129,9 @@ class OpenRequest(_message.Message):
     resume: bool
     without: _containers.RepeatedScalarFieldContainer[str]
     continues: bytes
-    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ..., lineage: _Optional[bytes] = ..., resume: _Optional[bool] = ..., without: _Optional[_Iterable[str]] = ..., continues: _Optional[bytes] = ...) -> None: ...
+    shuffled_party: str
+    shuffled_column: int
+    def __init__(self, session: _Optional[_Union[SessionReference, _Mapping]] = ..., purpose: _Optional[_Union[_handshake_pb2.Purpose, str]] = ..., start_step: _Optional[int] = ..., configuration: _Optional[bytes] = ..., dataset: _Optional[str] = ..., realign: _Optional[bool] = ..., lineage: _Optional[bytes] = ..., resume: _Optional[bool] = ..., without: _Optional[_Iterable[str]] = ..., continues: _Optional[bytes] = ..., shuffled_party: _Optional[str] = ..., shuffled_column: _Optional[int] = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ("hello",)

@@ -26,6 +26,7 @@ class SessionRequest:
         resume: whether the run began earlier.
         without: feature parties of the run that the session leaves out.
         continues: id of the finished run whose weights the run begins with; empty without one.
+        shuffles: whether this party shuffles one of its columns among the rows.
     """
 
     coordinator: str
@@ -36,6 +37,7 @@ class SessionRequest:
     resume: bool
     without: tuple[str, ...] = ()
     continues: bytes = b""
+    shuffles: bool = False
 
     @property
     def parties(self) -> tuple[str, ...]:

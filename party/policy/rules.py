@@ -80,6 +80,9 @@ class Policy:
             self.check_validation_dataset(request.run.training.validation_dataset, request.coordinator)
         elif request.purpose != Purpose.PURPOSE_ALIGN:
             self.check_inference(request.purpose, request.dataset, request.coordinator)
+        if request.shuffles and not self._section.shuffled_columns:
+            expected = "an evaluation of the columns as they are"
+            raise self._refusal("shuffled_columns", "the evaluation", expected, "one that shuffles a column")
 
     def check_rights(self, request: SessionRequest) -> None:
         """Refuses what this coordinator may not request."""

@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 class Containment:
     """Runs what the private head does; an error of it goes to the log, and the session goes on without that head.
 
-    Whether it fails, and at which batch, depends on the true labels: a session that ended by it would tell. An owner's
-    own model may fail, such as by a check of its numbers, and so may a metric.
+    Whether it fails, and at which batch, depends on the true labels, in a prediction too, as its weights were trained
+    on them: a session that ended by it would tell. An owner's own model may fail, such as by a check of its numbers,
+    and so may a metric.
     """
 
     def __init__(self) -> None:
@@ -40,8 +41,8 @@ class Containment:
         except Exception as error:  # its text may hold data
             self._failed = True
             logger.error(
-                "the private head failed with %s and learns and measures nothing more in this session; nobody else"
-                " is told: check its model and the true labels, and do not use its predictions",
+                "the private head failed with %s and learns, measures and predicts nothing more in this session; nobody"
+                " else is told: check its model and the true labels, and do not use its predictions",
                 type(error).__name__,
             )
             return None

@@ -58,7 +58,8 @@ class LabelSetup:
             where labels are private.
         entities: find the entities that the rows of a batch refer to; None where they are the rows themselves.
         presence: says which rows are present at each party; by default all are.
-        private: the private head; None without private labels.
+        private: the private head; None without private labels, and in a prediction.
+        containment: keeps the errors of `halves` in a prediction where they are the private head; else None.
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
         timings: records how long each activity takes.
         background: single-threaded executor that computes where several batches are under way.
@@ -78,6 +79,7 @@ class LabelSetup:
     entities: PeerEntities | None = None
     presence: Presence = field(default_factory=Presence)
     private: PrivateSetup | None = None
+    containment: Containment | None = None
     minimum_rows: int
     timings: Timings
     background: Executor
@@ -133,7 +135,8 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         on_pass=setup.on_pass if private is None else lambda: None,
     )
     if private is None:
-        return LabelHeads(LabelHead(setup.halves, released), presence=setup.presence)
+        head = LabelHead(setup.halves, released)
+        return LabelHeads(head, containment=setup.containment, presence=setup.presence)
     own = EpochBooks(
         setup.schedule,
         private.labels,

@@ -35,12 +35,13 @@ class LabelHeads:
 
     The head that is `released` makes everything that leaves the party: gradients, figures, decisions. With private
     labels it is the *teacher*, which sees drawn labels alone, and `own` is the *private head*, which learns from the
-    true labels; nothing that depends on that one may leave. Otherwise both are the same.
+    true labels; nothing that depends on that one may leave. Otherwise both are the same. In a prediction nothing
+    leaves, and there is one head, which is the private one if labels are private.
 
     Args:
         released: the head that makes what leaves.
-        private: the private head; None without private labels.
-        containment: keeps the errors of the private head.
+        private: the private head; None without private labels, and in a prediction.
+        containment: keeps the errors of the private head; None if there is none.
         presence: says which rows are present at each party; if omitted, all are.
     """
 
@@ -56,6 +57,7 @@ class LabelHeads:
         self.released = released
         self._containment = containment or Containment()
         self.own = private or released
+        self._contained = None if containment is None else self.own
         self.all: Sequence[LabelHead] = [released] if private is None else [released, private]
 
     def infer(
@@ -72,7 +74,7 @@ class LabelHeads:
         """
         for head in self.all:
             infer = partial(self._infer, head, exchange, rows, hiddens, party=party)
-            if head is self.released:
+            if head is not self._contained:
                 infer(measure=timings.measure)
                 continue
             # One activity, begun whether the head failed or not: the coordinator sees how often each was.

@@ -31,7 +31,7 @@ from party.protocol.local_updates import LocalUpdates
 from party.protocol.request_journal import RequestJournal
 from party.protocol.timings import Timings
 from party.runtime.absence import away_layouts, mapped_entities, peer_entities, presence
-from party.runtime.batch_setup import BatchSetup
+from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.meter_taps import gradient_observers, hidden_observers
 from party.runtime.metric_release import metric_release
 from party.runtime.own_entities import by_entity, own_entities
@@ -160,6 +160,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             presence=presence(setup),
             labels=released,
             private=private,
+            containment=_containment(setup, labels),
             minimum_rows=setup.opening.grant.metrics.minimum_rows,
             timings=parts.timings,
             background=context.background,
@@ -210,6 +211,12 @@ def _private_setup(setup: BatchSetup, layouts: Mapping[str, CutLayout], labels: 
         return None
     head = HeadParts(models=setup.models, labels=labels.true, releases=False)
     return PrivateSetup(_halves(setup, SessionModels(setup, layouts, head)), labels.true.values, Containment())
+
+
+def _containment(setup: BatchSetup, labels: SessionLabels) -> Containment | None:
+    """Keeps the errors of the only head where that is the private one, which predicts; None otherwise."""
+    only_private = labels.drawn is None and private_labels(setup.opening.context.configuration.data.labels)
+    return Containment() if only_private else None
 
 
 def _halves(setup: BatchSetup, models: SessionModels) -> Halves:

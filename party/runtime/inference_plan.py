@@ -83,6 +83,8 @@ class InferencePlan:
     def finish(self) -> SessionResult:
         """Writes the predictions, at the label party in a session that predicts.
 
+        Where the private head failed they are empty: the file exists, as the coordinator must not see that it failed.
+
         Raises:
             SessionError: not every batch is done.
             StorageError: the predictions cannot be written.
@@ -90,10 +92,11 @@ class InferencePlan:
         self._batches.require_finished()
         self._evaluation()
         rows, label = self._setup.rows, self._batches.label_side
-        if not self._predicts or label is None or label.own_inference is None:
+        if not self._predicts or label is None:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
-        frame = prediction_table(rows.row_names(), data.labels, label.own_inference.outputs)
+        outputs = None if label.own_inference is None else label.own_inference.outputs  # None: the private head failed
+        frame = prediction_table(rows.row_names(), data.labels, outputs)
         name = predictions_file(rows.dataset, self._opening.proposal.without)
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
         return SessionResult((name,), len(rows), self._lineage)
@@ -110,8 +113,9 @@ class InferencePlan:
         with self._writing:
             metrics, own = label.inference.metrics(), label.own_evaluation()
             if own is not None and not self._is_written:
+                proposal = self._opening.proposal
                 figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
-                evaluated = EvaluatedRows(self._setup.rows.dataset, without=self._opening.proposal.without)
+                evaluated = EvaluatedRows(self._setup.rows.dataset, proposal.without, proposal.shuffled)
                 figures.add_evaluation(evaluated, self._opening.context.now(), own, released=metrics.released)
                 self._is_written = True
         return metrics

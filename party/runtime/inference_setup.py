@@ -23,6 +23,7 @@ from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
 from party.runtime.session_labels import prepare_labels
 from party.runtime.session_rows import SessionRows
+from party.runtime.shuffled_columns import with_shuffled
 from party.security.files import read_private
 
 
@@ -53,7 +54,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
     if configuration.holds_labels:
         require_learned_absences(opening, record, rows)
         _check_metric_rows(opening, frame)
-    packed = _encoded(opening, rows, frame)
+    packed = with_shuffled(opening, _encoded(opening, rows, frame))
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)
     teacher = None

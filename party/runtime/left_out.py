@@ -5,9 +5,9 @@ from __future__ import annotations
 from party.configuration.run import RunConfiguration
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Purpose
-from party.runtime.session_rows import SessionRows
 from party.runtime.proposal import Opening, SessionProposal
 from party.runtime.records import RunRecord
+from party.runtime.session_rows import SessionRows
 from party.security.printable import printable
 
 INFERENCE = frozenset((Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT))

@@ -20,6 +20,7 @@ from party.runtime.measuring_plan import measuring_plan
 from party.runtime.plan import PlanFacts, SessionPlan
 from party.runtime.proposal import Opening, SessionProposal
 from party.runtime.session import PartySession
+from party.runtime.shuffled_columns import check_shuffled
 from party.runtime.training_plan import training_plan
 from party.security.handshake import PROTOCOL, Handshake
 from party.security.printable import printable
@@ -76,7 +77,8 @@ def _granted(context: PartyContext, proposal: SessionProposal) -> Opening:
     _check_dataset(context.party, proposal)
     run = run_configuration_from_bytes(proposal.configuration)
     check_left_out(context.party, proposal, run)
-    grant = context.admission.admit(_request(proposal, run))
+    check_shuffled(context.party, proposal, run)
+    grant = context.admission.admit(_request(context.party, proposal, run))
     if proposal.start != ORIGIN and not proposal.resume:
         raise SessionError("only a run that is resumed starts from a checkpoint", where=context.party)
     return Opening(
@@ -100,7 +102,7 @@ def _check_dataset(party: str, proposal: SessionProposal) -> None:
         )
 
 
-def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest:
+def _request(party: str, proposal: SessionProposal, run: RunConfiguration) -> SessionRequest:
     return SessionRequest(
         coordinator=proposal.coordinator,
         purpose=proposal.purpose,
@@ -110,6 +112,7 @@ def _request(proposal: SessionProposal, run: RunConfiguration) -> SessionRequest
         resume=proposal.resume,
         without=proposal.without,
         continues=proposal.continues,
+        shuffles=proposal.shuffled is not None and proposal.shuffled.party == party,
     )
 
 
@@ -127,7 +130,7 @@ def _make_plan(opening: Opening) -> SessionPlan:
 
 def _statement(opening: Opening, facts: PlanFacts) -> Hello:
     """The statement of what this party would run; the handshake adds its key share and certificate."""
-    context, proposal = opening.context, opening.proposal
+    context, proposal, shuffled = opening.context, opening.proposal, opening.proposal.shuffled
     return Hello(
         protocol=PROTOCOL,
         code_version=__version__,
@@ -143,6 +146,8 @@ def _statement(opening: Opening, facts: PlanFacts) -> Hello:
         outputs=facts.outputs,
         insecure=context.configuration.insecure,
         dataset=proposal.dataset,
+        shuffled_party="" if shuffled is None else shuffled.party,
+        shuffled_column=0 if shuffled is None else shuffled.number,
         joins=facts.joins,
         tables=facts.tables,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import logging
@@ -15,6 +16,7 @@ from pathlib import Path
 from party.metrics.pass_metrics import PassMetrics
 from party.protocol.epoch_books import EpochMetrics
 from party.protocol.label_exchanges import LabelExchanges
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.files import read_private, write_atomically
 
 HISTORY_FILE = "history.json"
@@ -32,14 +34,17 @@ class EvaluatedRows:
     Attributes:
         dataset: name of the dataset.
         without: feature parties that it left out.
+        shuffled: the column that it shuffled among the rows; None without one.
     """
 
     dataset: str
     without: tuple[str, ...] = ()
+    shuffled: ShuffledColumn | None = None
 
     def __str__(self) -> str:
         left_out = f" without {', '.join(sorted(self.without))}" if self.without else ""
-        return f"{self.dataset}{left_out}"
+        shuffled = f" with {self.shuffled} shuffled" if self.shuffled else ""
+        return f"{self.dataset}{left_out}{shuffled}"
 
 
 class OwnFigures:
@@ -112,6 +117,7 @@ class OwnFigures:
             "at": at.isoformat(),
             "dataset": evaluated.dataset,
             **({"without": sorted(evaluated.without)} if evaluated.without else {}),
+            **({"shuffled": dataclasses.asdict(evaluated.shuffled)} if evaluated.shuffled else {}),
             "rows": metrics.rows,
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
             "undefined": [name for name, value in metrics.values.items() if math.isnan(value)],

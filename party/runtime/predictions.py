@@ -36,19 +36,21 @@ def predictions_file(dataset: str, without: Sequence[str]) -> str:
     return f"predictions-{dataset}.without.{len(without)}-parties-{digest}.csv"
 
 
-def prediction_table(rows: pd.Index[Any], labels: Labels, outputs: FloatArray) -> pd.DataFrame:
+def prediction_table(rows: pd.Index[Any], labels: Labels, outputs: FloatArray | None) -> pd.DataFrame:
     """Makes the table that the label party writes.
 
     Args:
         rows: what names each row; the index has the name of the first column.
         labels: labels by name.
-        outputs: outputs of all labels side by side, float32 (rows, outputs).
+        outputs: outputs of all labels side by side, float32 (rows, outputs); None leaves all predictions empty.
 
     Returns:
         A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the
         label's name stands before it.
     """
     columns: dict[str, object] = {str(rows.name): rows}
+    if outputs is None:
+        outputs = np.full((len(rows), sum(label.units for label in labels.values())), np.nan, np.float32)
     start = 0
     for name, label in labels.items():
         values = predictions(label, outputs[:, start : start + label.units])

@@ -9,6 +9,7 @@ from party.configuration.run import RunConfiguration
 from party.pb.handshake_pb2 import Purpose
 from party.policy.grant import Grant
 from party.protocol.checkpoints import Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.runtime.context import PartyContext
 
 
@@ -27,6 +28,7 @@ class SessionProposal:
         realign: whether to align again datasets that are aligned already.
         without: feature parties of the run that the session leaves out, as received.
         continues: id of the finished run whose weights the run begins with, 16 bytes; empty without one.
+        shuffled: the column that an evaluation shuffles among the rows, as received; None without one.
     """
 
     coordinator: str
@@ -39,6 +41,7 @@ class SessionProposal:
     realign: bool
     without: tuple[str, ...] = ()
     continues: bytes = b""
+    shuffled: ShuffledColumn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

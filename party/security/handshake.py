@@ -48,6 +48,8 @@ SHARED_FIELDS = (
     "start_step",
     "lineage",
     "dataset",
+    "shuffled_party",
+    "shuffled_column",
     "insecure",
 )
 FIELDS_SHOWN_IN_ERRORS = frozenset({"protocol", "code_version", "start_step", "insecure"})

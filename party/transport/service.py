@@ -15,6 +15,7 @@ from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows
 from party.protocol.checkpoints import Mark
 from party.protocol.deferred import Deferred
+from party.protocol.shuffled_column import ShuffledColumn
 from party.runtime.context import PartyContext
 from party.runtime.openings import check_proposal, open_session
 from party.runtime.proposal import SessionProposal
@@ -146,6 +147,7 @@ class PartyService:
             realign=request.realign,
             without=tuple(request.without),
             continues=request.continues,
+            shuffled=_shuffled(request),
         )
         owner = Owner(caller, request.session.lease)
         session = self._sessions.open(
@@ -339,3 +341,9 @@ class PartyService:
             return Deferred(result)
 
         return self._answering.behaviour(kind, answer, maximum_bytes)
+
+
+def _shuffled(request: pb.OpenRequest) -> ShuffledColumn | None:
+    if not (request.shuffled_party or request.shuffled_column):
+        return None
+    return ShuffledColumn(request.shuffled_party, request.shuffled_column)

@@ -40,7 +40,7 @@ def test_below_two_an_epsilon_is_kept_or_exceeded(figure, error, epsilon):
     """What reads most rows is called readable, though epsilon allows it: .85 is within the ceiling of 1.9."""
     ceiling = epsilon_ceiling(epsilon)
     distance, margin = max(figure, 1 - figure), ERRORS * error
-    verdict = judge(figure, error, ceiling=ceiling, epsilon=epsilon)
+    verdict = judge(figure, error, ceiling=ceiling)
     assert (verdict == "above") == (distance > ceiling + margin)
     assert (verdict == "within") == (distance <= min(ceiling, READABLE) + margin)
     assert verdict in ("above", "within", "readable", "open")
@@ -49,7 +49,7 @@ def test_below_two_an_epsilon_is_kept_or_exceeded(figure, error, epsilon):
 @given(figure=SHARES, error=VAGUE, ceiling=st.none() | st.floats(0.51, 0.88))
 def test_few_rows_never_look_like_a_protection(figure, error, ceiling):
     """With a handful of rows, an attack that reads most of them is not above a ceiling by three standard errors."""
-    verdict = judge(figure, error, without_run=0.5, ceiling=ceiling, epsilon=None if ceiling is None else 1.0)
+    verdict = judge(figure, error, without_run=0.5, ceiling=ceiling)
     assert verdict not in ("within", "nothing found")
     if max(figure, 1 - figure) < IN_PART:
         assert verdict == "too few rows"
@@ -57,8 +57,8 @@ def test_few_rows_never_look_like_a_protection(figure, error, ceiling):
 
 def test_from_two_on_labels_are_readable_though_the_epsilon_is_kept():
     ceiling = epsilon_ceiling(2.0)
-    assert judge(0.87, 0.005, without_run=0.5, ceiling=ceiling, epsilon=2.0) == "readable"
-    assert judge(0.95, 0.005, without_run=0.5, ceiling=ceiling, epsilon=2.0) == "above"
+    assert judge(0.87, 0.005, without_run=0.5, ceiling=ceiling) == "readable"
+    assert judge(0.95, 0.005, without_run=0.5, ceiling=ceiling) == "above"
 
 
 def test_what_is_known_without_a_run_is_no_leak():
@@ -69,7 +69,7 @@ def test_what_is_known_without_a_run_is_no_leak():
 
 @pytest.mark.parametrize("figure", ["?", None])
 def test_no_figure_is_no_verdict(figure):
-    assert judge(figure, None, ceiling=0.7, epsilon=1.0) == "not measured"
+    assert judge(figure, None, ceiling=0.7) == "not measured"
 
 
 @pytest.mark.parametrize(("epsilon", "ceiling"), [(1.0, 0.731), (2.0, 0.881), (0.5, 0.622)])

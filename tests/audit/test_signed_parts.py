@@ -5,8 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from coordinator.audit import audit_report, read_all
 from party.audit.report.audit_part import AuditPart
 from party.audit.report.audit_row import AuditRow
+from party.audit.report.judgement import epsilon_ceiling
 from party.audit.report.signed_part import part_to_bytes, read_parts, report_to_bytes
 from party.errors import DataError, StorageError
 from tests.support.audit_parts import PRIVATE_LABELS, make_identity, make_part, make_row, write_signed
@@ -115,3 +117,18 @@ def test_a_file_that_is_absent_or_too_long_is_refused(tmp_path):
 def test_a_row_holds_what_a_table_can_show(changes):
     with pytest.raises(ValidationError):
         AuditRow(**{**make_row().model_dump(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("said", "figures", "meant"),
+    [
+        ("nothing found", {"all_epochs": 0.99}, "open"),
+        ("within", {"all_epochs": 0.8, "ceiling": epsilon_ceiling(1.0)}, "above"),
+        ("within", {"all_epochs": 0.87, "ceiling": epsilon_ceiling(2.0)}, "readable"),
+        ("open", {"all_epochs": "?", "standard_error": None}, "not measured"),
+    ],
+)
+def test_a_verdict_is_that_of_the_figures_whatever_the_part_says(bob, tmp_path, said, figures, meant):
+    path = write_signed(tmp_path, make_part(table=[make_row(verdict=said, **figures)]), bob)
+    (run,) = audit_report(read_all([path]), None).runs
+    assert [one.row.verdict for one in run.rows] == [meant]

@@ -1,7 +1,7 @@
 """Test AUC on UCI Adult of what protects Bob's columns: private ones, a penalty, and each column left out.
 
 Bob is the feature party with age, sex, occupation and native country. Each row is a training of its own, with the same
-data, order of rows and initial weights.
+data, order of rows and initial weights; each is then evaluated with each column shuffled.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from deploy.demo.experiment import prepare_scenario
 from deploy.demo.own_figures import last_evaluation
 from deploy.demo.scenarios import ADULT
 from party.configuration.strict import read_yaml
+from party.protocol.shuffled_column import ShuffledColumn
 from party.security.files import private_folder, write_atomically
 
 PARTY, ID, AUC = "bob", "ID", "income_auc"
 NUMBERS = {"age": {"minimum": 17, "maximum": 90}}
 FEATURES = ADULT.companies[PARTY].features
 PENALISED = ("sex", "age")
+POLICY = {"shuffled_columns": True, "maximum_evaluations": 100}
 
 
 def domains(folder: Path) -> dict[str, Any]:
@@ -51,14 +53,23 @@ def variants(folder: Path, epsilons: list[float]) -> Iterator[tuple[str, dict[st
         yield f"without {feature['column']}", {"privacy": None, "data": {**data, "features": rest}}
 
 
-def trained(local: LocalFederation, folder: Path, changes: dict[str, Any]) -> float:
-    """Test AUC after a training with other keys in Bob's file; the alignment is still valid."""
+def trained(local: LocalFederation, folder: Path, changes: dict[str, Any]) -> tuple[float, list[float]]:
+    """Test AUC after a training with other keys in Bob's file, and with each column shuffled.
+
+    The alignment is still valid.
+    """
     local.write_party(PARTY, **changes)
     local.restart(PARTY)
+    aucs = []
     with local.connect() as federation:
-        history = federation.fit()
-        federation.evaluate()
-    return last_evaluation(folder, local.label_party, history.run_id)[AUC]
+        run_id = federation.fit().run_id
+        for column in (
+            None,
+            *(ShuffledColumn(PARTY, place) for place in range(1, 1 + len(changes["data"]["features"]))),
+        ):
+            federation.evaluate(run_id=run_id, shuffled=column)
+            aucs.append(last_evaluation(folder, local.label_party, run_id)[AUC])
+    return aucs[0], aucs[1:]
 
 
 def main() -> None:
@@ -72,11 +83,16 @@ def main() -> None:
     folder = root / f"columns-{arguments.seed}"
     results: dict[str, float] = {}
     with prepare_scenario("adult", folder, arguments.seed, arguments.epochs) as local:
+        for name in local.names:
+            local.write_party(name, policy=POLICY)
         with local.start().connect() as federation:
             federation.align()
         for name, changes in variants(folder, arguments.epsilons):
-            results[name] = trained(local, folder, changes)
-            print(f"{name:<34} {results[name]:.4f}", flush=True)
+            results[name], shuffled = trained(local, folder, changes)
+            of_columns = zip((one["column"] for one in changes["data"]["features"]), shuffled, strict=True)
+            results |= {f"{name}, {column} shuffled": auc for column, auc in of_columns}
+        for name, auc in results.items():
+            print(f"{name:<52} {auc:.4f}", flush=True)
     write_atomically(root / "columns.json", json.dumps(results, indent=2).encode())
 
 

@@ -32,7 +32,7 @@ ROWS = 1500
 TRAINING = {
     "epochs": 3,
     "batch_size": 64,
-    "validation_fraction": 0.1,
+    "validation_fraction": 0.0835,
     "codecs": {"hidden": {"kind": "int8", "error_feedback": True}, "gradient": {"kind": "float16"}},
 }
 SECRETS = {"rich": "income > 3000", "ulm": "city == Ulm"}

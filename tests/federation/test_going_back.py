@@ -10,8 +10,8 @@ pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 TRAINING = {
     "epochs": 5,
     "seed": 6,
-    "batch_size": 32,
-    "validation_fraction": 0.1,
+    "batch_size": 31,
+    "validation_fraction": 0.084,
     "early_stopping": {"metric": "val_loss", "mode": "max", "patience": 1},
     "codecs": {"hidden": {**FED_BACK, "kind": "randomk"}, "gradient": FED_BACK},
     "schedule": {"kind": "pipelined", "depth": 2},

@@ -32,7 +32,7 @@ def build_base(features):
 """
 THREE, FOUR = ("alice", "bob", "charlie"), ("alice", "bob", "charlie", "dora")
 SUMMED = {**SMALL_MODEL, "cut_units": 5}
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.2, "secure_aggregation": True}
+TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167, "secure_aggregation": True}
 SCALE = 1 << 16
 LABEL_PARTY = "bob"
 

@@ -20,7 +20,7 @@ from tests.support.resuming import expect_equal, outcome, restart, run_path, sto
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 ROWS = 2450
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.1}
+TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.074}
 PIPELINED = {"kind": "pipelined", "depth": 3}
 INT8 = {"kind": "int8", "error_feedback": True}
 CODED = {"schedule": PIPELINED, "codecs": {"hidden": INT8, "gradient": INT8}}
@@ -164,7 +164,8 @@ def narrow_organisations(make_organisations):
     """Alice's cut has two columns, and her owner watches the income, which an honest model needs for nothing."""
     alice = {"model": NARROW, "meters": {"columns": ["income"]}}
     overrides = {"alice": alice, "bob": {"model": NARROW, "fuse": {"kind": "dnn", "units": [4]}}}
-    return make(make_organisations, overrides, epochs=3, batch_size=32)
+    # Whole windows: a probe on the few rows of a last one would read as much by chance.
+    return make(make_organisations, overrides, epochs=3, batch_size=32, validation_fraction=0.102)
 
 
 def incomes_by_row(organisations):

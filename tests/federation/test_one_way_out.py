@@ -22,8 +22,8 @@ MARK = np.float32(2.0**-8)  # small enough to train on, and exact in every codec
 INT8 = {"kind": "int8", "error_feedback": True}
 TRAINING = {
     "epochs": 2,
-    "batch_size": 64,
-    "validation_fraction": 0.2,
+    "batch_size": 62,
+    "validation_fraction": 0.167,
     "early_stopping": {"metric": "val_loss", "patience": 2},
     "codecs": {"hidden": INT8, "gradient": INT8},
 }

@@ -18,7 +18,7 @@ from tests.support.relaying import Relay, envelopes
 OTHER = "auditor"
 NAMES = ("alice", "bob", "charlie")
 COORDINATORS = [{"name": name, "ca": authority(name)} for name in (COORDINATOR, OTHER)]
-TRAINING = {"epochs": 1, "batch_size": 64, "validation_fraction": 0.1}
+TRAINING = {"epochs": 1, "batch_size": 62, "validation_fraction": 0.167}
 OF_LABELS = ("alice", "charlie", COORDINATOR)
 LABELS = {
     "train": OF_LABELS,

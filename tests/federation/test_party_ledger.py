@@ -10,7 +10,7 @@ from tests.support.commands import expect_error, run_party
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
 
 OTHER = "auditor"
-TRAINING = {"epochs": 2, "batch_size": 32, "validation_fraction": 0.2}
+TRAINING = {"epochs": 2, "batch_size": 31, "validation_fraction": 0.167}
 PURPOSES = ["align", "train", "evaluate", "predict"]
 
 

@@ -7,6 +7,7 @@ import pytest
 from coordinator import connect
 from coordinator.configuration import load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients
+from coordinator.current_display import CurrentDisplay
 from coordinator.federation import Federation
 from coordinator.planning.planner import SCHEDULES
 from coordinator.planning.recommendation import schedule_text
@@ -22,7 +23,7 @@ from tests.support.raw_calls import call
 from tests.support.relaying import Relay
 from tests.support.resuming import Lines, StopAfter
 
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.1}
+TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167}
 MODEL = {**SMALL_MODEL, "units": [8, 24], "embedding_dimension": 16}
 ALLOWED = ["float32", "int8"]
 OVERRIDES = {"alice": {"model": MODEL, "policy": {"minimum_metric_rows": 1, "allowed_codecs": ALLOWED}}}
@@ -96,7 +97,7 @@ def test_auto_trains_with_what_the_planner_takes_and_goes_on_with_it(organisatio
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
         with Relay(path, around) as around.relay, pytest.raises(StoppedError):
-            around.relay._display = lambda: Lines(lines)
+            around.relay._display = CurrentDisplay(lambda: Lines(lines))
             around.relay.fit()
     with connect(path) as parties:
         stopped = parties.stopped_run()

@@ -81,7 +81,7 @@ def federation(make_organisations, name, model, true, request):
         names=tuple(parties),
         features={party: FEATURES[party] for party in parties},
         frames=frames,
-        training={"batch_size": 64, **TRAINING[model]},
+        training={"batch_size": 64 if model == "deepfm" else 40, **TRAINING[model]},
         overrides=overrides,
     )
     if model == "dnn and own":
@@ -136,8 +136,9 @@ def two_worlds(make_organisations, request, tmp_path):
 
 def run(organisations, monkeypatch, datasets=("train",)):
     """What leaves in an alignment, a training and, with a test dataset, all other sessions."""
+    settings = {"evaluate_dataset": datasets[-1], "checkpoints": {"every_steps": 2}}  # not by the clock
     with monkeypatch.context() as patches:
-        with connect(organisations.start_servers().write_run(evaluate_dataset=datasets[-1])) as parties:
+        with connect(organisations.start_servers().write_run(**settings)) as parties:
             parties.align()
         leaves = WhatLeaves(patches)
         with leaves.connect(organisations.run_path) as parties:

@@ -14,7 +14,7 @@ from party.errors import PolicyError
 from party.ledger.file import LEDGER_FILE
 from tests.support.organisations import Organisations, make_frames
 
-TRAINING = {"epochs": 1, "validation_fraction": 0.25, "batch_size": 32}
+TRAINING = {"epochs": 1, "validation_fraction": 0.25, "batch_size": 31}
 LABELS = {"liked": {"rule": "rating > 3", "privacy": {"epsilon": 1.0}}}
 BUDGET = 3.5
 POLICY = {"minimum_metric_rows": 1, "maximum_evaluations": 100, "budgets": {"labels": {"epsilon": BUDGET}}}

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shutil
 
 import pytest
 import yaml
@@ -47,11 +48,13 @@ DECAY = {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}
 SCHEDULE = {"name": "ExponentialDecay", "arguments": DECAY}
 TRAINING = {"epochs": 3, "validation_fraction": 0.2, "batch_size": 64}
 EVERY_STEP = {"every_steps": 1}
+WHOLE_BATCHES = {"validation_fraction": 0.167, "batch_size": 62}  # as many as with TRAINING, and no smaller last one
 CASES = {
     "adam, dropout, batch normalisation": (DROPOUT, {}),
     "momentum, schedule, early stopping": (
         {},
         {
+            **WHOLE_BATCHES,
             "early_stopping": EARLY,
             "epochs": 5,
             "optimizer": {"name": "sgd", "learning_rate": SCHEDULE, "arguments": {"momentum": 0.9}},
@@ -67,7 +70,7 @@ CASES = {
                 "task_weighting": "uncertainty",
             }
         ),
-        {"optimizer": {"name": "adagrad", "learning_rate": 0.1}},
+        {**WHOLE_BATCHES, "optimizer": {"name": "adagrad", "learning_rate": 0.1}},
     ),
 }
 
@@ -106,20 +109,34 @@ PLAIN = "plain"
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A federation with small models, the outcome of an undisturbed run, and ways to go back to it."""
-    with Organisations(tmp_path_factory.mktemp(PLAIN), training={"epochs": 2, "batch_size": 64}) as made:
+    with Organisations(tmp_path_factory.mktemp(PLAIN), training={"epochs": 2, "batch_size": 62}) as made:
         made.start_servers()
         made.reference = outcome(made, train(made))
+        made.stopped = stop_at(made, 4, checkpoints=EVERY_STEP)
+        for name in made.names:
+            made.stop_server(name)
+        for folder in folders_of(made):
+            shutil.copytree(folder, made.folder / "kept" / folder.relative_to(made.folder))
         yield made
+
+
+def folders_of(organisations):
+    """All that parties and coordinator know of runs."""
+    return [*map(organisations.state_path, organisations.names), organisations.runs_path]
 
 
 @pytest.fixture
 def stopped(plain):
-    """A run that stopped at step 5, with checkpoints of steps 4 and 5; its parties are as before afterwards."""
-    run_id = stop_at(plain, 4, checkpoints=EVERY_STEP)
-    yield plain, run_id
+    """A run that stopped at step 5, with checkpoints of steps 4 and 5, and nothing has happened since."""
+    for folder in folders_of(plain):
+        shutil.rmtree(folder)
+        shutil.copytree(plain.folder / "kept" / folder.relative_to(plain.folder), folder)
     for name in plain.names:
         plain.write_party(name)
-    restart(plain, *plain.names)
+    plain.start_servers()
+    yield plain, plain.stopped
+    for name in plain.names:
+        plain.stop_server(name)
 
 
 def test_a_party_keeps_the_last_two_and_none_once_all_have_finished(stopped):

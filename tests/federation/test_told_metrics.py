@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from coordinator.current_display import CurrentDisplay
 from coordinator.exchanges import run_exchanges
 from coordinator.federation import connect_federation
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
@@ -21,7 +22,7 @@ from tests.support.resuming import Lines
 
 EPOCHS = 3
 EARLY = {"metric": "val_loss", "patience": EPOCHS}
-TRAINING = {"epochs": EPOCHS, "validation_fraction": 0.25, "batch_size": 32, "early_stopping": EARLY}
+TRAINING = {"epochs": EPOCHS, "validation_fraction": 0.2223, "batch_size": 31, "early_stopping": EARLY}
 TOLD = ["loss", "auc"]
 EXACT = ["loss", "auc", "precision", "recall"]
 DEFAULTS = {name: {"policy": None} for name in ("alice", "bob")}
@@ -71,7 +72,7 @@ class Run:
         logger.setLevel(logging.INFO)
         try:
             with Relay(organisations.write_run(), self.reports) as relay:
-                relay._display = lambda: Lines(self.lines)
+                relay._display = CurrentDisplay(lambda: Lines(self.lines))
                 self.history = relay.fit()
                 self.evaluated = [relay.evaluate(), relay.evaluate()]
         finally:

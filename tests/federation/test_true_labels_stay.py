@@ -22,7 +22,7 @@ from tests.support.what_leaves import WhatLeaves
 NAMES = ("alice", "bob")
 EPSILON = 1.0
 LABELS = {"liked": {"rule": LABEL_RULE, "metrics": ["binary_accuracy"], "privacy": {"epsilon": EPSILON}}}
-TRAINING = {"epochs": 2, "validation_fraction": 0.2, "batch_size": 64, "early_stopping": {"patience": 1}}
+TRAINING = {"epochs": 2, "validation_fraction": 0.167, "batch_size": 62, "early_stopping": {"patience": 1}}
 
 
 def federation(make_organisations, name="federation", frames=None, **training):

@@ -8,7 +8,8 @@ from party.audit.received_file import ReceivedFile, received_files
 from party.audit.recording import FOLDER, SENT_FOLDER, read_ids
 from party.channel.incoming_channel import IncomingChannel
 from party.configuration.party import load_party_configuration
-from party.runs import remove_run
+from party.errors import SessionError
+from party.runs import remove_recording, remove_run
 from party.runtime.records import RunRecords
 from tests.support.organisations import Organisations
 from tests.support.resuming import restart, run_path, stop_at, train
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 NAMES = ("alice", "bob", "charlie")
 RECORDING = {"alice": "gradient", "bob": "hidden"}
-TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.2}
+TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167}
 RECORD = {"audit": {"record": True}}
 
 
@@ -133,10 +134,19 @@ def test_the_owner_is_warned_and_can_remove_what_was_recorded(organisations):
     path = organisations.party_path("bob")
     (warning,) = [one for one in load_party_configuration(path).warnings if one.startswith("audit.record")]
     assert "large" in warning
-    run_id = train(organisations).run_id
-    assert folder_of(organisations, "bob", run_id).exists()
-    remove_run(path, run_id)
-    assert not folder_of(organisations, "bob", run_id).exists()
+    history = train(organisations)
+    folder = folder_of(organisations, "bob", history.run_id)
+    stopped = stop_at(organisations, 2)
+    with pytest.raises(SessionError, match="the run did not finish"):
+        remove_recording(path, stopped)
+    assert (folder.exists(), (folder.parent / SENT_FOLDER).exists()) == (True, True)
+    remove_recording(path, history.run_id[:8])
+    assert (folder.exists(), (folder.parent / SENT_FOLDER).exists()) == (False, False)
+    with pytest.raises(SessionError, match="nothing was recorded"):
+        remove_recording(path, history.run_id)
+    assert organisations.weights("bob", history.run_id), "the model stays"
+    remove_run(path, history.run_id)
+    assert not folder.parent.exists()
 
 
 def test_recording_changes_no_bit_and_is_off_by_default(organisations):

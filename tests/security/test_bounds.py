@@ -28,7 +28,7 @@ from party.security.trust import load_authorities
 from party.transport.server import HANDLER_THREADS
 from tests.support.calling import channel_to
 from tests.support.messages import tensor_message
-from tests.support.organisations import COORDINATOR, Organisations
+from tests.support.organisations import BATCH_SIZE, COORDINATOR, Organisations
 from tests.support.relaying import Relay
 
 MIB = 1 << 20
@@ -224,7 +224,7 @@ BAD_TENSORS = {
     # numpy's product of these is 0, which is also the number of bytes
     "overflowing shape": (
         lambda zeros: tensor_message(zeros, shape=[2**32, 2**32], data=b""),
-        FIRST + "shape differs; expected (32, ",
+        FIRST + f"shape differs; expected ({BATCH_SIZE}, ",
     ),
     "turned shape": (lambda zeros: tensor_message(zeros.T), FIRST + "shape differs"),
     "many dimensions": (lambda zeros: tensor_message(zeros, shape=[1] * 40), FIRST + "shape differs"),

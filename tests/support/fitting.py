@@ -10,6 +10,11 @@ def fit(organisations, training=None):
     with connect(organisations.write_run(training)) as parties:
         parties.align()
         history = parties.fit()
+    return results(organisations, history)
+
+
+def results(organisations, history):
+    """The losses of all steps and the weights of every party."""
     return history.step_loss, {name: organisations.weights(name, history.run_id) for name in organisations.names}
 
 

@@ -23,7 +23,6 @@ MIXTURE = {
     "expert_units": [4],
     "tower_units": [3],
     "task_weighting": "uncertainty",
-    **DROPOUT,
 }
 INFERENCE = (Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT)
 STOPPING = {"metric": "val_loss", "mode": "max", "patience": 0}
@@ -72,6 +71,7 @@ CASES = {
     },
     "mmoe, three labels, learned task weights, early stopping, local steps": {
         "names": ["liked", "minutes", "mood"],
+        "features": FEATURES[:2],
         "party": {"model": SMALL_DNN, "fuse": MIXTURE},
         "training": {"early_stopping": STOPPING, "epochs": 3, "local_updates": LOCAL},
     },

@@ -69,8 +69,9 @@ class Attacker:
             hiddens = trained_hiddens(configuration, records, self.run_id, table, rows=rows)
         return OwnKnowledge(columns=read_own_columns(self.own, self.ids, features), hiddens=hiddens)
 
-    def audit(self, secrets, with_model=False):
-        return audit_recording(self.folder, self.truth(secrets), self.knowledge(with_model), seed=self.seed)
+    def audit(self, secrets, with_model=False, knowledge=None):
+        knowledge = knowledge or self.knowledge(with_model)
+        return audit_recording(self.folder, self.truth(secrets), knowledge, seed=self.seed)
 
 
 def received_folder(local, name, run_id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from party.audit.report.audit_row import AuditVerdict, Figure
+from party.audit.report.audit_row import AuditRow, AuditVerdict, Figure
 
 OPEN = 0.9
 READABLE = 0.75
@@ -21,7 +21,6 @@ def judge(
     *,
     without_run: Figure = None,
     ceiling: float | None = None,
-    epsilon: float | None = None,
 ) -> AuditVerdict:
     """The verdict on an attack.
 
@@ -29,8 +28,7 @@ def judge(
         all_epochs: with everything that left; the side that it takes does not matter.
         standard_error: of `all_epochs`.
         without_run: with the same knowledge and no run.
-        ceiling: the most that epsilon allows.
-        epsilon: of the secret.
+        ceiling: the most that the epsilon of the secret allows; None without one.
 
     Returns:
         `not measured` without a figure, and `above` a ceiling by more than ERRORS standard errors. With an epsilon
@@ -45,12 +43,19 @@ def judge(
     margin = ERRORS * (standard_error or 0.0)
     if ceiling is not None and figure > ceiling + margin:
         return "above"
-    if ceiling is not None and (epsilon is None or epsilon < READABLE_EPSILON) and figure <= READABLE + margin:
+    bounds = ceiling is not None and ceiling < epsilon_ceiling(READABLE_EPSILON)
+    if bounds and figure <= READABLE + margin:
         return "within" if margin <= MOST_MARGIN else "too few rows"
     known = without_run if isinstance(without_run, float) else CHANCE
     if figure < IN_PART or figure - max(known, 1.0 - known) <= margin:
         return "nothing found" if margin <= MOST_MARGIN else "too few rows"
     return "open" if figure >= OPEN else "readable" if figure >= READABLE else "in part"
+
+
+def judged(row: AuditRow) -> AuditRow:
+    """The row with the verdict that follows from its figures, whatever verdict came with it."""
+    verdict = judge(row.all_epochs, row.standard_error, without_run=row.without_run, ceiling=row.ceiling)
+    return row.model_copy(update={"verdict": verdict})
 
 
 def epsilon_ceiling(epsilon: float) -> float:
