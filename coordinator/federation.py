@@ -16,6 +16,7 @@ from coordinator.connection import close_clients, open_clients, until_connected
 from coordinator.contribution_table import announcement
 from coordinator.contributions import Contribution, Contributions, contribution, left_out_sets
 from coordinator.current_display import CurrentDisplay
+from coordinator.finished_run import finished_run
 from coordinator.history import History, metrics_as_dictionary
 from coordinator.journal import Journal, RunEntry
 from coordinator.left_out import checked_left_out
@@ -24,7 +25,7 @@ from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
 from coordinator.predictions import Predictions
 from coordinator.progress import Display, SilentDisplay
-from coordinator.same_run import require_same_parties, require_same_run
+from coordinator.same_run import require_same_run
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.trained_run import Inference, infer
 from coordinator.training_run import TrainingRun
@@ -204,7 +205,7 @@ class Federation:
             The metrics, rows and bytes per sample of each evaluation.
         """
         self._present()
-        entry, run = self._trained(run_id)
+        entry, run = finished_run(self._journal, self.configuration, run_id)
         name = dataset or self.configuration.evaluate_dataset
         with self._display.shown() as display:
             display.print_line(announcement(run, name))
@@ -232,13 +233,8 @@ class Federation:
     def _plan(self) -> Plan:
         def attempt() -> Plan:
             with self._display.shown() as display:
-                return make_plan(
-                    self._clients,
-                    self.configuration,
-                    lease=self._journal.lease,
-                    display=display,
-                    stopped=self._stop,
-                )
+                lease = self._journal.lease
+                return make_plan(self._clients, self.configuration, lease=lease, display=display, stopped=self._stop)
 
         return self._until_connected(attempt, self._clients)
 
@@ -256,13 +252,6 @@ class Federation:
             return self.configuration.run
         return self.configuration.run_like(run_configuration_from_bytes(entry.configuration))
 
-    def _trained(self, run_id: str | None) -> tuple[RunEntry, RunConfiguration]:
-        """Returns a finished run, and its configuration."""
-        entry = self._journal.trained(run_id)
-        run = run_configuration_from_bytes(entry.configuration)
-        require_same_parties(run, self.configuration, entry.run_id)
-        return entry, run
-
     def _infer(
         self,
         purpose: Purpose,
@@ -273,7 +262,7 @@ class Federation:
         shuffled: ShuffledColumn | None = None,
     ) -> Inference:
         self._check_open()
-        entry, run = self._trained(run_id)
+        entry, run = finished_run(self._journal, self.configuration, run_id)
         left_out = checked_left_out(run, without)
         clients = self._present(left_out)
         name = dataset or self.configuration.evaluate_dataset
@@ -294,10 +283,7 @@ class Federation:
         """Records a new run."""
         continues = ""
         if continue_from is not None:
-            finished = self._journal.trained(continue_from or None, "--continue")
-            require_same_parties(
-                run_configuration_from_bytes(finished.configuration), self.configuration, finished.run_id
-            )
+            finished, _ = finished_run(self._journal, self.configuration, continue_from or None, "--continue")
             continues = finished.run_id
         run = self._planned_run() if self.configuration.is_planned else self.configuration.run
         return self._journal.begin(new_run_id(), run.to_bytes(), utc_now(), continues)

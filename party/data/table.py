@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -260,3 +260,18 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             fix="" if rules.are_tables else REPEATED_FIX,
             public_message=f"{several} are not unique; received {received}",
         )
+
+
+def one_table_after_the_other(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Joins the rows of several datasets of a party.
+
+    A file that is trained on may have columns besides: weights, and what meters measure. They are left out.
+
+    Args:
+        frames: columns of each dataset, as `Table` has them.
+
+    Returns:
+        The columns that all of them have, in the order of the first, rows numbered anew from 0.
+    """
+    shared = [name for name in frames[0].columns if all(name in frame.columns for frame in frames)]
+    return pd.concat([frame[shared] for frame in frames], ignore_index=True)

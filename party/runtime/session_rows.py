@@ -12,7 +12,7 @@ import pandas as pd
 
 from party.data.entities import RowMap
 from party.data.rows import one_after_the_other
-from party.data.table import Table
+from party.data.table import Table, one_table_after_the_other
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.common_rows import CommonRows, common_rows
@@ -89,10 +89,7 @@ class SessionRows:
         """The columns of all rows; where rows refer to entities, of the entities, which all datasets share."""
         if self.held_out is None or self.first.own_map is not None:
             return self.first.frame()
-        frames = [part.frame() for part in self.parts]
-        # The file that is trained on may have columns besides: weights, and what meters measure.
-        shared = [name for name in frames[0].columns if name in frames[1].columns]
-        return pd.concat([frame[shared] for frame in frames], ignore_index=True)
+        return one_table_after_the_other([part.frame() for part in self.parts])
 
     def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Numbers of rows of `frame`, one for each of some rows of the first dataset that has one.
