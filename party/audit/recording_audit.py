@@ -66,7 +66,7 @@ def attack_labels(received: Received, truth: Truth, knowledge: OwnKnowledge, *, 
         knowledge: what it has besides.
         seed: of its choices.
     """
-    results: list[AttackResult | None] = []
+    results = []
     for name, labels in truth.secrets.items():
         material = LabelMaterial(
             secret=name,
@@ -76,17 +76,28 @@ def attack_labels(received: Received, truth: Truth, knowledge: OwnKnowledge, *, 
             own_hiddens=knowledge.hiddens,
             flip_probability=knowledge.flip_probabilities.get(name, 0.0),
         )
-        spectral, scores = spectral_attack(material)
-        results += [
-            norm_attack(material),
-            direction_attack(material, seed),
-            spectral,
-            clustering_attack(material),
-            linear_sign_attack(material),
-            known_labels_attack(material, seed),
-            posterior_attack(material, scores),
-            *completion_attacks(material, seed),
-        ]
+        results += attack_label(material, seed)
+    return results
+
+
+def attack_label(material: LabelMaterial, seed: int = 0) -> list[AttackResult]:
+    """Runs the attacks of a feature party on one secret.
+
+    Args:
+        material: what it received and has.
+        seed: of its choices.
+    """
+    spectral, scores = spectral_attack(material)
+    results = [
+        norm_attack(material),
+        direction_attack(material, seed),
+        spectral,
+        clustering_attack(material),
+        linear_sign_attack(material),
+        known_labels_attack(material, seed),
+        posterior_attack(material, scores),
+        *completion_attacks(material, seed),
+    ]
     return [one for one in results if one is not None]
 
 
