@@ -27,18 +27,18 @@ class Tally:
         self._entries = entries
         self._ended = {entry.session: entry for entry in entries if entry.event == "ended"}
 
-    def sessions(self, purpose: str, dataset: str) -> int:
+    def sessions(self, purpose: str, dataset: str | None) -> int:
         """Counts the sessions that all parties agreed on; a training run that was resumed counts once.
 
         Args:
             purpose: purpose of the sessions.
-            dataset: the dataset that they read.
+            dataset: the dataset that they read; None for any.
 
         Returns:
             The number of them.
         """
         return sum(
-            entry.purpose == purpose and dataset in entry.datasets and not (purpose == TRAIN and entry.resume)
+            entry.purpose == purpose and _reads(entry, dataset) and not (purpose == TRAIN and entry.resume)
             for entry in self.agreed()
         )
 
@@ -92,11 +92,15 @@ class Tally:
             entry.purpose == "align" and peer in entry.peers for entry in self.agreed() if _is_recent(entry, now)
         )
 
-    def releases_per_row(self, dataset: str) -> Fraction:
-        """How often each row of a dataset was released to peers: each session's releases by the rows that it read."""
+    def releases_per_row(self, dataset: str | None) -> Fraction:
+        """How often each row was released to peers, on average: each session's releases by the rows that it read.
+
+        Args:
+            dataset: the dataset that has the rows; None for any.
+        """
         released: Counter[int] = Counter()
         for entry in self.agreed():
-            if dataset in entry.datasets and entry.purpose != "align":
+            if entry.purpose != "align" and _reads(entry, dataset):
                 released[entry.rows] += to_peers(self.released(entry))
         return sum((per_row(count, rows) for rows, count in released.items()), Fraction())
 
@@ -133,6 +137,10 @@ def to_peers(releases: Mapping[Kind, int]) -> int:
 def per_row(releases: int, rows: int) -> Fraction:
     """How often each of a session's rows is released, on average; exact, so that sums over sessions are."""
     return Fraction(releases, max(1, rows))
+
+
+def _reads(entry: LedgerEntry, dataset: str | None) -> bool:
+    return dataset is None or dataset in entry.datasets
 
 
 def _is_recent(entry: LedgerEntry, now: datetime) -> bool:

@@ -127,7 +127,7 @@ class Policy:
             dataset: name of the dataset; None without one.
             coordinator: certificate name of the coordinator that asks.
         """
-        if dataset in self._datasets:
+        if dataset is not None and (self._owns_tables or dataset in self._datasets):
             self.check_inference(Purpose.PURPOSE_EVALUATE, dataset, coordinator)
 
     def check_members(self, run: RunConfiguration, label_party: str) -> None:

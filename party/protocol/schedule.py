@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from party.configuration.run import TrainingSection
 from party.cut.hidden import Rows
-from party.data.order import epoch_order, hold_out
+from party.data.order import epoch_order, hold_out, pass_order
 from party.errors import ConfigurationError
 
 CACHED_ORDERS = 2  # number of epochs whose order is cached
@@ -58,6 +58,8 @@ class TrainingSchedule:
         rows: number of rows in common, at least one.
         row_key: key of the run's order of rows, 32 bytes.
         validation_rows: number of rows of another dataset, which follow and are all held out; 0 without one.
+        by_entity: whether rows refer to entities, so that the length of a message tells how many a batch has. Held-out
+            rows are then read in an order of the run too: runs with other batch sizes could otherwise be compared.
 
     Attributes:
         validation_batches: number of batches of the held-out rows.
@@ -66,11 +68,20 @@ class TrainingSchedule:
         ConfigurationError: no row is left to train on, or for early stopping to decide by.
     """
 
-    def __init__(self, training: TrainingSection, rows: int, row_key: bytes, validation_rows: int = 0) -> None:
+    def __init__(
+        self,
+        training: TrainingSection,
+        rows: int,
+        row_key: bytes,
+        validation_rows: int = 0,
+        *,
+        by_entity: bool = False,
+    ) -> None:
         self._training = training
         self._row_key = row_key
         self._validation_rows = validation_rows
         self.training_rows, self.held_out_rows = self._split(rows)
+        self._held_out_order = pass_order(row_key, self.held_out_rows) if by_entity else self.held_out_rows
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
             batches = len(self.training_rows) // training.batch_size
@@ -209,7 +220,7 @@ class TrainingSchedule:
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
-        order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self.held_out_rows
+        order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self._held_out_order
         return order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
@@ -230,15 +241,21 @@ class TrainingSchedule:
 
 
 class InferenceSchedule:
-    """One pass over every row, in the common order.
+    """One pass over every row.
 
     Args:
         rows: number of rows in common.
         batch_size: rows of a batch.
+        row_key: key of the run's order of rows, where they refer to entities: see `by_entity` of `TrainingSchedule`;
+            empty where rows are read in the common order.
+
+    Attributes:
+        order: the row numbers in the order in which they are read, int64 (rows,).
     """
 
-    def __init__(self, rows: int, batch_size: int) -> None:
+    def __init__(self, rows: int, batch_size: int, row_key: bytes = b"") -> None:
         self._rows = rows
+        self.order = pass_order(row_key, np.arange(rows)) if row_key else np.arange(rows)
         self._batch_size = batch_size
         self.exchanges = _batches(rows, batch_size)
         self.steps = 0
@@ -263,7 +280,7 @@ class InferenceSchedule:
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
-        return np.arange(exchange.start, exchange.start + exchange.rows, dtype=np.int32)
+        return self.order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
         """Number of rows in the whole pass."""

@@ -63,7 +63,9 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
         SplitError: the data, or something that a resumed run depends on, does not fit.
     """
     rows, row_key = _ordered_rows(opening, former)
-    schedule = TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows)
+    schedule = TrainingSchedule(
+        opening.run.training, len(rows.first), row_key, rows.held_out_rows, by_entity=rows.by_entity
+    )
     opening.grant.check_training(schedule)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
@@ -83,9 +85,9 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
     training = opening.run.training
     # The planner shortens the run by `maximum_steps`.
     unlimited = training.model_copy(update={"maximum_steps": None})
-    whole = TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows)
+    whole = TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows, by_entity=rows.by_entity)
     opening.grant.check_training(whole)
-    miniature = MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows)
+    miniature = MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows, by_entity=rows.by_entity)
     opening.grant.check_training(miniature)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=whole, schedule=miniature)
 

@@ -114,6 +114,37 @@ def test_sessions_of_each_purpose_are_counted_over_restarts(make_owner, purpose,
     refused(rule, owner, purpose, dataset, run_id=bytes([9] * 16))
 
 
+def table_owner():
+    content = feature_party()
+    del content["data"]["datasets"]
+    content["data"]["tables"] = {"users": "users.csv"}
+    return content
+
+
+@pytest.mark.parametrize(
+    ("purpose", "rule"),
+    [(Purpose.PURPOSE_EVALUATE, "maximum_evaluations"), (Purpose.PURPOSE_PREDICT, "maximum_predictions")],
+)
+def test_new_names_of_datasets_are_no_new_limits_of_a_table(make_owner, purpose, rule):
+    """The label party and the coordinator choose the names; the entities behind them are the same."""
+    owner = make_owner(make=table_owner, **{rule: 3})
+    for number in range(3):
+        owner.ask(purpose, f"test{number}", ended={})
+    refused(rule, owner, purpose, "another")
+    owner.restart()
+    refused(rule, owner, purpose, "yet-another")
+    shown = {use.what: use.used for use in owner.uses()}
+    assert shown[f"{'evaluate' if rule == 'maximum_evaluations' else 'predict'} on all datasets together"] == 3
+
+
+def test_releases_of_an_entity_add_up_over_all_datasets(make_owner):
+    owner = make_owner(make=table_owner, maximum_releases_per_row=4)
+    for dataset in ("one", "two", "three"):
+        owner.ask(Purpose.PURPOSE_EVALUATE, dataset, most={"hiddens": 10}, ended={"hiddens": 10})
+    owner.ask(Purpose.PURPOSE_TRAIN, most={"hiddens": 10}, ended={"hiddens": 10})
+    refused("maximum_releases_per_row", owner, Purpose.PURPOSE_EVALUATE, "four", most={"hiddens": 1})
+
+
 def test_a_run_that_goes_on_is_counted_as_a_restore(make_owner):
     owner = make_owner(maximum_runs=1, maximum_restores=2)
     owner.ask(Purpose.PURPOSE_TRAIN)
