@@ -10,7 +10,7 @@ from fractions import Fraction
 from party.ledger.entry import Kind, LedgerEntry
 
 DAY = timedelta(days=1)
-TRAIN = "train"
+TRAIN, EVALUATE = "train", "evaluate"
 RELEASED_TO_PEERS: tuple[Kind, ...] = ("hiddens", "gradients")
 
 
@@ -30,6 +30,8 @@ class Tally:
     def sessions(self, purpose: str, dataset: str | None) -> int:
         """Counts the sessions that all parties agreed on; a training run that was resumed counts once.
 
+        A run that holds out a whole dataset tells figures of its labels after each epoch: it is an evaluation too.
+
         Args:
             purpose: purpose of the sessions.
             dataset: the dataset that they read; None for any.
@@ -37,10 +39,7 @@ class Tally:
         Returns:
             The number of them.
         """
-        return sum(
-            entry.purpose == purpose and _reads(entry, dataset) and not (purpose == TRAIN and entry.resume)
-            for entry in self.agreed()
-        )
+        return sum(_counts(entry, purpose, dataset) for entry in self.agreed())
 
     def datasets(self) -> Sequence[str]:
         """The names of all datasets that agreed sessions read, ascending."""
@@ -137,6 +136,16 @@ def to_peers(releases: Mapping[Kind, int]) -> int:
 def per_row(releases: int, rows: int) -> Fraction:
     """How often each of a session's rows is released, on average; exact, so that sums over sessions are."""
     return Fraction(releases, max(1, rows))
+
+
+def _counts(entry: LedgerEntry, purpose: str, dataset: str | None) -> bool:
+    """Whether a session is one of a purpose."""
+    if entry.purpose == TRAIN and entry.resume:
+        return False
+    if entry.purpose == TRAIN and purpose == EVALUATE:
+        held_out = entry.datasets[1:]
+        return dataset in held_out or (dataset is None and bool(held_out))
+    return entry.purpose == purpose and _reads(entry, dataset)
 
 
 def _reads(entry: LedgerEntry, dataset: str | None) -> bool:

@@ -83,9 +83,9 @@ class CountedLimits:
         elif purpose == "train" and request.resume:
             self._hold("maximum_restores", "going back to a checkpoint", tally.restores(request.run_id.hex()))
         elif purpose in COUNTED:
-            rule, what = COUNTED[purpose]
-            for dataset in counted_apart(request.datasets, owns_tables=self._owns_tables):
-                self._hold(rule, f"{what} of {named(dataset)}", tally.sessions(purpose, dataset))
+            self._count(purpose, request.datasets, tally)
+            if request.held_out_datasets:
+                self._count("evaluate", request.held_out_datasets, tally)
 
     def check_release(self, request: SessionRequest, release: Release, tally: Tally) -> None:
         """Refuses to release the rows of a dataset more often than the owner allows.
@@ -113,6 +113,11 @@ class CountedLimits:
                     received=f"{float(times):.0f} with this session",
                     fix=FIX,
                 )
+
+    def _count(self, purpose: str, datasets: Iterable[str], tally: Tally) -> None:
+        rule, what = COUNTED[purpose]
+        for dataset in counted_apart(datasets, owns_tables=self._owns_tables):
+            self._hold(rule, f"{what} of {named(dataset)}", tally.sessions(purpose, dataset))
 
     def _hold(self, rule: str, what: str, count: int) -> None:
         allowed = getattr(self._section, rule)
