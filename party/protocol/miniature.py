@@ -25,25 +25,16 @@ class MiniatureSchedule(TrainingSchedule):
         rows: number of rows in common, at least one.
         row_key: key of the run's order of rows, 32 bytes.
         validation_rows: number of rows of another dataset, which follow and are all held out; 0 without one.
-        by_entity: see `TrainingSchedule`.
 
     Raises:
         ConfigurationError: no row is left to train on.
     """
 
-    def __init__(
-        self,
-        training: TrainingSection,
-        rows: int,
-        row_key: bytes,
-        validation_rows: int = 0,
-        *,
-        by_entity: bool = False,
-    ) -> None:
+    def __init__(self, training: TrainingSection, rows: int, row_key: bytes, validation_rows: int = 0) -> None:
         limit = training.maximum_steps
         self._most_steps = DEFAULT_EPOCH_STEPS if limit is None else min(MOST_EPOCH_STEPS, max(1, limit // EPOCHS))
         miniature = training.model_copy(update={"epochs": EPOCHS, "maximum_steps": None})
-        super().__init__(miniature, rows, row_key, validation_rows, by_entity=by_entity)
+        super().__init__(miniature, rows, row_key, validation_rows)
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The first rows of both parts."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,6 @@ class TrainingSchedule:
         rows: number of rows in common, at least one.
         row_key: key of the run's order of rows, 32 bytes.
         validation_rows: number of rows of another dataset, which follow and are all held out; 0 without one.
-        by_entity: whether rows refer to entities, so that the length of a message tells how many a batch has. Held-out
-            rows are then read in an order of the run too: runs with other batch sizes could otherwise be compared.
 
     Attributes:
         validation_batches: number of batches of the held-out rows.
@@ -68,20 +67,12 @@ class TrainingSchedule:
         ConfigurationError: no row is left to train on, or for early stopping to decide by.
     """
 
-    def __init__(
-        self,
-        training: TrainingSection,
-        rows: int,
-        row_key: bytes,
-        validation_rows: int = 0,
-        *,
-        by_entity: bool = False,
-    ) -> None:
+    def __init__(self, training: TrainingSection, rows: int, row_key: bytes, validation_rows: int = 0) -> None:
         self._training = training
         self._row_key = row_key
         self._validation_rows = validation_rows
         self.training_rows, self.held_out_rows = self._split(rows)
-        self._held_out_order = pass_order(row_key, self.held_out_rows) if by_entity else self.held_out_rows
+        self._held_out_order = self.held_out_rows
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
             batches = len(self.training_rows) // training.batch_size
@@ -112,6 +103,14 @@ class TrainingSchedule:
         self.exchanges = self.steps + self.epochs * (self.validation_batches + self._decisions)
         # Every batch needs the order of its epoch; a local step may need that of the epoch before.
         self._order = lru_cache(CACHED_ORDERS)(lambda epoch: epoch_order(row_key, epoch, self.training_rows))
+
+    def by_entity(self) -> Self:
+        """Reads held-out rows in an order of the run, as rows that refer to entities are.
+
+        The length of a message tells how many entities a batch has: runs with other batch sizes could be compared.
+        """
+        self._held_out_order = pass_order(self._row_key, self.held_out_rows)
+        return self
 
     @property
     def largest_training_batch(self) -> int:

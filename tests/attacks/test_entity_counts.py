@@ -25,8 +25,8 @@ def evaluated(size, key):
 
 def held_out(size, key, *, by_entity=True):
     training = TrainingSection(validation_dataset="test", batch_size=100, evaluation_batch_size=size, epochs=1)
-    schedule = TrainingSchedule(training, 100, key, ROWS - 100, by_entity=by_entity)
-    return counts(schedule, Activity.VALIDATE)
+    schedule = TrainingSchedule(training, 100, key, ROWS - 100)
+    return counts(schedule.by_entity() if by_entity else schedule, Activity.VALIDATE)
 
 
 def contradictions(pairs, fours):
