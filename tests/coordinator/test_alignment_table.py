@@ -15,7 +15,9 @@ from coordinator.alignment_table import alignment_lines
     ],
 )
 def test_a_join_that_finds_nothing_is_told_from_one_without_keys(keys, found, warning):
-    join = JoinedTable("alice", "users", rows=400, keys=keys, keys_found=found, rows_with_partner=10 * found, left=True)
+    join = JoinedTable(
+        peer="alice", table="users", rows=400, keys=keys, keys_found=found, rows_with_partner=10 * found, left=True
+    )
     aligned = DatasetAlignment("train", {"alice": 40, "bob": 400}, rows_in_common=400, reused=False, joins=[join])
     warnings = [line for line in alignment_lines([aligned]) if "warning" in line]
     assert [line[: len(f"  warning: {warning}")] for line in warnings] == ([f"  warning: {warning}"] if warning else [])
