@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from party.ledger.file import read_ledger
+from tests.support.joined_organisations import JoinedOrganisations, described, events
 from tests.support.organisations import SMALL_FUSE, SMALL_MODEL, Organisations, make_frames
 
 NAMES = ("alice", "bob", "charlie")
@@ -29,22 +30,30 @@ DEADLINE_SECONDS = 240.0
 POLL_SECONDS = 0.0005
 
 
+def joined_parties():
+    """Overrides of three parties with joins; rows without a user stay."""
+    parties = described(("left", "inner"), ("train",), bob={"train": events(ROWS)})
+    return {
+        name: {**one, **DROPOUT[name], "policy": {**one.get("policy", {}), **POLICY}} for name, one in parties.items()
+    }
+
+
 class ChaosRun:
     """Three parties and a coordinator, each a process of its own that may be killed and is started again.
 
     Args:
         folder: empty, private.
         training: keys of its training section besides TRAINING.
+        joined: whether the rows of bob refer to tables of the others, instead of one id in all files.
     """
 
-    def __init__(self, folder, training=None):
-        self.organisations = Organisations(
-            folder,
-            names=NAMES,
-            frames=make_frames(NAMES, rows=ROWS),
-            training={**TRAINING, **(training or {})},
-            overrides=DROPOUT,
-        )
+    def __init__(self, folder, training=None, *, joined=False):
+        section = {**TRAINING, **(training or {})}
+        if joined:
+            self.organisations = JoinedOrganisations(folder, joined_parties(), section)
+        else:
+            frames = make_frames(NAMES, rows=ROWS)
+            self.organisations = Organisations(folder, names=NAMES, frames=frames, training=section, overrides=DROPOUT)
         self.coordinator = None
         self.kills = []
 

@@ -40,6 +40,16 @@ def test_a_run_with_masked_sums_survives_kills(tmp_path):
         expect_same(chaos.outcome(run_id), reference)
 
 
+@pytest.mark.timeout(400)
+def test_a_run_with_joined_tables_survives_kills(tmp_path):
+    training = {"party_dropout": {"charlie": 0.25}, "schedule": {"kind": "pipelined", "depth": 2}}
+    with ChaosRun(tmp_path, training, joined=True) as chaos:
+        reference = chaos.outcome(chaos.train())
+        run_id = chaos.train_through(SEEDS[1], KILLS, INSIDE)
+        assert len(chaos.kills) == KILLS
+        expect_same(chaos.outcome(run_id), reference)
+
+
 def test_the_kills_were_many_and_hit_every_process_also_inside_of_checkpoints_and_commits(all_kills):
     assert len(all_kills) >= 30
     assert {victim for victim, _, _ in all_kills} == {"alice", "bob", "charlie", "coordinator"}
