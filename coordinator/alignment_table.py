@@ -37,7 +37,9 @@ def _join_lines(result: DatasetAlignment) -> Iterator[str]:
 
 
 def _warning(join: JoinedTable) -> str:
+    if not join.keys:
+        return f"  warning: none of {join.rows:,} rows has a key for {printable(join.table)} of {printable(join.peer)}"
     return (
         f"  warning: {join.rows_with_partner:,} of {join.rows:,} rows find a partner in {printable(join.table)} of"
-        f" {printable(join.peer)}: compare how the keys are written at both (transforms)"
+        f" {printable(join.peer)}: compare how the keys are written at both (3.0 is not 3; see transforms)"
     )
