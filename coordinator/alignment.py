@@ -13,6 +13,7 @@ from coordinator.session import CoordinatedSession
 from party.errors import SessionError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import JoinStatement
+from party.security.printable import printable
 
 REQUESTS_AHEAD = 4
 FEW_ROWS_DIVISOR = 10  # fewer than a tenth of the rows with a partner deserve a warning
@@ -86,7 +87,7 @@ class MessageRoute:
 
     def __str__(self) -> str:
         name = pb.MessageKind.Name(self.kind).removeprefix("MESSAGE_KIND_").lower().replace("_", " ")
-        return f"{self.dataset}: {name}, {self.sender.name} to {self.receiver.name}"
+        return f"{printable(self.dataset)}: {name}, {self.sender.name} to {self.receiver.name}"
 
 
 class AlignmentRelay:
@@ -197,7 +198,7 @@ class AlignmentRelay:
                 asked += 1
             self._relay_message(responses, answered)
             answered += 1
-            self._advance(f"{dataset}: answers of {party.name}", answered, total)
+            self._advance(f"{printable(dataset)}: answers of {party.name}", answered, total)
 
     def _relay(self, route: MessageRoute) -> int:
         index, total, rows = 0, 1, 0

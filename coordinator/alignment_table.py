@@ -17,9 +17,9 @@ def alignment_lines(results: Sequence[DatasetAlignment]) -> Iterator[str]:
         results: one for each dataset.
     """
     for result in results:
-        yield f"dataset {result.dataset}"
+        yield f"dataset {printable(result.dataset)}"
         for party, rows in result.rows.items():
-            yield f"  {party:<20} {rows:>12,} rows"
+            yield f"  {printable(party):<20} {rows:>12,} rows"
         if result.joins:
             yield from _join_lines(result)
         if result.reused or result.rows_in_common is None:
@@ -32,12 +32,14 @@ def alignment_lines(results: Sequence[DatasetAlignment]) -> Iterator[str]:
 def _join_lines(result: DatasetAlignment) -> Iterator[str]:
     yield f"  {'join':<32} {'rows':>12} {'keys':>12} {'keys found':>12} {'with partner':>13}"
     for join in result.joins:
-        name = f"{join.peer}: {printable(join.table)} ({'left' if join.left else 'inner'})"
+        name = f"{printable(join.peer)}: {printable(join.table)} ({'left' if join.left else 'inner'})"
         yield f"  {name:<32} {join.rows:>12,} {join.keys:>12,} {join.keys_found:>12,} {join.rows_with_partner:>13,}"
 
 
 def _warning(join: JoinedTable) -> str:
+    if not join.keys:
+        return f"  warning: none of {join.rows:,} rows has a key for {printable(join.table)} of {printable(join.peer)}"
     return (
         f"  warning: {join.rows_with_partner:,} of {join.rows:,} rows find a partner in {printable(join.table)} of"
-        f" {join.peer}: compare how the keys are written at both (transforms)"
+        f" {printable(join.peer)}: compare how the keys are written at both (3.0 is not 3; see transforms)"
     )

@@ -13,7 +13,8 @@ from party.security.issuing import check_certificate_name
 
 MINIMUM_PARTIES = 2
 FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA = "frames", "tables", "id", "features", "labels", "joins", "data"
-DATA_KEYS = (FRAMES, TABLES, ID, FEATURES, LABELS, JOINS, DATA)  # not top-level keys of a party's file
+COPIED_KEYS = (FEATURES, LABELS, JOINS, "transforms", "transformed")  # as they are, into the section `data`
+DATA_KEYS = (FRAMES, TABLES, ID, *COPIED_KEYS, DATA)  # not top-level keys of a party's file
 SHOWN_NAME_CHARACTERS = 64
 
 

@@ -50,7 +50,8 @@ class LocalFederation:
         parties: descriptions by party name, at least two. `frames` maps names of datasets to data frames (objects with
             `to_csv`, such as those of pandas) or to paths of files; `id` names the column with the sample ids, by
             default `ID`; `features` and, at exactly one party, `labels` are as in `data` of a party's file. A party
-            with `tables` in place of `frames` owns tables, to which the label party refers by `joins`. Any other
+            with `tables` in place of `frames` owns tables, to which the label party refers by `joins`; `transforms` and
+            `transformed` of their key are as in `data`. Any other
             key is one of the party's file, such as `model`, `fuse` or `policy`, and replaces the default; `data` adds
             to that section.
         training: the section `training` of the run's file.

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.local_descriptions import (
+    COPIED_KEYS,
     DATA,
     DATA_KEYS,
-    FEATURES,
     FRAMES,
     ID,
     JOINS,
-    LABELS,
     TABLES,
     check_dataset_name,
     check_datasets,
@@ -159,7 +158,7 @@ class LocalFiles:
         section: Section = {ID: description.get(ID, "ID"), files: dict(self._datasets[name])}
         if description.get(JOINS) and ID not in description:
             del section[ID]
-        section |= {key: description[key] for key in (FEATURES, LABELS, JOINS) if description.get(key) is not None}
+        section |= {key: description[key] for key in COPIED_KEYS if description.get(key) is not None}
         return {**section, **description.get(DATA, {})}
 
     def _data_of(self, name: str) -> Mapping[str, Any]:

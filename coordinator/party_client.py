@@ -107,7 +107,7 @@ class PartyClient:
         start: Mark,
         resume: bool,
         without: Sequence[str] = (),
-        continues: bytes,
+        continues: bytes = b"",
         shuffled: ShuffledColumn | None = None,
     ) -> pb.OpenReply:
         """Opens a session.

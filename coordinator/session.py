@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,13 +12,14 @@ from typing import Self, TypeVar
 
 from coordinator.party_client import PartyClient
 from party.configuration.run import RunConfiguration
-from party.errors import IdentityError, SplitError
+from party.errors import HandshakeError, IdentityError, SplitError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import DatasetRows, Hello, JoinStatement, Purpose, TableStatement
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.certificates import Usage, certificates_from_der
 from party.security.clock import utc_now
+from party.security.printable import printable
 
 RUN_ID_BYTES = 16
 INCARNATION_BYTES = 16
@@ -203,8 +204,20 @@ class CoordinatedSession:
         self.datasets[party.name] = list(hello.datasets)
         self.tables[party.name] = list(hello.tables)
         if party.name == self.run.label_party:
-            self.joins = list(hello.joins)
+            self.joins = self._known_joins(hello.joins)
         return reply
+
+    def _known_joins(self, joins: Iterable[JoinStatement]) -> list[JoinStatement]:
+        """The joins of the label party; refuses any with somebody who is no feature party of the run."""
+        unknown = sorted({printable(join.peer) for join in joins if join.peer not in self.run.feature_parties})
+        if unknown:
+            raise HandshakeError(
+                "the label party joins a table of a party that the run does not name",
+                where=self.run.label_party,
+                expected=", ".join(self.run.feature_parties),
+                received=", ".join(unknown),
+            )
+        return list(joins)
 
     def _check_identity(self, party: PartyClient, hello: Hello) -> None:
         """Checks usage, path and pin of the certificate chain in the hello; TLS checked authority and name."""

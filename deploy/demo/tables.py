@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from coordinator.alignment_table import alignment_lines
 from coordinator.local_federation import LocalFederation
 from deploy.demo.federation import fresh_folder
 from deploy.demo.own_figures import last_evaluation
@@ -101,8 +102,8 @@ def run_tables(folder: Path, source: Path | None, *, unknown_users: float, kind:
         )
     )
     with tables_federation(folder, kind, training) as local, local.connect() as federation:
-        for aligned in federation.align():
-            click.echo(aligned)
+        for line in alignment_lines(federation.align()):
+            click.echo(line)
         history = federation.fit()
         federation.evaluate()
         written = federation.predict()

@@ -23,6 +23,7 @@ MAXIMUM_FILE_BYTES = 1 << 20
 REPORTED_PROBLEMS = 10
 SHOWN_KEY_CHARACTERS = 128  # of a key and of its path: whoever sends a configuration chooses them
 SHOWN_PROBLEM_CHARACTERS = 512
+_WORDS_OF_YAML = (("valid tuple", "list"), ("Tuple should", "List should"), (" after validation", ""))
 
 
 class StrictModel(BaseModel):
@@ -221,6 +222,8 @@ def _described(model: type[BaseModel], problem: dict[str, Any]) -> str:
         known = [tag.strip("'[]") for tag in problem["ctx"]["expected_tags"].split(", ")]
         return f"key {path}.kind: must be one of {', '.join(known)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    for ours, of_yaml in _WORDS_OF_YAML:
+        message = message.replace(ours, of_yaml)
     return f"key {path}: {message}" if path else message
 
 

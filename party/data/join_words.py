@@ -29,11 +29,13 @@ def join_lines(data: DataSection) -> Iterator[str]:
     """
     for join in data.joins:
         yield (
-            f"join with {join.peer}: {_rule_words(join.rule)} refers to its table {join.table}; {join.kind}:"
+            f"join with {join.peer}: {_rule_words(join.rule)} {_verb(join.rule, 'refers', 'refer')} to its table"
+            f" {join.table}; {join.kind}:"
             f" {_KINDS[join.kind]}; {_learns(join)}"
         )
     if data.tables and data.id_rule is not None:
-        yield f"tables: {_rule_words(data.id_rule)} is unique, and rows of the label party refer to it"
+        is_unique = _verb(data.id_rule, "is unique", "are unique together")
+        yield f"tables: {_rule_words(data.id_rule)} {is_unique}, and rows of the label party refer to it"
 
 
 def key_lines(table: Table) -> Iterator[str]:
@@ -43,12 +45,14 @@ def key_lines(table: Table) -> Iterator[str]:
         table: the dataset at the label party.
 
     Yields:
-        A line for each peer whose table its rows refer to.
+        A line for each peer whose table its rows refer to; a warning where no row has a key.
     """
     for peer, keys in table.keys.items():
         empty = int(np.count_nonzero(keys == NO_KEY))
         distinct = len(pd.unique(keys)) - bool(empty)
         yield f"{table.dataset}: join with {peer}: {distinct:,} distinct keys, {empty:,} rows without a key"
+        if not distinct:
+            yield f"warning: {table.dataset}: no row has a key for {peer}: check the column, and transforms of the join"
 
 
 def _rule_words(rule: KeyRule) -> str:
@@ -56,6 +60,10 @@ def _rule_words(rule: KeyRule) -> str:
     how = f" after {', '.join(rule.transforms)}" if rule.transforms else ""
     done = " (in the file already)" if rule.transformed else ""
     return f"key column{several} {', '.join(rule.columns)}{how}{done}"
+
+
+def _verb(rule: KeyRule, of_one: str, of_several: str) -> str:
+    return of_several if len(rule.columns) > 1 else of_one
 
 
 def _learns(join: JoinSection) -> str:

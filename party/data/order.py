@@ -67,6 +67,19 @@ def hold_out(key: bytes, rows: int, fraction: float) -> tuple[NDArray[np.int64],
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
+def pass_order(key: bytes, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Shuffles rows that every pass without training reads in the same order.
+
+    Args:
+        key: key of the run's order of rows, 32 bytes.
+        rows: aligned row numbers, int64, shape (rows,).
+
+    Returns:
+        The same row numbers, shuffled, int64, shape (rows,).
+    """
+    return rows[permutation(key, "pass", 0, len(rows))]
+
+
 def epoch_order(key: bytes, epoch: int, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Shuffles the training rows for an epoch.
 

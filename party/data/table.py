@@ -22,6 +22,7 @@ from party.data.parquet_file import read_parquet
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
+REPEATED_KEY_FIX = "leave one row for each key in the file"
 REPEATED_FIX = "where many rows refer to one row of a partner's table, join them by data.joins at the label party"
 
 
@@ -247,6 +248,7 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             where=where,
             expected=f"{one} in every row",
             received=f"{empty} rows without one",
+            fix="fill them, or leave these rows out of the file",
             public_message=f"empty {several}; received {empty} rows without one",
         )
     repeated = int(ids[ids.duplicated()].nunique())
@@ -257,7 +259,7 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             where=where,
             expected=f"each {several[:-1]} in one row",
             received=received,
-            fix="" if rules.are_tables else REPEATED_FIX,
+            fix=REPEATED_KEY_FIX if rules.are_tables else REPEATED_FIX,
             public_message=f"{several} are not unique; received {received}",
         )
 

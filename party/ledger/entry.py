@@ -28,7 +28,7 @@ class Content(StrictModel):
         peers: names of the other parties of the session.
         purpose: `align`, `train`, `measure`, `evaluate` or `predict`.
         run_id: id of the run, hexadecimal.
-        datasets: the datasets that the session reads.
+        datasets: the datasets that the session reads: in training the one to train on, then the one to hold out.
         rows: number of rows of these datasets: of the files in an alignment, else of the rows in common.
         epochs: number of epochs in the session; 0 outside of training.
         codecs: codecs of training by direction.

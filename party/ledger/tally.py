@@ -10,7 +10,7 @@ from fractions import Fraction
 from party.ledger.entry import Kind, LedgerEntry
 
 DAY = timedelta(days=1)
-TRAIN = "train"
+TRAIN, EVALUATE = "train", "evaluate"
 RELEASED_TO_PEERS: tuple[Kind, ...] = ("hiddens", "gradients")
 
 
@@ -27,20 +27,19 @@ class Tally:
         self._entries = entries
         self._ended = {entry.session: entry for entry in entries if entry.event == "ended"}
 
-    def sessions(self, purpose: str, dataset: str) -> int:
+    def sessions(self, purpose: str, dataset: str | None) -> int:
         """Counts the sessions that all parties agreed on; a training run that was resumed counts once.
+
+        A run that holds out a whole dataset tells figures of its labels after each epoch: it is an evaluation too.
 
         Args:
             purpose: purpose of the sessions.
-            dataset: the dataset that they read.
+            dataset: the dataset that they read; None for any.
 
         Returns:
             The number of them.
         """
-        return sum(
-            entry.purpose == purpose and dataset in entry.datasets and not (purpose == TRAIN and entry.resume)
-            for entry in self.agreed()
-        )
+        return sum(_counts(entry, purpose, dataset) for entry in self.agreed())
 
     def datasets(self) -> Sequence[str]:
         """The names of all datasets that agreed sessions read, ascending."""
@@ -92,11 +91,15 @@ class Tally:
             entry.purpose == "align" and peer in entry.peers for entry in self.agreed() if _is_recent(entry, now)
         )
 
-    def releases_per_row(self, dataset: str) -> Fraction:
-        """How often each row of a dataset was released to peers: each session's releases by the rows that it read."""
+    def releases_per_row(self, dataset: str | None) -> Fraction:
+        """How often each row was released to peers, on average: each session's releases by the rows that it read.
+
+        Args:
+            dataset: the dataset that has the rows; None for any.
+        """
         released: Counter[int] = Counter()
         for entry in self.agreed():
-            if dataset in entry.datasets and entry.purpose != "align":
+            if entry.purpose != "align" and _reads(entry, dataset):
                 released[entry.rows] += to_peers(self.released(entry))
         return sum((per_row(count, rows) for rows, count in released.items()), Fraction())
 
@@ -133,6 +136,20 @@ def to_peers(releases: Mapping[Kind, int]) -> int:
 def per_row(releases: int, rows: int) -> Fraction:
     """How often each of a session's rows is released, on average; exact, so that sums over sessions are."""
     return Fraction(releases, max(1, rows))
+
+
+def _counts(entry: LedgerEntry, purpose: str, dataset: str | None) -> bool:
+    """Whether a session is one of a purpose."""
+    if entry.purpose == TRAIN and entry.resume:
+        return False
+    if entry.purpose == TRAIN and purpose == EVALUATE:
+        held_out = entry.datasets[1:]
+        return dataset in held_out or (dataset is None and bool(held_out))
+    return entry.purpose == purpose and _reads(entry, dataset)
+
+
+def _reads(entry: LedgerEntry, dataset: str | None) -> bool:
+    return dataset is None or dataset in entry.datasets
 
 
 def _is_recent(entry: LedgerEntry, now: datetime) -> bool:

@@ -119,7 +119,8 @@ def make_admission(
         now: the current time, with a time zone.
         random_bytes: source of the random numbers that identify sessions.
     """
-    limits = CountedLimits(configuration.party, configuration.policy)
+    owns_tables = bool(configuration.data.tables)
+    limits = CountedLimits(configuration.party, configuration.policy, owns_tables=owns_tables)
     budgets = Budgets(configuration.party, configuration.label_party, configuration.policy.budgets)
     return Admission(Policy(configuration), limits, budgets, ledger, now=now, random_bytes=random_bytes)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from party.configuration.party import PartyConfiguration
 from party.ledger.entry import LedgerEntry
 from party.ledger.tally import RELEASED_TO_PEERS, Tally
-from party.policy.limits import COUNTED
+from party.policy.limits import COUNTED, counted_apart, named
 
 SHOWN_RUN_CHARACTERS = 8
 
@@ -50,10 +50,10 @@ def limit_uses(configuration: PartyConfiguration, entries: Sequence[LedgerEntry]
     for run_id in tally.restored_runs():
         what, used = f"returns of run {run_id[:SHOWN_RUN_CHARACTERS]} to a checkpoint", tally.restores(run_id)
         yield LimitUse(what, used, policy.maximum_restores)
-    # The owner of tables has no list of datasets: those that sessions read are counted.
-    for dataset in sorted(configuration.data.datasets) or tally.datasets():
+    owns_tables = bool(configuration.data.tables)
+    for dataset in counted_apart(sorted(configuration.data.datasets), owns_tables=owns_tables):
         for purpose, (rule, _) in COUNTED.items():
-            yield LimitUse(f"{purpose} on dataset {dataset}", tally.sessions(purpose, dataset), getattr(policy, rule))
+            yield LimitUse(f"{purpose} on {named(dataset)}", tally.sessions(purpose, dataset), getattr(policy, rule))
         times = float(tally.releases_per_row(dataset))
-        what = f"{' and '.join(RELEASED_TO_PEERS)} per row of dataset {dataset}"
+        what = f"{' and '.join(RELEASED_TO_PEERS)} per row of {named(dataset)}"
         yield LimitUse(what, times, policy.maximum_releases_per_row)

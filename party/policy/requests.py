@@ -56,10 +56,16 @@ class SessionRequest:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets that the session reads, ascending."""
+        """Names of the datasets that the session reads: in training the one to hold out comes last."""
         if self.purpose == Purpose.PURPOSE_ALIGN:
             return tuple(sorted(self.run.alignment.datasets))
         return self.run.training.datasets if self.trains else (self.dataset,)
+
+    @property
+    def held_out_datasets(self) -> tuple[str, ...]:
+        """Name of the dataset that a training run holds out, whose figures it tells; empty without one."""
+        held_out = self.run.training.validation_dataset
+        return () if self.purpose != Purpose.PURPOSE_TRAIN or held_out is None else (held_out,)
 
 
 @dataclass(frozen=True)

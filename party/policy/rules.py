@@ -91,9 +91,11 @@ class Policy:
         rights = self._coordinators.get(request.coordinator)
         if rights is None:
             raise self._refusal("coordinators", "the coordinator", "one that is listed", request.coordinator)
-        if request.purpose_name not in rights.purposes:
-            expected = " or ".join(rights.purposes)
-            raise self._refusal("coordinators.purposes", "the purpose", expected, request.purpose_name)
+        # A run tells figures of the dataset that it holds out, as an evaluation of it does.
+        for purpose in (request.purpose_name, *("evaluate" for _ in request.held_out_datasets)):
+            if purpose not in rights.purposes:
+                expected = " or ".join(rights.purposes)
+                raise self._refusal("coordinators.purposes", "the purpose", expected, purpose)
         for dataset in request.datasets:
             if not self.may_name(request.coordinator, dataset):
                 expected = " or ".join(rights.datasets or ()) or "none"
@@ -127,7 +129,7 @@ class Policy:
             dataset: name of the dataset; None without one.
             coordinator: certificate name of the coordinator that asks.
         """
-        if dataset in self._datasets:
+        if dataset is not None and (self._owns_tables or dataset in self._datasets):
             self.check_inference(Purpose.PURPOSE_EVALUATE, dataset, coordinator)
 
     def check_members(self, run: RunConfiguration, label_party: str) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from party.configuration.run import TrainingSection
 from party.cut.hidden import Rows
-from party.data.order import epoch_order, hold_out
+from party.data.order import epoch_order, hold_out, pass_order
 from party.errors import ConfigurationError
 
 CACHED_ORDERS = 2  # number of epochs whose order is cached
@@ -71,6 +72,7 @@ class TrainingSchedule:
         self._row_key = row_key
         self._validation_rows = validation_rows
         self.training_rows, self.held_out_rows = self._split(rows)
+        self._held_out_order = self.held_out_rows
         batches = _batches(len(self.training_rows), training.batch_size)
         if training.remainder == "drop":
             batches = len(self.training_rows) // training.batch_size
@@ -101,6 +103,14 @@ class TrainingSchedule:
         self.exchanges = self.steps + self.epochs * (self.validation_batches + self._decisions)
         # Every batch needs the order of its epoch; a local step may need that of the epoch before.
         self._order = lru_cache(CACHED_ORDERS)(lambda epoch: epoch_order(row_key, epoch, self.training_rows))
+
+    def by_entity(self) -> Self:
+        """Reads held-out rows in an order of the run, as rows that refer to entities are.
+
+        The length of a message tells how many entities a batch has: runs with other batch sizes could be compared.
+        """
+        self._held_out_order = pass_order(self._row_key, self.held_out_rows)
+        return self
 
     @property
     def largest_training_batch(self) -> int:
@@ -209,7 +219,7 @@ class TrainingSchedule:
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
-        order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self.held_out_rows
+        order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self._held_out_order
         return order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
@@ -230,15 +240,21 @@ class TrainingSchedule:
 
 
 class InferenceSchedule:
-    """One pass over every row, in the common order.
+    """One pass over every row.
 
     Args:
         rows: number of rows in common.
         batch_size: rows of a batch.
+        row_key: key of the run's order of rows, where they refer to entities: see `by_entity` of `TrainingSchedule`;
+            empty where rows are read in the common order.
+
+    Attributes:
+        order: the row numbers in the order in which they are read, int64 (rows,).
     """
 
-    def __init__(self, rows: int, batch_size: int) -> None:
+    def __init__(self, rows: int, batch_size: int, row_key: bytes = b"") -> None:
         self._rows = rows
+        self.order = pass_order(row_key, np.arange(rows)) if row_key else np.arange(rows)
         self._batch_size = batch_size
         self.exchanges = _batches(rows, batch_size)
         self.steps = 0
@@ -263,7 +279,7 @@ class InferenceSchedule:
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
-        return np.arange(exchange.start, exchange.start + exchange.rows, dtype=np.int32)
+        return self.order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
 
     def epoch_rows(self, exchange: Exchange) -> int:
         """Number of rows in the whole pass."""

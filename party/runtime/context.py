@@ -97,7 +97,7 @@ def not_aligned(party: str, dataset: str, parties: tuple[str, ...]) -> Alignment
     return AlignmentError(
         f"dataset {dataset} is not aligned with {', '.join(parties)}, or its file has changed since",
         where=party,
-        fix="run `coordinator align`",
+        fix=f"run `coordinator align`, with {dataset} in alignment.datasets",
     )
 
 

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from party.cut.hidden import FloatArray
 from party.ledger.entry import Kind
 from party.metrics.pass_metrics import PassMetrics
 from party.pb.handshake_pb2 import Purpose
 from party.policy.requests import Release
+from party.protocol.schedule import InferenceSchedule
 from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batch_setup import BatchSetup
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.inference_setup import inference_setup
-from party.runtime.own_entities import most_sent, own_entities
+from party.runtime.own_entities import entities_referred, most_sent
 from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.predictions import prediction_table, predictions_file
@@ -83,7 +85,8 @@ class InferencePlan:
     def finish(self) -> SessionResult:
         """Writes the predictions, at the label party in a session that predicts.
 
-        Where the private head failed they are empty: the file exists, as the coordinator must not see that it failed.
+        Where the private head failed, and so has no outputs, they are empty: the file exists, as the coordinator must
+        not see that it failed.
 
         Raises:
             SessionError: not every batch is done.
@@ -95,7 +98,7 @@ class InferencePlan:
         if not self._predicts or label is None:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
-        outputs = None if label.own_inference is None else label.own_inference.outputs  # None: the private head failed
+        outputs = None if label.own_inference is None else self._by_row(label.own_inference.outputs)
         frame = prediction_table(rows.row_names(), data.labels, outputs)
         name = predictions_file(rows.dataset, self._opening.proposal.without)
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
@@ -104,6 +107,15 @@ class InferencePlan:
     def close(self) -> None:
         """Waits for computations that have begun."""
         self._batches.close()
+
+    def _by_row(self, outputs: FloatArray) -> FloatArray:
+        """Outputs in the common order of rows, of outputs in the order in which the rows were read."""
+        schedule = self._setup.schedule
+        if not isinstance(schedule, InferenceSchedule):
+            raise RuntimeError("a session that predicts has another schedule")
+        ordered = np.empty_like(outputs)
+        ordered[schedule.order] = outputs
+        return ordered
 
     def _evaluation(self) -> PassMetrics | None:
         """Metrics of an evaluation, once available; the party's own file has them before they are released."""
@@ -142,5 +154,5 @@ def _release(setup: BatchSetup, predicts: bool) -> Release:
     if not setup.opening.context.configuration.holds_labels:
         distinct = setup.opening.run.training.sends_distinct
         most = most_sent(setup.rows.own_map, np.arange(rows), [setup.schedule.exchanges], distinct=distinct)
-        return Release(own_entities(setup).count, most={"hiddens": most})
+        return Release(entities_referred(setup.rows.own_map, rows), most={"hiddens": most})
     return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

@@ -62,10 +62,12 @@ def inference_setup(opening: Opening) -> BatchSetup:
         teacher = PartyModels(record.base, record.fuse, configuration.folder, head=TEACHER)
         teacher.load(opening.folder)
     labels = prepare_labels(opening, rows)
+    row_key = bytes.fromhex(record.row_key) if rows.by_entity else b""
     return BatchSetup(
         opening=opening,
         rows=rows,
-        schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size),
+        schedule=InferenceSchedule(len(rows), opening.run.training.evaluation_batch_size, row_key),
+        row_key=row_key,
         read_labels=labels.read,
         protection=labels.protection or column_protection(configuration, rows.table),
         models=models,

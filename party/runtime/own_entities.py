@@ -25,6 +25,21 @@ def own_entities(setup: BatchSetup) -> Entities:
     return entities_of(setup.rows.own_map, len(setup.rows), distinct=distinct)
 
 
+def entities_referred(row_map: RowMap | None, rows: int) -> int:
+    """Number of entities that rows of a session refer to: releases are counted per entity that they are of.
+
+    All entities in common would be too many: where few rows are read, limits on releases would hardly count them.
+
+    Args:
+        row_map: the entity of every row of the session; None where every row is its own.
+        rows: number of rows.
+    """
+    if row_map is None:
+        return rows
+    referred = np.unique(row_map.entity_of_row)
+    return int(np.count_nonzero(referred != ABSENT))
+
+
 def most_sent(row_map: RowMap | None, rows: npt.NDArray[np.int64], batches: Sequence[int], *, distinct: bool) -> int:
     """An upper bound on how often passes over some rows send an entity, whatever their order.
 

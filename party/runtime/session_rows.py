@@ -40,6 +40,11 @@ class SessionRows:
         return [self.first] if self.held_out is None else [self.first, self.held_out]
 
     @property
+    def by_entity(self) -> bool:
+        """Whether rows refer to entities of feature parties' tables."""
+        return self.first.own_map is not None or bool(self.first.peer_maps)
+
+    @property
     def held_out_rows(self) -> int:
         """Number of rows of the dataset that is held out; 0 without one."""
         return 0 if self.held_out is None else len(self.held_out)
@@ -137,14 +142,14 @@ def training_rows(opening: Opening) -> SessionRows:
     if run.training.validation_dataset is None:
         return SessionRows(first)
     held_out = common_rows(context, run.parties, run.training.validation_dataset)
-    shares_entities = first.own_map is not None or first.peer_maps
-    if shares_entities and first.alignment.alignment_id != held_out.alignment.alignment_id:
+    rows = SessionRows(first, held_out)
+    if rows.by_entity and first.alignment.alignment_id != held_out.alignment.alignment_id:
         raise AlignmentError(
             f"datasets {first.dataset} and {held_out.dataset} were not aligned together",
             where=context.party,
             fix="list both in alignment.datasets, and run `coordinator align`",
         )
-    return SessionRows(first, held_out)
+    return rows
 
 
 def _joined(maps: Sequence[RowMap | None]) -> RowMap | None:

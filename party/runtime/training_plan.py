@@ -17,7 +17,7 @@ from party.runtime.batch_agreement import BatchAgreement
 from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.meter_taps import session_meters
-from party.runtime.own_entities import most_sent, own_entities
+from party.runtime.own_entities import entities_referred, most_sent
 from party.runtime.own_figures import OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.proposal import Opening
@@ -267,7 +267,7 @@ def training_release(setup: TrainingSetup) -> Release:
     holds_labels, codecs = opening.context.configuration.holds_labels, opening.run.training.codecs
     passes = (1 + bool(held_out)) * (schedule.epochs - epoch)
     return Release(
-        rows=len(batches.rows.first) if batches.rows.own_map is None else own_entities(batches).count,
+        rows=entities_referred(batches.rows.own_map, len(batches.rows.first)),
         epochs=schedule.epochs - epoch,
         codecs={"hidden": codecs.hidden.kind, "gradient": codecs.gradient.kind},
         most={"gradients": training, "metrics": passes} if holds_labels else {"hiddens": _most_hiddens(setup, epoch)},

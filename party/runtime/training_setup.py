@@ -63,7 +63,7 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
         SplitError: the data, or something that a resumed run depends on, does not fit.
     """
     rows, row_key = _ordered_rows(opening, former)
-    schedule = TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows)
+    schedule = _read_as(rows, TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows))
     opening.grant.check_training(schedule)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
@@ -83,9 +83,9 @@ def measuring_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup
     training = opening.run.training
     # The planner shortens the run by `maximum_steps`.
     unlimited = training.model_copy(update={"maximum_steps": None})
-    whole = TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows)
+    whole = _read_as(rows, TrainingSchedule(unlimited, len(rows.first), row_key, rows.held_out_rows))
     opening.grant.check_training(whole)
-    miniature = MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows)
+    miniature = _read_as(rows, MiniatureSchedule(training, len(rows.first), row_key, rows.held_out_rows))
     opening.grant.check_training(miniature)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=whole, schedule=miniature)
 
@@ -118,6 +118,10 @@ def _ordered_rows(opening: Opening, former: RunRecord | None) -> tuple[SessionRo
     if former is not None:
         return rows, bytes.fromhex(former.row_key)
     return rows, rows.first.alignment.row_secret.run_key(opening.run_id, opening.run.training.seed)
+
+
+def _read_as(rows: SessionRows, schedule: TrainingSchedule) -> TrainingSchedule:
+    return schedule.by_entity() if rows.by_entity else schedule
 
 
 def _setup(

@@ -102,7 +102,7 @@ def test_valid_content_is_accepted():
         (CAR | {"weight": "3"}, "key weight: Input should be a valid number"),
         (CAR | {"driver": ALICE | {"licence": "yes"}}, "key driver.licence: Input should be a valid boolean"),
         (CAR | {"driver": 3}, "key driver: "),
-        (CAR | {"parts": "wheel"}, "key parts: "),
+        (CAR | {"parts": "wheel"}, "key parts: Input should be a list"),
         (CAR | {3: 4}, "key 3: "),
         ([], "Input should be a valid dictionary"),
         (None, "Input should be a valid dictionary"),

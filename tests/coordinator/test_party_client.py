@@ -16,6 +16,7 @@ from party.errors import ConnectionLostError, PolicyError, SessionError
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import HelloSignature, Purpose
 from party.protocol.checkpoints import Mark
+from party.protocol.shuffled_column import ShuffledColumn
 from party.transport.errors import error_from_rpc, error_to_status
 from tests.support.raw_calls import RPCS
 
@@ -40,6 +41,10 @@ CALLS = {
             start_step=5,
             lineage=b"lineage",
             resume=True,
+            without=["charlie"],
+            continues=b"another run, 16b",
+            shuffled_party="alice",
+            shuffled_column=2,
         ),
         lambda client: client.open(
             SESSION,
@@ -49,6 +54,9 @@ CALLS = {
             realign=True,
             start=Mark(5, b"lineage"),
             resume=True,
+            without=["charlie"],
+            continues=b"another run, 16b",
+            shuffled=ShuffledColumn("alice", 2),
         ),
     ),
     "Agree": (

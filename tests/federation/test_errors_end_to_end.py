@@ -145,7 +145,7 @@ def test_parties_that_do_not_fit_together(make_organisations):
     overrides = {"alice": {"model": {**SMALL_MODEL, "embedding_dimension": 6}}}
     organisations = make_organisations(overrides=overrides).start_servers()
     organisations.write_run()
-    expect_error(organisations.coordinator("train"), 8, "dataset train is not aligned", "run `coordinator align`")
+    expect_error(organisations.coordinator("train"), 8, "train is not aligned", "with train in alignment.datasets")
     assert organisations.coordinator("align").returncode == 0
     expect_error(
         organisations.coordinator("train"),

@@ -54,12 +54,16 @@ def test_absent_vectors_are_trained_saved_and_exported(made):
 
 def test_a_finished_run_is_evaluated_and_predicted(made):
     with connect(made.run_path) as parties:
-        assert parties.evaluate("train")["loss"] > 0
+        loss = parties.evaluate("train")["loss"]
         predicted = parties.predict("train")
     table = pd.read_csv(made.state_path("bob") / "runs" / made.undisturbed.run_id / predicted.files[0])
     rows = stored(made, "bob").rows
     assert predicted.rows == len(table) == len(rows)
-    assert list(table["Event"]) == [made.read_table("bob", "train")["Event"].iloc[row] for row in rows]
+    events = made.read_table("bob", "train").iloc[rows]
+    assert list(table["Event"]) == list(events["Event"])
+    is_good = events["rating"].astype(float).to_numpy() > 3
+    of_label = np.where(is_good, table["probability"], 1 - table["probability"])
+    assert -np.log(of_label).mean() == pytest.approx(loss, abs=1e-5), "each row has its own prediction"
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(made):

@@ -143,6 +143,15 @@ def test_a_file_is_used_where_it_lies(folder, tmp_path):
     assert yaml.safe_load(local.party_path("alice").read_text())["data"]["datasets"] == {"train": "train.csv"}
 
 
+def test_transformations_of_the_key_of_tables_go_where_the_key_is(folder):
+    parties = described(transforms=["strip", "lower"], transformed=False)
+    parties["alice"]["tables"] = parties["alice"].pop("frames")
+    local = LocalFederation(folder, parties)
+    data = yaml.safe_load(local.party_path("alice").read_text())["data"]
+    assert (data["transforms"], data["transformed"]) == (["strip", "lower"], False)
+    assert list(data["tables"]) == ["train"]
+
+
 FRAME = pd.DataFrame({"ID": ["1"], "age": [2]})
 
 

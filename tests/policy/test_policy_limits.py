@@ -52,11 +52,13 @@ class Owner:
         self.ledger.close()
         self.begin()
 
-    def ask(self, purpose, dataset="train", resume=False, run_id=RUN_ID, agreed=True, ended=None, **release):
+    def ask(
+        self, purpose, dataset="train", resume=False, run_id=RUN_ID, agreed=True, ended=None, held_out=None, **release
+    ):
         run = RunConfiguration(
             parties=("bank", "shop"),
             label_party="bank",
-            training=TrainingSection(dataset=dataset),
+            training=TrainingSection(dataset=dataset, validation_dataset=held_out),
             alignment=AlignmentSection(datasets=(dataset,)),
         )
         request = SessionRequest(
@@ -112,6 +114,61 @@ def test_sessions_of_each_purpose_are_counted_over_restarts(make_owner, purpose,
     refused(rule, owner, purpose, dataset, run_id=bytes([9] * 16))
     owner.now += timedelta(days=400)
     refused(rule, owner, purpose, dataset, run_id=bytes([9] * 16))
+
+
+def table_owner():
+    content = feature_party()
+    del content["data"]["datasets"]
+    content["data"]["tables"] = {"users": "users.csv"}
+    return content
+
+
+@pytest.mark.parametrize(
+    ("purpose", "rule"),
+    [(Purpose.PURPOSE_EVALUATE, "maximum_evaluations"), (Purpose.PURPOSE_PREDICT, "maximum_predictions")],
+)
+def test_new_names_of_datasets_are_no_new_limits_of_a_table(make_owner, purpose, rule):
+    """The label party and the coordinator choose the names; the entities behind them are the same."""
+    owner = make_owner(make=table_owner, **{rule: 3})
+    for number in range(3):
+        owner.ask(purpose, f"test{number}", ended={})
+    refused(rule, owner, purpose, "another")
+    owner.restart()
+    refused(rule, owner, purpose, "yet-another")
+    shown = {use.what: use.used for use in owner.uses()}
+    assert shown[f"{'evaluate' if rule == 'maximum_evaluations' else 'predict'} on all datasets together"] == 3
+
+
+def test_releases_of_an_entity_add_up_over_all_datasets(make_owner):
+    owner = make_owner(make=table_owner, maximum_releases_per_row=4)
+    for dataset in ("one", "two", "three"):
+        owner.ask(Purpose.PURPOSE_EVALUATE, dataset, most={"hiddens": 10}, ended={"hiddens": 10})
+    owner.ask(Purpose.PURPOSE_TRAIN, most={"hiddens": 10}, ended={"hiddens": 10})
+    refused("maximum_releases_per_row", owner, Purpose.PURPOSE_EVALUATE, "four", most={"hiddens": 1})
+
+
+@pytest.mark.parametrize("make", [label_party, feature_party, table_owner])
+def test_a_run_that_holds_a_dataset_out_is_an_evaluation_of_it(make_owner, make):
+    """Else its labels, which no run trains on, would be told in each of `maximum_runs` runs, after every epoch."""
+    owner = make_owner(make=make, maximum_evaluations=3)
+    train, evaluate = Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_EVALUATE
+    owner.ask(evaluate, "test", ended={})
+    for number in (1, 2):
+        owner.ask(train, held_out="test", run_id=bytes([number] * 16), ended={})
+        owner.ask(train, held_out="test", run_id=bytes([number] * 16), resume=True, ended={})
+    refused("maximum_evaluations", owner, evaluate, "test")
+    refused("maximum_evaluations", owner, train, held_out="test", run_id=bytes([9] * 16))
+    owner.ask(Purpose.PURPOSE_MEASURE, held_out="test")  # tells no figures
+    owner.ask(train, run_id=bytes([9] * 16))
+    shown = {use.what: use.used for use in owner.uses() if use.what.startswith("evaluate on")}
+    assert 3 in shown.values()
+
+
+def test_who_may_not_evaluate_may_not_hold_a_dataset_out(make_owner):
+    entry = {"name": COORDINATOR, "ca": "x.pem", "purposes": ["align", "train"]}
+    owner = make_owner(coordinators=[entry])
+    refused("coordinators.purposes", owner, Purpose.PURPOSE_TRAIN, held_out="test")
+    owner.ask(Purpose.PURPOSE_TRAIN)
 
 
 def test_a_run_that_goes_on_is_counted_as_a_restore(make_owner):

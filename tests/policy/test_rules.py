@@ -172,6 +172,28 @@ def test_feature_party_gives_no_metrics():
         check_training({"minimum_metric_rows": 1000}, validation_fraction=0.1)
 
 
+def table_owner():
+    content = feature_party()
+    del content["data"]["datasets"]
+    content["data"]["tables"] = {"users": "users.csv"}
+    return content
+
+
+@pytest.mark.parametrize("make", [feature_party, table_owner])
+@pytest.mark.parametrize("purpose", [Purpose.PURPOSE_TRAIN, Purpose.PURPOSE_MEASURE])
+def test_a_dataset_that_may_not_be_evaluated_is_not_held_out_either(make, purpose):
+    """The owner of tables has no datasets by whose names it could tell which ones its rule is about."""
+    owner = policy(make, inference_datasets=["train"], training_datasets=["train"])
+    text = refusal(
+        "inference_datasets",
+        owner.check_request,
+        request(purpose, run_of("bank", "shop", dataset="train", validation_dataset="test")),
+    )
+    assert "expected train; received test" in text
+    allowed = policy(make, inference_datasets=["test"], training_datasets=["train"])
+    allowed.check_request(request(purpose, run_of("bank", "shop", dataset="train", validation_dataset="test")))
+
+
 def test_datasets_for_inference():
     policy().check_inference(EVALUATE, "train", DRIVER)
     policy(inference_datasets=["test"]).check_inference(PREDICT, "test", DRIVER)

@@ -16,7 +16,7 @@ from party.protocol.local_steps import FeatureLocalSteps
 from party.protocol.local_updates import LocalUpdates
 from party.protocol.schedule import Activity
 from party.runtime.checkpoint_files import pack_state, unpack_state
-from party.runtime.own_entities import most_sent
+from party.runtime.own_entities import entities_referred, most_sent
 from tests.support.numpy_models import (
     LABEL_PARTY,
     LAYOUT,
@@ -240,3 +240,11 @@ def test_no_order_of_rows_sends_more_than_the_bound(distinct):
         assert largest == bound
     else:
         assert most_sent(mapped, rows, [1, 1], distinct=True) == 2 * len(np.unique(mapped.entity_of_row[rows])) - 2
+
+
+def test_releases_are_per_entity_that_rows_refer_to():
+    """Else few rows beside many other entities could be released without end, and hardly count."""
+    few = RowMap(np.array([5, ABSENT, 5, 900], np.int32), entities=1000)
+    assert entities_referred(few, 4) == 2
+    assert entities_referred(RowMap(np.array([ABSENT], np.int32), entities=3), 1) == 0
+    assert entities_referred(None, 4) == 4

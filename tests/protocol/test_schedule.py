@@ -165,3 +165,11 @@ def test_inference_visits_every_row_once_in_the_common_order(rows, batch_size):
     assert {one.activity for one in exchanges} <= {Activity.INFER}
     assert schedule.steps == 0
     assert all(schedule.epoch_rows(one) == rows and one.rows <= batch_size for one in exchanges)
+
+
+@given(st.integers(0, 60), st.integers(1, 25), st.binary(min_size=32, max_size=32))
+def test_where_rows_refer_to_entities_inference_visits_every_row_once_in_an_order_of_the_run(rows, batch_size, key):
+    schedule = InferenceSchedule(rows, batch_size, key)
+    visited = [row for one in all_exchanges(schedule) for row in schedule.rows(one).tolist()]
+    assert sorted(visited) == list(range(rows))
+    assert visited == schedule.order.tolist()

@@ -65,7 +65,7 @@ def test_check_prints_keys_of_joins_and_rows_of_tables(folder, capsys):
         "join with alice: key column user refers to its table users; inner: rows without a partner are dropped;" in bob
     )
     assert "alice learns how many rows each of its entities in common has here\n" in bob
-    assert "join with charlie: key columns film, year after strip, lower refers to its table films; left:" in bob
+    assert "join with charlie: key columns film, year after strip, lower refer to its table films; left:" in bob
     assert "charlie learns how many rows each of its entities in common has here, and how many have no partner\n" in bob
     assert "train: train.csv, 6 rows" in bob
     assert "train: join with alice: 3 distinct keys, 1 rows without a key" in bob
@@ -75,6 +75,18 @@ def test_check_prints_keys_of_joins_and_rows_of_tables(folder, capsys):
     alice = capsys.readouterr().out
     assert "tables: key column UserID is unique, and rows of the label party refer to it" in alice
     assert "table users: users.csv, 3 rows" in alice
+
+
+def test_check_warns_where_no_row_has_a_key(folder, capsys):
+    organisations = natural(folder, [{**JOINS[0], "transforms": ["digits"]}, {**JOINS[1], "key": ["film", "none"]}])
+    ratings = RATINGS.assign(user="anna", none="")
+    for dataset in ("train", "test"):
+        ratings.to_csv(organisations.party_path("bob").parent / f"{dataset}.csv", index=False)
+    print_check(organisations.party_path("bob"))
+    bob = capsys.readouterr().out
+    for peer in ("alice", "charlie"):
+        assert f"train: join with {peer}: 0 distinct keys, 6 rows without a key\n" in bob
+        assert f"warning: train: no row has a key for {peer}: check the column, and transforms of the join\n" in bob
 
 
 def test_both_sides_make_the_same_keys(folder):
@@ -103,7 +115,8 @@ def test_a_table_that_is_not_configured_names_where_it_is_asked_for(folder):
 def test_repeated_keys_of_a_table_are_counted(folder):
     organisations = natural(folder, users=pd.concat([USERS, USERS.head(2)]))
     with pytest.raises(
-        DataError, match=r"table users: users\.csv: column UserID: keys are not unique.*received 2 keys"
+        DataError,
+        match=r"table users: users\.csv: column UserID: keys are not unique.*received 2 keys.*leave one row",
     ):
         print_check(organisations.party_path("alice"))
 

@@ -45,7 +45,7 @@ class PlanOf:
     def agreed(self, hellos):
         self.seen.append(sorted(hellos))
 
-    def confirmation(self, pair_key):
+    def confirmation(self, pair_key, peer):
         return Confirmation()
 
     def start(self, keys, pair_key):

@@ -52,6 +52,8 @@ OTHER_VALUES = {
     "lineage": b"\2" * 32,
     "dataset": "test",
     "insecure": True,
+    "shuffled_party": "alice",
+    "shuffled_column": 2,
 }
 PRIME = 2**255 - 19
 ORDER_EIGHT = "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"
@@ -116,6 +118,7 @@ def test_a_mask_secret_is_the_key_of_its_formula():
 
 def test_every_field_of_hello_is_checked_somewhere():
     checked_apart = {"party", "role", "parties", "datasets", "outputs", "share", "nonce", "certificate_chain"}
+    checked_apart |= {"joins", "tables"}  # of an alignment: party/runtime/join_agreement.py
     assert {field.name for field in Hello.DESCRIPTOR.fields} == set(SHARED_FIELDS) | checked_apart
     assert set(OTHER_VALUES) == set(SHARED_FIELDS)
 
@@ -356,7 +359,7 @@ class NoPlan:
     def agreed(self, hellos):
         pass
 
-    def confirmation(self, pair_key):
+    def confirmation(self, pair_key, peer):
         return Confirmation()
 
 
