@@ -105,7 +105,7 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
 @pytest.mark.parametrize(
     ("command", "arguments", "text"),
     [
-        (coordinator_command, ["train", "--resume", "ab", "--new"], "--resume and --new exclude each other"),
+        (coordinator_command, ["train", "--resume", "ab", "--new"], "--resume excludes --new and --continue"),
         (party_command, ["ledger", "--known", "ab"], "--known needs --verify"),
         (party_command, ["ledger", "--json", "--limits"], "--json, --verify, --limits and --budget exclude each other"),
         (
