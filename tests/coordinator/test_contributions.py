@@ -79,9 +79,9 @@ def test_the_table_has_every_metric_in_columns():
         print_contributions(lambda taken: [taken(each) for each in found.evaluations] and found, lines.append) is found
     )
     assert lines == [
-        "parties     loss  auc   rows  bytes/sample",
-        "bob         0.75    -  1,234          80.0",
-        "alice, bob   0.5  nan  1,234          80.0",
+        "parties     loss        auc   rows  bytes/sample",
+        "bob         0.75          -  1,234          80.0",
+        "alice, bob   0.5  undefined  1,234          80.0",
     ]
 
 
