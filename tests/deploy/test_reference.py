@@ -9,7 +9,17 @@ from html import unescape
 import pytest
 
 import coordinator
-from coordinator import DatasetAlignment, Federation, History, JoinedTable, LocalFederation, Plan, Predictions
+from coordinator import (
+    Contribution,
+    Contributions,
+    DatasetAlignment,
+    Federation,
+    History,
+    JoinedTable,
+    LocalFederation,
+    Plan,
+    Predictions,
+)
 from party.errors import ERRORS_BY_CODE, SplitError
 from tests.support.documents import ROOT
 
@@ -65,14 +75,26 @@ def test_every_public_name_is_described_with_its_arguments(page):
 
 
 def test_the_constructors_that_a_person_reads_are_described_too(page):
-    for kind in (DatasetAlignment, Federation, History, LocalFederation, Plan, Predictions, SplitError):
+    for kind in (
+        Contribution,
+        Contributions,
+        DatasetAlignment,
+        Federation,
+        History,
+        LocalFederation,
+        Plan,
+        Predictions,
+        SplitError,
+    ):
         described = ARGUMENT.findall(parts(page)[kind.__name__])
         assert set(arguments(kind.__init__)) <= set(described), kind
 
 
 def test_signatures_and_errors_are_shown(page):
     text = unescape(re.sub(r"<[^>]+>", "", parts(page)["Federation.fit"]))
-    assert re.search(r"def\s*fit\(.*resume: str \| None = None\s*\)", text, re.DOTALL)
+    assert re.search(
+        r"def\s*fit\(.*resume: str \| None = None,\s*continue_from: str \| None = None\s*\)", text, re.DOTALL
+    )
     assert "StoppedError: stop was called; the run can be resumed." in re.sub(r"\s+", " ", text)
 
 
@@ -84,7 +106,7 @@ def test_what_is_missing_is_noticed(page):
 def test_the_interface_is_what_connect_gives_and_every_error():
     assert len(set(coordinator.__all__)) == len(coordinator.__all__)
     kinds = {SplitError, *ERRORS_BY_CODE.values()}
-    returned = {DatasetAlignment, Federation, History, JoinedTable, Plan, Predictions}
+    returned = {Contribution, Contributions, DatasetAlignment, Federation, History, JoinedTable, Plan, Predictions}
     started = {coordinator.connect, LocalFederation}
     assert {getattr(coordinator, name) for name in coordinator.__all__} == {*started, *kinds, *returned}
     with pytest.raises(AttributeError, match="has no attribute 'disconnect'"):
