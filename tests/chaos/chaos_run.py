@@ -16,7 +16,7 @@ from tests.support.joined_organisations import JoinedOrganisations, described, e
 from tests.support.organisations import SMALL_FUSE, SMALL_MODEL, Organisations, make_frames
 
 NAMES = ("alice", "bob", "charlie")
-TRAINING = {"epochs": 12, "validation_fraction": 0.1, "batch_size": 16}
+TRAINING = {"epochs": 12, "validation_fraction": 0.1, "batch_size": 16, "optimizer": {"name": "adam"}}
 POLICY = {"minimum_metric_rows": 1, "maximum_restores": 100}  # a kill may cost several returns
 DROPOUT = {
     "alice": {"model": {**SMALL_MODEL, "dropout": 0.2}, "policy": POLICY},

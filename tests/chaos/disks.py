@@ -11,7 +11,7 @@ from party.errors import StorageError
 from tests.support.commands import expect_error
 from tests.support.organisations import Organisations, make_frames
 
-TRAINING = {"epochs": 3, "batch_size": 32}
+TRAINING = {"epochs": 3, "batch_size": 32, "optimizer": {"name": "adam"}}
 MEBIBYTE = 1 << 20
 ROOM = 4 * MEBIBYTE
 LARGE = {"kind": "deepfm", "embedding_dimension": 64, "units": [256, 64]}

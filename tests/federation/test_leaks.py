@@ -44,6 +44,7 @@ def make_frames():
 def organisations(tmp_path_factory):
     """A run of two parties that both record; `run_id` is its id."""
     overrides = {name: {"model": MODEL, **RECORD} for name in ("alice", "bob")}
+    overrides["bob"]["fuse"] = {"kind": "deepfm", "units": [8, 4]}
     folder = tmp_path_factory.mktemp("leaks")
     with Organisations(folder, features=FEATURES, frames=make_frames(), training=LINKABLE, overrides=overrides) as made:
         made.start_servers()

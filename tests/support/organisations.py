@@ -18,8 +18,10 @@ from tests.support.row_keys import pinned_row_key
 
 LABEL_PARTY = "bob"
 SECRETS = {name: f"{number:064x}" for number, name in enumerate(("alice", "bob", "charlie", "dora"), start=1)}
-SMALL_MODEL = {"kind": "deepfm", "embedding_dimension": 4, "units": [8, 4]}
-SMALL_FUSE = {"kind": "deepfm", "units": [8, 4]}
+# What a session costs is mostly the tracing of its models: one hidden layer, and an optimizer that has few operations.
+SMALL_MODEL = {"kind": "deepfm", "embedding_dimension": 4, "units": [4]}
+SMALL_FUSE = {"kind": "deepfm", "units": [4]}
+OPTIMIZER = {"name": "sgd", "learning_rate": 0.05}
 FEATURES = {
     "alice": [
         {"column": "city", "kind": "vocabulary"},
@@ -55,7 +57,8 @@ class Organisations(LocalFederation):
 
     def __init__(self, folder, names=("alice", "bob"), features=None, frames=None, training=None, overrides=None):
         self.features = features or {name: FEATURES[name] for name in names}
-        self.training = {"dataset": "train", "seed": 5, "epochs": 1, "batch_size": BATCH_SIZE, **(training or {})}
+        defaults = {"dataset": "train", "seed": 5, "epochs": 1, "batch_size": BATCH_SIZE, "optimizer": OPTIMIZER}
+        self.training = {**defaults, **(training or {})}
         self.overrides = overrides or {}
         self.servers = {}
         frames = frames or make_frames(names)
