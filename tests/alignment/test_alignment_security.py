@@ -432,6 +432,24 @@ def test_proof_of_another_size_is_refused(exchange, kind, change):
         exchange.run()
 
 
+@pytest.mark.parametrize("share", NO_POINTS.values(), ids=NO_POINTS)
+def test_a_share_of_a_proof_off_the_curve_is_refused(pool, share):
+    """Under a share of small order every list of ids would have the same proof."""
+    with Exchange(pool, IDS) as to_label:
+        to_label.alter = altering(MESSAGE_KIND_ALIGNMENT_PROOF, 0, lambda proof: share + proof[ELEMENT_BYTES:])
+        refuses(to_label, AlignmentError, "an element that is no point of the curve")
+
+    def alter(kind, dataset, peer, index, message):
+        if kind != MESSAGE_KIND_ALIGNED_ELEMENTS:
+            return message
+        return summary_with(share=share)(aligned_elements_from_bytes(message, (4, 4, 1)[index], "test")).to_bytes()
+
+    with Exchange(pool, IDS, alter) as to_feature:
+        refuses(to_feature, AlignmentError, "an element that is no point of the curve")
+        with pytest.raises(SessionError, match="not complete"):
+            to_feature.features[PEER].results()
+
+
 def test_a_proof_that_failed_is_not_followed_by_another_try(exchange):
     """Each try would test one more list of ids against the same share."""
     tries = []
