@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from coordinator.contribution_table import contribution_lines
 from coordinator.federation import Federation
 from coordinator.local_federation import LocalFederation
 from deploy.demo.federation import fresh_folder
@@ -159,8 +160,7 @@ def without(root: Path, seed: int, epochs: int) -> None:
         local.write_run({"party_dropout": DROPOUT})
         with local.connect() as federation:
             run_id = train(federation, folder, f"dropped: {DROPOUT}")
-            for one in federation.contributions(run_id=run_id):
-                print(f"  {one}", flush=True)
+            print("\n".join(contribution_lines(federation.contributions(run_id=run_id).evaluations)), flush=True)
 
 
 def main() -> None:
