@@ -15,7 +15,7 @@ from tests.support.fitting import expect_same_bits, fit
 from tests.support.hand_combined import common_ids
 from tests.support.organisations import make_frames
 
-TRAINING = {"epochs": 2, "validation_fraction": 0.1, "batch_size": 32}
+TRAINING = {"epochs": 2, "validation_fraction": 0.167, "batch_size": 62}
 
 
 def permuted(frame, others):
@@ -126,7 +126,7 @@ def test_three_parties_train_on_the_ids_of_all_three(make_organisations):
     assert result.rows_in_common == len(expected)
     for name in organisations.names:
         assert aligned_ids(organisations, name) == expected
-    assert history.samples == 2 * (len(expected) - len(expected) // 10)
+    assert history.samples == 2 * (len(expected) - int(0.167 * len(expected)))
 
 
 def test_alignment_holds_until_the_bytes_of_a_file_change(make_organisations):

@@ -19,7 +19,7 @@ TWO_TOWERS = {
         "fuse": {"file": "models.py", "fuse": "build_match"},
     },
 }
-TRAINING = {"epochs": 3, "validation_fraction": 0.1, "optimizer": {"learning_rate": 0.01}}
+TRAINING = {"epochs": 3, "validation_fraction": 0.167, "optimizer": {"learning_rate": 0.01}}
 
 
 def federation(make_organisations, request, overrides, training=None):

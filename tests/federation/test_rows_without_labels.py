@@ -15,7 +15,7 @@ from party.metrics.area_under_curve import area_under_curve
 from tests.support.organisations import Organisations, make_frames
 
 DATASETS = ("test", "today", "train")
-TRAINING = {"epochs": 2, "validation_fraction": 0.2}
+TRAINING = {"epochs": 2, "validation_fraction": 0.167}
 EVERY = 3  # every third row has no label
 
 

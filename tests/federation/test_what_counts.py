@@ -8,7 +8,7 @@ from party.errors import DataError
 from tests.support.organisations import make_frames
 from tests.support.relaying import Relay
 
-TRAINING = {"epochs": 1, "batch_size": 32}
+TRAINING = {"epochs": 1, "batch_size": 31}
 OFF = {"minimum_metric_rows": 1, "running_metrics": False}
 
 
