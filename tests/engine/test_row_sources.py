@@ -110,7 +110,7 @@ def hiddens_of(number, rows):
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_base_model_gathers_each_batch_once(depth):
-    source, order = Counting(InMemoryRows(INPUTS)), batches()
+    source, order = Counting(InMemoryRows(INPUTS)), batches(fewer=0)
     train_base(source, depth, order)
     assert source.asked == [rows.tolist() for rows in [*order, order[0], order[1]]]
 
@@ -129,17 +129,15 @@ def test_a_fuse_model_gathers_labels_and_its_own_inputs_once_a_step():
     assert inputs.asked == expected
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_every_source_gives_the_same_bits(depth):
-    order = batches()
+def test_every_source_gives_the_same_bits():
+    order, depth = batches(), 2
     expected = train_base(InMemoryRows(INPUTS), depth, order)
     assert_identical(train_base(Reordered(InMemoryRows(INPUTS)), depth, order), expected)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_a_dataset_may_be_larger_than_anything_that_is_held(depth):
+def test_a_dataset_may_be_larger_than_anything_that_is_held():
     """And its rows are those of a dataset in memory."""
-    order = [(DATASET_ROWS - 1 - rows).astype(np.int32) for rows in batches()]
+    order, depth = [(DATASET_ROWS - 1 - rows).astype(np.int32) for rows in batches(fewer=0)], 1
     arrays = Computed().gather(np.arange(DATASET_ROWS - ROWS, DATASET_ROWS, dtype=np.int32))
     last_rows = [(rows - (DATASET_ROWS - ROWS)).astype(np.int32) for rows in order]
     assert_identical(train_base(Computed(), depth, order), train_base(InMemoryRows(arrays), depth, last_rows))

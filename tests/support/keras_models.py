@@ -67,9 +67,11 @@ def draw(model, seed=7):
             state.assign(generator.integers(0, 2**32, state.shape))
 
 
-def batches(count=6, size=8):
+def batches(count=6, size=8, fewer=3):
+    """Draws batches, of which every third has fewer rows; each size costs a compilation."""
     generator = np.random.default_rng(3)
-    return [generator.permutation(ROWS)[: size if number % 3 else size - 3].astype(np.int32) for number in range(count)]
+    sizes = [size if number % 3 else size - fewer for number in range(count)]
+    return [generator.permutation(ROWS)[:size].astype(np.int32) for size in sizes]
 
 
 def gather(inputs, rows):
