@@ -7,7 +7,7 @@ from tests.support.fitting import expect_same_bits, fit
 from tests.support.oracle import philox_permutation
 from tests.support.organisations import FEATURES, SMALL_FUSE, SMALL_MODEL, make_frames
 
-TRAINING = {"epochs": 2, "validation_fraction": 0.1, "batch_size": 32}
+TRAINING = {"epochs": 2, "validation_fraction": 0.167, "batch_size": 62}
 DROPOUT = {
     "alice": {"model": {**SMALL_MODEL, "dropout": 0.3}},
     "bob": {"model": {**SMALL_MODEL, "dropout": 0.2}, "fuse": {**SMALL_FUSE, "dropout": 0.3}},
@@ -25,8 +25,11 @@ def test_one_seed_and_pinned_secrets_give_the_same_bits(make_organisations):
     assert first_losses["plain"] != first_losses["dropout"]
 
 
-def test_processes_started_anew_give_the_same_bits(make_organisations):
-    organisations = make_organisations(training=TRAINING, overrides=DROPOUT).start()
+def test_other_processes_give_the_same_bits(make_organisations):
+    """Parties in this process, and two that are started anew."""
+    threads = {"threads": {"intra_operation": 1}}
+    overrides = {name: {**one, **threads} for name, one in DROPOUT.items()}
+    organisations = make_organisations(training=TRAINING, overrides=overrides).start_servers()
     first = fit(organisations)
     organisations.__exit__()
     organisations.start()
