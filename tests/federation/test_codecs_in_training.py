@@ -20,6 +20,7 @@ CODECS = {
     "topk with error feedback": ({"hidden": FED_BACK, "gradient": FED_BACK}, 4.0),
     "topk, randomk": ({"hidden": TOPK, "gradient": {"kind": "randomk", "fraction": 0.2}}, 4.0),
 }
+REPEATED = ("topk with error feedback", "topk, randomk")  # codecs with a state, and with draws
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +32,12 @@ def organisations(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_messages_are_shorter_and_runs_are_repeated_to_the_bit(organisations, name):
+def test_messages_are_shorter_and_those_with_a_state_are_repeated_to_the_bit(organisations, name):
     codecs, least = CODECS[name]
     with connect(organisations.write_run({"codecs": codecs})) as parties:
         history = parties.fit()
-    expect_same_bits(results(organisations, history), fit(organisations, {"codecs": codecs}))
+    if name in REPEATED:
+        expect_same_bits(results(organisations, history), fit(organisations, {"codecs": codecs}))
     assert organisations.plain.message_bytes / history.message_bytes > least
     assert history.step_loss != organisations.plain.step_loss
     assert abs(history.history["loss"][-1] - organisations.plain.history["loss"][-1]) < 0.1
