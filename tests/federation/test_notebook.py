@@ -28,7 +28,6 @@ TRAINING = {
 METRICS = ["loss", "auc", "precision", "recall"]
 FEDERATIONS = {
     "two parties": {name: FEATURES[name] for name in ("alice", "bob")},
-    "three parties": FEATURES,
     "label party without features": {"alice": FEATURES["alice"], "bob": []},
 }
 TOLERANCE = 2e-5

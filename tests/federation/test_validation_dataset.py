@@ -15,7 +15,7 @@ from tests.support.resuming import NEVER, expect_equal, outcome, restart, stop_a
 pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 
 DATASETS = ["later", "today", "train"]
-HELD_OUT = {"validation_dataset": "later", "epochs": 2, "batch_size": 96}
+HELD_OUT = {"validation_dataset": "later", "epochs": 2, "batch_size": 93}
 EVERY = 4  # every fourth row has no label yet
 
 
@@ -29,7 +29,7 @@ def organisations(tmp_path_factory):
     frames["alice"]["later"]["city"] = "Nowhere"  # in no vocabulary of training rows
     data = {"data": {"unlabelled_rows": "drop", "sample_weight": "weight"}}
     folder = tmp_path_factory.mktemp("validation")
-    with Organisations(folder, frames=frames, training={"batch_size": 96}, overrides={"bob": data}) as made:
+    with Organisations(folder, frames=frames, training={"batch_size": 93}, overrides={"bob": data}) as made:
         made.start_servers()
         write_run(made)
         with connect(made.run_path) as parties:
@@ -78,10 +78,9 @@ def test_the_ledger_names_both_datasets(organisations):
         assert of_run == {("train", "later")}
 
 
-@pytest.mark.parametrize("schedule", [{"kind": "synchronous"}, {"kind": "pipelined", "depth": 2}])
-def test_it_resumes_to_the_bits_of_a_run_that_never_stopped(organisations, schedule):
+def test_it_resumes_to_the_bits_of_a_run_that_never_stopped(organisations):
     stopping = {"metric": "val_auc", "mode": "max", "patience": 1}
-    training = {**HELD_OUT, "schedule": schedule, "early_stopping": stopping}
+    training = {**HELD_OUT, "schedule": {"kind": "pipelined", "depth": 2}, "early_stopping": stopping}
     reference = fit(organisations, **training)
     stop_at(organisations, 7, training=training, alignment={"datasets": DATASETS})
     write_run(organisations, **training)
