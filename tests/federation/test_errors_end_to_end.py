@@ -189,7 +189,7 @@ TRAINING_REFUSALS = [
 
 @pytest.mark.parametrize(("command", "refusals"), [("align", ALIGNING_REFUSALS), ("train", TRAINING_REFUSALS)])
 def test_refusals_name_the_rule_and_its_party(make_organisations, command, refusals):
-    organisations = make_organisations(training={"epochs": 3, "validation_fraction": 0.1}).start_servers()
+    organisations = make_organisations(training={"epochs": 3, "validation_fraction": 0.167}).start_servers()
     organisations.write_run()
     if command == "train":
         assert organisations.coordinator("align").returncode == 0

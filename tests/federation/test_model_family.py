@@ -12,6 +12,7 @@ from tests.support.model_family import (
     LABELS,
     PARTIES,
     SEQUENCE,
+    SMALL_DNN,
     frames,
     overrides,
 )
@@ -25,6 +26,12 @@ def federation(make_organisations, training=None, **bob):
         training=training or {"epochs": 2, "validation_fraction": 0.167},
         overrides=overrides(**bob),
     ).start_servers()
+
+
+def dense(labels=None):
+    """Sections of bob with dense models and one label, which are compiled in less time."""
+    data = overrides()["bob"]["data"] | {"labels": labels or {"liked": LABELS["liked"]}}
+    return {"data": data, "model": SMALL_DNN, "fuse": {"kind": "dnn", "units": [4]}}
 
 
 def test_a_transformer_and_three_labels_are_trained_reported_and_predicted(make_organisations):
@@ -64,8 +71,7 @@ def test_weights_of_rows_and_losses_act(make_organisations):
     """A run whose rows all weigh nothing but one class learns that class alone."""
     only_positive = {"liked": {"rule": "rating > 3", "class_weights": {"negative": 0.0}}}
     training = {"epochs": 8, "optimizer": {"learning_rate": 0.02}}
-    data = overrides()["bob"]["data"] | {"labels": only_positive}
-    organisations = federation(make_organisations, training, data=data, fuse={"kind": "dnn", "units": [4]})
+    organisations = federation(make_organisations, training, **dense(only_positive))
     with connect(organisations.write_run(evaluate_dataset="train")) as parties:
         parties.align()
         parties.fit()
@@ -78,7 +84,7 @@ def test_each_party_may_have_an_optimizer_of_its_own(make_organisations):
         "arguments": {"initial_learning_rate": 0.0, "decay_steps": 1, "decay_rate": 1},
     }
     still = {"name": "SGD", "learning_rate": schedule}
-    organisations = federation(make_organisations, optimizer=still)
+    organisations = federation(make_organisations, optimizer=still, **dense())
     with connect(organisations.write_run({"maximum_steps": 0})) as parties:
         parties.align()
         before = {name: organisations.weights(name, parties.fit().run_id) for name in PARTIES}
@@ -93,8 +99,8 @@ def test_each_party_may_have_an_optimizer_of_its_own(make_organisations):
 def test_early_stopping_ends_all_parties_with_the_weights_of_the_best_epoch(make_organisations):
     """A metric that is best after the first epoch, as its mode is the wrong way round."""
     stopping = {"metric": "val_loss", "mode": "max", "patience": 0}
-    training = {"epochs": 5, "validation_fraction": 0.167, "optimizer": {"learning_rate": 0.003}}
-    organisations = federation(make_organisations, training)
+    training = {"epochs": 5, "validation_fraction": 0.167, "optimizer": {"learning_rate": 0.03}}
+    organisations = federation(make_organisations, training, **dense())
     with connect(organisations.write_run({"early_stopping": stopping}, evaluate_dataset="train")) as parties:
         parties.align()
         stopped = parties.fit()

@@ -6,15 +6,33 @@ import pytest
 from coordinator import connect
 from party.errors import PolicyError
 from tests.support.hand_combined import common_ids
-from tests.support.organisations import EXACT_METRICS, make_frames
+from tests.support.organisations import EXACT_METRICS, Organisations, make_frames
+from tests.support.resuming import restart
 
 DATASETS = ("train", "test")
 
 
-@pytest.fixture
-def organisations(make_organisations):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two parties with a trained run."""
     frames = make_frames(("alice", "bob"), rows=150, datasets=DATASETS)
-    return make_organisations(frames=frames).start_servers()
+    with Organisations(tmp_path_factory.mktemp("predictions"), frames=frames) as made:
+        made.start_servers()
+        with connect(made.write_run()) as parties:
+            parties.align()
+            made.run_id = parties.fit().run_id
+        yield made
+
+
+@pytest.fixture
+def organisations(trained):
+    """The same parties, with their first policies and without any prediction."""
+    for path in prediction_files(trained):
+        (trained.folder / path).unlink()
+    for name in trained.names:
+        trained.write_party(name)
+    restart(trained, *trained.names)
+    return trained
 
 
 def prediction_files(organisations):
@@ -28,14 +46,8 @@ def with_policy(organisations, name, **policy):
     return organisations.write_run()
 
 
-def train(organisations):
-    with connect(organisations.write_run()) as parties:
-        parties.align()
-        return parties.fit()
-
-
 def test_nobody_but_the_label_party_gets_ids_or_probabilities(organisations):
-    run_id = train(organisations).run_id
+    run_id = organisations.run_id
     with connect(organisations.write_run()) as parties:
         parties.evaluate()
         assert prediction_files(organisations) == [], "evaluation writes none"
@@ -56,7 +68,6 @@ def test_nobody_but_the_label_party_gets_ids_or_probabilities(organisations):
 
 @pytest.mark.parametrize("party", ["alice", "bob"])
 def test_any_owner_can_forbid_predictions(organisations, party):
-    train(organisations)
     with connect(with_policy(organisations, party, allow_predict=False)) as parties:
         with pytest.raises(PolicyError, match=f"{party}: refused by policy.allow_predict"):
             parties.predict()
@@ -66,7 +77,6 @@ def test_any_owner_can_forbid_predictions(organisations, party):
 
 @pytest.mark.parametrize("party", ["alice", "bob"])
 def test_any_owner_can_list_the_datasets_of_inference(organisations, party):
-    train(organisations)
     with connect(with_policy(organisations, party, inference_datasets=["train"])) as parties:
         for infer in (parties.predict, parties.evaluate):
             with pytest.raises(PolicyError, match=f"{party}: refused by policy.inference_datasets.*expected train;"):
@@ -76,7 +86,6 @@ def test_any_owner_can_list_the_datasets_of_inference(organisations, party):
 
 
 def test_metrics_of_few_rows_are_refused(organisations):
-    train(organisations)
     rows = len(common_ids(organisations, "test"))
     with connect(with_policy(organisations, "bob", minimum_metric_rows=rows)) as parties:
         assert parties.evaluate()["loss"] > 0
