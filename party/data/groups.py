@@ -1,4 +1,4 @@
-"""Columns as groups of rows, for penalties and attacks that ask which group a row belongs to."""
+"""Columns as groups of rows, for penalties, attacks and metrics that ask which group a row belongs to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.errors import DataError
+from party.metrics.groups import NO_GROUP
 
 MOST_TEXTS = 64  # a column with more distinct cells must hold numbers
 NUMBER_GROUPS = 8
@@ -40,6 +41,23 @@ def row_groups(
         cells = read_cells(frame[name], (), f"{where}: column {name}")
         few = len(cells.texts) <= MOST_TEXTS
         groups[:, place] = cells.codes if few else _quantile_groups(cells, training_rows)
+    return groups
+
+
+def equal_cells(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int32]:
+    """Puts the rows with equal cells into one group, separately for each column.
+
+    Args:
+        frame: text columns.
+        columns: names of the columns.
+
+    Returns:
+        Number of each row's group, int32 (rows, columns); NO_GROUP for an empty cell.
+    """
+    groups = np.empty((len(frame), len(columns)), np.int32)
+    for place, name in enumerate(columns):
+        codes, _ = pd.factorize(frame[name])
+        groups[:, place] = np.where((frame[name] == "").to_numpy(dtype=np.bool_), NO_GROUP, codes)
     return groups
 
 

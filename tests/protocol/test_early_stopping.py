@@ -23,7 +23,7 @@ values = st.lists(st.floats(-10, 10) | st.just(math.nan), min_size=1, max_size=1
 
 def judge_all(section, series):
     """Decisions epoch by epoch until one says stop, and which epochs improved."""
-    stopping, decisions, improved = EarlyStopping(section, len(series)), [], []
+    stopping, decisions, improved = EarlyStopping(section, len(series), section.mode or "min"), [], []
     for epoch, value in enumerate(series):
         decisions.append(stopping.judge(epoch, {"loss": value}))
         if stopping.best_epoch == epoch:
@@ -97,7 +97,7 @@ def test_what_is_kept_is_enough_to_go_back_and_nothing_is_kept_in_vain(patience)
 
 
 def test_an_unknown_metric_is_refused():
-    stopping = EarlyStopping(EarlyStoppingSection(metric="val_aux"), 3)
+    stopping = EarlyStopping(EarlyStoppingSection(metric="val_aux"), 3, "max")
     with pytest.raises(ConfigurationError, match=r"no metric is named val_aux.*val_loss, val_auc"):
         stopping.judge(0, {"loss": 1.0, "auc": 0.5})
 

@@ -53,7 +53,7 @@ def test_area_of_many_rows_does_not_overflow():
     assert area_under_curve(np.arange(rows, dtype=np.float32), labels.astype(np.float32)) == 1.0
 
 
-def score(outputs, labels):
+def score(outputs, labels, *, groups=None):
     """Something of the outputs and something of the labels."""
     predicted = outputs[:, 0] > 0
     hits = float((predicted & (labels[:, 0] > 0)).sum())
