@@ -166,9 +166,9 @@ def stopping_run(background, **section):
 
 
 def test_every_party_goes_back_to_the_best_epoch():
-    """A metric that only gets worse: the first epoch's weights are those that all parties end with."""
+    """No later change is large enough to count: all parties end with the weights of the first epoch."""
     with ThreadPoolExecutor(1) as background:
-        run = run_to_the_end(stopping_run(background, metric="val_loss", mode="max", patience=1))
+        run = run_to_the_end(stopping_run(background, metric="val_loss", minimum_delta=1e6, patience=1))
         once = Run(background, training_schedule(ROWS, epochs=1)).finish()
     assert run.label.best_epoch == 0
     assert len(run.label.epochs) == 3
@@ -214,7 +214,7 @@ def test_a_decision_that_cannot_be_followed_is_refused_and_changes_nothing():
 
 def test_without_restoring_the_last_weights_stay_and_none_are_kept():
     with ThreadPoolExecutor(1) as background:
-        run = run_to_the_end(stopping_run(background, mode="max", patience=1, restore_best=False))
+        run = run_to_the_end(stopping_run(background, minimum_delta=1e6, patience=1, restore_best=False))
     assert not any(base.saved for base in run.bases.values())
     with ThreadPoolExecutor(1) as background:
         thrice = Run(background, training_schedule(ROWS, epochs=3)).finish()
