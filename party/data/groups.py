@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,24 @@ def equal_cells(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int32
         codes, _ = pd.factorize(frame[name])
         groups[:, place] = np.where((frame[name] == "").to_numpy(dtype=np.bool_), NO_GROUP, codes)
     return groups
+
+
+def group_lines(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[str]:
+    """Counts the groups that metrics are computed by.
+
+    Args:
+        frame: text columns.
+        columns: names of the columns that make them.
+
+    Yields:
+        A line for each column.
+    """
+    for name, groups in zip(columns, equal_cells(frame, columns).T, strict=True):
+        sizes = np.bincount(groups[groups != NO_GROUP])
+        sizes = sizes[sizes > 0]
+        without = int((groups == NO_GROUP).sum())
+        most = f", of {int(sizes.max()):,} rows at most" if len(sizes) else ""
+        yield f"metrics by {name}: {len(sizes):,} groups{most}; {without:,} rows in none, as their cell is empty"
 
 
 def _quantile_groups(cells: Cells, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:
