@@ -124,6 +124,11 @@ REFUSED = {
         ConfigurationError,
         r"training\.optimizer\.learning_rate: Cosine is not known here.*did you mean CosineDecay",
     ),
+    "metric of one label the wrong way round": (
+        {"early_stopping": {"metric": "val_liked_auc", "mode": "min"}, "validation_fraction": 0.1},
+        ConfigurationError,
+        r"bob: training\.early_stopping\.mode: mode min contradicts val_liked_auc, of which larger values are better",
+    ),
     "unknown metric to stop by": (
         {"early_stopping": {"metric": "val_liked_acu"}, "validation_fraction": 0.1},
         ConfigurationError,
