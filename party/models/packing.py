@@ -25,6 +25,7 @@ class PackedFeatures:
         size: number of rows in the common table.
         firsts: first row of each feature's embedding rows in the common table.
         lookups: the indices of each feature's texts in the common table, int32 (texts, width).
+        factors: the values of each feature's texts, float32 (texts, width); None where all are 1.
     """
 
     encoded: tuple[EncodedFeature, ...] = field(repr=False)
@@ -32,6 +33,7 @@ class PackedFeatures:
     size: int
     firsts: tuple[int, ...]
     lookups: tuple[npt.NDArray[np.int32], ...] = field(repr=False)
+    factors: tuple[npt.NDArray[np.float32] | None, ...] = field(repr=False)
 
     @property
     def rows(self) -> int:
@@ -54,11 +56,17 @@ class PackedFeatures:
             same shape; both C-contiguous.
         """
         indices = np.empty((len(rows), self.slots), np.int32)
-        values = np.empty((len(rows), self.slots), np.float32)
-        for feature, layout, lookup in zip(self.encoded, self.features, self.lookups, strict=True):
-            texts = feature.column.gather(rows)
-            indices[:, layout.start : layout.end] = lookup[texts]
-            values[:, layout.start : layout.end] = feature.encoding.values[texts]
+        values = np.ones((len(rows), self.slots), np.float32)
+        chosen: dict[int, Rows] = {id(None): rows}  # columns of one file share their rows
+        for number, (feature, layout) in enumerate(zip(self.encoded, self.features, strict=True)):
+            column, slots = feature.column, slice(layout.start, layout.end)
+            if id(column.rows) not in chosen and column.rows is not None:
+                chosen[id(column.rows)] = column.rows.take(rows)
+            texts = column.stored.take(chosen[id(column.rows)])
+            indices[:, slots] = self.lookups[number].take(texts, axis=0)
+            factors = self.factors[number]
+            if factors is not None:
+                values[:, slots] = factors.take(texts, axis=0)
         return indices, values
 
     def whole(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
@@ -140,5 +148,8 @@ def pack(features: Sequence[EncodedFeature]) -> PackedFeatures:
         firsts=firsts,
         lookups=tuple(
             feature.encoding.indices + np.int32(first) for feature, first in zip(features, firsts, strict=True)
+        ),
+        factors=tuple(
+            None if (feature.encoding.values == 1).all() else feature.encoding.values for feature in features
         ),
     )
