@@ -28,6 +28,7 @@ from party.errors import StorageError
 from party.security.files import private_folder, write_atomically
 
 _PARTIAL = ".partial"
+_FILE_MODE = 0o600
 _ROWS_OF_TEXTS = 1 << 20  # rows that are written together
 _ENCODED = pa.dictionary(pa.int32(), pa.large_string())
 _PLAIN = pa.large_string()
@@ -111,7 +112,7 @@ class ColumnWriter:
 
     def _stream(self, number: int, name: str) -> pa.RecordBatchStreamWriter:
         kind = _PLAIN if name in self._plain else _ENCODED
-        return pa.ipc.new_stream(str(self._spilled(number)), pa.schema([(TEXTS, kind)]))
+        return pa.ipc.new_stream(_private_file(self._spilled(number)), pa.schema([(TEXTS, kind)]))
 
     def _spilled(self, number: int) -> Path:
         return self._partial / f"{number}.batches"
@@ -133,23 +134,32 @@ def _batches(path: Path) -> Iterator[Any]:
 
 
 def _finish_plain(spilled: Path, target: Path) -> None:
-    schema = pa.schema([(TEXTS, _PLAIN)])
-    with pa.OSFile(str(target), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        # One chunk, so that the file can be mapped as one array.
-        parts = list(_batches(spilled))
-        texts = pa.concat_arrays(parts) if parts else pa.array([], _PLAIN)
-        writer.write_batch(pa.record_batch([texts], schema=schema))
+    # One chunk, so that the file can be mapped as one array.
+    parts = list(_batches(spilled))
+    _write_texts(target, pa.concat_arrays(parts) if parts else pa.array([], _PLAIN))
 
 
 def _finish_repeating(spilled: Path, folder: Path, number: int) -> None:
     chunks = pa.chunked_array(list(_batches(spilled)), type=_ENCODED).unify_dictionaries()
-    with codes_path(folder, number).open("wb") as file:
+    path = codes_path(folder, number)
+    _private_file(path)
+    with path.open("wb") as file:
         for chunk in chunks.chunks:
             file.write(np.ascontiguousarray(chunk.indices.to_numpy(zero_copy_only=False), "<i4").data)
     texts = chunks.chunk(0).dictionary if chunks.num_chunks else pa.array([], _PLAIN)
+    _write_texts(texts_path(folder, number), texts)
+
+
+def _write_texts(path: Path, texts: Any) -> None:
     schema = pa.schema([(TEXTS, _PLAIN)])
-    with pa.OSFile(str(texts_path(folder, number)), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with pa.OSFile(_private_file(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_batch(pa.record_batch([texts], schema=schema))
+
+
+def _private_file(path: Path) -> str:
+    """Makes an empty file that its owner alone may read; what opens it to write keeps that."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+    return str(path)
 
 
 def _sync(path: Path) -> None:

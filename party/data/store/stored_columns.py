@@ -22,7 +22,6 @@ from party.errors import StorageError
 from party.security.files import read_private
 
 DESCRIPTION = "columns.json"
-FORMAT = 1
 TEXTS = "texts"
 _CODES = "codes"
 
@@ -51,7 +50,7 @@ class Description(StrictModel):
         columns: its columns.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     rows: int = Field(ge=0)
     columns: tuple[StoredColumn, ...] = Field(strict=False)
 
