@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from party.configuration.labels import group_columns
 from party.data.groups import equal_cells
+from party.data.text_columns import TextColumns
 from party.metrics.groups import Groups
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.proposal import Opening
 
 
-def metric_groups(opening: Opening, frame: pd.DataFrame) -> Groups | None:
+def metric_groups(opening: Opening, table: TextColumns) -> Groups | None:
     """Puts the rows of a session into the groups that the metrics of labels need.
 
     Args:
         opening: the granted proposal.
-        frame: the columns of all rows.
+        table: columns of all rows.
 
     Returns:
         Number of each row's group by column, int32 (rows, columns); None if no metric has groups, and in a prediction.
@@ -24,4 +23,4 @@ def metric_groups(opening: Opening, frame: pd.DataFrame) -> Groups | None:
     columns = group_columns(opening.context.configuration.data.labels)
     if not columns or opening.proposal.purpose == Purpose.PURPOSE_PREDICT:
         return None
-    return equal_cells(frame, columns)
+    return equal_cells(table, columns)
