@@ -80,7 +80,7 @@ def group_lines(table: TextColumns, columns: Sequence[str]) -> Iterator[str]:
         sizes = sizes[sizes > 0]
         without = int((groups == NO_GROUP).sum())
         most = f", of {int(sizes.max()):,} rows at most" if len(sizes) else ""
-        yield f"metrics by {name}: {len(sizes):,} groups{most}; {without:,} rows in none, as their cell is empty"
+        yield f"metrics by {name}: {len(sizes):,} groups{most}; rows in none, as their cell is empty: {without:,}"
 
 
 def _text_groups(cells: Cells) -> NDArray[np.int64]:

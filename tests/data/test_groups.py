@@ -74,5 +74,5 @@ def test_equal_cells_are_one_group_whose_number_depends_on_no_order():
 def test_groups_of_metrics_are_counted():
     users = columns_of(pd.DataFrame({"user": pd.Series(["a", "b", "a", "", "a"], dtype="str")}))
     assert list(group_lines(users, ["user"])) == [
-        "metrics by user: 2 groups, of 3 rows at most; 1 rows in none, as their cell is empty"
+        "metrics by user: 2 groups, of 3 rows at most; rows in none, as their cell is empty: 1"
     ]

@@ -123,7 +123,10 @@ def test_the_owner_is_told_of_the_groups_and_of_a_column_that_is_missing(organis
     print_check(path)
     assert f"metrics by user: {USERS} groups, of" in capsys.readouterr().out
     other = path.with_name("other.yaml")
-    other.write_text(path.read_text().replace("by: user", "by: usr"))
+    other.write_text(path.read_text().replace("by: user", "by: ID"))
     other.chmod(0o600)
+    print_check(other)
+    assert "metrics by ID: " in capsys.readouterr().out
+    other.write_text(path.read_text().replace("by: user", "by: usr"))
     with pytest.raises(DataError, match=r"usr \(did you mean user\?\).*check data\.labels"):
         print_check(other)
