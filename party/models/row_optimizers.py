@@ -152,11 +152,7 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
         self._by_row = [one.name == EMBEDDINGS and len(one.shape) == MATRIX for one in variables]
         initial = keras.initializers.Constant(self.initial_accumulator_value)
         self._accumulators = [
-            self.add_variable(
-                (one.shape[0], 1), initializer="zeros", dtype=one.dtype, name=f"{one.path}_row_accumulator"
-            )
-            if by_row
-            else self.add_variable_from_reference(one, name="accumulator", initializer=initial)
+            self._of_rows(one) if by_row else self.add_variable_from_reference(one, "accumulator", initial)
             for one, by_row in zip(variables, self._by_row, strict=True)
         ]
 
@@ -180,6 +176,10 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
         sums = tf.gather(accumulator, rows) + tf.reduce_mean(tf.square(values), axis=1, keepdims=True)
         accumulator.scatter_update(tf.IndexedSlices(sums, rows))
         variable.scatter_sub(tf.IndexedSlices(rate * values / (tf.sqrt(sums) + self.epsilon), rows))
+
+    def _of_rows(self, table: keras.Variable) -> keras.Variable:
+        name = f"{table.path.replace('/', '_')}_row_accumulator"
+        return self.add_variable((table.shape[0], 1), initializer="zeros", dtype=table.dtype, name=name)
 
 
 def sum_repeated_rows(slices: tf.IndexedSlices) -> tf.IndexedSlices:
