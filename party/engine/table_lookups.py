@@ -54,7 +54,7 @@ class TableLookups:
         self._lookups = _lookups(model)
         self._tables = {lookup.table for lookup in self._lookups}
         # Keras makes the rest of the same layers: it has the variables of the model, but not in the same order.
-        self._rest = keras.Model([*model.inputs, *(one.rows for one in self._lookups)], model.output, name="rest")
+        self._rest = _from_tensors(model, [one.rows for one in self._lookups])
         self._trainable_order = _places(self._rest.trainable_variables, self.trainable)
         self._state_order = _places(self._rest.non_trainable_variables, self.states)
 
@@ -141,6 +141,16 @@ class TableLookups:
         indices = self._indices(inputs)
         parts = {place: _split(values[place], [tf.size(one) for one in indices[place]]) for place in self._tables}
         return [tf.reshape(parts[one.table].pop(0), (-1, *one.rows.shape[1:])) for one in self._lookups]
+
+
+def _from_tensors(model: keras.Model, tensors: Sequence[keras.KerasTensor]) -> keras.Model:
+    """A model of the same layers that takes some intermediate tensors of a model as further inputs."""
+    origins = [tensor._keras_history for tensor in model.inputs]
+    rest = keras.Model([*model.inputs, *tensors], model.output, name="rest")
+    # Keras notes that inputs come from the new model: it could not save the one that they are of any more.
+    for tensor, origin in zip(model.inputs, origins, strict=True):
+        tensor._keras_history = origin
+    return rest
 
 
 def _split(rows: tf.Tensor, sizes: list[tf.Tensor]) -> list[tf.Tensor]:
