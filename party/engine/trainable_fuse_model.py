@@ -241,7 +241,7 @@ class TrainableFuseModel(FuseModel):
         with tf.control_dependencies(
             [*flatten(vars(trained).values()), *tf.nest.flatten(updates, expand_composites=True)]
         ):
-            self._update(*updates, own_inputs)
+            self._update(*updates, own_inputs=own_inputs)
         return trained
 
     def _local(
@@ -270,7 +270,7 @@ class TrainableFuseModel(FuseModel):
             total = tf.add_n([*terms, *penalties])
         updates = tape.gradient(total, [weights, [] if own is None else own.weights])
         with tf.control_dependencies(tf.nest.flatten(updates, expand_composites=True)):
-            self._update(*updates, own_inputs)
+            self._update(*updates, own_inputs=own_inputs)
 
     def _present_weights(self) -> list[tf.Tensor]:
         return [weight.value for weight in self._trainable]
@@ -283,7 +283,11 @@ class TrainableFuseModel(FuseModel):
         return [by_party[party] for party in self._layouts]
 
     def _update(
-        self, weight_gradients: Sequence[Gradient], base_gradients: Sequence[Gradient], own_inputs: Sequence[tf.Tensor]
+        self,
+        weight_gradients: Sequence[Gradient],
+        base_gradients: Sequence[Gradient],
+        *,
+        own_inputs: Sequence[tf.Tensor],
     ) -> None:
         self._weight_update.apply(weight_gradients)
         if self._own is not None:

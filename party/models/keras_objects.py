@@ -82,7 +82,7 @@ def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
     Raises:
         ConfigurationError: there is no optimizer of this name, or it does not take an argument.
     """
-    classes = _classes(keras.optimizers, keras.optimizers.Optimizer) | ROW_OPTIMIZERS
+    classes = {**_classes(keras.optimizers, keras.optimizers.Optimizer), **ROW_OPTIMIZERS}
     known = {name: one for name, one in classes.items() if name not in UNSUPPORTED_OPTIMIZERS}
     rate: Any = section.learning_rate
     if isinstance(rate, KerasObject):

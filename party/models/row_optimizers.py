@@ -6,19 +6,20 @@ as that of a regulariser: it is treated as if every row were in the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from party.models.storage import EMBEDDINGS
 
-Gradient = tf.Tensor | tf.IndexedSlices
+Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 MATRIX = 2  # axes of a table
+CLIPPING = frozenset({"clipnorm", "clipvalue", "global_clipnorm"})
 
 
-class _RowOptimizer(keras.optimizers.Optimizer):
+class _RowOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     """Sums the gradients of a row before they are clipped and used: so the norm of slices is that of the table."""
 
     def _clip_gradients(self, grads: Sequence[Gradient]) -> list[Gradient]:
@@ -31,7 +32,7 @@ class _RowOptimizer(keras.optimizers.Optimizer):
         ]
 
 
-class LazyAdam(_RowOptimizer, keras.optimizers.Adam):
+class LazyAdam(_RowOptimizer, keras.optimizers.Adam):  # type: ignore[misc]
     """Adam that moves only rows of the batch, and only their moments.
 
     With g the sum of a row's gradients in the batch and t the number of steps of the run, this one included,
@@ -43,9 +44,10 @@ class LazyAdam(_RowOptimizer, keras.optimizers.Adam):
         beta_1: β₁.
         beta_2: β₂.
         epsilon: ε.
-        clipnorm: as in every optimizer of Keras; so are clipvalue and global_clipnorm.
-        clipvalue: see clipnorm.
-        global_clipnorm: see clipnorm.
+        clipping: `clipnorm`, `clipvalue` or `global_clipnorm`, as in every optimizer of Keras.
+
+    Raises:
+        TypeError: another argument of Keras is given, which may move every row.
 
     Reference:
         Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, end of section 2, in the form of Keras;
@@ -59,19 +61,15 @@ class LazyAdam(_RowOptimizer, keras.optimizers.Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
+        **clipping: float | None,
     ) -> None:
         super().__init__(
             learning_rate,
             beta_1=beta_1,
             beta_2=beta_2,
             epsilon=epsilon,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
             name="lazy_adam",
+            **_only_clipping(clipping),
         )
 
     def update_step(self, gradient: Gradient, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
@@ -99,7 +97,7 @@ class LazyAdam(_RowOptimizer, keras.optimizers.Adam):
         variable.scatter_sub(tf.IndexedSlices(m * rate / (tf.sqrt(v) + self.epsilon), rows))
 
 
-class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
+class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):  # type: ignore[misc]
     """Adagrad with one accumulator for each row of a table: its memory is that of one more column.
 
     With g the sum of a row's gradients in the batch, d its length and a its accumulator, 0 at first,
@@ -110,9 +108,10 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
         learning_rate: η, a number or a schedule of Keras.
         initial_accumulator_value: first value of the accumulators of all other weights.
         epsilon: ε.
-        clipnorm: as in every optimizer of Keras; so are clipvalue and global_clipnorm.
-        clipvalue: see clipnorm.
-        global_clipnorm: see clipnorm.
+        clipping: `clipnorm`, `clipvalue` or `global_clipnorm`, as in every optimizer of Keras.
+
+    Raises:
+        TypeError: another argument of Keras is given, which may move every row.
 
     Reference:
         Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR
@@ -125,18 +124,14 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
         *,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
+        **clipping: float | None,
     ) -> None:
         super().__init__(
             learning_rate,
             initial_accumulator_value=initial_accumulator_value,
             epsilon=epsilon,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
             name="row_adagrad",
+            **_only_clipping(clipping),
         )
         self._by_row: list[bool] = []
 
@@ -180,6 +175,13 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):
     def _of_rows(self, table: keras.Variable) -> keras.Variable:
         name = f"{table.path.replace('/', '_')}_row_accumulator"
         return self.add_variable((table.shape[0], 1), initializer="zeros", dtype=table.dtype, name=name)
+
+
+def _only_clipping(arguments: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    unknown = sorted(set(arguments) - CLIPPING)
+    if unknown:
+        raise TypeError(f"unexpected argument {unknown[0]}: it may move every row")
+    return arguments
 
 
 def sum_repeated_rows(slices: tf.IndexedSlices) -> tf.IndexedSlices:
