@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from coordinator.contribution_table import contribution_lines
 from coordinator.federation import Federation
 from coordinator.local_federation import LocalFederation
 from deploy.demo.federation import fresh_folder
@@ -152,14 +153,14 @@ def without(root: Path, seed: int, epochs: int) -> None:
     everybody.iloc[: len(test) // 2] = UNKNOWN
     parts = alone(folder, test, everybody, seed, epochs)
     print(f"  bob alone, halves of the test rows: AUC {', '.join(f'{one:.4f}' for one in parts.values())}", flush=True)
-    with tables_federation(folder, "inner", {"seed": seed, "epochs": epochs}) as local, local.connect() as federation:
-        federation.align()
-        train(federation, folder, "nobody dropped")
+    with tables_federation(folder, "inner", {"seed": seed, "epochs": epochs}) as local:
+        with local.connect() as federation:
+            federation.align()
+            train(federation, folder, "nobody dropped")
         local.write_run({"party_dropout": DROPOUT})
-        with local.connect() as dropping:
-            run_id = train(dropping, folder, f"dropped: {DROPOUT}")
-            for one in dropping.contributions(run_id=run_id):
-                print(f"  {one}", flush=True)
+        with local.connect() as federation:
+            run_id = train(federation, folder, f"dropped: {DROPOUT}")
+            print("\n".join(contribution_lines(federation.contributions(run_id=run_id).evaluations)), flush=True)
 
 
 def main() -> None:
