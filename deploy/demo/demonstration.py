@@ -46,7 +46,7 @@ def main(*, folder: Path, source: Path | None, seed: int, epochs: int, batch_siz
 
 
 def run_demonstration(
-    folder: Path, source: Path | None, *, seed: int, epochs: int, batch_size: int, optimizer: str = "adam"
+    folder: Path, source: Path | None, *, seed: int, epochs: int, batch_size: int
 ) -> dict[str, Result]:
     """Runs the demonstration once and prints the table.
 
@@ -56,7 +56,6 @@ def run_demonstration(
         seed: of the split, the order of rows and the held-out rows.
         epochs: number of epochs to train.
         batch_size: rows of a step.
-        optimizer: name of the run's optimizer.
 
     Returns:
         The values of the table, by row.
@@ -66,12 +65,7 @@ def run_demonstration(
     _headline("1. MovieLens as two companies would hold it")
     click.echo(prepare(source, folder, seed=seed, test_fraction=TEST_FRACTION, rows=None, cache=folder / "cache"))
     _headline("2. alice and bob serve, each in a process of its own, with mutual TLS")
-    training: dict[str, object] = {
-        "seed": seed,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": {"name": optimizer},
-    }
+    training: dict[str, object] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
     with scenario_federation(folder, training) as local:
         for name, address in local.addresses.items():
             click.echo(f"{name} listens on {address}, its log is {local.log_path(name)}")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.demo.demonstration import run_demonstration
+from deploy.demo.federation import fresh_folder
+from deploy.demo.own_figures import last_evaluation
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import DeepFMModel
 from party.configuration.party import ThreadsSection
@@ -27,6 +28,7 @@ from party.models.assembly import BASE, PartyModels
 from party.models.embedding import INDICES, VALUES
 from party.models.keras_objects import build_optimizer
 from party.security.files import private_folder, write_atomically
+from tests.benchmarks.movielens_parties import federation_of, movielens_parties
 
 ADAM, LAZY_ADAM, ROW_ADAGRAD = "adam", "lazy_adam", "row_adagrad"
 DENSE_LIMIT_ROWS = 1_000_000  # beyond, Adam takes seconds for a step
@@ -84,15 +86,19 @@ def measure_time(sizes: list[int], batch_size: int, depth: int) -> list[dict[str
 
 
 def measure_quality(folder: Path, seeds: list[int], epochs: int) -> list[dict[str, object]]:
-    """Prints and returns the test AUC of split runs with lazy_adam and with adam."""
+    """Prints and returns the test AUC of split runs with adam and with lazy_adam, from the same initial weights."""
     measured: list[dict[str, object]] = []
     for seed in seeds:
-        aucs = {}
-        for optimizer in (ADAM, LAZY_ADAM):
-            target = folder / f"{optimizer}-{seed}"
-            results = run_demonstration(target, None, seed=seed, epochs=epochs, batch_size=128, optimizer=optimizer)
-            aucs[optimizer] = next(iter(results.values()))["test_auc"]
+        target, aucs = fresh_folder(folder / f"embedding-{seed}"), {}
+        with movielens_parties(target, seed) as parties:
+            for optimizer in (ADAM, LAZY_ADAM):
+                training = {"seed": seed, "epochs": epochs, "batch_size": 128, "optimizer": {"name": optimizer}}
+                with federation_of(parties, training) as federation:
+                    history = federation.fit()
+                    federation.evaluate()
+                aucs[optimizer] = last_evaluation(target, parties.label_party, history.run_id)["auc"]
         measured.append({"seed": seed, **aucs, "difference": aucs[LAZY_ADAM] - aucs[ADAM]})
+        print(f"seed {seed}: {aucs}", flush=True)
     print(f"\n{'seed':>6} {ADAM:>10} {LAZY_ADAM:>10} {'difference':>11}")
     for row in measured:
         print(f"{row['seed']:>6} {row[ADAM]:>10.4f} {row[LAZY_ADAM]:>10.4f} {row['difference']:>11.6f}")
