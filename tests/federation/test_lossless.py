@@ -16,6 +16,7 @@ from tests.support.joined_federations import (
 STEPS = 100
 CASES = [  # federation, optimizer, held-out rows: with the first, the last batch of an epoch is a smaller one
     ("two parties", "adam", 0.1),
+    ("two parties", "lazy_adam", 0.167),
     ("three parties", "sgd", 0.167),
     ("label party without features", "adam", 0.167),
 ]
