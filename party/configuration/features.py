@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.csv_format import CsvSection
+from party.configuration.data_files import DataFiles
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
@@ -159,9 +161,11 @@ class DataSection(StrictModel):
 
     Attributes:
         id: column, or columns, by which the rows of the parties are joined; optional at a label party with joins.
-        datasets: name of each dataset and its CSV or Parquet file, relative to the configuration file.
+        datasets: name of each dataset and its CSV or Parquet file, or files; paths are relative to the configuration
+            file.
         tables: name of each table and its file, with one row for each entity; in place of datasets, at a feature party
             whose rows the label party refers to by joins.
+        csv: how all CSV files are written.
         transforms: what happens to each cell of a table's id before it is compared.
         transformed: whether the id's columns already hold the results of the transformations.
         joins: how the rows of the label party refer to the tables of its peers.
@@ -173,13 +177,15 @@ class DataSection(StrictModel):
         sample_weight: column with the weight of each row in training; only at the label party, and only in the files
             of datasets that are trained on.
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
-        maximum_rows: most rows of a file; a longer one is refused before it is decoded.
-        maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
+        maximum_rows: most rows of a dataset's files; longer ones are refused before they are decoded, if they say so.
+        maximum_bytes: most bytes of a dataset's files, of CSV once it is decompressed, and of the decoded texts of the
+            columns that are read.
     """
 
     id: KeyColumns | None = None
     datasets: Files = Field(default={}, min_length=1)
     tables: Files = Field(default={}, min_length=1)
+    csv: CsvSection = CsvSection()
     transforms: Transforms = ()
     transformed: bool = False
     joins: tuple[JoinSection, ...] = Field(default=(), strict=False)
@@ -257,7 +263,7 @@ class DataSection(StrictModel):
         return tuple(dict.fromkeys(feature.column for feature in self.features))
 
     @property
-    def files(self) -> Mapping[str, str]:
+    def files(self) -> Mapping[str, DataFiles]:
         """The files of all datasets, or of all tables, by name."""
         return self.tables or self.datasets
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from party.configuration.data_files import DataFiles
 from party.configuration.sections import Name
 from party.configuration.strict import DATASET_PATTERN, StrictModel
 
@@ -18,7 +19,7 @@ MAXIMUM_TRANSFORMS = 8
 Transform = Literal["strip", "lower", "digits", "sha256"]
 Transforms = Annotated[tuple[Transform, ...], Field(max_length=MAXIMUM_TRANSFORMS, strict=False)]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
-Files = dict[DatasetName, str]
+Files = dict[DatasetName, DataFiles]
 
 
 def _as_columns(value: object) -> object:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
+from party.configuration.data_files import entries_of, is_address, is_unencrypted
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
@@ -211,8 +212,12 @@ class PartyConfiguration(StrictModel):
             ),
         )
         switched_off = (sentence for is_set, sentence in given_up if is_set)
+        unencrypted = sorted(
+            name for name, files in self.data.files.items() if any(map(is_unencrypted, entries_of(files)))
+        )
         return (
             *switched_off,
+            *(f"{name}: its files come over the network without encryption" for name in unencrypted),
             *label_privacy_warnings(self.data.labels),
             *budget_warnings(policy.budgets, self.protections),
         )
@@ -265,6 +270,15 @@ class PartyConfiguration(StrictModel):
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets
+
+    def files(self, dataset: str) -> tuple[Path | str, ...]:
+        """The files of a dataset or table, in order: a path for each on this machine, else its address.
+
+        Args:
+            dataset: name of the dataset or table.
+        """
+        entries = entries_of(self.data.files[dataset])
+        return tuple(entry if is_address(entry) else self.path(entry) for entry in entries)
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from party.configuration.csv_format import CsvSection
 from party.configuration.joins import KeyRule
-from party.data.columns import no_rows
-from party.data.csv_file import read_csv
+from party.data.files.columns import no_rows
+from party.data.files.limits import FileLimits
+from party.data.files.parts import Entry, entry_name
+from party.data.files.place import DataPlace
+from party.data.files.source import Source, open_source
+from party.data.files.texts import column_texts
 from party.data.keys import NO_KEY, Texts, row_keys
-from party.data.limits import FileLimits
-from party.data.parquet_file import read_parquet
 from party.errors import DataError
 
-PARQUET_SUFFIX = ".parquet"
 REPEATED_KEY_FIX = "leave one row for each key in the file"
 REPEATED_FIX = "where many rows refer to one row of a partner's table, join them by data.joins at the label party"
 
@@ -32,13 +33,14 @@ class Table:
 
     Attributes:
         dataset: name of the dataset or table.
-        path: the file that was read.
+        path: the file that was read; of a file of another machine, or of several, the name that stands for them.
         ids: ids in the file's order, each once, none empty; of a table its keys, transformed. None where the rows
             have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
         columns: the needed columns, text, rows in the file's order.
-        sha256: hexadecimal digest of the very bytes that were parsed.
+        sha256: hexadecimal digest of the very bytes that were parsed; see `Source.sha256`.
+        notes: what the owner should know of the files, in sentences.
         chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
             label; None where all are here.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
@@ -51,6 +53,7 @@ class Table:
     keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     columns: pd.DataFrame = field(repr=False)
     sha256: str
+    notes: tuple[str, ...] = ()
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
     generation: int | None = None
 
@@ -143,7 +146,8 @@ class FileRules:
         id_rule: how the id of a row is made; None where rows have none.
         key_rules: how the keys of a row are made, by the peer whose table they refer to.
         are_tables: whether the files are tables with one row for each key.
-        limits: the largest file that the owner allows.
+        limits: the largest dataset that the owner allows.
+        csv: how CSV files are written.
         column_keys: the key of the configuration that names a column, for those that no feature reads.
     """
 
@@ -151,6 +155,7 @@ class FileRules:
     key_rules: Mapping[str, KeyRule] = field(default_factory=dict)
     are_tables: bool = False
     limits: FileLimits = field(default_factory=FileLimits)
+    csv: CsvSection = field(default_factory=CsvSection)
     column_keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -165,65 +170,55 @@ class FileRules:
         return {**dict.fromkeys(ids, "data.id"), **{name: "data.joins" for name in joined if name not in ids}}
 
 
-def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str], rules: FileRules) -> Table:
-    """Reads the needed columns of a file, without interpreting any cell but those of keys.
+def read_table(
+    party: str, dataset: str, path: Path | Sequence[Entry], *, columns: Collection[str], rules: FileRules
+) -> Table:
+    """Reads the needed columns of a dataset's files, without interpreting any cell but those of keys.
 
     Args:
         party: name of this party, for errors.
         dataset: name of the dataset or table.
-        path: the file: Parquet where its name ends in .parquet, else CSV with a header line.
+        path: the file, a folder of files or a pattern of their names; or several of these, and addresses.
         columns: columns of features and label.
-        rules: how ids and keys are read, and the largest file that the owner allows.
+        rules: how files, ids and keys are read, and the largest dataset that the owner allows.
 
     Returns:
         The table. An empty cell is the empty text; ids and keys are neither stripped nor normalised but as the rules
         say.
 
     Raises:
-        DataError: the file cannot be read or parsed, is too large, lacks a column, has a column twice, has no rows,
+        DataError: a file cannot be read or parsed, is too large, lacks a column, has a needed one twice, has no rows,
             or has empty or repeated ids.
     """
-    where = f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
-    content = _read_bytes(path, where, dataset, rules)
+    entries = (path,) if isinstance(path, Path) else tuple(path)
+    place = DataPlace(party, dataset, rules.kind)
+    where = place.where(entry_name(entries))
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
-    read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
-    frame = read(content, needed, where, rules.limits)
+    with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
+        frame = _read_texts(source, needed)
+        sha256 = source.sha256()
     if frame.empty:
         raise no_rows("has no rows", where)
     return Table(
         dataset=dataset,
-        path=path,
+        path=path if isinstance(path, Path) else Path(entry_name(entries)),
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
         columns=frame[list(dict.fromkeys(columns))],
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
+        notes=source.notes,
     )
 
 
-def _read_bytes(path: Path, where: str, dataset: str, rules: FileRules) -> bytes:
-    fix = f"check data.{rules.kind}s.{dataset}"
-    public_message = f"the file of {rules.kind} {dataset} cannot be read"
-    try:
-        # O_NONBLOCK: if a named pipe is in the file's place, opening it would wait for a writer.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise DataError(
-                    "is no file", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
-                )
-            rules.limits.check_bytes(status.st_size, where)
-            return file.read()
-    except FileNotFoundError:
-        raise DataError("file not found", where=where, fix=fix, public_message=public_message) from None
-    except IsADirectoryError:
-        raise DataError(
-            "is a folder", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"cannot be read ({error.__class__.__name__})", where=where, fix=fix, public_message=public_message
-        ) from error
+def _read_texts(source: Source, needed: Mapping[str, str]) -> pd.DataFrame:
+    texts: dict[str, list[pa.Array]] = {name: [] for name in needed}
+    for batch in source.batches(needed):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            texts[name].append(column_texts(column))
+    table = pa.table({name: pa.chunked_array(chunks, pa.string()) for name, chunks in texts.items()})
+    frame: pd.DataFrame = table.to_pandas().astype("str")
+    return frame
 
 
 def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:

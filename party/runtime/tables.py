@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from party.configuration.features import DataSection
 from party.configuration.party import PartyConfiguration
+from party.data.files.limits import FileLimits
+from party.data.files.place import DataPlace
+from party.data.files.source import stamps
+from party.data.files.storage import Stamp
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
 from party.data.labels import read_labels
-from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import FileRules, Table, read_table
 from party.errors import DataError
 from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
-Stamp = tuple[int, int]
+Stamps = tuple[Stamp, ...]
 
 
 class Tables:
@@ -32,10 +34,10 @@ class Tables:
 
     def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
         self._configuration = configuration
-        self._tables: dict[str, tuple[Stamp, Table]] = {}
+        self._tables: dict[str, tuple[Stamps, Table]] = {}
         section = configuration.privacy.columns
         self._columns = None if section is None else DrawnColumns(configuration, section, draw_keys())
-        self._drawn: tuple[dict[str, Stamp], dict[str, Table]] = ({}, {})
+        self._drawn: tuple[dict[str, Stamps], dict[str, Table]] = ({}, {})
         self._drawing = threading.Lock()  # two sessions that are being opened must not begin two generations
 
     @property
@@ -122,7 +124,7 @@ class Tables:
         table = read_table(
             configuration.party,
             dataset,
-            configuration.path(data.files[dataset]),
+            configuration.files(dataset),
             columns=configuration.columns(dataset),
             rules=file_rules(data),
         )
@@ -130,8 +132,9 @@ class Tables:
             return table
         return without_unlabelled_rows(configuration.party, data, table)
 
-    def _stamp(self, dataset: str) -> Stamp:
-        return _stamp(self._configuration.path(self._configuration.data.files[dataset]))
+    def _stamp(self, dataset: str) -> Stamps:
+        configuration = self._configuration
+        return stamps(configuration.files(dataset), DataPlace(configuration.party, dataset))
 
 
 def file_rules(data: DataSection) -> FileRules:
@@ -145,17 +148,9 @@ def file_rules(data: DataSection) -> FileRules:
         key_rules=data.key_rules,
         are_tables=bool(data.tables),
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+        csv=data.csv,
         column_keys={
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },
     )
-
-
-def _stamp(path: Path) -> Stamp:
-    """A stamp that changes when the file does; a missing file is reported by the reader."""
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)

@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, MAXIMUM_FEATURES, DataSection
 from party.configuration.joins import KeyRule
-from party.data import columns, csv_file
-from party.data.limits import MAXIMUM_COLUMNS, FileLimits
+from party.data.files import columns, csv_file
+from party.data.files.limits import MAXIMUM_COLUMNS, FileLimits
 from party.data.table import FileRules, read_table
 from party.errors import ConfigurationError, DataError
 
@@ -71,7 +71,7 @@ def test_rows_are_counted_by_part_where_the_whole_lies(tmp_path, monkeypatch):
 def test_rows_are_counted_while_they_are_read_where_all_of_it_lies(tmp_path, monkeypatch):
     path = tmp_path / "train.parquet"
     parquet.write_table(pa.table({"ID": ["1", "2", "3"], "a": ["x", "y", "z"]}), path)
-    monkeypatch.setattr("party.data.parquet_file._check_stated", lambda *arguments: None)
+    monkeypatch.setattr("party.data.files.parquet_file.ParquetFile._check_stated", lambda *arguments: None)
     assert "has too many rows" in str(failure(path, limits=FileLimits(rows=2)))
 
 
@@ -112,7 +112,7 @@ def test_dictionaries_plain_texts_and_nulls_are_read_alike(tmp_path):
 def test_csv_of_too_many_rows_is_refused_block_by_block(tmp_path, monkeypatch):
     path = tmp_path / "train.csv"
     path.write_text("ID,a\n" + "".join(f"{row},x\n" for row in range(5000)))
-    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(pd.DataFrame, "__init__", None)  # nothing becomes a frame
     assert "has too many rows; expected at most 100 (data.maximum_rows)" in str(
         failure(path, limits=FileLimits(rows=100))
@@ -175,7 +175,7 @@ def test_many_missing_columns_of_a_wide_file_are_told_in_a_short_text():
             columns.difflib, "get_close_matches", lambda *given, **more: asked.append(given) or nearest(*given, **more)
         )
         with pytest.raises(DataError) as caught:
-            columns.check_names(header, needed, "train.csv")
+            columns.check_names(header, needed, "train.parquet", are_names=True)
     assert len(asked) == columns.SHOWN_COLUMNS
     assert max(len(name) for _, candidates in asked for name in candidates) <= columns.COMPARED_CHARACTERS
     assert "and 492 more" in str(caught.value)

@@ -93,8 +93,10 @@ def test_missing_files_and_folders_are_named(tmp_path):
 
 def test_missing_columns_are_named_with_the_nearest(tmp_path):
     message = failure(write(tmp_path, "id,Age,zip\n1,2,3\n"), ["age", "town", "zip"])
-    assert "age (did you mean Age?), town" in message
-    assert "received columns id, Age, zip; check data.features" in message
+    assert "columns missing: age (did you mean Age?), town; received 3 fields in the first line" in message
+    assert message.endswith("check data.features")
+    message = failure(write(tmp_path, "id,age,towns\n1,2,3\n"), ["age", "town"])
+    assert "columns missing: town (did you mean towns?)" in message
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,10 @@ def test_a_first_row_that_looks_a_little_like_names_is_not_shown_either(tmp_path
     assert not [part for part in ("towns", "agent", CANARY) if part in message]
 
 
-@pytest.mark.parametrize("header", ["id,age,age", "id,age,zip,zip", "id,id,age"])
+@pytest.mark.parametrize("header", ["id,age,age", "id,id,age", " age ,id,age "])
 def test_a_column_named_twice_is_refused(tmp_path, header):
     row = ",".join("1" for _ in header.split(","))
-    twice = header.split(",")[-1] if "id,id" not in header else "id"
+    twice = "id" if "id,id" in header else "age"
     assert f"columns named twice: {twice}" in failure(write(tmp_path, f"{header}\n{row}\n"))
 
 
