@@ -23,7 +23,7 @@ FEWEST_FOUND = 2  # columns of a line that may be one of names
 MOST_MISSING_SHARE = 0.2  # of the needed columns, in a line that is surely one of names
 
 _NUMBER = re.compile(r"[+-]?[\d.,:/\s-]*\d[\d.,:/\sTZeE+-]*[%€$]?")
-_NOT_OF_NAMES = re.compile(r"[^0-9a-z]+")
+_BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ def _check(needed: Mapping[str, str], missing: Sequence[str]) -> str:
 def _hinted(missing: Sequence[str], header: Sequence[str], *, near: bool) -> str:
     """The missing names with what they are probably called.
 
-    A name that differs in upper case, blanks and signs alone tells nothing that the configuration does not. Others
-    that are near are shown only if the line is surely one of names.
+    A name that differs in upper case, blanks, dots and dashes alone tells nothing that the configuration does not.
+    Others that are near are shown only if the line is surely one of names.
     """
     candidates = [name for name in header if len(name) <= COMPARED_CHARACTERS]
     spellings = {_spelling(name): name for name in candidates}
@@ -191,7 +191,7 @@ def _hinted(missing: Sequence[str], header: Sequence[str], *, near: bool) -> str
 
 
 def _spelling(name: str) -> str:
-    return _NOT_OF_NAMES.sub("", name.casefold())
+    return _BETWEEN_WORDS.sub("", name.casefold())
 
 
 def _listed(names: Sequence[str], count: int | None = None) -> str:

@@ -13,6 +13,7 @@ from party.configuration.csv_format import NO_QUOTE, CsvSection
 from party.data.files.columns import FoundColumns, check_names
 from party.data.files.csv_head import CsvHead, read_head
 from party.data.files.csv_words import open_quote, probable_cause, unparsable, wrong_text
+from party.data.files.first_bytes import UTF8_MARK
 from party.data.files.hashed_stream import ByteSource, HashedStream, ReadableStream
 from party.data.files.limits import Allowance
 from party.data.files.text_stream import not_encoded, open_text
@@ -165,7 +166,8 @@ class _Rows(ReadableStream):
 
     def __init__(self, head: CsvHead, text: ByteSource, end: bytes) -> None:
         super().__init__()
-        self._waiting, self._text, self._end = head.rest, text, end
+        # Arrow leaves out a byte order mark where its input begins, which here is in the middle of the file.
+        self._waiting, self._text, self._end = UTF8_MARK + head.rest, text, end
 
     def read(self, size: int = -1, /) -> bytes:
         """See `ByteSource`."""

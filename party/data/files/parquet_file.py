@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
+from pyarrow.parquet import encryption
 
 from party.data.files.columns import check_names
 from party.data.files.first_bytes import ENCRYPTED_PARQUET, FIRST_BYTES, PARQUET
@@ -15,9 +16,10 @@ from party.data.files.storage import OpenedFile
 from party.data.files.verified_file import VerifiedFile
 from party.errors import DataError
 
-_BATCH_ROWS = 1 << 16
-_BATCH_BYTES = 1 << 26  # of texts, once a dictionary is unfolded
-_BUFFER_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 26
+_MOST_BATCH_ROWS = 1 << 16
+_CELL_BYTES = 16  # of numbers and of places in dictionaries; texts are counted
+_BUFFER_BYTES = (1 << 14, 1 << 20)  # least and most of a column
 _REFUSED = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 
 
@@ -49,6 +51,7 @@ class ParquetFile:
             self._metadata, self._schema = opened.metadata, opened.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error, where) from None
+        self._check_encryption()
         self.names = tuple(self._schema.names)
         self.notes: tuple[str, ...] = ()
 
@@ -76,17 +79,33 @@ class ParquetFile:
         try:
             self._check_stated(stored)
             texts = [self.names[place] for place in found.places.values() if _is_text(self._schema.field(place).type)]
-            for batch in self._open(texts).iter_batches(batch_size=_BATCH_ROWS, columns=stored):
+            rows = max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // (_CELL_BYTES * len(stored))))
+            for batch in self._open(texts, columns=len(stored)).iter_batches(batch_size=rows, columns=stored):
                 self._allowance.add_rows(batch.num_rows, self._where)
                 yield from self._unfolded([batch.column(name) for name in stored], list(columns))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error, self._where) from None
 
-    def _open(self, texts: Sequence[str] = ()) -> parquet.ParquetFile:
+    def _open(self, texts: Sequence[str] = (), *, columns: int = 1) -> parquet.ParquetFile:
         """Texts stay what the file's dictionaries make of them until it is known how long they are."""
+        least, most = _BUFFER_BYTES
         return parquet.ParquetFile(
-            pa.PythonFile(self._content, mode="r"), read_dictionary=list(texts), buffer_size=_BUFFER_BYTES
+            pa.PythonFile(self._content, mode="r"),
+            read_dictionary=list(texts),
+            buffer_size=max(least, min(most, _BATCH_BYTES // columns)),
+            pre_buffer=False,  # it would read all row groups at once
         )
+
+    def _check_encryption(self) -> None:
+        """Refuses a file whose footer alone is readable: Arrow ends the process where it is asked about its columns.
+
+        Only such a file needs a key as soon as it is opened.
+        """
+        keys = encryption.CryptoFactory(_NoKeys).file_decryption_properties(encryption.KmsConnectionConfig())
+        try:
+            parquet.ParquetFile(pa.PythonFile(self._content, mode="r"), decryption_properties=keys)
+        except (pa.ArrowException, OSError):
+            raise _encrypted(self._where) from None
 
     def _check_stated(self, stored: Sequence[str]) -> None:
         """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of columns."""
@@ -115,6 +134,21 @@ class ParquetFile:
             arrays = [_plain(column.slice(start, stop - start)) for column in columns]
             yield pa.record_batch(arrays, names=names)
             start = stop
+
+
+class _NoKeys(encryption.KmsClient):
+    """A key service without any key."""
+
+    def __init__(self, _: encryption.KmsConnectionConfig) -> None:
+        super().__init__()
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
+        """Never wraps one."""
+        raise PermissionError
+
+    def unwrap_key(self, wrapped_key: str, master_key_identifier: str) -> bytes:
+        """Never unwraps one."""
+        raise PermissionError
 
 
 def _check_ends(file: OpenedFile, where: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 
 from party.data.files.hashed_stream import PIECE_BYTES, HashedStream, ReadableStream
 from party.data.files.limits import Allowance
@@ -33,7 +32,6 @@ class VerifiedFile(ReadableStream):
         self._size = 0
         self._place = 0
         self._last: tuple[int, bytes] = (-1, b"")
-        self._reading = threading.Lock()
         self._sha256 = self._hash(HashedStream(file, allowance, where))
 
     def sha256(self) -> bytes:
@@ -43,11 +41,10 @@ class VerifiedFile(ReadableStream):
     def read(self, size: int = -1, /) -> bytes:
         """The bytes at the current place; raises a DataError if they are not those that were hashed."""
         end = self._size if size < 0 else min(self._place + size, self._size)
-        first, last = self._place // BLOCK_BYTES, -(-end // BLOCK_BYTES)
-        with self._reading:
-            content = b"".join(self._block(number) for number in range(first, last))
-        start, self._place = self._place - first * BLOCK_BYTES, max(end, self._place)
-        return content[start : start + max(0, end - first * BLOCK_BYTES - start)]
+        start, self._place = self._place, max(end, self._place)
+        first, last = start // BLOCK_BYTES, -(-end // BLOCK_BYTES)
+        content = self._verified(first, last) if start < end else b""
+        return content[start - first * BLOCK_BYTES : end - first * BLOCK_BYTES]
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Moves to another place."""
@@ -74,20 +71,25 @@ class VerifiedFile(ReadableStream):
             self._blocks.append(_digest(kept))
         return stream.sha256()
 
-    def _block(self, number: int) -> bytes:
-        if self._last[0] == number:
-            return self._last[1]
-        offset = number * BLOCK_BYTES
-        block = self._file.read_at(offset, min(BLOCK_BYTES, self._size - offset))
-        if _digest(block) != self._blocks[number]:
+    def _verified(self, first: int, last: int) -> bytes:
+        """The blocks from one number to before another, in one request to the storage."""
+        number, known = self._last
+        kept = known if number == first else b""
+        begin = (first + bool(kept)) * BLOCK_BYTES
+        read = (
+            self._file.read_at(begin, min(last * BLOCK_BYTES, self._size) - begin) if first + bool(kept) < last else b""
+        )
+        blocks = [read[place : place + BLOCK_BYTES] for place in range(0, len(read), BLOCK_BYTES)]
+        if list(map(_digest, blocks)) != self._blocks[first + bool(kept) : last]:
             raise DataError(
                 "changed while it was read",
                 where=self._where,
                 fix="try again once nothing writes it; replace files by renaming a complete one",
                 public_message="a file of its data changed while it was read",
             )
-        self._last = (number, block)
-        return block
+        if blocks:
+            self._last = (last - 1, blocks[-1])
+        return kept + read
 
 
 def _digest(block: bytes) -> bytes:
