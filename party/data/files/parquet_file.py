@@ -16,7 +16,7 @@ from party.data.files.storage import OpenedFile
 from party.data.files.verified_file import VerifiedFile
 from party.errors import DataError
 
-_BATCH_BYTES = 1 << 26
+_BATCH_BYTES = 1 << 25
 _MOST_BATCH_ROWS = 1 << 16
 _CELL_BYTES = 16  # of numbers and of places in dictionaries; texts are counted
 _BUFFER_BYTES = (1 << 14, 1 << 20)  # least and most of a column
@@ -77,17 +77,18 @@ class ParquetFile:
         for name, place in found.places.items():
             _check_type(self._schema.field(place).type, f"{self._where}: column {name}")
         try:
-            self._check_stated(stored)
-            texts = [self.names[place] for place in found.places.values() if _is_text(self._schema.field(place).type)]
-            rows = max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // (_CELL_BYTES * len(stored))))
-            for batch in self._open(texts, columns=len(stored)).iter_batches(batch_size=rows, columns=stored):
-                self._allowance.add_rows(batch.num_rows, self._where)
-                yield from self._unfolded([batch.column(name) for name in stored], list(columns))
+            opened = self._open(columns=len(stored))
+            for group, stated in enumerate(self._check_stated(stored)):
+                row_bytes = max(stated, self._repeated_bytes(group, stored), _CELL_BYTES * len(stored))
+                rows = max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // row_bytes))
+                for batch in opened.iter_batches(batch_size=rows, row_groups=[group], columns=stored):
+                    self._allowance.add_rows(batch.num_rows, self._where)
+                    yield from self._unfolded([batch.column(name) for name in stored], list(columns))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error, self._where) from None
 
     def _open(self, texts: Sequence[str] = (), *, columns: int = 1) -> parquet.ParquetFile:
-        """Texts stay what the file's dictionaries make of them until it is known how long they are."""
+        """Opens the file anew; texts of some columns stay what the file's dictionaries make of them."""
         least, most = _BUFFER_BYTES
         return parquet.ParquetFile(
             pa.PythonFile(self._content, mode="r"),
@@ -107,8 +108,26 @@ class ParquetFile:
         except (pa.ArrowException, OSError):
             raise _encrypted(self._where) from None
 
-    def _check_stated(self, stored: Sequence[str]) -> None:
-        """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of columns."""
+    def _repeated_bytes(self, group: int, stored: Sequence[str]) -> int:
+        """How many bytes a row of a row group can take by texts that the file holds once, in dictionaries."""
+        metadata = self._metadata.row_group(group)
+        columns = [metadata.column(number) for number in range(metadata.num_columns)]
+        in_dictionaries = {column.path_in_schema for column in columns if column.has_dictionary_page}
+        texts = [name for name in stored if name in in_dictionaries and _is_text(self._schema.field(name).type)]
+        if not texts:
+            return 0
+        # With the first row comes the whole dictionary.
+        rows = self._open(texts, columns=len(texts)).iter_batches(batch_size=1, row_groups=[group], columns=texts)
+        first = next(rows, None)
+        read = [] if first is None else [column for column in first.columns if pa.types.is_dictionary(column.type)]
+        return sum(compute.max(compute.binary_length(column.dictionary)).as_py() or 0 for column in read)
+
+    def _check_stated(self, stored: Sequence[str]) -> list[int]:
+        """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of columns.
+
+        Returns:
+            The stated bytes of a row on average, by row group.
+        """
         metadata, limits = self._metadata, self._allowance.limits
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
@@ -116,8 +135,9 @@ class ParquetFile:
         paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
         read = frozenset(stored)
         numbers = [number for number, path in enumerate(paths) if path in read]
-        size = sum(group.column(number).total_uncompressed_size for group in groups for number in numbers)
-        limits.check_bytes(self._allowance.unfolded_bytes + size, self._where)
+        sizes = [sum(group.column(number).total_uncompressed_size for number in numbers) for group in groups]
+        limits.check_bytes(self._allowance.unfolded_bytes + sum(sizes), self._where)
+        return [size // max(1, group.num_rows) for size, group in zip(sizes, groups, strict=True)]
 
     def _unfolded(self, columns: Sequence[pa.Array], names: list[str]) -> Iterator[pa.RecordBatch]:
         """Unfolds dictionaries after it is known how long their texts are, in pieces that fit into memory."""
@@ -136,7 +156,7 @@ class ParquetFile:
             start = stop
 
 
-class _NoKeys(encryption.KmsClient):
+class _NoKeys(encryption.KmsClient):  # type: ignore[misc]
     """A key service without any key."""
 
     def __init__(self, _: encryption.KmsConnectionConfig) -> None:
@@ -207,9 +227,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _text_bytes(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]] | int:
     """Bytes of the text of each row, int64 (rows,)."""
-    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+    if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+        lengths = compute.binary_length(column.dictionary).take(column.indices)
+    elif _is_text(column.type):
+        lengths = compute.binary_length(column)
+    else:
         return 0
-    lengths = compute.binary_length(column.dictionary).cast(pa.int64()).take(column.indices)
     return np.asarray(lengths.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
