@@ -101,6 +101,8 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
         text.add_row(one_line(summary.name), summary.kind, *counts)
     console.print(text)
+    for note in table.notes:
+        console.print(one_line(f"{dataset}: {note}"))
     for line in key_lines(table):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:

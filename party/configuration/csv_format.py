@@ -54,12 +54,7 @@ class CsvSection(StrictModel):
     @field_validator("encoding")
     @classmethod
     def _known(cls, encoding: str) -> str:
-        try:
-            known = codecs.lookup(encoding)
-            b"".decode(encoding)  # refuses codecs that are not for text
-        except (LookupError, UnicodeError, ValueError):
-            known = None
-        if known is None or known.name in _NO_FILE_ENCODINGS:
+        if not _is_text_encoding(encoding):
             raise ValueError("must be an encoding that Python knows, such as utf-8, utf-16, latin-1 or cp1252")
         return encoding
 
@@ -75,6 +70,20 @@ class CsvSection(StrictModel):
         if backslash and self.quote == NO_QUOTE:
             raise ValueError("escape is about quotes, and quote: none says that there are none")
         return self
+
+
+def _is_text_encoding(encoding: str) -> bool:
+    try:
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        return False
+    try:
+        b"x".decode(encoding)
+    except LookupError:
+        return False  # a codec for something else than text
+    except UnicodeError:
+        pass  # half a character of UTF-16
+    return name not in _NO_FILE_ENCODINGS
 
 
 def _is_sign(text: str) -> bool:
