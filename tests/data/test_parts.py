@@ -134,7 +134,7 @@ def test_patterns_reach_into_folders(tmp_path):
     assert read_files(tmp_path / "x[1].csv").columns["id"] == ["x[1].csv"], "a file of this very name"
     assert "is a folder with folders in it" in str(failure(tmp_path / "2024"))
     error = failure(tmp_path / "*.parquet")
-    assert str(error).startswith(f"alice: *.parquet: no file matches; expected files such as {tmp_path}/*.parquet;")
+    assert str(error).startswith(f"alice: *.parquet: no file matches; expected {tmp_path}/*.parquet;")
     assert str(tmp_path) not in error.public_message
     assert str(tmp_path) not in str(error.disclosed())
 
@@ -153,7 +153,7 @@ def test_what_is_no_part_is_refused(tmp_path):
     assert "clicks/c.csv: is no file" in str(failure(folder / "a.csv", folder / "c*"))
     assert "is no file" in str(failure(Path("/dev/zero")))
     error = failure(folder / "d.csv")
-    assert f"expected a file at {folder}/d.csv" in str(error)
+    assert f"expected {folder}/d.csv" in str(error)
     assert str(tmp_path) not in str(error.disclosed()) + error.public_message
 
 

@@ -83,7 +83,7 @@ def _local_parts(path: Path, place: DataPlace) -> Sequence[Part]:
         except OSError as error:
             raise place.unreadable(f"cannot be read ({error.__class__.__name__})", path.name) from error
         if not found:
-            raise place.unreadable("no file matches", path.name, tried=path, expected=f"files such as {path}")
+            raise place.unreadable("no file matches", path.name, tried=path, expected=str(path))
         return [part for one in found for part in (_of_folder(one, place) if one.is_dir() else [_local(one)])]
     return _of_folder(path, place) if path.is_dir() else [LocalPart(path.name, path)]
 
@@ -132,7 +132,7 @@ def _remote_parts(address: str, place: DataPlace) -> Sequence[Part]:
         raise not_found(name, shown, place)
     found = [_remote(filesystem, one) for one in sorted(_matches(filesystem, path))]
     if not found:
-        raise place.unreadable("no file matches", name, tried=shown, expected=f"files such as {shown}")
+        raise place.unreadable("no file matches", name, tried=shown, expected=shown)
     return found
 
 

@@ -192,7 +192,7 @@ def not_found(name: str, tried: Path | str, place: DataPlace) -> DataError:
     Returns:
         The error to raise.
     """
-    return place.unreadable("file not found", name, tried=tried, expected=f"a file at {tried}")
+    return place.unreadable("file not found", name, tried=tried, expected=str(tried))
 
 
 def remote_failure(error: Exception, name: str, place: DataPlace) -> DataError:
