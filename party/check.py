@@ -8,7 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as TextTable
 
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
@@ -110,6 +112,8 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
         for place, (name, label) in enumerate(data.labels.items()):
             console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
+        for line in group_lines(table.columns, group_columns(data.labels)):
+            console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
 

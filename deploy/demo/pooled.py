@@ -19,15 +19,19 @@ import pandas as pd
 import tensorflow as tf
 
 from deploy.demo.federation import read_configurations
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration, ThreadsSection
 from party.configuration.run import TrainingSection
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
+from party.data.groups import equal_cells
 from party.data.labels import LabelArrays, read_labels
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
+from party.data.text_columns import TextColumns
 from party.engine.numerics import configure_tensorflow
 from party.errors import ConfigurationError
+from party.metrics.groups import Groups
 from party.models.assembly import BASE, FUSE, PartyModels, base_layout
 from party.models.embedding import INDICES, VALUES
 from party.models.keras_objects import build_loss, build_optimizer
@@ -50,11 +54,13 @@ class PooledData:
         inputs: arrays of every base model, by input name of the joined model.
         labels: of the label party.
         packed: features by party.
+        groups: number of each row's group by the columns that make groups for metrics.
     """
 
     inputs: Inputs
     labels: LabelArrays
     packed: dict[str, PackedFeatures]
+    groups: Groups
 
     def rows(self, rows: npt.NDArray[np.int64]) -> tuple[Inputs, FloatArray]:
         """Returns inputs and labels of the given rows, in their order."""
@@ -92,7 +98,7 @@ def read_pooled(
     """
     fitted = _join([*parties, *other], training.dataset)
     training_rows, _ = hold_out(
-        _row_key(parties, training), len(fitted[parties[0].party]), training.validation_fraction
+        _row_key(parties, training), fitted[parties[0].party].count, training.validation_fraction
     )
     frames = _join([*parties, *other], dataset)
     packed = {}
@@ -100,16 +106,17 @@ def read_pooled(
         if not party.data.features:
             continue
         name = party.party
-        encoders = fit_encoders(name, party.data.features, fitted[name].iloc[training_rows], training.dataset)
+        encoders = fit_encoders(name, party.data.features, fitted[name].take(training_rows), training.dataset)
         packed[name] = pack(encoders.encode(frames[name], dataset))
     inputs: Inputs = {}
     for name, one in packed.items():
-        inputs |= {f"{name}_{INDICES}": one.indices, f"{name}_{VALUES}": one.values}
+        inputs |= dict(zip((f"{name}_{INDICES}", f"{name}_{VALUES}"), one.whole(), strict=True))
     holder = label_party(parties)
     return PooledData(
         inputs,
         read_labels(holder.party, holder.data, frames[holder.party], dataset, weighted=holder.trains_on(dataset)),
         packed,
+        equal_cells(frames[holder.party], group_columns(holder.data.labels)),
     )
 
 
@@ -148,7 +155,7 @@ def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, Packed
         models.draw(_secret(party), seed)
         base = models.models[BASE]
         base.name = f"{name}_base"
-        slots = (one.indices.shape[1],)
+        slots = (one.slots,)
         indices = keras.Input(slots, dtype="int32", name=f"{name}_{INDICES}")
         values = keras.Input(slots, dtype="float32", name=f"{name}_{VALUES}")
         inputs |= {indices.name: indices, values.name: values}
@@ -199,7 +206,8 @@ def train_pooled(
     losses = TaskLosses(holder.data.labels, uncertainty=False, party=holder.party)
     means = losses.means(tf.constant(test.labels.values), predicted, None)
     loss = float(np.array([float(one) for one in means]) @ losses.fixed_weights)
-    metrics = {"loss": loss, **Scores(holder.data.labels, holder.party)(outputs, test.labels.values)}
+    scores = Scores(holder.data.labels, holder.party)
+    metrics = {"loss": loss, **scores(outputs, test.labels.values, groups=test.groups)}
     return PooledResult(metrics, seconds, training.epochs * len(training_rows))
 
 
@@ -239,7 +247,7 @@ def _aggregate(
     return aggregated
 
 
-def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.DataFrame]:
+def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, TextColumns]:
     tables = {}
     for party in parties:
         files = party.files(dataset)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from party.configuration.features import DataSection
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
 from party.data.files.limits import FileLimits
 from party.data.files.place import DataPlace
@@ -150,6 +151,7 @@ def file_rules(data: DataSection) -> FileRules:
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
         csv=data.csv,
         column_keys={
+            **dict.fromkeys(group_columns(data.labels), "data.labels"),
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },
