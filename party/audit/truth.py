@@ -15,6 +15,7 @@ from party.configuration.labels import BinaryLabel
 from party.data.kinds.cells import read_cells
 from party.data.labels import read_labels
 from party.data.table import FileRules, Table, read_table
+from party.data.values.series import canonical_series
 from party.errors import DataError
 
 AUDITOR = "auditor"
@@ -84,6 +85,9 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
     )
     if not rules:
         return Truth({}, entities)
+    # A rule compares values, also of a column that a feature reads as it is written.
+    sources = {one.source for one in map(_as_label, rules.values())}
+    frame = frame.assign(**{name: canonical_series(frame[name], f"{where}: column {name}") for name in sources})
     compared = {one.source for one in map(_as_label, rules.values()) if one.parts[1] in EQUALITIES}
     # A missing cell is no value that a secret could be equal to, and differs from all of them.
     frame = frame.assign(**{name: frame[name].replace("", MISSING_CELL) for name in compared})

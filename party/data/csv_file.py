@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 
-import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
@@ -23,7 +22,7 @@ _MAXIMUM_HEADER_CHARACTERS = 1 << 20
 _RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
 
 
-def read_csv(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pd.DataFrame:
+def read_csv(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pa.Table:
     """Reads the needed columns of a CSV file, without interpreting any cell.
 
     Args:
@@ -85,7 +84,7 @@ def _check_quotes(content: bytes, where: str) -> None:
         ) from None
 
 
-def _parse(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pd.DataFrame:
+def _parse(content: bytes, needed: Mapping[str, str], where: str, limits: FileLimits) -> pa.Table:
     """Parses with Arrow, which refuses a row of too few or too many fields where pandas would shift or fill it."""
     try:
         reader = arrow_csv.open_csv(
@@ -111,9 +110,7 @@ def _parse(content: bytes, needed: Mapping[str, str], where: str, limits: FileLi
         if "Empty CSV file" in str(error):
             raise no_rows("has no rows", where) from None
         raise _unparsable(str(error), where) from None
-    table = pa.Table.from_batches(batches, schema=reader.schema)
-    frame: pd.DataFrame = table.to_pandas().astype("str")
-    return frame
+    return pa.Table.from_batches(batches, schema=reader.schema)
 
 
 def _unparsable(message: str, where: str) -> DataError:

@@ -1,4 +1,4 @@
-"""A party's file, read as text: ids, keys and the columns that are needed."""
+"""A party's file, read as texts of values: ids, keys and the columns that are needed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from party.data.csv_file import read_csv
 from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.limits import FileLimits
 from party.data.parquet_file import read_parquet
+from party.data.values.keys import canonical_keys
+from party.data.values.series import text_series
+from party.data.values.texts import canonical_column
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
@@ -28,7 +31,7 @@ REPEATED_FIX = "where many rows refer to one row of a partner's table, join them
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """One dataset or table of a party, every cell as the text that the file holds, unless its column is private.
+    """One dataset or table of a party, every cell as the text of its value, unless its column is private.
 
     Attributes:
         dataset: name of the dataset or table.
@@ -37,10 +40,11 @@ class Table:
             have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
-        columns: the needed columns, text, rows in the file's order.
+        columns: the needed columns as canonical texts, or as they are written; rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
         chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
             label; None where all are here.
+        merged: by column, the number of distinct texts in the file that are written differently but are the same value.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
     """
@@ -52,6 +56,7 @@ class Table:
     columns: pd.DataFrame = field(repr=False)
     sha256: str
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
+    merged: Mapping[str, int] = field(default_factory=dict)
     generation: int | None = None
 
     @property
@@ -145,6 +150,8 @@ class FileRules:
         are_tables: whether the files are tables with one row for each key.
         limits: the largest file that the owner allows.
         column_keys: the key of the configuration that names a column, for those that no feature reads.
+        as_written: columns whose texts stay as they are written.
+        lists: columns that may hold lists.
     """
 
     id_rule: KeyRule | None
@@ -152,6 +159,8 @@ class FileRules:
     are_tables: bool = False
     limits: FileLimits = field(default_factory=FileLimits)
     column_keys: Mapping[str, str] = field(default_factory=dict)
+    as_written: Collection[str] = ()
+    lists: Collection[str] = ()
 
     @property
     def kind(self) -> str:
@@ -166,7 +175,7 @@ class FileRules:
 
 
 def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str], rules: FileRules) -> Table:
-    """Reads the needed columns of a file, without interpreting any cell but those of keys.
+    """Reads the needed columns of a file: cells as the text of their value, keys as the rules say.
 
     Args:
         party: name of this party, for errors.
@@ -187,16 +196,26 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
     content = _read_bytes(path, where, dataset, rules)
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
-    read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
-    frame = read(content, needed, where, rules.limits)
-    if frame.empty:
+    if path.suffix == PARQUET_SUFFIX:
+        read = read_parquet(content, needed, where, rules.limits, lists=rules.lists)
+    else:
+        read = read_csv(content, needed, where, rules.limits)
+    if not read.num_rows:
         raise no_rows("has no rows", where)
+    frame = pd.DataFrame(
+        {name: text_series(canonical_keys(read.column(name), where=f"{where}: column {name}")) for name in keys}
+    )
+    cells = {
+        name: canonical_column(read.column(name), exact=name in rules.as_written, where=f"{where}: column {name}")
+        for name in dict.fromkeys(columns)
+    }
     return Table(
         dataset=dataset,
         path=path,
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=frame[list(dict.fromkeys(columns))],
+        columns=pd.DataFrame({name: text_series(one.texts) for name, one in cells.items()}, index=range(read.num_rows)),
+        merged={name: one.merged for name, one in cells.items() if one.merged},
         sha256=hashlib.sha256(content).hexdigest(),
     )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from party.configuration.features import DataSection
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
@@ -124,7 +123,7 @@ class Tables:
             dataset,
             configuration.path(data.files[dataset]),
             columns=configuration.columns(dataset),
-            rules=file_rules(data),
+            rules=file_rules(configuration),
         )
         if not configuration.trains_on(dataset) or not data.labels or dataset in data.unlabelled:
             return table
@@ -134,17 +133,20 @@ class Tables:
         return _stamp(self._configuration.path(self._configuration.data.files[dataset]))
 
 
-def file_rules(data: DataSection) -> FileRules:
+def file_rules(configuration: PartyConfiguration) -> FileRules:
     """How the files of a party are read.
 
     Args:
-        data: the party's data section.
+        configuration: the party's configuration.
     """
+    data = configuration.data
     return FileRules(
         id_rule=data.id_rule,
         key_rules=data.key_rules,
         are_tables=bool(data.tables),
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
+        as_written=data.columns_as_written,
+        lists=configuration.list_columns,
         column_keys={
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
