@@ -9,7 +9,7 @@ from pyarrow import compute, parquet
 
 from party.data.columns import check_names, no_rows
 from party.data.limits import FileLimits
-from party.data.values.types import check_type, is_text, plain_type
+from party.data.values.types import check_type, is_list, is_text, plain_type
 from party.errors import DataError
 
 _BATCH_ROWS = 1 << 16
@@ -60,12 +60,16 @@ def _check_stated(metadata: parquet.FileMetaData, needed: Mapping[str, str], whe
     """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of needed columns."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     limits.check_rows(max(metadata.num_rows, sum(group.num_rows for group in groups)), where)
-    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
     read = frozenset(needed)
-    numbers = [number for number, path in enumerate(paths) if any(name in read for name in _and_above(path))]
-    limits.check_bytes(
-        sum(group.column(number).total_uncompressed_size for group in groups for number in numbers), where
-    )
+    size = 0
+    for number in range(metadata.num_columns):
+        path = metadata.schema.column(number).path
+        if any(name in read for name in _and_above(path)):
+            parts = [group.column(number) for group in groups]
+            # A list of one row may have any number of elements, each of which takes a byte at least.
+            elements = 0 if path in read else sum(part.num_values for part in parts)
+            size += max(elements, sum(part.total_uncompressed_size for part in parts))
+    limits.check_bytes(size, where)
 
 
 def _and_above(path: str) -> Iterator[str]:
@@ -76,8 +80,8 @@ def _and_above(path: str) -> Iterator[str]:
 
 def _read(content: bytes, types: dict[str, pa.DataType], where: str, limits: FileLimits) -> pa.Table:
     """Reads part by part. Texts stay what the file's dictionaries make of them until it is known how long they are."""
-    texts = [name for name, kind in types.items() if is_text(plain_type(kind))]
-    file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts, arrow_extensions_enabled=True)
+    dictionaries = _text_paths(parquet.ParquetFile(pa.BufferReader(content)).metadata, types)
+    file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=dictionaries, arrow_extensions_enabled=True)
     batches, rows, size = [], 0, 0
     for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(types)):
         rows += batch.num_rows
@@ -90,8 +94,24 @@ def _read(content: bytes, types: dict[str, pa.DataType], where: str, limits: Fil
     return pa.Table.from_batches(batches)
 
 
+def _text_paths(metadata: parquet.FileMetaData, types: Mapping[str, pa.DataType]) -> list[str]:
+    """Paths of the columns that hold texts, or lists of them."""
+    texts = {name for name, kind in types.items() if is_text(_element_type(kind))}
+    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    return [path for path in paths if any(name in texts for name in _and_above(path))]
+
+
+def _element_type(kind: pa.DataType) -> pa.DataType:
+    plain = plain_type(kind)
+    return plain_type(plain.value_type) if is_list(plain) else plain
+
+
 def _unfolded_bytes(column: pa.Array) -> int:
+    """Bytes of the texts that a column unfolds to, and of all elements of lists."""
+    if is_list(column.type):
+        elements = compute.list_flatten(column)
+        return len(elements) + (_unfolded_bytes(elements) or int(elements.nbytes))
     if not pa.types.is_dictionary(column.type) or not is_text(column.type.value_type):
-        return int(column.nbytes)
+        return 0
     lengths = compute.binary_length(column.dictionary).cast(pa.int64())
     return compute.sum(lengths.take(column.indices)).as_py() or 0
