@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -24,14 +23,14 @@ from party.configuration.features import (
     columns_as_written,
 )
 from party.configuration.strict import StrictModel
-from party.data.kinds.cells import Cells, read_cells
+from party.data.kinds.cells import Cells, Encoding, read_cells
 from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
 from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
-from party.data.values.series import canonical_series
+from party.data.text_columns import TextColumn, TextColumns, canonical_column_of
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
@@ -47,8 +46,8 @@ class EncodedFeature:
     Attributes:
         name: name of the feature.
         kind: kind of the feature, as in the configuration.
-        indices: embedding rows, int32, shape (rows, width).
-        values: their weights, float32, shape (rows, width); 0 where the index is padding.
+        column: the column that it was encoded from.
+        encoding: the encoded form of each of the column's distinct texts; values are 0 where the index is padding.
         size: number of embedding rows that the feature needs; every index is below it.
         table: the feature that owns these embedding rows: this one, or the target that it shares them with.
         target: the feature that a sequence is scored against, if any.
@@ -56,11 +55,34 @@ class EncodedFeature:
 
     name: str
     kind: str
-    indices: NDArray[np.int32] = field(repr=False)
-    values: NDArray[np.float32] = field(repr=False)
+    column: TextColumn = field(repr=False)
+    encoding: Encoding = field(repr=False)
     size: int
     table: str
     target: str | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of embedding rows that each row refers to."""
+        return int(self.encoding.indices.shape[1])
+
+    @property
+    def indices(self) -> NDArray[np.int32]:
+        """Embedding rows of every row, int32, shape (rows, width)."""
+        return self.encoding.indices[self.column.codes]
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Their weights, float32, shape (rows, width)."""
+        return self.encoding.values[self.column.codes]
+
+    def with_rows(self, rows: NDArray[np.int64]) -> EncodedFeature:
+        """The feature with rows chosen and ordered.
+
+        Args:
+            rows: row numbers, int64 (chosen rows,).
+        """
+        return replace(self, column=self.column.take(rows))
 
 
 class CellCounts(NamedTuple):
@@ -97,11 +119,11 @@ class Encoders(StrictModel):
         """Embedding rows of each feature."""
         return tuple(encoder.size for encoder in self.encoders)
 
-    def encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
+    def encode(self, columns: TextColumns, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes rows; each depends on its own cells alone.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -110,14 +132,14 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
-        columns = _columns(self._features, frame, f"{self.party}: {source}")
-        return tuple(_expand(encoder, cells) for encoder, cells in zip(self.encoders, columns, strict=True))
+        read = _columns(self._features, columns, f"{self.party}: {source}")
+        return tuple(_expand(encoder, cells) for encoder, cells in zip(self.encoders, read, strict=True))
 
-    def counts(self, frame: pd.DataFrame, source: str) -> tuple[CellCounts, ...]:
+    def counts(self, columns: TextColumns, source: str) -> tuple[CellCounts, ...]:
         """Counts the cells of each feature that its owner should know of.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -126,8 +148,8 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell of a numeric feature is malformed.
         """
-        columns = _columns(self._features, frame, f"{self.party}: {source}")
-        pairs = zip(self.encoders, columns, strict=True)
+        read = _columns(self._features, columns, f"{self.party}: {source}")
+        pairs = zip(self.encoders, read, strict=True)
         return tuple(CellCounts(cells.row_count(one.missing(cells)), one.merged(cells)) for one, cells in pairs)
 
     def to_json(self) -> str:
@@ -135,13 +157,13 @@ class Encoders(StrictModel):
         return self.model_dump_json()
 
 
-def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFrame, source: str) -> Encoders:
+def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColumns, source: str) -> Encoders:
     """Fits one encoder per feature on the training rows; their order does not matter.
 
     Args:
         party: name of this party, for errors.
         features: as the configuration lists them.
-        training: text columns, among them the features'.
+        training: columns of the training rows, among them the features'.
         source: name of their file, for errors.
 
     Returns:
@@ -217,17 +239,17 @@ def _check_version(text: str, where: str) -> None:
         )
 
 
-def _columns(features: Sequence[AnyFeature], frame: pd.DataFrame, where: str) -> Iterator[Cells]:
+def _columns(features: Sequence[AnyFeature], columns: TextColumns, where: str) -> Iterator[Cells]:
     """The cells of each feature; one that reads whole cells of a column as it is written reads them as values here."""
     as_written = columns_as_written(features)
     for feature in features:
-        column, place = frame[feature.column], f"{where}: column {feature.column}"
+        column, place = columns[feature.column], f"{where}: column {feature.column}"
         if feature.column in as_written and not feature.exact and not feature.has_several:
-            column = canonical_series(column, place)
+            column = canonical_column_of(column)
         yield _cells(feature, column, place)
 
 
-def _cells(feature: AnyFeature, column: pd.Series[str], where: str) -> Cells:
+def _cells(feature: AnyFeature, column: TextColumn, where: str) -> Cells:
     missing = feature.missing if feature.exact else tuple(map(canonical_text, feature.missing))
     if not feature.has_several or not missing:
         return read_cells(column, missing, where)
@@ -255,16 +277,26 @@ def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
 
 
 def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
-    encoding = encoder.encode(cells)
     feature = encoder.feature
     target = feature.target if isinstance(feature, SequenceFeature) else None
     shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
         name=feature.key,
         kind=encoder.kind,
-        indices=encoding.indices[cells.codes],
-        values=encoding.values[cells.codes],
+        column=cells.column,
+        encoding=_of_all_texts(encoder.encode(cells), cells),
         size=encoder.size,
         table=str(target) if shared else feature.key,
         target=target,
     )
+
+
+def _of_all_texts(encoding: Encoding, cells: Cells) -> Encoding:
+    """The encoded form of all texts of a column, zeros for those that no row of these cells holds."""
+    count = len(cells.column.distinct)
+    if count == len(cells.numbers):
+        return encoding
+    indices = np.zeros((count, encoding.indices.shape[1]), np.int32)
+    values = np.zeros(indices.shape, np.float32)
+    indices[cells.numbers], values[cells.numbers] = encoding.indices, encoding.values
+    return Encoding(indices, values)

@@ -53,7 +53,7 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
-            width=feature.indices.shape[1],
+            width=feature.width,
             missing=count.missing,
             merged=_merged(section, table, count),
         )

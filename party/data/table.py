@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from party.data.csv_file import read_csv
 from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.limits import FileLimits
 from party.data.parquet_file import read_parquet
+from party.data.text_columns import TextColumns, text_column
 from party.data.values.keys import canonical_keys
-from party.data.values.series import text_series
 from party.data.values.texts import canonical_column
 from party.errors import DataError
 
@@ -53,7 +53,7 @@ class Table:
     path: Path
     ids: pd.Index[str] | None = field(repr=False)
     keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
-    columns: pd.DataFrame = field(repr=False)
+    columns: TextColumns = field(repr=False)
     sha256: str
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
     merged: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Table:
     @property
     def rows(self) -> int:
         """Number of rows that are here."""
-        return len(self.columns)
+        return self.columns.count
 
     @property
     def known_ids(self) -> pd.Index[str]:
@@ -115,7 +115,7 @@ class Table:
             self,
             ids=None if self.ids is None else self.ids[chosen],
             keys={peer: keys[chosen] for peer, keys in self.keys.items()},
-            columns=self.columns[chosen].reset_index(drop=True),
+            columns=self.columns.take(np.flatnonzero(chosen)),
             chosen=chosen,
         )
 
@@ -125,10 +125,10 @@ class Table:
         Args:
             other: a table with the same columns.
         """
-        columns = pd.concat([self.columns, other.columns], ignore_index=True)
+        columns = self.columns.followed_by(other.columns)
         return replace(self, ids=self.known_ids.append(other.known_ids), columns=columns)
 
-    def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+    def aligned(self, rows: NDArray[np.int64]) -> TextColumns:
         """The columns with rows chosen and ordered.
 
         Args:
@@ -137,7 +137,7 @@ class Table:
         Returns:
             The rows in the given order, numbered anew from 0.
         """
-        return self.columns.iloc[rows].reset_index(drop=True)
+        return self.columns.take(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +203,8 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
     if not read.num_rows:
         raise no_rows("has no rows", where)
     frame = pd.DataFrame(
-        {name: text_series(canonical_keys(read.column(name), where=f"{where}: column {name}")) for name in keys}
-    )
+        {name: canonical_keys(read.column(name), where=f"{where}: column {name}").to_pandas() for name in keys}
+    ).astype("str")
     cells = {
         name: canonical_column(read.column(name), exact=name in rules.as_written, where=f"{where}: column {name}")
         for name in dict.fromkeys(columns)
@@ -214,7 +214,7 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
         path=path,
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=pd.DataFrame({name: text_series(one.texts) for name, one in cells.items()}, index=range(read.num_rows)),
+        columns=TextColumns({name: text_column(one.texts) for name, one in cells.items()}, read.num_rows),
         merged={name: one.merged for name, one in cells.items() if one.merged},
         sha256=hashlib.sha256(content).hexdigest(),
     )
@@ -281,18 +281,3 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             fix=REPEATED_KEY_FIX if rules.are_tables else REPEATED_FIX,
             public_message=f"{several} are not unique; received {received}",
         )
-
-
-def one_table_after_the_other(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Joins the rows of several datasets of a party.
-
-    A file that is trained on may have columns besides: weights, and what meters measure. They are left out.
-
-    Args:
-        frames: columns of each dataset, as `Table` has them.
-
-    Returns:
-        The columns that all of them have, in the order of the first, rows numbered anew from 0.
-    """
-    shared = [name for name in frames[0].columns if all(name in frame.columns for frame in frames)]
-    return pd.concat([frame[shared] for frame in frames], ignore_index=True)

@@ -62,7 +62,8 @@ def held(values, kinds):
 def read_back(folder, name, write, names):
     write(folder / name)
     rules = FileRules(id_rule=KeyRule(("ID",)))
-    return read_table("alice", "train", folder / name, columns=names, rules=rules).columns
+    read = read_table("alice", "train", folder / name, columns=names, rules=rules).columns
+    return {column: read[column].by_row().tolist() for column in names}
 
 
 def check_files(folder, expected, typed, *, frame=None, written=()):
@@ -82,15 +83,15 @@ def check_files(folder, expected, typed, *, frame=None, written=()):
     found = read_back(folder, "typed.parquet", lambda path: parquet.write_table(table, path), typed)
     if frame is not None:
         by_pandas = pd.DataFrame({"ID": ids, "pandas": frame})
-        found = found.join(read_back(folder, "p.csv", lambda path: by_pandas.to_csv(path, index=False), ["pandas"]))
+        found |= read_back(folder, "p.csv", lambda path: by_pandas.to_csv(path, index=False), ["pandas"])
 
     def by_writer(path):
         with path.open("w", newline="") as file:
             rows = zip(ids, *texts, strict=True)
             csv.writer(file).writerows([["ID", *(f"csv {place}" for place in range(len(texts)))], *rows])
 
-    found = found.join(read_back(folder, "w.csv", by_writer, [f"csv {place}" for place in range(len(texts))]))
-    assert {name: found[name].tolist() for name in found} == dict.fromkeys(found, expected)
+    found |= read_back(folder, "w.csv", by_writer, [f"csv {place}" for place in range(len(texts))])
+    assert found == dict.fromkeys(found, expected)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,7 @@ def test_uuids(folder, values, schema):
     ids = [f"id{place}" for place in range(len(values))]
     table = pa.table({"ID": ids, **typed})
     write = lambda path: parquet.write_table(table, path, store_schema=schema)  # noqa: E731
-    assert read_back(folder, "plain.parquet", write, ["uuid"])["uuid"].tolist() == [str(one or "") for one in values]
+    assert read_back(folder, "plain.parquet", write, ["uuid"])["uuid"] == [str(one or "") for one in values]
 
 
 @SLOW

@@ -18,6 +18,7 @@ from party.data.labels import read_labels
 from party.errors import ConfigurationError, DataError, StorageError
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
+from tests.support.columns import columns_of
 from tests.support.organisations import Organisations
 
 CANARY = "Canary7f3a"
@@ -293,7 +294,7 @@ def test_a_private_column_is_declared_in_any_notation_once(tmp_path):
     section = {"columns": {"epsilon": 16.0, "columns": {"level": domain}}}
     features = [{"column": "level", "kind": "vocabulary", "values": ["1", "2", "9"]}]
     made = party(tmp_path, files=files, features=features, privacy=section)
-    assert set(made[1].table("train").columns["level"]) <= {"1", "2", "9", ""}
+    assert set(made[1].table("train").columns["level"].by_row()) <= {"1", "2", "9", ""}
     domain["values"].append("1.0")
     with pytest.raises(ConfigurationError, match="level names one value in several notations"):
         party(tmp_path, files=files, features=features, privacy=section)
@@ -310,7 +311,9 @@ def test_secrets_of_an_audit_compare_values(tmp_path):
 
 def test_encoders_of_the_former_meaning_are_refused_in_words(tmp_path):
     features = party(tmp_path, files={"train": ("t.csv", IDS)}, features=[VERSION])[0].data.features
-    state = json.loads(fit_encoders("bob", features, pd.DataFrame({"version": ["1"]}, dtype="str"), "t").to_json())
+    state = json.loads(
+        fit_encoders("bob", features, columns_of(pd.DataFrame({"version": ["1"]}, dtype="str")), "t").to_json()
+    )
     with pytest.raises(StorageError, match=r"fitted by another version.*train anew"):
         encoders_from_json(json.dumps({**state, "version": 1}), features)
 

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 
 from party.configuration.features import AnyFeature, columns_as_written
 from party.data.encoders import fit_encoders
-from party.data.values.series import canonical_series
+from party.data.text_columns import canonical_column_of
 from party.errors import DataError
+from tests.support.columns import columns_of
 
 CANARY = "Canary7f3a"
 TEXTS = st.text(max_size=4) | st.sampled_from(["a", "b", "a\0", "é", "e\u0301", "𝄞", "\uffff", "", "-"])
@@ -21,13 +22,17 @@ def feature(kind, column="x", **settings):
 
 
 def frame(cells, column="x"):
-    return pd.DataFrame({column: pd.Series(list(cells), dtype="str")})
+    return columns_of(pd.DataFrame({column: pd.Series(list(cells), dtype="str")}))
 
 
 def as_read(one, cells):
     """Cells as they come out of a file that the feature reads."""
     written = frame(cells, one.column)
-    return written if columns_as_written([one]) else written.apply(canonical_series, where="train.csv")
+    return (
+        written
+        if columns_as_written([one])
+        else written.with_columns({one.column: canonical_column_of(written[one.column])})
+    )
 
 
 def encode(one, training, cells=None):
