@@ -24,6 +24,8 @@ from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
 from party.security.trust import load_trusted
 
+MERGED = "distinct texts are written differently but are the same value; exact: true keeps them apart"
+
 
 def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     """Reads everything that `party serve` would read, and prints a summary.
@@ -99,12 +101,17 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         text.add_column(column)
     for column in ("vocabulary size", "values per row", "missing"):
         text.add_column(column, justify="right")
+    merged = []
     for summary in summarise(configuration.party, data, table):
         counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
         text.add_row(one_line(summary.name), summary.kind, *counts)
+        if summary.merged:
+            merged.append(f"feature {summary.name}: {summary.merged:,} {MERGED}")
     console.print(text)
     for note in table.notes:
         console.print(one_line(f"{dataset}: {note}"))
+    for line in merged:
+        console.print(one_line(line))
     for line in key_lines(table):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:

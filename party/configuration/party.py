@@ -267,6 +267,16 @@ class PartyConfiguration(StrictModel):
         read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
         return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
 
+    @property
+    def list_columns(self) -> frozenset[str]:
+        """The columns that may hold lists: those that features of several values read, and nothing else does."""
+        data = self.data
+        several = {feature.column for feature in data.features if feature.has_several}
+        whole = {feature.column for feature in data.features if not feature.has_several}
+        keys = {name for rule in data.key_rules.values() for name in rule.columns}
+        others = {*data.id_columns, *keys, data.sample_weight, *self.privacy.read, *self.meters.columns}
+        return frozenset(several - whole - others)
+
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets

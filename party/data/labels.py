@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
@@ -248,7 +249,7 @@ def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.f
         case BinaryLabel():
             by_class = [label.class_weights.negative, label.class_weights.positive]
         case MultiClassLabel():
-            by_class = [label.class_weights.get(one, 1.0) for one in label.classes]
+            by_class = list(label.weights_by_class)
         case RegressionLabel():
             return np.ones_like(values)
     return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int64)]  # the weight of no label has no use
@@ -258,7 +259,7 @@ def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.fl
     """1 for the positive class and 0 for the negative.
 
     `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
-    cell are numbers, and else exact texts; the value may stand in quotes, which makes it a text. An empty
+    cell are numbers, and else canonical texts; the value may stand in quotes, which makes it a text. An empty
     cell has no label, unless the rule compares with the empty text.
     """
     _, sign, operand = label.parts
@@ -274,7 +275,7 @@ def _read_numbers(cells: Cells, expected: str, advice: str) -> NDArray[np.float3
 
 
 def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[np.float32]:
-    place = {name: number for number, name in enumerate(label.classes)}
+    place = label.places
     places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
     _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
     return places[cells.codes].astype(np.float32)
@@ -292,9 +293,9 @@ def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float
 
 def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.bool_]:
     """Whether the rule holds, for each distinct text."""
-    text = unquoted(operand)
+    text = canonical_text(unquoted(operand))
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
-    threshold = parse_number(operand)
+    threshold = parse_number(canonical_text(operand))  # NaN for a value in quotes, which is a text
     if sign not in _EQUALITIES:
         if np.isnan(threshold):
             raise ConfigurationError("value is no number", where="data.labels", expected=f"a number after {sign}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from party.configuration.features import DataSection
-from party.data.encoders import fit_encoders
+from party.configuration.features import AnyFeature, DataSection, IntegerBucketsFeature, NumericFeature
+from party.data.encoders import CellCounts, fit_encoders
 from party.data.table import Table
 
 
@@ -19,6 +19,8 @@ class ColumnSummary:
         size: number of embedding rows that it needs.
         width: number of values of a row, as of a sequence.
         missing: number of rows in which it is missing.
+        merged: number of distinct texts that are written differently but are the same value, and that the feature could
+            tell apart.
     """
 
     name: str
@@ -26,6 +28,7 @@ class ColumnSummary:
     size: int
     width: int
     missing: int
+    merged: int
 
 
 def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:
@@ -44,14 +47,22 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
     """
     source = table.path.name
     encoders = fit_encoders(party, data.features, table.columns, source)
-    missing = encoders.missing_rows(table.columns, source)
+    counts = encoders.counts(table.columns, source)
     return tuple(
         ColumnSummary(
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
             width=feature.width,
-            missing=count,
+            missing=count.missing,
+            merged=_merged(section, table, count),
         )
-        for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
+        for section, feature, count in zip(data.features, encoders.encode(table.columns, source), counts, strict=True)
     )
+
+
+def _merged(section: AnyFeature, table: Table, counts: CellCounts) -> int:
+    """To a number it makes no difference how it is written."""
+    if isinstance(section, NumericFeature | IntegerBucketsFeature):
+        return 0
+    return counts.merged if section.has_several else table.merged.get(section.column, 0)

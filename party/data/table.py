@@ -1,4 +1,4 @@
-"""A party's file, read as text: ids, keys and the columns that are needed."""
+"""A party's file, read as texts of values: ids, keys and the columns that are needed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from party.data.files.limits import FileLimits
 from party.data.files.parts import Entry, entry_name
 from party.data.files.place import DataPlace
 from party.data.files.source import Source, open_source
-from party.data.files.texts import column_texts
 from party.data.keys import NO_KEY, Texts, row_keys
-from party.data.text_columns import TextColumns
+from party.data.text_columns import TextColumns, text_column
+from party.data.values.keys import canonical_keys
+from party.data.values.texts import CanonicalColumn, canonical_column
 from party.errors import DataError
 
 REPEATED_KEY_FIX = "leave one row for each key in the file"
@@ -30,7 +31,7 @@ REPEATED_FIX = "where many rows refer to one row of a partner's table, join them
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """One dataset or table of a party, every cell as the text that the file holds, unless its column is private.
+    """One dataset or table of a party, every cell as the text of its value, unless its column is private.
 
     Attributes:
         dataset: name of the dataset or table.
@@ -39,11 +40,12 @@ class Table:
             have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
-        columns: the needed columns, rows in the file's order.
+        columns: the needed columns as canonical texts, or as they are written; rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed; see `Source.sha256`.
         notes: what the owner should know of the files, in sentences.
         chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
             label; None where all are here.
+        merged: by column, the number of distinct texts in the file that are written differently but are the same value.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
     """
@@ -56,6 +58,7 @@ class Table:
     sha256: str
     notes: tuple[str, ...] = ()
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
+    merged: Mapping[str, int] = field(default_factory=dict)
     generation: int | None = None
 
     @property
@@ -150,6 +153,8 @@ class FileRules:
         limits: the largest dataset that the owner allows.
         csv: how CSV files are written.
         column_keys: the key of the configuration that names a column, for those that no feature reads.
+        as_written: columns whose texts stay as they are written.
+        lists: columns that may hold lists.
     """
 
     id_rule: KeyRule | None
@@ -158,6 +163,8 @@ class FileRules:
     limits: FileLimits = field(default_factory=FileLimits)
     csv: CsvSection = field(default_factory=CsvSection)
     column_keys: Mapping[str, str] = field(default_factory=dict)
+    as_written: Collection[str] = ()
+    lists: Collection[str] = ()
 
     @property
     def kind(self) -> str:
@@ -174,7 +181,7 @@ class FileRules:
 def read_table(
     party: str, dataset: str, path: Path | Sequence[Entry], *, columns: Collection[str], rules: FileRules
 ) -> Table:
-    """Reads the needed columns of a dataset's files, without interpreting any cell but those of keys.
+    """Reads the needed columns of a dataset's files: cells as the text of their value, keys as the rules say.
 
     Args:
         party: name of this party, for errors.
@@ -197,29 +204,50 @@ def read_table(
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
     with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
-        frame = _read_texts(source, needed)
+        read = _read_chunks(source, needed, rules.lists)
         sha256 = source.sha256()
-    if frame.empty:
+    rows = sum(map(len, next(iter(read.values()), [])))
+    if not rows:
         raise no_rows("has no rows", where)
+    frame = pd.DataFrame({name: _keys(read[name], f"{where}: column {name}").to_pandas() for name in keys}).astype(
+        "str"
+    )
+    cells = {
+        name: _cells(read[name], f"{where}: column {name}", exact=name in rules.as_written)
+        for name in dict.fromkeys(columns)
+    }
     return Table(
         dataset=dataset,
         path=path if isinstance(path, Path) else Path(entry_name(entries)),
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=TextColumns.of_frame(frame[list(dict.fromkeys(columns))]),
+        columns=TextColumns({name: text_column(one.texts) for name, one in cells.items()}, rows),
+        merged={name: one.merged for name, one in cells.items() if one.merged},
         sha256=sha256,
         notes=source.notes,
     )
 
 
-def _read_texts(source: Source, needed: Mapping[str, str]) -> pd.DataFrame:
-    texts: dict[str, list[pa.Array]] = {name: [] for name in needed}
-    for batch in source.batches(needed):
+def _read_chunks(source: Source, needed: Mapping[str, str], lists: Collection[str]) -> dict[str, list[pa.ChunkedArray]]:
+    """All rows of the columns: a chunked array for each run of batches in which a column has one type."""
+    runs: dict[str, list[list[pa.Array]]] = {name: [] for name in needed}
+    for batch in source.batches(needed, lists=lists):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            texts[name].append(column_texts(column))
-    table = pa.table({name: pa.chunked_array(chunks, pa.string()) for name, chunks in texts.items()})
-    frame: pd.DataFrame = table.to_pandas().astype("str")
-    return frame
+            if not runs[name] or runs[name][-1][0].type != column.type:
+                runs[name].append([])
+            runs[name][-1].append(column)
+    return {name: [pa.chunked_array(run) for run in found] for name, found in runs.items()}
+
+
+def _keys(runs: Sequence[pa.ChunkedArray], where: str) -> pa.ChunkedArray:
+    texts = [canonical_keys(run, where=where) for run in runs]
+    return pa.chunked_array([chunk for one in texts for chunk in one.chunks], pa.large_string())
+
+
+def _cells(runs: Sequence[pa.ChunkedArray], where: str, *, exact: bool) -> CanonicalColumn:
+    found = [canonical_column(run, exact=exact, where=where) for run in runs]
+    chunks = [chunk for one in found for chunk in one.texts.chunks]
+    return CanonicalColumn(pa.chunked_array(chunks, pa.large_string()), sum(one.merged for one in found))
 
 
 def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:

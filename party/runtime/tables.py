@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from party.configuration.features import DataSection
 from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
 from party.data.files.limits import FileLimits
@@ -127,7 +126,7 @@ class Tables:
             dataset,
             configuration.files(dataset),
             columns=configuration.columns(dataset),
-            rules=file_rules(data),
+            rules=file_rules(configuration),
         )
         if not configuration.trains_on(dataset) or not data.labels or dataset in data.unlabelled:
             return table
@@ -138,18 +137,21 @@ class Tables:
         return stamps(configuration.files(dataset), DataPlace(configuration.party, dataset))
 
 
-def file_rules(data: DataSection) -> FileRules:
+def file_rules(configuration: PartyConfiguration) -> FileRules:
     """How the files of a party are read.
 
     Args:
-        data: the party's data section.
+        configuration: the party's configuration.
     """
+    data = configuration.data
     return FileRules(
         id_rule=data.id_rule,
         key_rules=data.key_rules,
         are_tables=bool(data.tables),
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
         csv=data.csv,
+        as_written=data.columns_as_written,
+        lists=configuration.list_columns,
         column_keys={
             **dict.fromkeys(group_columns(data.labels), "data.labels"),
             **{label.source: "data.labels" for label in data.labels.values()},

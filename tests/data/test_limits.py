@@ -19,8 +19,8 @@ SMALL = 1 << 20
 BOMB_ROWS = DEFAULT_MAXIMUM_ROWS + 1
 
 
-def read(path, needed=("a",), limits=None):
-    rules = FileRules(id_rule=KeyRule(("ID",)), limits=limits or FileLimits())
+def read(path, needed=("a",), limits=None, lists=()):
+    rules = FileRules(id_rule=KeyRule(("ID",)), limits=limits or FileLimits(), lists=lists)
     return read_table("alice", "train", path, columns=needed, rules=rules)
 
 
@@ -86,6 +86,31 @@ def test_a_long_text_that_a_dictionary_repeats_is_refused_before_it_unfolds(tmp_
     error = failure(path, limits=FileLimits(bytes=64 * SMALL))
     assert "is too large; expected at most 67,108,864 bytes (data.maximum_bytes)" in str(error)
     assert pa.total_allocated_bytes() - before < 64 * SMALL
+
+
+def list_of_one(path, elements, text):
+    """A file of one row, whose list repeats one text."""
+    repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(elements, np.int8)), [text])
+    column = pa.ListArray.from_arrays(pa.array([0, elements], pa.int32()), repeated)
+    parquet.write_table(pa.table({"ID": ["1"], "a": column}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < SMALL
+    return path
+
+
+def test_a_long_text_that_a_list_repeats_is_refused_before_it_unfolds(tmp_path):
+    """20,000 times one text of 100 kB in one cell: 2 GB from a few kB."""
+    path = list_of_one(tmp_path / "train.parquet", 20_000, "x" * 100_000)
+    before = pa.total_allocated_bytes()
+    error = failure(path, limits=FileLimits(bytes=64 * SMALL), lists=["a"])
+    assert "is too large; expected at most 67,108,864 bytes (data.maximum_bytes)" in str(error)
+    assert pa.total_allocated_bytes() - before < 64 * SMALL
+
+
+def test_a_list_that_states_too_many_elements_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = list_of_one(tmp_path / "train.parquet", 3 * SMALL, "x")
+    assert [len(text) for text in read(path, lists=["a"]).columns["a"].by_row()] == [6 * SMALL]
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", None)
+    assert "is too large" in str(failure(path, limits=FileLimits(bytes=2 * SMALL), lists=["a"]))
 
 
 def test_columns_that_state_to_be_too_large_are_refused_and_unneeded_ones_are_not_counted(tmp_path):

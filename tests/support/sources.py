@@ -6,7 +6,7 @@ from party.configuration.csv_format import CsvSection
 from party.data.files.limits import FileLimits
 from party.data.files.place import DataPlace
 from party.data.files.source import open_source
-from party.data.files.texts import column_texts
+from party.data.values.texts import canonical_texts
 
 PLACE = DataPlace("alice", "train")
 
@@ -31,5 +31,5 @@ def read_files(*entries, names=("id", "age"), form=None, limits=None):
         for batch in source.batches(needed):
             assert batch.schema.names == list(names)
             for name, column in zip(names, batch.columns, strict=True):
-                columns[name] += column_texts(column).to_pylist()
+                columns[name] += canonical_texts(column, exact=True, where=name).to_pylist()
         return ReadFiles(columns, source.sha256(), source.notes)

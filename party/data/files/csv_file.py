@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 import pyarrow as pa
@@ -54,11 +54,12 @@ class CsvFile:
         """Digest of the whole file, 32 bytes, to be asked for once all batches were read."""
         return self._stream.sha256()
 
-    def batches(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Mapping[str, str], *, lists: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Reads the rows, without interpreting any cell.
 
         Args:
             columns: names of the columns, at least one, each with the key of the configuration that names it.
+            lists: has no meaning for CSV, which holds texts alone.
 
         Yields:
             Rows: text columns without nulls; an empty cell is the empty text.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,13 @@ from party.data.files.first_bytes import ENCRYPTED_PARQUET, FIRST_BYTES, PARQUET
 from party.data.files.limits import Allowance
 from party.data.files.storage import OpenedFile
 from party.data.files.verified_file import VerifiedFile
+from party.data.values.types import check_type, is_list, is_text
 from party.errors import DataError
 
-_BATCH_BYTES = 1 << 25
+_BATCH_BYTES = 1 << 24
 _MOST_BATCH_ROWS = 1 << 16
 _CELL_BYTES = 16  # of numbers and of places in dictionaries; texts are counted
 _BUFFER_BYTES = (1 << 14, 1 << 20)  # least and most of a column
-_REFUSED = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 
 
 class ParquetFile:
@@ -59,25 +59,27 @@ class ParquetFile:
         """Digest of the whole file, 32 bytes."""
         return self._content.sha256()
 
-    def batches(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Mapping[str, str], *, lists: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Reads the needed columns, and no others.
 
         Args:
             columns: names of the columns, at least one, each with the key of the configuration that names it.
+            lists: names of the columns that may hold lists.
 
         Yields:
             Rows: columns of the types that the file has, those of dictionaries unfolded.
 
         Raises:
-            DataError: the file cannot be read, lacks a column, is too large, or a column holds lists, structs or bytes.
+            DataError: the file cannot be read, lacks a column, is too large, or a column holds structs, bytes, or
+                lists where there may be none.
         """
         found = check_names(self.names, columns, self._where, are_names=True)
         self.notes = found.notes
         stored = [self.names[place] for place in found.places.values()]
         for name, place in found.places.items():
-            _check_type(self._schema.field(place).type, f"{self._where}: column {name}")
+            check_type(self._schema.field(place).type, lists=name in lists, where=f"{self._where}: column {name}")
         try:
-            opened = self._open(columns=len(stored))
+            opened = self._open(self._paths_of_lists(stored), columns=len(stored))
             for group, stated in enumerate(self._check_stated(stored)):
                 row_bytes = max(stated, self._repeated_bytes(group, stored), _CELL_BYTES * len(stored))
                 rows = max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // row_bytes))
@@ -86,6 +88,11 @@ class ParquetFile:
                     yield from self._unfolded([batch.column(name) for name in stored], list(columns))
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error, self._where) from None
+
+    def _paths_of_lists(self, stored: Collection[str]) -> list[str]:
+        """Paths of the elements of lists: of a list nobody knows how long it is before it is there."""
+        columns = [self._metadata.schema.column(number).path for number in range(self._metadata.num_columns)]
+        return [path for path in columns if path not in stored and _is_within(path, stored)]
 
     def _open(self, texts: Sequence[str] = (), *, columns: int = 1) -> parquet.ParquetFile:
         """Opens the file anew; texts of some columns stay what the file's dictionaries make of them."""
@@ -108,21 +115,22 @@ class ParquetFile:
         except (pa.ArrowException, OSError):
             raise _encrypted(self._where) from None
 
-    def _repeated_bytes(self, group: int, stored: Sequence[str]) -> int:
+    def _repeated_bytes(self, group: int, stored: Collection[str]) -> int:
         """How many bytes a row of a row group can take by texts that the file holds once, in dictionaries."""
         metadata = self._metadata.row_group(group)
         columns = [metadata.column(number) for number in range(metadata.num_columns)]
-        in_dictionaries = {column.path_in_schema for column in columns if column.has_dictionary_page}
-        texts = [name for name in stored if name in in_dictionaries and _is_text(self._schema.field(name).type)]
-        if not texts:
+        read = [one for one in columns if one.has_dictionary_page and _is_within(one.path_in_schema, stored)]
+        if not read or not metadata.num_rows:
             return 0
+        paths = [one.path_in_schema for one in read]
+        names = [name for name in stored if any(name in _and_above(path) for path in paths)]
         # With the first row comes the whole dictionary.
-        rows = self._open(texts, columns=len(texts)).iter_batches(batch_size=1, row_groups=[group], columns=texts)
-        first = next(rows, None)
-        read = [] if first is None else [column for column in first.columns if pa.types.is_dictionary(column.type)]
-        return sum(compute.max(compute.binary_length(column.dictionary)).as_py() or 0 for column in read)
+        rows = self._open(paths, columns=len(names)).iter_batches(batch_size=1, row_groups=[group], columns=names)
+        longest = [one for column in next(rows).columns for one in _dictionaries(column)]
+        elements: int = max(-(-one.num_values // metadata.num_rows) for one in read)
+        return elements * sum(int(compute.max(_lengths(one)).as_py() or 0) for one in longest)
 
-    def _check_stated(self, stored: Sequence[str]) -> list[int]:
+    def _check_stated(self, stored: Collection[str]) -> list[int]:
         """Holds what a file states of itself against the limits: rows as a whole and by part, bytes of columns.
 
         Returns:
@@ -134,9 +142,12 @@ class ParquetFile:
         limits.check_rows(self._allowance.rows + rows, self._where)
         paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
         read = frozenset(stored)
-        numbers = [number for number, path in enumerate(paths) if path in read]
+        numbers = [number for number, path in enumerate(paths) if _is_within(path, read)]
+        lists = [number for number in numbers if paths[number] not in read]
         sizes = [sum(group.column(number).total_uncompressed_size for number in numbers) for group in groups]
-        limits.check_bytes(self._allowance.unfolded_bytes + sum(sizes), self._where)
+        # A list of one row may have any number of elements, each of which takes a byte at least.
+        elements = sum(group.column(number).num_values for group in groups for number in lists)
+        limits.check_bytes(self._allowance.unfolded_bytes + max(elements, sum(sizes)), self._where)
         return [size // max(1, group.num_rows) for size, group in zip(sizes, groups, strict=True)]
 
     def _unfolded(self, columns: Sequence[pa.Array], names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -205,32 +216,39 @@ def _no_parquet(received: str, where: str) -> DataError:
     )
 
 
-def _check_type(kind: pa.DataType, where: str) -> None:
-    """Refuses a column whose values are not plain."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
-    if any(is_kind(kind) for is_kind in _REFUSED):
-        raise DataError(
-            "holds values that are no plain texts or numbers",
-            where=where,
-            expected="text, numbers, booleans or dates",
-            received=str(kind)[:64],
-            fix="join lists to one text with a separator",
-        )
+def _and_above(path: str) -> Iterator[str]:
+    """A path of a file's schema and all that it may be part of: the elements of a list have a path below its name."""
+    parts = path.split(".")
+    return (".".join(parts[:length]) for length in range(len(parts), 0, -1))
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _is_within(path: str, stored: Collection[str]) -> bool:
+    return any(name in stored for name in _and_above(path))
+
+
+def _dictionaries(column: pa.Array) -> Iterator[pa.Array]:
+    """The dictionaries of the texts of a column, or of the elements of its lists."""
+    if is_list(column.type):
+        yield from _dictionaries(compute.list_flatten(column))
+    elif pa.types.is_dictionary(column.type) and is_text(column.type.value_type):
+        yield column.dictionary
+
+
+def _lengths(texts: pa.Array) -> pa.Array:
+    """Bytes of each text; Arrow has no such function for views."""
+    return compute.binary_length(texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts)
 
 
 def _text_bytes(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]] | int:
-    """Bytes of the text of each row, int64 (rows,)."""
-    if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
-        lengths = compute.binary_length(column.dictionary).take(column.indices)
-    elif _is_text(column.type):
-        lengths = compute.binary_length(column)
+    """Bytes of the text of each row, or of its list on average, int64 (rows,)."""
+    if is_list(column.type):
+        elements = compute.list_flatten(column)
+        size = int(np.sum(_text_bytes(elements))) or int(elements.nbytes)
+        return -(-(len(elements) + size) // max(1, len(column)))
+    if pa.types.is_dictionary(column.type) and is_text(column.type.value_type):
+        lengths = _lengths(column.dictionary).take(column.indices)
+    elif is_text(column.type):
+        lengths = _lengths(column)
     else:
         return 0
     return np.asarray(lengths.fill_null(0).to_numpy(zero_copy_only=False), np.int64)

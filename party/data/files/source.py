@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class OpenedPart(Protocol):
     names: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def batches(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Mapping[str, str], *, lists: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Reads the rows; see `Source.batches`."""
 
     def sha256(self) -> bytes:
@@ -65,11 +65,12 @@ class Source:
         self.notes: tuple[str, ...] = ()
         self.names = self._first_names()
 
-    def batches(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Mapping[str, str], *, lists: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Reads all rows; possible once.
 
         Args:
             columns: names of the columns, at least one, each with the key of the configuration that names it.
+            lists: names of the columns that may hold lists.
 
         Yields:
             Rows in the files' order, columns in the order asked for. Of CSV all columns are texts; Parquet has types of
@@ -80,7 +81,7 @@ class Source:
         """
         for number in range(len(self._parts)):
             opened = self._waiting.pop(number, None) or self._opened(number)
-            yield from opened.batches(columns)
+            yield from opened.batches(columns, lists=lists)
             self._digests.append(opened.sha256())
             self.notes += tuple(self._named(number, note) for note in opened.notes)
             self.close()
@@ -153,7 +154,7 @@ class _EmptyPart:
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ("is empty",)
 
-    def batches(self, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Mapping[str, str], *, lists: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """See `OpenedPart`."""
         yield from ()
 
