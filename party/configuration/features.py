@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from party.configuration.csv_format import CsvSection
-from party.configuration.data_files import DataFiles
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels, group_columns
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
@@ -189,9 +188,8 @@ def check_exact(features: Sequence[AnyFeature]) -> None:
         ValueError: the text names the column or the feature.
     """
     settings: dict[str, bool] = {}
-    by_key: dict[str, bool] = {}
+    by_key = {feature.key: feature.exact for feature in features}
     for feature in features:
-        by_key[feature.key] = feature.exact
         if isinstance(feature, NumericFeature | IntegerBucketsFeature):
             continue
         if settings.setdefault(feature.column, feature.exact) != feature.exact:
@@ -206,10 +204,8 @@ class DataSection(StrictModel):
 
     Attributes:
         id: column, or columns, by which the rows of the parties are joined; optional at a label party with joins.
-        datasets: name of each dataset and its CSV or Parquet file, or files; paths are relative to the configuration
-            file.
-        tables: name of each table and its file, with one row for each entity; in place of datasets, at a feature party
-            whose rows the label party refers to by joins.
+        datasets: name of each dataset and its CSV or Parquet files; paths are relative to the configuration file.
+        tables: name of each table and its files, one row for each entity; at a feature party, in place of datasets.
         csv: how all CSV files are written.
         transforms: what happens to each cell of a table's id before it is compared.
         transformed: whether the id's columns already hold the results of the transformations.
@@ -222,9 +218,8 @@ class DataSection(StrictModel):
         sample_weight: column with the weight of each row in training; only at the label party, and only in the files
             of datasets that are trained on.
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
-        maximum_rows: most rows of a dataset's files; longer ones are refused before they are decoded, if they say so.
-        maximum_bytes: most bytes of a dataset's files, of CSV once it is decompressed, and of the decoded texts of the
-            columns that are read.
+        maximum_rows: most rows of a dataset's files.
+        maximum_bytes: most bytes of a dataset's files, as they are stored and once they are unfolded.
     """
 
     id: KeyColumns | None = None
@@ -316,7 +311,7 @@ class DataSection(StrictModel):
         return columns_as_written(self.features)
 
     @property
-    def files(self) -> Mapping[str, DataFiles]:
+    def files(self) -> Files:
         """The files of all datasets, or of all tables, by name."""
         return self.tables or self.datasets
 
