@@ -15,6 +15,7 @@ from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
+from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
 from party.configuration.policy import PolicySection
@@ -269,8 +270,8 @@ class PartyConfiguration(StrictModel):
         several = {feature.column for feature in data.features if feature.has_several}
         whole = {feature.column for feature in data.features if not feature.has_several}
         keys = {name for rule in data.key_rules.values() for name in rule.columns}
-        others = {*data.id_columns, *keys, data.sample_weight, *self.privacy.read, *self.meters.columns}
-        return frozenset(several - whole - others)
+        read = {*data.id_columns, *keys, *group_columns(data.labels), *self.privacy.read, *self.meters.columns}
+        return frozenset(several - whole - read - {data.sample_weight})
 
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
@@ -148,6 +149,7 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
         as_written=data.columns_as_written,
         lists=configuration.list_columns,
         column_keys={
+            **dict.fromkeys(group_columns(data.labels), "data.labels"),
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },
