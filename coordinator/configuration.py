@@ -61,6 +61,7 @@ class CoordinatorConfiguration(StrictModel):
         alignment: parameters of the alignment, sent to every party.
         training: parameters of training, sent to every party.
         evaluate_dataset: dataset that `evaluate` and `predict` read by default.
+        use_proxy: whether the way to parties may lead through a proxy that the environment names.
         insecure: whether to connect without TLS; loopback addresses only.
         folder: of the file.
     """
@@ -77,6 +78,7 @@ class CoordinatorConfiguration(StrictModel):
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()
     evaluate_dataset: str = "test"
+    use_proxy: bool = False
     insecure: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
 

@@ -79,7 +79,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Place:
+class KeyPlace:
     """Where an error is.
 
     Attributes:
@@ -126,7 +126,7 @@ def choices(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[
     return (Choice(schema, definitions),)
 
 
-def find(model: type[BaseModel], location: Location) -> Place:
+def find(model: type[BaseModel], location: Location) -> KeyPlace:
     """Follows the location of an error, in which pydantic mixes keys with names of its own.
 
     Args:
@@ -138,13 +138,13 @@ def find(model: type[BaseModel], location: Location) -> Place:
     """
     top = root(model)
     if top is None:
-        return Place(tuple(location), ())
+        return KeyPlace(tuple(location), ())
     found: tuple[Choice, ...] = (top,)
     path: list[int | str] = []
     for number, part in enumerate(location):
         if part == KEY_OF_MAPPING and number == len(location) - 1:
             names = tuple(one.names for one in find(model, location[:-2]).choices if one.values)
-            return Place(tuple(path), names, is_key=True)
+            return KeyPlace(tuple(path), names, is_key=True)
         if len(found) > 1:
             chosen = _chosen(found, part, is_last=number == len(location) - 1)
             if chosen is not None:
@@ -155,7 +155,7 @@ def find(model: type[BaseModel], location: Location) -> Place:
             break
         path.append(part)
         found = inner or ()
-    return Place(tuple(path), found)
+    return KeyPlace(tuple(path), found)
 
 
 def _chosen(found: tuple[Choice, ...], part: int | str, *, is_last: bool) -> tuple[Choice, ...] | None:

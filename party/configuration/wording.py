@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from party.configuration.examples import as_yaml, example
 from party.configuration.patterns import WORDS
-from party.configuration.schema import KIND, Choice, Place, every_key, find, sections_with
+from party.configuration.schema import KIND, Choice, KeyPlace, every_key, find, sections_with
 
 SHOWN_KEY_CHARACTERS = 128  # of a key and of its path: whoever sends a configuration chooses them
 SHOWN_PROBLEM_CHARACTERS = 512
@@ -62,7 +62,7 @@ def _problem_text(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     return f"key {path}: {text}" if path else text
 
 
-def _must_be(place: Place, problem: Mapping[str, Any]) -> str:
+def _must_be(place: KeyPlace, problem: Mapping[str, Any]) -> str:
     """What a value, or the name of a key, must be."""
     if not place.choices:
         return "cannot be used"
@@ -84,7 +84,7 @@ def _shown_part(part: object) -> str:
     return names.get(str(part), str(part)[:SHOWN_KEY_CHARACTERS])
 
 
-def _such_as(place: Place, *, with_key: bool = False) -> str:
+def _such_as(place: KeyPlace, *, with_key: bool = False) -> str:
     """An example, where the words do not say it all."""
     key = next((str(part) for part in reversed(place.path) if isinstance(part, str)), "")
     shown = example(place.choices, "" if place.is_key else key)
@@ -237,7 +237,7 @@ def _advice(received: str, types: set[str]) -> str:
 # Keys
 
 
-def _kind_text(place: Place, path: str, section: object, *, is_missing: bool) -> str:
+def _kind_text(place: KeyPlace, path: str, section: object, *, is_missing: bool) -> str:
     slips = [key for key in section if isinstance(key, str)] if isinstance(section, dict) else []
     slip, nearness = _nearest(KIND, slips)
     if is_missing and (nearness >= RATHER_NEAR or sorted(slip) == sorted(KIND)):
@@ -257,20 +257,20 @@ def _no_text_as_key(model: type[BaseModel], location: tuple[int | str, ...]) -> 
     return f"key {path} {text}" if path else text
 
 
-def _known(place: Place) -> str:
+def _known(place: KeyPlace) -> str:
     keys = _keys(place)
     shown = ", ".join(keys[:SHOWN_NAMES])
     return f"known keys are {shown}" + (f" and {len(keys) - SHOWN_NAMES} more" if len(keys) > SHOWN_NAMES else "")
 
 
-def _keys(place: Place) -> list[str]:
+def _keys(place: KeyPlace) -> list[str]:
     return list(dict.fromkeys(key for one in place.choices for key in one.keys))
 
 
 def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     """A key that its section does not have: a slip, or a key of another section."""
     outer = find(model, location[:-1]).path
-    above = Place(outer, _section_above(model, location))
+    above = KeyPlace(outer, _section_above(model, location))
     key, path = str(location[-1])[:SHOWN_KEY_CHARACTERS], shown_path((*outer, location[-1]))
     known = _keys(above)
     nearest, nearness = _nearest(key, known)
