@@ -74,7 +74,8 @@ def _without_traps() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     }
     integer = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)\Z")
     number = re.compile(
-        r"[-+]?(?:(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
     )
     for first in "-+.0123456789":
         kept[first] = [*kept.get(first, []), (_INTEGER, integer), (_FLOAT, number)]

@@ -78,11 +78,11 @@ class Tables:
             DataError: a file, a column, the ids or a cell cannot be used, and no dataset can be used.
         """
         problems = {dataset: self._examine(dataset) for dataset in self.names}
+        if not self.usable_names:
+            raise problems[self.names[0]][0]
         for dataset in self.names:
             for problem in problems[dataset]:
                 logger.error("%s %s cannot be used and is not served: %s", self._kind, dataset, problem)
-        if not self.usable_names:
-            raise problems[self.names[0]][0]
 
     def problems(self, dataset: str) -> list[SplitError]:
         """Finds everything that keeps a dataset or table from being used.

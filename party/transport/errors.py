@@ -31,7 +31,7 @@ from party.errors import (
     error_from_code,
 )
 from party.security.printable import printable
-from party.transport.unreachable import NO_TLS, cause, speaks_no_tls
+from party.transport.unreachable import NO_TLS, cause, is_unresolved, speaks_no_tls
 
 MAXIMUM_MESSAGE_CHARACTERS = 2000  # of all fields of an error together
 # gRPC's limit for metadata, which includes the details of a status.
@@ -145,7 +145,7 @@ def _connection_error(status: grpc.StatusCode, lowered: str, party: str, *, addr
     if speaks_no_tls(lowered):
         what = f"no trusted connection could be made: {NO_TLS.what}"
         return IdentityError(what, where=where, fix=_both(NO_TLS.fix, advice))
-    if any(word in lowered for word in IDENTITY_WORDS):
+    if not is_unresolved(lowered) and any(word in lowered for word in IDENTITY_WORDS):
         return _identity_error(lowered, party, where)
     if (
         status is grpc.StatusCode.UNAVAILABLE

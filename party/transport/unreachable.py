@@ -27,13 +27,14 @@ NO_TLS = Cause(
     "what answers there speaks no TLS",
     "check the address: another service may hold the port, or the party runs with insecure: true",
 )
+UNRESOLVED = Cause(
+    ("errors resolving", "dns resolution failed", "domain name not found", "name resolution"),
+    "the name {host} does not resolve",
+    "correct the address, or ask who runs the names of your network",
+)
 CAUSES = (
     PROXY_ANSWERS,
-    Cause(
-        ("errors resolving", "dns resolution failed", "domain name not found", "name resolution"),
-        "the name {host} does not resolve",
-        "correct the address, or ask who runs the names of your network",
-    ),
+    UNRESOLVED,
     Cause(
         ("connection refused",),
         "the connection is refused, so nothing listens there",
@@ -76,6 +77,15 @@ def cause(details: str, host: str) -> tuple[str, str]:
     found = next((one for one in CAUSES if any(word in details for word in one.words)), UNKNOWN)
     what = found.what.format(host=host)
     return f"{CANNOT_BE_REACHED}: {what}" if what else CANNOT_BE_REACHED, found.fix
+
+
+def is_unresolved(details: str) -> bool:
+    """Whether a name does not resolve; the text then speaks of a hostname, as one about certificates does.
+
+    Args:
+        details: text of gRPC, in lower case.
+    """
+    return any(word in details for word in UNRESOLVED.words)
 
 
 def speaks_no_tls(details: str) -> bool:
