@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +13,7 @@ from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.data.table import Table
-from party.errors import SplitError, one_line
+from party.errors import one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
@@ -51,23 +50,24 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         console.print(one_line(f"columns by number: {numbered}"))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
-    problems = {dataset: tables.problems(dataset) for dataset in tables.names}
-    for dataset in tables.names:
-        for problem in problems[dataset]:
-            console.print(one_line(f"{dataset} cannot be used: {problem}"))
-        if not problems[dataset]:
-            _print_dataset(configuration, tables, dataset, console)
-    found = [problem for several in problems.values() for problem in several]
-    if found:
-        raise _summary(found)
+    _print_datasets(configuration, tables, console)
     return configuration, tables
 
 
-def _summary(problems: Sequence[SplitError]) -> SplitError:
-    """The error of a check: the problem itself if it is the only one, otherwise all of them in one line."""
-    if len(problems) == 1:
-        return problems[0]
-    return type(problems[0])(f"{len(problems)} problems: {'; '.join(map(str, problems))}")
+def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
+    """Prints every dataset that can be used, then each problem of the others on a line of its own."""
+    problems = {dataset: tables.problems(dataset) for dataset in tables.names}
+    for dataset in tables.names:
+        if not problems[dataset]:
+            _print_dataset(configuration, tables, dataset, console)
+    found = [(dataset, problem) for dataset, several in problems.items() for problem in several]
+    if len(found) == 1:
+        raise found[0][1]
+    for dataset, problem in found:
+        console.print(one_line(f"{dataset} cannot be used: {problem}"))
+    if found:
+        unusable = ", ".join(dict.fromkeys(dataset for dataset, _ in found))
+        raise type(found[0][1])(f"{len(found)} problems keep {unusable} from being used", fix="see the lines above")
 
 
 def _print_identity(configuration: PartyConfiguration, console: Console) -> None:

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from party.check import print_check
 from party.configuration.party import PartyConfiguration
 from party.configuration.strict import validate
 from party.errors import ConfigurationError, DataError
@@ -11,6 +12,7 @@ from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
 from party.transport.errors import error_to_status
 from tests.support.configuration_cases import feature_party, label_party
+from tests.support.organisations import Organisations, make_frames
 
 FEATURES = [{"column": "age", "kind": "numeric"}, {"column": "town", "kind": "vocabulary"}]
 GOOD = "id,age,town\na,30,Ulm\nb,40,Bonn\n"
@@ -146,3 +148,23 @@ def test_every_problem_of_every_dataset_is_found(tmp_path):
     bad = "id,age,town,size\na,old,Ulm,big\n"
     read = tables(tmp_path, {"train": bad, "test": None}, data={"features": features})
     assert [len(read.problems(name)) for name in ("train", "test")] == [2, 1]
+
+
+@pytest.mark.parametrize("broken", [("test",), ("test", "train")])
+def test_the_check_names_all_problems_and_fails(broken, tmp_path, capsys):
+    tmp_path.chmod(0o700)
+    organisations = Organisations(
+        tmp_path / "checked", frames=make_frames(("alice", "bob"), 40, datasets=("train", "test"))
+    )
+    for dataset in broken:
+        organisations.table_path("alice", dataset).write_text("ID,city,income\na,Ulm,much\na,Ulm,3\n")
+    with pytest.raises(DataError) as caught:
+        print_check(organisations.party_path("alice"))
+    printed = capsys.readouterr().out
+    assert ("train: train.csv" in printed) is ("train" not in broken)
+    if len(broken) == 1:
+        assert "alice: test.csv: column ID: ids are not unique" in str(caught.value)
+    else:
+        assert str(caught.value) == "2 problems keep test, train from being used; see the lines above"
+        for dataset in broken:
+            assert f"{dataset} cannot be used: alice: {dataset}.csv: column ID: ids are not unique" in printed
