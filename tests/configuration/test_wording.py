@@ -123,7 +123,7 @@ def test_every_error_that_pydantic_knows_has_words(model):
     for kind, location in itertools.product(
         kinds, [(), (first,), (second,), (first, "[key]"), (first, 0), ("unknown", "below"), ("training", "x")]
     ):
-        if kind == "extra_forbidden" and not location:
+        if kind == "extra_forbidden" and location[-1:] in ((), ("[key]",)):
             continue
         text = problem_text(
             model, {"type": kind, "loc": location, "msg": "Value error, the text of a check", "input": 3, "ctx": {}}
@@ -142,7 +142,7 @@ def test_every_example_is_accepted(model):
         if shown is None:
             continue
         alone = create_model("Alone", __base__=StrictModel, **{key: (field.annotation, field)})
-        validate(alone, {key: shown}, "x")
+        assert key in validate(alone, {key: shown}, "x").model_fields_set
 
 
 def test_examples_are_written_as_yaml(tmp_path):
