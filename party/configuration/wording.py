@@ -86,6 +86,8 @@ def _shown_part(part: object) -> str:
 
 def _such_as(place: KeyPlace, *, with_key: bool = False) -> str:
     """An example, where the words do not say it all."""
+    if not place.choices:
+        return ""
     key = next((str(part) for part in reversed(place.path) if isinstance(part, str)), "")
     shown = example(place.choices, "" if place.is_key else key)
     says_all = all(

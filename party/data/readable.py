@@ -11,10 +11,11 @@ from party.errors import DataError
 RELATIVE = "paths are relative to the folder of the configuration file, and ~ is the home folder"
 
 
-def check_readable(path: Path, key: str) -> None:
+def check_readable(party: str, path: Path, key: str) -> None:
     """Refuses a file that is not there or cannot be opened; its owner is shown the path that was tried.
 
     Args:
+        party: name of this party.
         path: absolute.
         key: key of the configuration that names it.
 
@@ -26,8 +27,9 @@ def check_readable(path: Path, key: str) -> None:
         kind, _, name = key.removeprefix("data.").partition(".")
         raise DataError(
             what,
-            where=path,
-            expected="a CSV or Parquet file",
+            where=f"{party}: {path.name}",
+            expected=f"a CSV or Parquet file at {path}",
+            path=path,
             fix=f"check {key}: {RELATIVE}",
             public_message=f"the file of {kind.removesuffix('s')} {name} cannot be read",
         )

@@ -224,7 +224,7 @@ class Tables:
 
     def _read(self, dataset: str) -> Table:
         configuration, data = self._configuration, self._configuration.data
-        check_readable(configuration.path(data.files[dataset]), f"data.{self._kind}s.{dataset}")
+        check_readable(configuration.party, configuration.path(data.files[dataset]), f"data.{self._kind}s.{dataset}")
         table = read_table(
             configuration.party,
             dataset,

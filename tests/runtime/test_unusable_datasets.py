@@ -105,7 +105,10 @@ def test_the_file_that_was_tried_is_shown_to_its_owner_alone(tmp_path):
     read = tables(tmp_path, {"train": GOOD, "test": None})
     with pytest.raises(DataError) as caught:
         read.table("test")
-    assert str(caught.value).startswith(f"{tmp_path / 'test.csv'}: file not found")
+    expected = (
+        f"shop: test.csv: file not found; expected a CSV or Parquet file at {tmp_path / 'test.csv'}; check data.datas"
+    )
+    assert str(caught.value).startswith(expected)
     assert "paths are relative to the folder of the configuration file, and ~ is the home folder" in str(caught.value)
     assert caught.value.public_message == "the file of dataset test cannot be read"
     assert str(tmp_path) not in str(caught.value.disclosed())
