@@ -54,8 +54,9 @@ def _problem_text(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
         return _unknown_key(model, location)
     place = find(model, location)
     path = shown_path(place.path)
-    if kind.startswith("union_tag"):
-        return _kind_text(place, path, problem["input"], is_missing=kind == "union_tag_not_found")
+    kinds = [one.kind for one in place.choices if one.kind is not None]
+    if kind.startswith("union_tag") and kinds:
+        return _kind_text(kinds, path, problem["input"], is_missing=kind == "union_tag_not_found")
     if kind == "missing" and place.choices:
         return f"key {path} is missing: {expected(place.choices)}{_such_as(place, with_key=True)}"
     text = str(problem["msg"]).removeprefix(OWN_TEXT) if kind == "value_error" else _must_be(place, problem)
@@ -239,12 +240,11 @@ def _advice(received: str, types: set[str]) -> str:
 # Keys
 
 
-def _kind_text(place: KeyPlace, path: str, section: object, *, is_missing: bool) -> str:
+def _kind_text(kinds: Sequence[str], path: str, section: object, *, is_missing: bool) -> str:
     slips = [key for key in section if isinstance(key, str)] if isinstance(section, dict) else []
     slip, nearness = _nearest(KIND, slips)
     if is_missing and (nearness >= RATHER_NEAR or sorted(slip) == sorted(KIND)):
         return f"unknown key {path}.{slip}, did you mean {KIND}?"
-    kinds = [one.kind for one in place.choices if one.kind is not None]
     key = f"{path}.{KIND}".removeprefix(".")
     if is_missing:
         return f"key {key} is missing: one of {', '.join(kinds)}, such as {KIND}: {kinds[0]}"

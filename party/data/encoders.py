@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -21,13 +20,14 @@ from party.configuration.features import (
     VocabularyFeature,
 )
 from party.configuration.strict import StrictModel
-from party.data.kinds.cells import Cells, read_cells
+from party.data.kinds.cells import Cells, Encoding, read_cells
 from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
 from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
+from party.data.text_columns import TextColumn, TextColumns
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
@@ -43,8 +43,8 @@ class EncodedFeature:
     Attributes:
         name: name of the feature.
         kind: kind of the feature, as in the configuration.
-        indices: embedding rows, int32, shape (rows, width).
-        values: their weights, float32, shape (rows, width); 0 where the index is padding.
+        column: the column that it was encoded from.
+        encoding: the encoded form of each of the column's distinct texts; values are 0 where the index is padding.
         size: number of embedding rows that the feature needs; every index is below it.
         table: the feature that owns these embedding rows: this one, or the target that it shares them with.
         target: the feature that a sequence is scored against, if any.
@@ -52,11 +52,34 @@ class EncodedFeature:
 
     name: str
     kind: str
-    indices: NDArray[np.int32] = field(repr=False)
-    values: NDArray[np.float32] = field(repr=False)
+    column: TextColumn = field(repr=False)
+    encoding: Encoding = field(repr=False)
     size: int
     table: str
     target: str | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of embedding rows that each row refers to."""
+        return int(self.encoding.indices.shape[1])
+
+    @property
+    def indices(self) -> NDArray[np.int32]:
+        """Embedding rows of every row, int32, shape (rows, width)."""
+        return self.encoding.indices[self.column.codes]
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Their weights, float32, shape (rows, width)."""
+        return self.encoding.values[self.column.codes]
+
+    def with_rows(self, rows: NDArray[np.int64]) -> EncodedFeature:
+        """The feature with rows chosen and ordered.
+
+        Args:
+            rows: row numbers, int64 (chosen rows,).
+        """
+        return replace(self, column=self.column.take(rows))
 
 
 class Encoders(StrictModel):
@@ -77,11 +100,11 @@ class Encoders(StrictModel):
         """Embedding rows of each feature."""
         return tuple(encoder.size for encoder in self.encoders)
 
-    def encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
+    def encode(self, columns: TextColumns, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes rows; each depends on its own cells alone.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -90,13 +113,15 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
-        return tuple(_expand(encoder, _cells(encoder.feature, frame, self.party, source)) for encoder in self.encoders)
+        return tuple(
+            _expand(encoder, _cells(encoder.feature, columns, self.party, source)) for encoder in self.encoders
+        )
 
-    def missing_rows(self, frame: pd.DataFrame, source: str) -> tuple[int, ...]:
+    def missing_rows(self, columns: TextColumns, source: str) -> tuple[int, ...]:
         """Counts the rows in which each feature is missing, cells that its configuration treats so included.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -105,21 +130,21 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell of a numeric feature is malformed.
         """
-        columns = [(one, _cells(one.feature, frame, self.party, source)) for one in self.encoders]
-        return tuple(cells.row_count(encoder.missing(cells)) for encoder, cells in columns)
+        read = [(one, _cells(one.feature, columns, self.party, source)) for one in self.encoders]
+        return tuple(cells.row_count(encoder.missing(cells)) for encoder, cells in read)
 
     def to_json(self) -> str:
         """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
         return self.model_dump_json()
 
 
-def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFrame, source: str) -> Encoders:
+def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColumns, source: str) -> Encoders:
     """Fits one encoder per feature on the training rows; their order does not matter.
 
     Args:
         party: name of this party, for errors.
         features: as the configuration lists them.
-        training: text columns, among them the features'.
+        training: columns of the training rows, among them the features'.
         source: name of their file, for errors.
 
     Returns:
@@ -174,8 +199,8 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
     return encoders
 
 
-def _cells(feature: AnyFeature, frame: pd.DataFrame, party: str, source: str) -> Cells:
-    return read_cells(frame[feature.column], feature.missing, f"{party}: {source}: column {feature.column}")
+def _cells(feature: AnyFeature, columns: TextColumns, party: str, source: str) -> Cells:
+    return read_cells(columns[feature.column], feature.missing, f"{party}: {source}: column {feature.column}")
 
 
 def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
@@ -195,16 +220,26 @@ def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
 
 
 def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
-    encoding = encoder.encode(cells)
     feature = encoder.feature
     target = feature.target if isinstance(feature, SequenceFeature) else None
     shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
         name=feature.key,
         kind=encoder.kind,
-        indices=encoding.indices[cells.codes],
-        values=encoding.values[cells.codes],
+        column=cells.column,
+        encoding=_of_all_texts(encoder.encode(cells), cells),
         size=encoder.size,
         table=str(target) if shared else feature.key,
         target=target,
     )
+
+
+def _of_all_texts(encoding: Encoding, cells: Cells) -> Encoding:
+    """The encoded form of all texts of a column, zeros for those that no row of these cells holds."""
+    count = len(cells.column.distinct)
+    if count == len(cells.numbers):
+        return encoding
+    indices = np.zeros((count, encoding.indices.shape[1]), np.int32)
+    values = np.zeros(indices.shape, np.float32)
+    indices[cells.numbers], values[cells.numbers] = encoding.indices, encoding.values
+    return Encoding(indices, values)

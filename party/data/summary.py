@@ -81,7 +81,7 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
-            width=feature.indices.shape[1],
+            width=feature.width,
             missing=count,
         )
         for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)

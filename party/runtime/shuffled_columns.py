@@ -77,5 +77,5 @@ def with_shuffled(opening: Opening, packed: PackedFeatures | None) -> PackedFeat
     logger.info("run %s: evaluates with column %s shuffled", opening.run_id.hex()[:8], printable(name))
     keys = {feature.key for feature in configuration.data.features if feature.column == name}
     seed = int.from_bytes(opening.context.random_bytes(SEED_BYTES))
-    order = np.random.default_rng(seed).permutation(len(packed.indices))
+    order = np.random.default_rng(seed).permutation(packed.rows)
     return packed.shuffled(keys, order)

@@ -54,7 +54,7 @@ class MultiHotEncoder(Encoder):
         """
         sets = _split(feature, cells)
         rows: Counter[str] = Counter()
-        for values, count in zip(sets, cells.counts().tolist(), strict=True):
+        for values, count in zip(sets, cells.counts.tolist(), strict=True):
             for value in values:
                 rows[value] += count
         texts = utf8_sorted(value for value, count in rows.items() if count >= feature.minimum_count)
