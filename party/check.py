@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as TextTable
 
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
 from party.data.table import Table
-from party.errors import one_line
+from party.errors import SplitError, one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
@@ -55,19 +58,22 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
 
 
 def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
-    """Prints every dataset that can be used, then each problem of the others on a line of its own."""
+    """Prints every dataset that can be used; the error has all problems of the others."""
     problems = {dataset: tables.problems(dataset) for dataset in tables.names}
     for dataset in tables.names:
         if not problems[dataset]:
             _print_dataset(configuration, tables, dataset, console)
-    found = [(dataset, problem) for dataset, several in problems.items() for problem in several]
-    if len(found) == 1:
-        raise found[0][1]
-    for dataset, problem in found:
-        console.print(one_line(f"{dataset} cannot be used: {problem}"))
+    found = [problem for several in problems.values() for problem in several]
     if found:
-        unusable = ", ".join(dict.fromkeys(dataset for dataset, _ in found))
-        raise type(found[0][1])(f"{len(found)} problems keep {unusable} from being used", fix="see the lines above")
+        raise _together(found)
+
+
+def _together(problems: Sequence[SplitError]) -> SplitError:
+    """The error of a check: the problem itself if it is the only one, otherwise all of them, numbered, in one line."""
+    if len(problems) == 1:
+        return problems[0]
+    numbered = " ".join(f"({number}) {problem}" for number, problem in enumerate(problems, start=1))
+    return type(problems[0])(f"{len(problems)} problems: {numbered}")
 
 
 def _print_identity(configuration: PartyConfiguration, console: Console) -> None:
@@ -126,6 +132,8 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
         for place, (name, label) in enumerate(data.labels.items()):
             console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
+        for line in group_lines(table.columns, group_columns(data.labels)):
+            console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
 

@@ -37,11 +37,12 @@ class KerasObject(StrictModel):
     arguments: Arguments = Field(default={})
 
 
-def _named(value: object) -> object:
+def named(value: object) -> object:
+    """A name alone as the object of this name without arguments."""
     return {"name": value} if isinstance(value, str) else value
 
 
 NamedKerasObject = Annotated[
     KerasObject,
-    BeforeValidator(_named, json_schema_input_type=Annotated[str, Field(pattern=KERAS_NAME_PATTERN)] | KerasObject),
+    BeforeValidator(named, json_schema_input_type=Annotated[str, Field(pattern=KERAS_NAME_PATTERN)] | KerasObject),
 ]

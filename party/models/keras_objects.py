@@ -12,8 +12,10 @@ import keras
 
 from party.configuration.keras_objects import KerasObject
 from party.configuration.labels import AnyLabel, BinaryLabel, MultiClassLabel
+from party.configuration.metrics import MetricSection, plain_name
 from party.configuration.run import OptimizerSection
 from party.errors import ConfigurationError
+from party.models.row_metrics import row_metrics_of
 
 Optimizer = keras.Optimizer
 
@@ -35,7 +37,6 @@ REGRESSION_LOSSES = frozenset(
 BINARY_METRICS = frozenset(
     {
         "AUC",
-        "Accuracy",
         "BinaryAccuracy",
         "BinaryCrossentropy",
         "FalseNegatives",
@@ -64,6 +65,21 @@ REGRESSION_METRICS = frozenset(
         "R2Score",
     }
 )
+
+
+# Names that people use, besides those of Keras; accuracy is that of the label's kind, as Keras has it in `compile`.
+OTHER_NAMES = {
+    "binary": {"accuracy": "BinaryAccuracy"},
+    "multi_class": {"accuracy": "SparseCategoricalAccuracy"},
+    "regression": {
+        "rmse": "RootMeanSquaredError",
+        "mse": "MeanSquaredError",
+        "mae": "MeanAbsoluteError",
+        "mape": "MeanAbsolutePercentageError",
+        "msle": "MeanSquaredLogarithmicError",
+        "r2": "R2Score",
+    },
+}
 
 
 def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
@@ -122,46 +138,62 @@ def build_loss(label: AnyLabel, where: str) -> keras.Loss:
     return _build(keras.losses, label.loss, REGRESSION_LOSSES, f"{where}.loss", reduction=None)
 
 
-def build_metrics(label: AnyLabel, where: str) -> list[keras.Metric]:
-    """Builds the metrics of a label, which take probabilities or numbers.
+def build_metric(label: AnyLabel, given: MetricSection, where: str) -> keras.Metric:
+    """Builds a metric of Keras, which takes probabilities or numbers.
 
     Args:
         label: the label's section.
+        given: one of its metrics.
         where: name of the party and key, for errors.
 
     Returns:
-        New metrics in the order of the configuration.
+        A new metric.
 
     Raises:
-        ConfigurationError: the label's kind has no such metric, or a metric does not take an argument.
+        ConfigurationError: the label's kind has no such metric, or the metric does not take an argument.
     """
     known = {"binary": BINARY_METRICS, "multi_class": MULTI_CLASS_METRICS}.get(label.kind, REGRESSION_METRICS)
-    return [_build(keras.metrics, one, known, f"{where}.metrics") for one in label.metrics]
+    plain = plain_name(given.name)
+    if label.kind == "regression" and plain.endswith("accuracy"):
+        raise ConfigurationError(
+            f"{given.name} counts rows whose class is right, and a regression label has no classes",
+            where=where,
+            expected=f"one of {', '.join(sorted(known))}",
+            fix="did you mean MeanAbsoluteError?",
+        )
+    name = OTHER_NAMES[label.kind].get(plain, given.name)
+    return _build(keras.metrics, given.model_copy(update={"name": name}), known, where, also=row_metrics_of(label.kind))
 
 
 def _classes(module: types.ModuleType, base: type) -> set[str]:
     return {name for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, base)}
 
 
-def _build(module: types.ModuleType, given: KerasObject, known: Collection[str], where: str, **fixed: object) -> Any:
-    by_name = {_plain(name): name for name in known}
-    name = by_name.get(_plain(given.name))
+def _build(
+    module: types.ModuleType,
+    given: KerasObject,
+    known: Collection[str],
+    where: str,
+    *,
+    also: Collection[str] = (),
+    **fixed: object,
+) -> Any:
+    """Builds an object of Keras; an error for an unknown name also offers others that are no objects of Keras."""
+    by_name = {plain_name(name): name for name in known}
+    name = by_name.get(plain_name(given.name))
     if name is None:
-        nearest = difflib.get_close_matches(_plain(given.name), by_name, n=1, cutoff=0.0)
+        by_name |= {plain_name(one): one for one in also}
+        nearest = difflib.get_close_matches(plain_name(given.name), by_name, n=1, cutoff=0.0)
         raise ConfigurationError(
             f"{given.name} is not known here",
             where=where,
-            expected=f"one of {', '.join(sorted(known))}",
+            expected=f"one of {', '.join([*sorted(known), *also])}",
             fix=f"did you mean {by_name[nearest[0]]}?",
         )
     try:
         return getattr(module, name)(**{**fixed, **given.arguments})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} does not take these arguments: {_first_line(error)}", where=where) from None
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _first_line(error: Exception) -> str:

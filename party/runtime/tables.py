@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
@@ -254,6 +255,7 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
         column_keys={
             **_keys_of_columns(configuration),
+            **dict.fromkeys(group_columns(data.labels), "data.labels"),
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },

@@ -23,6 +23,7 @@ from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.continued_run import ContinuedRun, continued_run
 from party.runtime.masked_sums import require_sums
+from party.runtime.metric_groups import metric_groups
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
@@ -154,6 +155,7 @@ def _setup(
         models=models,
         packed=packed,
         groups=_groups(opening, rows, columns, whole),
+        metric_groups=metric_groups(opening, columns),
         teacher=teacher,
         read_labels=labels.read,
         record=record,
