@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table as TextTable
 
 from party.configuration.labels import group_columns
+from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
-from party.data.summary import summarise
+from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
 from party.errors import SplitError, one_line
 from party.privacy.column_words import column_words, privacy_lines
@@ -60,9 +61,12 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
 def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
     """Prints every dataset that can be used; the error has all problems of the others."""
     problems = {dataset: tables.problems(dataset) for dataset in tables.names}
+    sizes: dict[str, int] = {}
     for dataset in tables.names:
-        if not problems[dataset]:
-            _print_dataset(configuration, tables, dataset, console)
+        for summary in () if problems[dataset] else _print_dataset(configuration, tables, dataset, console):
+            sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
+    for line in large_table_lines(configuration, sizes):
+        console.print(one_line(line))
     found = [problem for several in problems.values() for problem in several]
     if found:
         raise _together(found)
@@ -112,7 +116,9 @@ def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
     console.print(text)
 
 
-def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
+def _print_dataset(
+    configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console
+) -> tuple[ColumnSummary, ...]:
     table = tables.table(dataset)
     data = configuration.data
     title = one_line(f"{'table ' if data.tables else ''}{dataset}: {table.path.name}, {table.rows:,} rows")
@@ -121,7 +127,8 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         text.add_column(column)
     for column in ("vocabulary size", "values per row", "missing"):
         text.add_column(column, justify="right")
-    for summary in summarise(configuration.party, data, table):
+    summaries = summarise(configuration.party, data, table)
+    for summary in summaries:
         counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
         text.add_row(one_line(summary.name), summary.kind, *counts)
     console.print(text)
@@ -136,6 +143,7 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
             console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
+    return summaries
 
 
 def unlabelled_words(table: Table, unlabelled: int) -> list[str]:

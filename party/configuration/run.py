@@ -30,10 +30,10 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class OptimizerSection(StrictModel):
-    """An optimizer of Keras, which a party applies to its own weights.
+    """An optimizer, which a party applies to its own weights.
 
     Attributes:
-        name: name of the optimizer.
+        name: name of an optimizer of Keras; or `lazy_adam` or `row_adagrad`, which move only rows of the batch.
         learning_rate: a number, or a Keras learning rate schedule.
         arguments: further arguments of its constructor.
     """

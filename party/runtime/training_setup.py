@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.large_tables import LARGE_TABLE_ROWS, moves_every_row
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
@@ -29,8 +30,6 @@ from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
 from party.runtime.session_rows import SessionRows, training_rows
-
-LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
 logger = logging.getLogger(__name__)
 
@@ -214,9 +213,9 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
     if section is None or packed is None:
         return PartyModels(None, folder=folder)
     optimizer = (configuration.optimizer or opening.run.training.optimizer).name
-    if packed.size > LARGE_TABLE_ROWS and optimizer.lower() != "sgd":
+    if packed.size > LARGE_TABLE_ROWS and moves_every_row(optimizer):
         logger.warning(
-            "the embedding table has %d rows: %s touches all of them in every step, sgd only those of the batch",
+            "the embedding table has %d rows: %s moves all of them in every step, lazy_adam only those of the batch",
             packed.size,
             optimizer,
         )
