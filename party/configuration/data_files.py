@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator
 
+from party.configuration.paths import expanded
+
 LOCAL_SCHEME = "file"
 SCHEMES = (LOCAL_SCHEME, "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")  # as Arrow's file systems are called
 OPTIONS = frozenset(
@@ -77,7 +79,8 @@ def _checked_entry(entry: str) -> str:
         raise ValueError("a path is empty")
     if is_address(entry):
         _check_address(entry)
-    return entry
+        return entry
+    return expanded(entry)
 
 
 def _check_address(entry: str) -> None:

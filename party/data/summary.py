@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from party.configuration.features import AnyFeature, DataSection, IntegerBucketsFeature, NumericFeature
+from party.configuration.features import AnyFeature, DataSection, IntegerBucketsFeature, NumericFeature, SequenceFeature
 from party.data.encoders import CellCounts, fit_encoders
 from party.data.table import Table
+from party.errors import DataError, SplitError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,36 @@ class ColumnSummary:
     width: int
     missing: int
     merged: int
+
+
+def encoding_problems(party: str, data: DataSection, table: Table) -> list[SplitError]:
+    """Finds the features of a table that cannot be encoded.
+
+    Args:
+        party: name of this party, for errors.
+        data: the party's data section.
+        table: one dataset, with the features' columns.
+
+    Returns:
+        An error for each such feature, in the order of the configuration.
+    """
+    try:
+        summarise(party, data, table)
+    except DataError as error:
+        found = [_problem(party, data, feature, table) for feature in data.features]
+        return [one for one in found if one is not None] or [error]
+    return []
+
+
+def _problem(party: str, data: DataSection, feature: AnyFeature, table: Table) -> DataError | None:
+    """What keeps one feature from being encoded; a sequence is encoded beside its target."""
+    target = feature.target if isinstance(feature, SequenceFeature) else None
+    together = [one for one in data.features if one is feature or one.key == target]
+    try:
+        fit_encoders(party, together, table.columns, table.path.name).encode(table.columns, table.path.name)
+    except DataError as error:
+        return error
+    return None
 
 
 def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:

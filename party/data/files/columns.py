@@ -11,13 +11,8 @@ from party.data.files.limits import check_columns
 from party.errors import DataError
 
 SHOWN_COLUMNS = 8  # of a list in an error
-CONFIGURATION_KEYS = (
-    "data.id",
-    "data.joins",
-    "data.features",
-    "data.labels",
-    "data.sample_weight",
-)  # that name columns
+LABELS_KEY = "data.labels"
+WITHOUT_LABELS = "name a dataset without labels in data.unlabelled"
 COMPARED_CHARACTERS = 64  # a longer name is no misspelling, and slow to compare
 FEWEST_FOUND = 2  # columns of a line that may be one of names
 MOST_MISSING_SHARE = 0.2  # of the needed columns, in a line that is surely one of names
@@ -169,8 +164,9 @@ def _missing_columns(
 
 def _check(needed: Mapping[str, str], missing: Sequence[str]) -> str:
     """Names the keys of the party's file that name missing columns."""
-    *first, last = sorted({needed[name] for name in missing}, key=CONFIGURATION_KEYS.index)
-    return f"check {', '.join(first)} and {last}" if first else f"check {last}"
+    *first, last = keys = tuple(dict.fromkeys(needed[name] for name in missing))
+    advice = f"; {WITHOUT_LABELS}" if LABELS_KEY in keys else ""
+    return f"check {', '.join(first)} and {last}{advice}" if first else f"check {last}{advice}"
 
 
 def _hinted(missing: Sequence[str], header: Sequence[str], *, near: bool) -> str:
