@@ -31,6 +31,9 @@ _ANONYMOUS = "anonymous"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f#]")
 _LOCALHOST = "localhost"
+_EXPECTED = (
+    "must be a path such as train.csv or part-*.csv, an address such as s3://bucket/train.csv, or a list of these"
+)
 
 
 def is_address(entry: str) -> bool:
@@ -67,7 +70,7 @@ def _checked(value: object) -> object:
     if isinstance(value, str):
         return _checked_entry(value)
     if not isinstance(value, list | tuple) or not value or not all(isinstance(one, str) for one in value):
-        raise ValueError("must be a path, a pattern or an address, or a list of them")
+        raise ValueError(_EXPECTED)
     if len(set(value)) < len(value):
         raise ValueError("names a file twice")
     return tuple(map(_checked_entry, value))

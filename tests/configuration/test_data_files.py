@@ -9,6 +9,7 @@ from party.errors import ConfigurationError
 from tests.support.configuration_cases import feature_party
 
 SECRET = "S3cr3tCanary7351"
+NO_FILE = "must be a path such as train.csv or part-*.csv, an address such as s3://bucket/train.csv, or a list of these"
 
 
 def section(files="train.csv", **data):
@@ -78,9 +79,18 @@ def test_credentials_in_an_address_are_refused_and_not_repeated(address):
         ("s3:///", "names no file"),
         (f"file://host/{SECRET}", "file:///"),
         ("", "a path is empty"),
-        ([], "must be a path, a pattern or an address, or a list of them"),
-        ([["a"]], "must be a path, a pattern or an address, or a list of them"),
-        (3, "must be a path, a pattern or an address, or a list of them"),
+        (
+            [],
+            NO_FILE,
+        ),
+        (
+            [["a"]],
+            NO_FILE,
+        ),
+        (
+            3,
+            NO_FILE,
+        ),
         (["a.csv", "a.csv"], "names a file twice"),
     ],
 )

@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import itertools
 import os
-import tracemalloc
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -101,19 +102,27 @@ def test_a_verified_file_is_read_as_the_file(tmp_path_factory, size, reads):
         assert file.tell() == max(offset, min(size, offset + length) if length >= 0 else size)
 
 
+READER = """
+import sys
+from pathlib import Path
+from tests.support.sources import count_rows
+
+def kibibytes(key):
+    return int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)).split()[1])
+
+before = kibibytes("VmRSS")
+rows = count_rows(Path(sys.argv[1]), sys.argv[2:])
+print(rows, (kibibytes("VmHWM") - before) << 10)
+"""
+
+
 def peak(path):
-    """Most memory of Python and of Arrow while all batches of a file are read, in bytes."""
-    pool = pa.default_memory_pool()
-    before, rows = pool.bytes_allocated(), 0
-    most = 0
-    tracemalloc.start()
-    with opened(path) as source:
-        for batch in source.batches(NEEDED):
-            rows += batch.num_rows
-            most = max(most, pool.bytes_allocated() - before)
-    traced = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return rows, most + traced
+    """Rows of a file, and the most memory that a process needs to read all of its batches, in bytes."""
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(path), *NEEDED], capture_output=True, text=True, check=True
+    )
+    rows, taken = map(int, done.stdout.split())
+    return rows, taken
 
 
 def test_memory_does_not_grow_with_a_csv_file(tmp_path):

@@ -40,7 +40,7 @@ UNUSABLE = {
     "empty": ("", "is empty"),
     "no rows": ("id,age,town\n", "has no rows"),
     "a column less": ("id,age\na,30\n", "columns missing: town"),
-    "a ragged row": ("id,age,town\na,30\n", "does not fit the header line"),
+    "a ragged row": ("id,age,town\na,30\n", "does not fit the columns' names"),
     "ids twice": ("id,age,town\na,30,Ulm\na,30,Ulm\n", "ids are not unique"),
     "no number": ("id,age,town\na,old,Ulm\n", "age"),
 }
@@ -107,9 +107,7 @@ def test_the_file_that_was_tried_is_shown_to_its_owner_alone(tmp_path):
     read = tables(tmp_path, {"train": GOOD, "test": None})
     with pytest.raises(DataError) as caught:
         read.table("test")
-    expected = (
-        f"shop: test.csv: file not found; expected a CSV or Parquet file at {tmp_path / 'test.csv'}; check data.datas"
-    )
+    expected = f"shop: test.csv: file not found; expected {tmp_path / 'test.csv'}; check data.datas"
     assert str(caught.value).startswith(expected)
     assert "paths are relative to the folder of the configuration file, and ~ is the home folder" in str(caught.value)
     assert caught.value.public_message == "the file of dataset test cannot be read"

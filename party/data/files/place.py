@@ -40,7 +40,7 @@ class DataPlace:
             name: of the file.
             tried: path or address that was tried and is part of the text; it stays on this machine.
             expected: what would have been right.
-            fix: what to do about it, besides a look at the configuration.
+            fix: what else to do or know, besides a look at the configuration.
 
         Returns:
             The error to raise.
@@ -50,7 +50,7 @@ class DataPlace:
             what,
             where=self.where(name),
             expected=expected,
-            fix=f"{fix}, or {check}" if fix else check,
+            fix=f"{check}; {fix}" if fix else check,
             public_message=f"the file of {self.kind} {self.dataset} cannot be read",
             path=tried,
         )

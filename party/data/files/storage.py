@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from party.errors import DataError
 
 Stamp = tuple[str, int, int, int]
 
+RELATIVE = "paths are relative to the folder of the configuration file, and ~ is the home folder"
 _AWS_ERROR = re.compile(r"AWS Error ([A-Z_]+)")
 _NO_MODIFICATION = 0
 
@@ -192,7 +193,8 @@ def not_found(name: str, tried: Path | str, place: DataPlace) -> DataError:
     Returns:
         The error to raise.
     """
-    return place.unreadable("file not found", name, tried=tried, expected=str(tried))
+    advice = RELATIVE if isinstance(tried, PurePath) else ""
+    return place.unreadable("file not found", name, tried=tried, expected=str(tried), fix=advice)
 
 
 def remote_failure(error: Exception, name: str, place: DataPlace) -> DataError:
