@@ -100,7 +100,7 @@ class LocalFiles:
         folder = self._folders.folder(name)
         if isinstance(frame, str | Path):
             path = Path(frame).resolve()
-            if not path.is_file():
+            if not path.exists():
                 raise DataError("there is no such file", where=path, fix=f"check {key}.{dataset} of {name}")
         else:
             path = folder / f"{dataset}.csv"

@@ -1,3 +1,3 @@
 """Everything that one organisation runs, and audits, to take part in split training."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"

@@ -79,6 +79,7 @@ class SplitError(Exception):
         fix: what to do about it, as an imperative.
         public_message: all that a coordinator gets; if None, the class decides.
         party: name of the party that sent the error; empty for an error of this process.
+        path: a path or address in the fields besides that of `where`, which stays on this machine too.
 
     Attributes:
         fields: fields of the error; each of them is also an attribute of the error.
@@ -101,14 +102,16 @@ class SplitError(Exception):
         fix: str = "",
         public_message: str | None = None,
         party: str = "",
+        path: PurePath | str | None = None,
     ) -> None:
         place = str(where)
         given = ErrorFields(what=what, where=place, expected=expected, received=received, fix=fix)
         self.fields = fields = _on_one_line(given)
         self.what, self.where, self.expected = fields.what, fields.where, fields.expected
         self.received, self.fix = fields.received, fields.fix
-        if isinstance(where, PurePath):
-            fields = _on_one_line(_without_path(given, where))
+        for own in (where if isinstance(where, PurePath) else None, path):
+            given = given if own is None else _without_path(given, own)
+        fields = _on_one_line(given)
         self._without_paths = self.public_fields = fields
         if public_message is not None or self.summary:
             chosen = self.summary if public_message is None else public_message
@@ -164,8 +167,8 @@ def _on_one_line(fields: ErrorFields) -> ErrorFields:
     return ErrorFields(**{name: one_line(text) for name, text in vars(fields).items()})
 
 
-def _without_path(fields: ErrorFields, path: PurePath) -> ErrorFields:
-    """Removes the path of an error from its other fields too."""
+def _without_path(fields: ErrorFields, path: PurePath | str) -> ErrorFields:
+    """Removes a path of this machine from all fields."""
     return ErrorFields(**{name: text.replace(str(path), OWN_FILE) for name, text in vars(fields).items()})
 
 

@@ -14,6 +14,7 @@ from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
+from party.configuration.csv_format import CsvSection
 from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
@@ -54,6 +55,7 @@ SECTIONS = {
     "`peers` and `coordinators`": KnownName,
     "`coordinators`": party_configuration.KnownCoordinator,
     "`data`": features.DataSection,
+    "`data.csv`": CsvSection,
     "`data.joins`": JoinSection,
     "Label `binary`": labels.BinaryLabel,
     "`class_weights`": labels.ClassWeights,

@@ -23,7 +23,8 @@ from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
 ORDER_SECRET_BYTES = 32
 _ORDER_SECRET_FILE = "order.secret"  # noqa: S105, the name of a file
-_FORMAT = 3
+_FORMAT = 5
+_EARLIER_FORMATS = (3,)  # with keys as files print them, which may be others now
 _NUMBER = np.dtype("<i4")
 
 
@@ -140,7 +141,7 @@ class JoinedStore:
         if not path.exists():
             return None
         alignment = _parse(read_private(path), dataset, path)
-        return alignment if alignment.parties == parties else None
+        return alignment if alignment is not None and alignment.parties == parties else None
 
     def _path(self, dataset: str) -> Path:
         # No dataset's name has a point: no file of an alignment without joins is called so.
@@ -155,14 +156,19 @@ def _digest(header: bytes, arrays: Sequence[NDArray[np.int32]]) -> bytes:
     return digest.digest()
 
 
-def _parse(content: bytes, dataset: str, path: Path) -> JoinedAlignment:
+def _parse(content: bytes, dataset: str, path: Path) -> JoinedAlignment | None:
+    """The content of a file; None where it is of an earlier format."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             header, digest = stored["header"].tobytes(), stored["sha256"].tobytes()
             fields = json.loads(header)
             arrays = [stored[f"array{place}"] for place in range(1 + len(fields["maps"]))]
-        if digest != _digest(header, arrays) or (fields["format"], fields["dataset"]) != (_FORMAT, dataset):
+        if digest != _digest(header, arrays):
             raise ValueError("digest")
+        if fields["format"] in _EARLIER_FORMATS:
+            return None
+        if (fields["format"], fields["dataset"]) != (_FORMAT, dataset):
+            raise ValueError("format")
         alignment = _alignment(fields, arrays)
     except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile):
         raise _damaged(path, "the stored alignment", "delete it and align again") from None

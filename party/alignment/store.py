@@ -21,8 +21,8 @@ from party.errors import StorageError
 from party.security.files import private_folder, read_private, write_atomically
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
-_FORMAT = 2
-_FORMATS_WITHOUT_ROW_SECRET = (1,)
+_FORMAT = 4
+_EARLIER_FORMATS = (1, 2)  # without a row secret; with ids as files print them, which may be others now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +126,14 @@ def _digest(header: bytes, rows: NDArray[np.int64]) -> bytes:
 
 
 def _parse(content: bytes, dataset: str, path: Path) -> StoredAlignment | None:
-    """The content of a file; None where its format knew of no row secret."""
+    """The content of a file; None where it is of an earlier format."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             header, rows, digest = arrays["header"].tobytes(), arrays["rows"], arrays["sha256"].tobytes()
         if digest != _digest(header, rows):
             raise ValueError("digest")
         fields = json.loads(header)
-        if fields["format"] in _FORMATS_WITHOUT_ROW_SECRET:
+        if fields["format"] in _EARLIER_FORMATS:
             return None
         if fields["format"] != _FORMAT or fields["dataset"] != dataset or rows.dtype != np.dtype("<i8"):
             raise ValueError("format")

@@ -15,7 +15,7 @@ from party.configuration.labels import BinaryLabel
 from party.data.kinds.cells import read_cells
 from party.data.labels import read_labels
 from party.data.table import FileRules, Table, read_table
-from party.data.text_columns import TextColumn, text_column_of
+from party.data.text_columns import TextColumn, canonical_column_of, text_column_of
 from party.errors import DataError
 
 AUDITOR = "auditor"
@@ -85,6 +85,9 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
     )
     if not rules:
         return Truth({}, entities)
+    # A rule compares values, also of a column that a feature reads as it is written.
+    sources = {one.source for one in map(_as_label, rules.values())}
+    frame = frame.with_columns({name: canonical_column_of(frame[name]) for name in sources})
     compared = {one.source for one in map(_as_label, rules.values()) if one.parts[1] in EQUALITIES}
     # A missing cell is no value that a secret could be equal to, and differs from all of them.
     frame = frame.with_columns({name: _without_empty(frame[name]) for name in compared})

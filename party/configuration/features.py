@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.csv_format import CsvSection
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels, group_columns
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
@@ -27,16 +28,26 @@ class FeatureSection(StrictModel):
         column: name of the column in the files.
         name: name of the feature; the name of the column if omitted.
         missing: further texts that count as missing; an empty cell always does.
+        exact: whether cells that are written differently differ, as 1.1 and 1.10 do where they are versions; without
+            it, they are one value.
     """
 
+    has_several: ClassVar[bool] = False  # whether a cell holds several values
     column: str = Field(min_length=1)
     name: str | None = Field(default=None, min_length=1)
     missing: tuple[str, ...] = Field(default=(), strict=False)
+    exact: bool = False
 
     @property
     def key(self) -> str:
         """The feature's name in arrays, tables and messages."""
         return self.name or self.column
+
+
+def _refuse_exact(exact: bool) -> bool:
+    if exact:
+        raise ValueError("is for texts: equal numbers are equal, however they are written")
+    return exact
 
 
 class HashFeature(FeatureSection):
@@ -80,6 +91,7 @@ class IntegerBucketsFeature(FeatureSection):
     kind: Literal["integer_buckets"]
     boundaries: tuple[int, ...] = Field(min_length=1, strict=False)
     malformed: Malformed = "error"
+    _is_a_number = field_validator("exact")(_refuse_exact)
 
     @field_validator("boundaries")
     @classmethod
@@ -98,28 +110,30 @@ class NumericFeature(FeatureSection):
 
     kind: Literal["numeric"]
     malformed: Malformed = "error"
+    _is_a_number = field_validator("exact")(_refuse_exact)
 
 
 class MultiHotFeature(FeatureSection):
-    """A text of several values: a set of vocabulary indices, padded with 0.
+    """A text of several values, or a list: a set of vocabulary indices, padded with 0.
 
     Attributes:
-        separator: separator between two values.
+        separator: separator between two values of a text; lists need none.
         minimum_count: values in fewer training rows count as unknown.
         maximum_values: most values of a cell; more are an error.
     """
 
+    has_several: ClassVar[bool] = True
     kind: Literal["multi_hot"]
-    separator: str = Field(min_length=1)
+    separator: str | None = Field(default=None, min_length=1)
     minimum_count: int = Field(default=1, ge=1)
     maximum_values: int = Field(default=64, ge=1)
 
 
 class SequenceFeature(FeatureSection):
-    """A text of several values in order, the most recent one last: the latest ones, padded in front.
+    """A text of several values, or a list, in order, the most recent one last: the latest ones, padded in front.
 
     Attributes:
-        separator: separator between two values.
+        separator: separator between two values of a text; lists need none.
         maximum_length: number of latest values to keep.
         minimum_count: values in fewer training rows count as unknown.
         target: a vocabulary feature of this party with the same kind of values: the item that this history is scored
@@ -127,8 +141,9 @@ class SequenceFeature(FeatureSection):
         share_embedding: whether values and target share one vocabulary and one embedding table; needs a target.
     """
 
+    has_several: ClassVar[bool] = True
     kind: Literal["sequence"]
-    separator: str = Field(min_length=1)
+    separator: str | None = Field(default=None, min_length=1)
     maximum_length: int = Field(ge=1, le=1024)
     minimum_count: int = Field(default=1, ge=1)
     target: str | None = Field(default=None, min_length=1)
@@ -154,14 +169,44 @@ AnyFeature = Annotated[
 ]
 
 
+def columns_as_written(features: Iterable[FeatureSection]) -> frozenset[str]:
+    """Columns whose texts are kept as they are written: exact ones, and those of several values.
+
+    Args:
+        features: the features of a party.
+    """
+    return frozenset(feature.column for feature in features if feature.exact or feature.has_several)
+
+
+def check_exact(features: Sequence[AnyFeature]) -> None:
+    """Refuses features that disagree on what the cells of a column mean; numbers mean the same in any case.
+
+    Args:
+        features: the features of a party.
+
+    Raises:
+        ValueError: the text names the column or the feature.
+    """
+    settings: dict[str, bool] = {}
+    by_key = {feature.key: feature.exact for feature in features}
+    for feature in features:
+        if isinstance(feature, NumericFeature | IntegerBucketsFeature):
+            continue
+        if settings.setdefault(feature.column, feature.exact) != feature.exact:
+            raise ValueError(f"features of column {feature.column} differ in exact; set it for all of them or for none")
+    for feature in features:
+        if isinstance(feature, SequenceFeature) and feature.shares and by_key[str(feature.target)] != feature.exact:
+            raise ValueError(f"feature {feature.key}: exact must be as for its target {feature.target}")
+
+
 class DataSection(StrictModel):
     """The files, features and labels that a party reads.
 
     Attributes:
         id: column, or columns, by which the rows of the parties are joined; optional at a label party with joins.
-        datasets: name of each dataset and its CSV or Parquet file, relative to the configuration file.
-        tables: name of each table and its file, with one row for each entity; in place of datasets, at a feature party
-            whose rows the label party refers to by joins.
+        datasets: name of each dataset and its CSV or Parquet files; paths are relative to the configuration file.
+        tables: name of each table and its files, one row for each entity; at a feature party, in place of datasets.
+        csv: how all CSV files are written.
         transforms: what happens to each cell of a table's id before it is compared.
         transformed: whether the id's columns already hold the results of the transformations.
         joins: how the rows of the label party refer to the tables of its peers.
@@ -173,13 +218,14 @@ class DataSection(StrictModel):
         sample_weight: column with the weight of each row in training; only at the label party, and only in the files
             of datasets that are trained on.
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
-        maximum_rows: most rows of a file; a longer one is refused before it is decoded.
-        maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
+        maximum_rows: most rows of a dataset's files.
+        maximum_bytes: most bytes of a dataset's files, as they are stored and once they are unfolded.
     """
 
     id: KeyColumns | None = None
     datasets: Files = Field(default={}, min_length=1)
     tables: Files = Field(default={}, min_length=1)
+    csv: CsvSection = CsvSection()
     transforms: Transforms = ()
     transformed: bool = False
     joins: tuple[JoinSection, ...] = Field(default=(), strict=False)
@@ -246,6 +292,7 @@ class DataSection(StrictModel):
             if kinds.get(target) != "vocabulary":
                 received = kinds.get(target, "no feature")
                 raise ValueError(f"feature {key}: target must be a vocabulary of this party; {target} is {received}")
+        check_exact(self.features)
         return self
 
     @property
@@ -259,7 +306,12 @@ class DataSection(StrictModel):
         return tuple(dict.fromkeys(feature.column for feature in self.features))
 
     @property
-    def files(self) -> Mapping[str, str]:
+    def columns_as_written(self) -> frozenset[str]:
+        """See the function of this name."""
+        return columns_as_written(self.features)
+
+    @property
+    def files(self) -> Files:
         """The files of all datasets, or of all tables, by name."""
         return self.tables or self.datasets
 

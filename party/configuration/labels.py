@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.keras_objects import KerasObject, NamedKerasObject
 from party.configuration.label_privacy import LabelPrivacy, NumberPrivacy
 from party.configuration.metrics import MetricSection, NamedMetric
+from party.configuration.patterns import TASK_PATTERN
+from party.configuration.rules import RuleParts, checked_rule, rule_parts
 from party.configuration.strict import StrictModel, kind_of
 
-LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
-TASK_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
@@ -47,7 +47,7 @@ class BinaryLabel(Label):
     """A label with two classes.
 
     Attributes:
-        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; rows for which it holds are the positive class.
+        rule: COLUMN OPERATOR VALUE, such as `Rating > 3`; rows for which it holds are the positive class.
         loss: a Keras loss.
         metrics: metrics to report besides the loss.
         class_weights: weights of the rows of each class in training.
@@ -64,22 +64,17 @@ class BinaryLabel(Label):
     @field_validator("rule")
     @classmethod
     def _parses(cls, rule: str) -> str:
-        if LABEL_RULE.match(rule) is None:
-            raise ValueError("must read COLUMN OPERATOR VALUE with one of > >= < <= == !=, such as Rating > 3")
-        return rule
+        return checked_rule(rule)
 
     @property
-    def parts(self) -> tuple[str, str, str]:
+    def parts(self) -> RuleParts:
         """Column, operator and value of the rule."""
-        match = LABEL_RULE.match(self.rule)
-        if match is None:
-            raise ValueError("label rule was not validated")
-        return match["column"], match["operator"], match["operand"]
+        return rule_parts(self.rule)
 
     @property
     def source(self) -> str:
         """The column that the label is read from."""
-        return self.parts[0]
+        return self.parts.column
 
 
 class RegressionLabel(Label):
@@ -110,7 +105,7 @@ class MultiClassLabel(Label):
     """One of several classes.
 
     Attributes:
-        column: the column with the class, as text.
+        column: the column with the class.
         classes: all classes; any other text is an error.
         loss: a Keras loss.
         metrics: metrics to report besides the loss.
@@ -126,13 +121,26 @@ class MultiClassLabel(Label):
 
     @model_validator(mode="after")
     def _classes_differ(self) -> Self:
-        twice = len(self.classes) - len(set(self.classes))
-        if twice or "" in self.classes:
-            raise ValueError("classes must differ, and none may be empty")
-        unknown = sorted(set(self.class_weights) - set(self.classes))
+        places = self.places
+        if len(places) < len(self.classes) or "" in places:
+            raise ValueError("classes must differ as values, and none may be empty")
+        unknown = sorted(name for name in self.class_weights if canonical_text(name) not in places)
         if unknown:
             raise ValueError(f"class_weights names {unknown[0]}, which is not in classes")
+        if len({canonical_text(name) for name in self.class_weights}) < len(self.class_weights):
+            raise ValueError("class_weights names a class twice")
         return self
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The number of each class by its canonical text."""
+        return {canonical_text(name): number for number, name in enumerate(self.classes)}
+
+    @property
+    def weights_by_class(self) -> tuple[float, ...]:
+        """The weight of the rows of each class, in the order of the classes."""
+        weights = {canonical_text(name): weight for name, weight in self.class_weights.items()}
+        return tuple(weights.get(canonical_text(name), 1.0) for name in self.classes)
 
     @property
     def source(self) -> str:

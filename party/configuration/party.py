@@ -5,23 +5,28 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from party.configuration.addresses import Address
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
+from party.configuration.data_files import entries_of, is_address, is_unencrypted
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
+from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.paths import FilePath
+from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import OptimizerSection
-from party.configuration.sections import Address, KnownName, Name, TlsSection
+from party.configuration.run import OptimizerSection, RunConfiguration
+from party.configuration.sections import KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
@@ -80,13 +85,15 @@ class PartyConfiguration(StrictModel):
         log_level: level of the party's log on standard error.
     """
 
+    other_files: ClassVar[Mapping[str, type[StrictModel]]] = {"the coordinator's file": RunConfiguration}
+
     party: Name
     listen: Address
     label_party: Name
     peers: tuple[KnownName, ...] = Field(min_length=1, strict=False)
     coordinators: tuple[KnownCoordinator, ...] = Field(min_length=1, strict=False)
     tls: TlsSection
-    state: str
+    state: FilePath
     data: DataSection
     model: AnyModel | None = None
     fuse: AnyFuse | None = None
@@ -97,7 +104,7 @@ class PartyConfiguration(StrictModel):
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     audit: AuditSection = AuditSection()
     threads: ThreadsSection = ThreadsSection()
-    pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
+    pinned_secret: str | None = Field(default=None, pattern=DIGEST_PATTERN, repr=False)
     insecure: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     folder: Path = Field(default=Path(), exclude=True, strict=False)
@@ -211,8 +218,12 @@ class PartyConfiguration(StrictModel):
             ),
         )
         switched_off = (sentence for is_set, sentence in given_up if is_set)
+        unencrypted = sorted(
+            name for name, files in self.data.files.items() if any(map(is_unencrypted, entries_of(files)))
+        )
         return (
             *switched_off,
+            *(f"{name}: its files come over the network without encryption" for name in unencrypted),
             *label_privacy_warnings(self.data.labels),
             *budget_warnings(policy.budgets, self.protections),
         )
@@ -262,9 +273,28 @@ class PartyConfiguration(StrictModel):
         read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
         return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
 
+    @property
+    def list_columns(self) -> frozenset[str]:
+        """The columns that may hold lists: those that features of several values read, and nothing else does."""
+        data = self.data
+        several = {feature.column for feature in data.features if feature.has_several}
+        whole = {feature.column for feature in data.features if not feature.has_several}
+        keys = {name for rule in data.key_rules.values() for name in rule.columns}
+        read = {*data.id_columns, *keys, *group_columns(data.labels), *self.privacy.read, *self.meters.columns}
+        return frozenset(several - whole - read - {data.sample_weight})
+
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets
+
+    def files(self, dataset: str) -> tuple[Path | str, ...]:
+        """The files of a dataset or table, in order: a path for each on this machine, else its address.
+
+        Args:
+            dataset: name of the dataset or table.
+        """
+        entries = entries_of(self.data.files[dataset])
+        return tuple(entry if is_address(entry) else self.path(entry) for entry in entries)
 
     def path(self, relative: str) -> Path:
         """A path of the file, made absolute by the file's own folder."""

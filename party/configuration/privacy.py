@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.features import DataSection, IntegerBucketsFeature, NumericFeature
 from party.configuration.strict import StrictModel, kind_of
 
@@ -43,6 +44,11 @@ class ValuesDomain(StrictModel):
         """All texts that can be drawn."""
         return self.values if self.other is None else (*self.values, self.other)
 
+    def canonical(self) -> ValuesDomain:
+        """The domain of a column whose cells are read as values; refuses two notations of one value."""
+        other = None if self.other is None else canonical_text(self.other)
+        return ValuesDomain(values=tuple(map(canonical_text, self.values)), other=other)
+
 
 class RangeDomain(StrictModel):
     """A private column of numbers between public bounds, drawn as one of a few even levels.
@@ -66,6 +72,10 @@ class RangeDomain(StrictModel):
         if self.minimum >= self.maximum:
             raise ValueError("minimum must be below maximum")
         return self
+
+    def canonical(self) -> RangeDomain:
+        """The domain of a column whose cells are read as values."""
+        return self.model_copy(update={"missing": tuple(map(canonical_text, self.missing))})
 
 
 AnyDomain = Annotated[
@@ -175,6 +185,7 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
             f"privacy.columns: {len(undeclared)} of {len(used)} columns in use are neither private nor public: "
             f"{_listed(undeclared)}; add them to columns or to public"
         )
+    _check_symbols(private, data)
     unused = [name for name in public if name not in used]
     if unused:
         raise ValueError(f"privacy.columns.public names {_listed(unused)}, which no feature reads")
@@ -184,6 +195,18 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
                 f"privacy.columns: {feature.column} has minimum and maximum, which are for numbers, and feature "
                 f"{feature.key} is of kind {feature.kind}; declare values"
             )
+
+
+def _check_symbols(private: Mapping[str, AnyDomain], data: DataSection) -> None:
+    """Refuses values that would be one symbol: the epsilon of the column is computed for as many as are declared."""
+    for name, domain in private.items():
+        if isinstance(domain, ValuesDomain) and name not in data.columns_as_written:
+            symbols = [canonical_text(one) for one in domain.symbols]
+            if len(set(symbols)) < len(symbols):
+                raise ValueError(
+                    f"privacy.columns.columns.{name} names one value in several notations, such as 3 and 3.0; name each"
+                    " value once"
+                )
 
 
 def _refuse_twice(key: str, names: Iterable[str]) -> None:

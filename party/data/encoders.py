@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from party.configuration.canonical_text import VALUE_SEPARATOR, canonical_text
 from party.configuration.features import (
     AnyFeature,
     HashFeature,
@@ -18,6 +20,7 @@ from party.configuration.features import (
     NumericFeature,
     SequenceFeature,
     VocabularyFeature,
+    columns_as_written,
 )
 from party.configuration.strict import StrictModel
 from party.data.kinds.cells import Cells, Encoding, read_cells
@@ -27,7 +30,7 @@ from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
-from party.data.text_columns import TextColumn, TextColumns
+from party.data.text_columns import TextColumn, TextColumns, canonical_column_of
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
@@ -82,18 +85,34 @@ class EncodedFeature:
         return replace(self, column=self.column.take(rows))
 
 
+class CellCounts(NamedTuple):
+    """Counts of the cells of one feature.
+
+    Attributes:
+        missing: rows in which the feature is missing, cells that its configuration treats so included.
+        merged: distinct values in cells of several ones that are written differently but are the same value.
+    """
+
+    missing: int
+    merged: int
+
+
 class Encoders(StrictModel):
     """The encoders of a party's features, in the order of the configuration, fitted on its training rows.
 
     Attributes:
-        version: version of the stored form.
+        version: version of the stored form, and of what the texts in it mean; 1 had texts as files print them.
         party: name of this party, for errors.
         encoders: one per feature.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     party: str
     encoders: tuple[AnyEncoder, ...]
+
+    @property
+    def _features(self) -> tuple[AnyFeature, ...]:
+        return tuple(encoder.feature for encoder in self.encoders)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -113,25 +132,25 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
-        return tuple(
-            _expand(encoder, _cells(encoder.feature, columns, self.party, source)) for encoder in self.encoders
-        )
+        read = _columns(self._features, columns, f"{self.party}: {source}")
+        return tuple(_expand(encoder, cells) for encoder, cells in zip(self.encoders, read, strict=True))
 
-    def missing_rows(self, columns: TextColumns, source: str) -> tuple[int, ...]:
-        """Counts the rows in which each feature is missing, cells that its configuration treats so included.
+    def counts(self, columns: TextColumns, source: str) -> tuple[CellCounts, ...]:
+        """Counts the cells of each feature that its owner should know of.
 
         Args:
             columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
-            One count per feature, in the order of the configuration.
+            The counts of each feature, in the order of the configuration.
 
         Raises:
             DataError: a cell of a numeric feature is malformed.
         """
-        read = [(one, _cells(one.feature, columns, self.party, source)) for one in self.encoders]
-        return tuple(cells.row_count(encoder.missing(cells)) for encoder, cells in read)
+        read = _columns(self._features, columns, f"{self.party}: {source}")
+        pairs = zip(self.encoders, read, strict=True)
+        return tuple(CellCounts(cells.row_count(one.missing(cells)), one.merged(cells)) for one, cells in pairs)
 
     def to_json(self) -> str:
         """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
@@ -153,8 +172,8 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColum
     Raises:
         DataError: a cell is malformed, too far from the others or has too many values.
     """
-    columns = {feature.key: _cells(feature, training, party, source) for feature in features}
-    fitted = {feature.key: _fit(feature, columns[feature.key]) for feature in features}
+    columns = _columns(features, training, f"{party}: {source}")
+    fitted = {feature.key: _fit(feature, cells) for feature, cells in zip(features, columns, strict=True)}
     for feature in features:
         if isinstance(feature, SequenceFeature) and feature.shares:
             vocabulary = fitted[str(feature.target)]
@@ -177,6 +196,7 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
         StorageError: the text is damaged, or was fitted for features that differ from the configuration's.
     """
     where = "fitted encoders"
+    _check_version(text, where)
     try:
         encoders = Encoders.model_validate_json(text)
     except ValidationError as error:
@@ -199,8 +219,45 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
     return encoders
 
 
-def _cells(feature: AnyFeature, columns: TextColumns, party: str, source: str) -> Cells:
-    return read_cells(columns[feature.column], feature.missing, f"{party}: {source}: column {feature.column}")
+def _check_version(text: str, where: str) -> None:
+    """Refuses what an earlier version fitted, to which cells had other texts; a damaged form is told later."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return
+    version = fields.get("version") if isinstance(fields, dict) else None
+    known = Encoders.model_fields["version"].default
+    if isinstance(version, int) and version != known:
+        what = "were fitted by another version, to which the same cells mean other values"
+        raise StorageError(
+            what,
+            where=where,
+            expected=f"form {known}",
+            received=f"form {version}",
+            fix="train anew",
+            public_message=f"the fitted encoders of the run {what}; train anew",
+        )
+
+
+def _columns(features: Sequence[AnyFeature], columns: TextColumns, where: str) -> Iterator[Cells]:
+    """The cells of each feature; one that reads whole cells of a column as it is written reads them as values here."""
+    as_written = columns_as_written(features)
+    for feature in features:
+        column, place = columns[feature.column], f"{where}: column {feature.column}"
+        if feature.column in as_written and not feature.exact and not feature.has_several:
+            column = canonical_column_of(column)
+        yield _cells(feature, column, place)
+
+
+def _cells(feature: AnyFeature, column: TextColumn, where: str) -> Cells:
+    missing = feature.missing if feature.exact else tuple(map(canonical_text, feature.missing))
+    if not feature.has_several or not missing:
+        return read_cells(column, missing, where)
+    # The list of one value is missing where this value is.
+    cells = read_cells(column, (), where)
+    wholes = [text.removesuffix(VALUE_SEPARATOR) for text in cells.texts]
+    values = wholes if feature.exact else map(canonical_text, wholes)
+    return replace(cells, missing=np.fromiter((one in ("", *missing) for one in values), np.bool_, len(wholes)))
 
 
 def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:

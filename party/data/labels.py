@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
+from party.configuration.rules import BACKQUOTES
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
 from party.data.text_columns import TextColumn, TextColumns
@@ -26,6 +28,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": operator.ne,
 }
 _EQUALITIES = ("==", "!=")
+LABELS = "labels are missing or malformed"
+WEIGHTS = "weights of rows are missing or malformed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +252,7 @@ def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.f
         case BinaryLabel():
             by_class = [label.class_weights.negative, label.class_weights.positive]
         case MultiClassLabel():
-            by_class = [label.class_weights.get(one, 1.0) for one in label.classes]
+            by_class = list(label.weights_by_class)
         case RegressionLabel():
             return np.ones_like(values)
     return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int64)]  # the weight of no label has no use
@@ -258,23 +262,23 @@ def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.fl
     """1 for the positive class and 0 for the negative.
 
     `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
-    cell are numbers, and else exact texts; the value may stand in quotes, which makes it a text. An empty
+    cell are numbers, and else canonical texts; the value may stand in quotes, which makes it a text. An empty
     cell has no label, unless the rule compares with the empty text.
     """
     _, sign, operand = label.parts
     return _positive(cells, sign, operand, advice)[cells.codes].astype(np.float32)
 
 
-def _read_numbers(cells: Cells, expected: str, advice: str) -> NDArray[np.float32]:
+def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) -> NDArray[np.float32]:
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
-    _refuse(cells, ~np.isfinite(single), expected, advice)
+    _refuse(cells, ~np.isfinite(single), expected, advice, what=what)
     return single[cells.codes]
 
 
 def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[np.float32]:
-    place = {name: number for number, name in enumerate(label.classes)}
+    place = label.places
     places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
     _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
     return places[cells.codes].astype(np.float32)
@@ -283,21 +287,33 @@ def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[
 def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float32]:
     """float32 (rows, 1)."""
     cells = read_cells(column, (), f"{where}: column {name}")
-    weights = _read_numbers(cells, "a weight of at least 0 in every row", "")
+    weights = _read_numbers(cells, "a weight of at least 0 in every row", "check data.sample_weight", WEIGHTS)
     if (weights < 0).any() or not weights.any():
         received = f"{int((weights < 0).sum())} rows below 0" if weights.any() else "0 in every row"
-        raise DataError("sample weights cannot be used", where=cells.where, expected="at least 0", received=received)
+        raise DataError(
+            "weights of rows cannot be used",
+            where=cells.where,
+            expected="at least 0 in every row, and above 0 in one",
+            received=received,
+            fix="check data.sample_weight",
+        )
     return weights[:, None]
 
 
 def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.bool_]:
     """Whether the rule holds, for each distinct text."""
-    text = unquoted(operand)
+    text = canonical_text(unquoted(operand))
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
-    threshold = parse_number(operand)
+    threshold = parse_number(canonical_text(operand))  # NaN for a value in quotes, which is a text
     if sign not in _EQUALITIES:
         if np.isnan(threshold):
-            raise ConfigurationError("value is no number", where="data.labels", expected=f"a number after {sign}")
+            raise ConfigurationError(
+                "the rule's value is no number",
+                where=f"{cells.where}: data.labels",
+                expected=f"a number after {sign}",
+                fix=BACKQUOTES,
+                public_message="a label's rule does not fit its column",
+            )
         _refuse(cells, np.isnan(numbers), "a number in every row", advice)
     elif text:
         _refuse(cells, cells.missing, "a label in every row", advice)
@@ -308,10 +324,9 @@ def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.
     return holds
 
 
-def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str) -> None:
+def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str, *, what: str = LABELS) -> None:
     if without.any():
         received = f"{cells.row_count(without)} rows without one"
-        what = "labels are missing or malformed"
         public_message = f"{what}; expected {expected}; received {received}"
         raise DataError(
             what, where=cells.where, expected=expected, received=received, fix=advice, public_message=public_message

@@ -1,47 +1,51 @@
-"""A party's file, read as text: ids, keys and the columns that are needed."""
+"""A party's file, read as texts of values: ids, keys and the columns that are needed."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from party.configuration.csv_format import CsvSection
 from party.configuration.joins import KeyRule
-from party.data.columns import no_rows
-from party.data.csv_file import read_csv
+from party.data.files.columns import no_rows
+from party.data.files.limits import FileLimits
+from party.data.files.parts import Entry, entry_name
+from party.data.files.place import DataPlace
+from party.data.files.source import Source, open_source
 from party.data.keys import NO_KEY, Texts, row_keys
-from party.data.limits import FileLimits
-from party.data.parquet_file import read_parquet
-from party.data.text_columns import TextColumns
+from party.data.text_columns import TextColumns, text_column
+from party.data.values.keys import canonical_keys
+from party.data.values.texts import CanonicalColumn, canonical_column
 from party.errors import DataError
 
-PARQUET_SUFFIX = ".parquet"
 REPEATED_KEY_FIX = "leave one row for each key in the file"
 REPEATED_FIX = "where many rows refer to one row of a partner's table, join them by data.joins at the label party"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """One dataset or table of a party, every cell as the text that the file holds, unless its column is private.
+    """One dataset or table of a party, every cell as the text of its value, unless its column is private.
 
     Attributes:
         dataset: name of the dataset or table.
-        path: the file that was read.
+        path: the file that was read; of a file of another machine, or of several, the name that stands for them.
         ids: ids in the file's order, each once, none empty; of a table its keys, transformed. None where the rows
             have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
-        columns: the needed columns, rows in the file's order.
-        sha256: hexadecimal digest of the very bytes that were parsed.
+        columns: the needed columns as canonical texts, or as they are written; rows in the file's order.
+        sha256: hexadecimal digest of the very bytes that were parsed; see `Source.sha256`.
+        notes: what the owner should know of the files, in sentences.
         chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
             label; None where all are here.
+        merged: by column, the number of distinct texts in the file that are written differently but are the same value.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
     """
@@ -52,7 +56,9 @@ class Table:
     keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
     columns: TextColumns = field(repr=False)
     sha256: str
+    notes: tuple[str, ...] = ()
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
+    merged: Mapping[str, int] = field(default_factory=dict)
     generation: int | None = None
 
     @property
@@ -144,15 +150,21 @@ class FileRules:
         id_rule: how the id of a row is made; None where rows have none.
         key_rules: how the keys of a row are made, by the peer whose table they refer to.
         are_tables: whether the files are tables with one row for each key.
-        limits: the largest file that the owner allows.
+        limits: the largest dataset that the owner allows.
+        csv: how CSV files are written.
         column_keys: the key of the configuration that names a column, for those that no feature reads.
+        as_written: columns whose texts stay as they are written.
+        lists: columns that may hold lists.
     """
 
     id_rule: KeyRule | None
     key_rules: Mapping[str, KeyRule] = field(default_factory=dict)
     are_tables: bool = False
     limits: FileLimits = field(default_factory=FileLimits)
+    csv: CsvSection = field(default_factory=CsvSection)
     column_keys: Mapping[str, str] = field(default_factory=dict)
+    as_written: Collection[str] = ()
+    lists: Collection[str] = ()
 
     @property
     def kind(self) -> str:
@@ -166,65 +178,76 @@ class FileRules:
         return {**dict.fromkeys(ids, "data.id"), **{name: "data.joins" for name in joined if name not in ids}}
 
 
-def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str], rules: FileRules) -> Table:
-    """Reads the needed columns of a file, without interpreting any cell but those of keys.
+def read_table(
+    party: str, dataset: str, path: Path | Sequence[Entry], *, columns: Collection[str], rules: FileRules
+) -> Table:
+    """Reads the needed columns of a dataset's files: cells as the text of their value, keys as the rules say.
 
     Args:
         party: name of this party, for errors.
         dataset: name of the dataset or table.
-        path: the file: Parquet where its name ends in .parquet, else CSV with a header line.
+        path: the file, a folder of files or a pattern of their names; or several of these, and addresses.
         columns: columns of features and label.
-        rules: how ids and keys are read, and the largest file that the owner allows.
+        rules: how files, ids and keys are read, and the largest dataset that the owner allows.
 
     Returns:
         The table. An empty cell is the empty text; ids and keys are neither stripped nor normalised but as the rules
         say.
 
     Raises:
-        DataError: the file cannot be read or parsed, is too large, lacks a column, has a column twice, has no rows,
+        DataError: a file cannot be read or parsed, is too large, lacks a column, has a needed one twice, has no rows,
             or has empty or repeated ids.
     """
-    where = f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
-    content = _read_bytes(path, where, dataset, rules)
+    entries = (path,) if isinstance(path, Path) else tuple(path)
+    place = DataPlace(party, dataset, rules.kind)
+    where = place.where(entry_name(entries))
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
-    read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
-    frame = read(content, needed, where, rules.limits)
-    if frame.empty:
+    with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
+        read = _read_chunks(source, needed, rules.lists)
+        sha256 = source.sha256()
+    rows = sum(map(len, next(iter(read.values()), [])))
+    if not rows:
         raise no_rows("has no rows", where)
+    frame = pd.DataFrame({name: _keys(read[name], f"{where}: column {name}").to_pandas() for name in keys}).astype(
+        "str"
+    )
+    cells = {
+        name: _cells(read[name], f"{where}: column {name}", exact=name in rules.as_written)
+        for name in dict.fromkeys(columns)
+    }
     return Table(
         dataset=dataset,
-        path=path,
+        path=path if isinstance(path, Path) else Path(entry_name(entries)),
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=TextColumns.of_frame(frame[list(dict.fromkeys(columns))]),
-        sha256=hashlib.sha256(content).hexdigest(),
+        columns=TextColumns({name: text_column(one.texts) for name, one in cells.items()}, rows),
+        merged={name: one.merged for name, one in cells.items() if one.merged},
+        sha256=sha256,
+        notes=source.notes,
     )
 
 
-def _read_bytes(path: Path, where: str, dataset: str, rules: FileRules) -> bytes:
-    fix = f"check data.{rules.kind}s.{dataset}"
-    public_message = f"the file of {rules.kind} {dataset} cannot be read"
-    try:
-        # O_NONBLOCK: if a named pipe is in the file's place, opening it would wait for a writer.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise DataError(
-                    "is no file", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
-                )
-            rules.limits.check_bytes(status.st_size, where)
-            return file.read()
-    except FileNotFoundError:
-        raise DataError("file not found", where=where, fix=fix, public_message=public_message) from None
-    except IsADirectoryError:
-        raise DataError(
-            "is a folder", where=where, expected="a CSV or Parquet file", fix=fix, public_message=public_message
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"cannot be read ({error.__class__.__name__})", where=where, fix=fix, public_message=public_message
-        ) from error
+def _read_chunks(source: Source, needed: Mapping[str, str], lists: Collection[str]) -> dict[str, list[pa.ChunkedArray]]:
+    """All rows of the columns: a chunked array for each run of batches in which a column has one type."""
+    runs: dict[str, list[list[pa.Array]]] = {name: [] for name in needed}
+    for batch in source.batches(needed, lists=lists):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if not runs[name] or runs[name][-1][0].type != column.type:
+                runs[name].append([])
+            runs[name][-1].append(column)
+    return {name: [pa.chunked_array(run) for run in found] for name, found in runs.items()}
+
+
+def _keys(runs: Sequence[pa.ChunkedArray], where: str) -> pa.ChunkedArray:
+    texts = [canonical_keys(run, where=where) for run in runs]
+    return pa.chunked_array([chunk for one in texts for chunk in one.chunks], pa.large_string())
+
+
+def _cells(runs: Sequence[pa.ChunkedArray], where: str, *, exact: bool) -> CanonicalColumn:
+    found = [canonical_column(run, exact=exact, where=where) for run in runs]
+    chunks = [chunk for one in found for chunk in one.texts.chunks]
+    return CanonicalColumn(pa.chunked_array(chunks, pa.large_string()), sum(one.merged for one in found))
 
 
 def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:

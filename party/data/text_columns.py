@@ -11,6 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from party.data.values.distinct import as_texts
+from party.data.values.notations import canonical
+
 Codes = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.int64]
 
@@ -152,6 +155,17 @@ class TextColumns(Mapping[str, TextColumn]):
             columns: columns of the same rows, by name.
         """
         return TextColumns({**self._columns, **columns}, self.count)
+
+
+def canonical_column_of(column: TextColumn) -> TextColumn:
+    """The column with the canonical text of each cell; equal ones become one.
+
+    Args:
+        column: a column of texts as they are written.
+    """
+    encoded = canonical(as_texts(column.distinct)).dictionary_encode()
+    numbers = encoded.indices.to_numpy().astype(np.int32, copy=False)
+    return TextColumn(numbers[column.stored], encoded.dictionary, column.rows)
 
 
 def text_column(column: pa.Array | pa.ChunkedArray) -> TextColumn:

@@ -59,8 +59,8 @@ def _file(
     if not data.tables and dataset not in data.datasets:
         raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
     for name in sorted(data.tables) or [dataset]:
-        path = configuration.path(data.files[name])
-        table = read_table(configuration.party, name, path, columns=columns, rules=file_rules(data))
+        files = configuration.files(name)
+        table = read_table(configuration.party, name, files, columns=columns, rules=file_rules(configuration))
         if table.sha256 == record.fingerprint.get(key):
             return table
     raise differs(configuration, record, key)

@@ -58,8 +58,10 @@ class DrawnColumns:
         self._entity = [section.entity] if section.entity else _id_parts(configuration.data)
         self._keys = keys
         whole = {one.column for one in configuration.data.features if isinstance(one, IntegerBucketsFeature)}
+        as_written = configuration.data.columns_as_written
         self._domains = {
-            name: _domain(domain, section.share, name in whole) for name, domain in section.columns.items()
+            name: _domain(domain if name in as_written else domain.canonical(), section.share, name in whole)
+            for name, domain in section.columns.items()
         }
 
     def draw(self, tables: Mapping[str, Table]) -> dict[str, Table]:

@@ -20,7 +20,8 @@ GENERATION_PREFIX = "generation-"
 PRIVACY_FOLDER = "privacy"  # in the state folder; it has a folder for each kind of secret
 _MAGIC = b"vsl/1 generation\0"
 _DIGEST_BYTES = 32
-_FORM_PERSON, _FILE_PERSON, _DRAWS_PERSON = b"vsl/1 form", b"vsl/1 file", b"vsl/1 draws"
+# The number of the form is that of what ids and cells mean: with another one, an id may be another text.
+_FORM_PERSON, _FILE_PERSON, _DRAWS_PERSON = b"vsl/2 form", b"vsl/1 file", b"vsl/1 draws"
 _PINNED_LABEL = b"vsl/1 draws\0"
 
 logger = logging.getLogger(__name__)

@@ -121,11 +121,16 @@ def write_like(path, **changes):
     np.savez(path, header=np.frombuffer(header, np.uint8), rows=rows, sha256=np.frombuffer(digest, np.uint8))
 
 
-def test_an_alignment_without_a_row_secret_does_not_hold(store, tmp_path):
-    """As the format before wrote it: that dataset is aligned anew, and nothing is damaged."""
+WITHOUT_ROW_SECRET = {"format": 1, "row_secret": None, "row_secret_pinned": None}
+IDS_AS_PRINTED = {"format": 2}
+
+
+@pytest.mark.parametrize("changes", [WITHOUT_ROW_SECRET, IDS_AS_PRINTED], ids=str)
+def test_an_alignment_of_an_earlier_version_does_not_hold(store, tmp_path, changes):
+    """As former versions wrote it: that dataset is aligned anew, and nothing is damaged."""
     store.save("train", ALIGNMENT)
     path = tmp_path / "alignments" / "train.npz"
-    write_like(path, format=1, row_secret=None, row_secret_pinned=None)
+    write_like(path, **changes)
     assert load(store) is None
     store.save("train", ALIGNMENT)
     assert same(load(store), ALIGNMENT)

@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 import stat
 
 import numpy as np
@@ -81,6 +83,29 @@ def test_every_damaged_byte_is_refused_or_harmless(store, tmp_path):
             assert "damaged" in str(error)
             refused += 1
     assert refused > len(content) // 2
+
+
+def write_format(path, number):
+    """Writes a stored alignment anew, with another number of its format and its digest."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    header = json.dumps({**json.loads(arrays["header"].tobytes()), "format": number}).encode()
+    digest = hashlib.sha256(hashlib.sha256(header).digest())
+    for array in (arrays[name] for name in sorted(arrays) if name.startswith("array")):
+        digest.update(len(array).to_bytes(8, "little") + array.tobytes())
+    parts = {"header": np.frombuffer(header, np.uint8), "sha256": np.frombuffer(digest.digest(), np.uint8)}
+    np.savez(path, **{**arrays, **parts})
+
+
+def test_an_alignment_of_keys_as_they_were_printed_does_not_hold(store, tmp_path):
+    """As the version before wrote it: it is aligned anew, and nothing is damaged."""
+    store.save("train", ALIGNMENT)
+    path = tmp_path / "alignments" / "train.joined.npz"
+    write_format(path, 3)
+    assert store.load("train", PARTIES) is None
+    write_format(path, 99)
+    with pytest.raises(StorageError, match="damaged"):
+        store.load("train", PARTIES)
 
 
 @pytest.mark.parametrize("numbers", [[2, 0, 0], [-2, 0, 0]])

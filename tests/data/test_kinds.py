@@ -21,7 +21,7 @@ def test_hashes_never_change(salt, text, bucket):
 
 @given(st.lists(TEXTS, min_size=1), st.text(max_size=8), st.integers(1, 2**31 - 2))
 def test_hash_is_a_keyed_digest(texts, salt, buckets):
-    result = encode(feature("hash", buckets=buckets, salt=salt), texts)
+    result = encode(feature("hash", buckets=buckets, salt=salt, exact=True), texts)
     key = hashlib.sha256(salt.encode("utf-8")).digest()
     for text, (index,) in zip(texts, result.indices.tolist(), strict=True):
         digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8, key=key).hexdigest()
@@ -93,7 +93,7 @@ def test_bucket_counts_the_boundaries_reached(boundaries, numbers):
     assert result.indices[:, 0].tolist() == expected
 
 
-@pytest.mark.parametrize("cell", ["x", "1.5", "1e3", "1_0", "٣", "nan", "inf", " ", "0x1", "1,5", "9" * 5000])
+@pytest.mark.parametrize("cell", ["x", "1.5", "1e-3", "1_0", "٣", "nan", "inf", " ", "0x1", "1,5", "9" * 5000])
 def test_malformed_integers_are_counted_or_missing(cell):
     cells = ["1", cell, "", cell]
     message = failure(feature("integer_buckets", boundaries=(0,)), ["1"], cells)

@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, MAXIMUM_FEATURES, DataSection
 from party.configuration.joins import KeyRule
-from party.data import columns, csv_file
-from party.data.limits import MAXIMUM_COLUMNS, FileLimits
+from party.data.files import columns, csv_file
+from party.data.files.limits import MAXIMUM_COLUMNS, FileLimits
 from party.data.table import FileRules, read_table
 from party.errors import ConfigurationError, DataError
 
@@ -19,8 +19,8 @@ SMALL = 1 << 20
 BOMB_ROWS = DEFAULT_MAXIMUM_ROWS + 1
 
 
-def read(path, needed=("a",), limits=None):
-    rules = FileRules(id_rule=KeyRule(("ID",)), limits=limits or FileLimits())
+def read(path, needed=("a",), limits=None, lists=()):
+    rules = FileRules(id_rule=KeyRule(("ID",)), limits=limits or FileLimits(), lists=lists)
     return read_table("alice", "train", path, columns=needed, rules=rules)
 
 
@@ -71,7 +71,7 @@ def test_rows_are_counted_by_part_where_the_whole_lies(tmp_path, monkeypatch):
 def test_rows_are_counted_while_they_are_read_where_all_of_it_lies(tmp_path, monkeypatch):
     path = tmp_path / "train.parquet"
     parquet.write_table(pa.table({"ID": ["1", "2", "3"], "a": ["x", "y", "z"]}), path)
-    monkeypatch.setattr("party.data.parquet_file._check_stated", lambda *arguments: None)
+    monkeypatch.setattr("party.data.files.parquet_file.ParquetFile._check_stated", lambda *arguments: [0])
     assert "has too many rows" in str(failure(path, limits=FileLimits(rows=2)))
 
 
@@ -86,6 +86,31 @@ def test_a_long_text_that_a_dictionary_repeats_is_refused_before_it_unfolds(tmp_
     error = failure(path, limits=FileLimits(bytes=64 * SMALL))
     assert "is too large; expected at most 67,108,864 bytes (data.maximum_bytes)" in str(error)
     assert pa.total_allocated_bytes() - before < 64 * SMALL
+
+
+def list_of_one(path, elements, text):
+    """A file of one row, whose list repeats one text."""
+    repeated = pa.DictionaryArray.from_arrays(pa.array(np.zeros(elements, np.int8)), [text])
+    column = pa.ListArray.from_arrays(pa.array([0, elements], pa.int32()), repeated)
+    parquet.write_table(pa.table({"ID": ["1"], "a": column}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < SMALL
+    return path
+
+
+def test_a_long_text_that_a_list_repeats_is_refused_before_it_unfolds(tmp_path):
+    """20,000 times one text of 100 kB in one cell: 2 GB from a few kB."""
+    path = list_of_one(tmp_path / "train.parquet", 20_000, "x" * 100_000)
+    before = pa.total_allocated_bytes()
+    error = failure(path, limits=FileLimits(bytes=64 * SMALL), lists=["a"])
+    assert "is too large; expected at most 67,108,864 bytes (data.maximum_bytes)" in str(error)
+    assert pa.total_allocated_bytes() - before < 64 * SMALL
+
+
+def test_a_list_that_states_too_many_elements_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = list_of_one(tmp_path / "train.parquet", 3 * SMALL, "x")
+    assert [len(text) for text in read(path, lists=["a"]).columns["a"].by_row()] == [6 * SMALL]
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", None)
+    assert "is too large" in str(failure(path, limits=FileLimits(bytes=2 * SMALL), lists=["a"]))
 
 
 def test_columns_that_state_to_be_too_large_are_refused_and_unneeded_ones_are_not_counted(tmp_path):
@@ -112,7 +137,7 @@ def test_dictionaries_plain_texts_and_nulls_are_read_alike(tmp_path):
 def test_csv_of_too_many_rows_is_refused_block_by_block(tmp_path, monkeypatch):
     path = tmp_path / "train.csv"
     path.write_text("ID,a\n" + "".join(f"{row},x\n" for row in range(5000)))
-    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(pd.DataFrame, "__init__", None)  # nothing becomes a frame
     assert "has too many rows; expected at most 100 (data.maximum_rows)" in str(
         failure(path, limits=FileLimits(rows=100))
@@ -175,7 +200,7 @@ def test_many_missing_columns_of_a_wide_file_are_told_in_a_short_text():
             columns.difflib, "get_close_matches", lambda *given, **more: asked.append(given) or nearest(*given, **more)
         )
         with pytest.raises(DataError) as caught:
-            columns.check_names(header, needed, "train.csv")
+            columns.check_names(header, needed, "train.parquet", are_names=True)
     assert len(asked) == columns.SHOWN_COLUMNS
     assert max(len(name) for _, candidates in asked for name in candidates) <= columns.COMPARED_CHARACTERS
     assert "and 492 more" in str(caught.value)
@@ -192,7 +217,7 @@ def test_features_are_bounded():
     features = [{"kind": "numeric", "column": f"c{number}"} for number in range(MAXIMUM_FEATURES + 1)]
     from party.configuration.strict import validate  # noqa: PLC0415
 
-    with pytest.raises(ConfigurationError, match=rf"at most {MAXIMUM_FEATURES} items"):
+    with pytest.raises(ConfigurationError, match=rf"a list of sections, at most {MAXIMUM_FEATURES} of them"):
         validate(DataSection, {"id": "ID", "datasets": {"train": "x"}, "features": features}, "data")
     allowed = {"id": "ID", "datasets": {"train": "x"}, "features": features[:-1]}
     assert len(validate(DataSection, allowed, "data").features) == MAXIMUM_FEATURES

@@ -48,11 +48,11 @@ def test_texts_are_those_of_the_csv_file(tmp_path_factory, cells):
         (pa.array([3, 2**40, 0], pa.uint64()), ["3", "1099511627776", "0"]),
         (pa.array([1.0, 0.1, float("nan")], pa.float64()), ["1", "0.1", ""]),
         (pa.array([1e300, -0.5, None], pa.float64()), ["1e+300", "-0.5", ""]),
-        (pa.array([True, None, False]), ["true", "", "false"]),
+        (pa.array([True, None, False]), ["1", "", "0"]),
         (pa.array(["x", "y", "x"]).dictionary_encode(), ["x", "y", "x"]),
         (pa.array(["x", None, ""], pa.large_string()), ["x", "", ""]),
         (pa.array([datetime.date(2024, 2, 29), None, datetime.date(1999, 1, 1)]), ["2024-02-29", "", "1999-01-01"]),
-        (pa.array([decimal.Decimal("1.50"), None, decimal.Decimal("-2.00")]), ["1.50", "", "-2.00"]),
+        (pa.array([decimal.Decimal("1.50"), None, decimal.Decimal("-2.00")]), ["1.5", "", "-2"]),
     ],
     ids=lambda one: str(one.type) if isinstance(one, pa.Array) else "",
 )
@@ -76,8 +76,8 @@ def test_numbers_serve_as_ids_and_other_columns_are_not_looked_at(tmp_path):
         ({"ID": ["a", "a"], "a": ["x", "y"]}, "ids are not unique"),
         ({"ID": ["a", None], "a": ["x", "y"]}, "empty ids"),
         ({"ID": pa.array([], pa.string()), "a": pa.array([], pa.string())}, "has no rows"),
-        ({"ID": ["a"], "a": pa.array([[CANARY]])}, "train.parquet: column a: holds values that are no plain texts"),
-        ({"ID": ["a"], "a": pa.array([CANARY.encode()])}, "expected text, numbers, booleans or dates; received binary"),
+        ({"ID": ["a"], "a": pa.array([[CANARY]])}, "train.parquet: column a: holds lists"),
+        ({"ID": ["a"], "a": pa.array([CANARY.encode()])}, "dates, times or UUIDs; received binary"),
     ],
 )
 def test_what_cannot_be_used_is_told_without_a_value(tmp_path, columns, text):

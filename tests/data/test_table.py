@@ -33,13 +33,13 @@ def failure(path, columns=("age",)):
     return str(caught.value)
 
 
-def test_cells_stay_as_they_are(tmp_path):
+def test_cells_are_the_texts_of_their_values(tmp_path):
     path = write(tmp_path, 'id,zip,age,note\n007,NA,,x\n 7,"a, ""b""\nc",1e5,y\n7.0,null,nan,z\n')
     table = read(path, ["age", "zip"])
     assert table.rows == 3
-    assert table.ids.tolist() == ["007", " 7", "7.0"]
+    assert table.ids.tolist() == ["007", " 7", "7"]
     assert list(table.columns) == ["age", "zip"]
-    assert table.columns["age"].by_row().tolist() == ["", "1e5", "nan"]
+    assert table.columns["age"].by_row().tolist() == ["", "100000", "nan"]
     assert table.columns["zip"].by_row().tolist() == ["NA", 'a, "b"\nc', "null"]
     assert (table.dataset, table.path) == ("train", path)
 
@@ -60,7 +60,7 @@ def test_marks_line_ends_and_quotes_do_not_matter(tmp_path, content):
 
 def test_ids_compare_by_bytes(tmp_path):
     composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
-    ids = ["1", "01", "1.0", "+1", " 1", "1 ", "a", "A", composed, decomposed, "a\0", "a\0b"]
+    ids = ["1", "01", "1.10", "1.1", "1e0", "+1", " 1", "1 ", "a", "A", composed, decomposed, "a\0", "a\0b"]
     path = write(tmp_path, "id,age\n" + "".join(f"{one},5\n" for one in ids))
     assert read(path).ids.tolist() == ids
 
@@ -93,8 +93,10 @@ def test_missing_files_and_folders_are_named(tmp_path):
 
 def test_missing_columns_are_named_with_the_nearest(tmp_path):
     message = failure(write(tmp_path, "id,Age,zip\n1,2,3\n"), ["age", "town", "zip"])
-    assert "age (did you mean Age?), town" in message
-    assert "received columns id, Age, zip; check data.features" in message
+    assert "columns missing: age (did you mean Age?), town; received 3 fields in the first line" in message
+    assert message.endswith("check data.features")
+    message = failure(write(tmp_path, "id,age,towns\n1,2,3\n"), ["age", "town"])
+    assert "columns missing: town (did you mean towns?)" in message
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,10 @@ def test_a_first_row_that_looks_a_little_like_names_is_not_shown_either(tmp_path
     assert not [part for part in ("towns", "agent", CANARY) if part in message]
 
 
-@pytest.mark.parametrize("header", ["id,age,age", "id,age,zip,zip", "id,id,age"])
+@pytest.mark.parametrize("header", ["id,age,age", "id,id,age", " age ,id,age "])
 def test_a_column_named_twice_is_refused(tmp_path, header):
     row = ",".join("1" for _ in header.split(","))
-    twice = header.split(",")[-1] if "id,id" not in header else "id"
+    twice = "id" if "id,id" in header else "age"
     assert f"columns named twice: {twice}" in failure(write(tmp_path, f"{header}\n{row}\n"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -64,6 +65,19 @@ def test_another_form_draws_by_itself_and_the_former_one_is_found_again(tmp_path
     assert _find(tmp_path, OTHER_FORM, a=0) == 2
     assert _find(tmp_path, a=1) == 1
     assert _find(tmp_path, OTHER_FORM, a=0) == 2
+
+
+def test_draws_for_ids_of_another_meaning_are_another_generation(tmp_path: Path) -> None:
+    """An id may be another text than it was to an earlier version: its draws would be a second answer."""
+    assert _find(tmp_path, a=1) == 1
+    path, secret = tmp_path / "generation-1", (tmp_path / "secret").read_bytes()
+    content = path.read_bytes()
+    start = len(b"vsl/1 generation\0")
+    former = hashlib.blake2b(FORM, key=secret, person=b"vsl/1 form", digest_size=32).digest()
+    table = content[start + 64 :]
+    check = hashlib.blake2b(former + table, person=b"vsl/1 file", digest_size=32).digest()
+    path.write_bytes(content[:start] + former + check + table)
+    assert _find(tmp_path, a=1) == 2
 
 
 def test_numbers_go_on_where_files_were_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from party.configuration.features import AnyFeature
+from party.configuration.features import AnyFeature, columns_as_written
 from party.data.encoders import fit_encoders
+from party.data.text_columns import canonical_column_of
 from party.errors import DataError
 from tests.support.columns import columns_of
 
@@ -24,10 +25,20 @@ def frame(cells, column="x"):
     return columns_of(pd.DataFrame({column: pd.Series(list(cells), dtype="str")}))
 
 
+def as_read(one, cells):
+    """Cells as they come out of a file that the feature reads."""
+    written = frame(cells, one.column)
+    return (
+        written
+        if columns_as_written([one])
+        else written.with_columns({one.column: canonical_column_of(written[one.column])})
+    )
+
+
 def encode(one, training, cells=None):
     """Fits one feature on training cells and encodes these or others."""
-    encoders = fit_encoders("alice", [one], frame(training), "train.csv")
-    (result,) = encoders.encode(frame(training if cells is None else cells), "test.csv")
+    encoders = fit_encoders("alice", [one], as_read(one, training), "train.csv")
+    (result,) = encoders.encode(as_read(one, training if cells is None else cells), "test.csv")
     assert result.indices.dtype == np.int32
     assert result.values.dtype == np.float32
     assert result.indices.shape == result.values.shape

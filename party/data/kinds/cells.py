@@ -104,6 +104,10 @@ class Encoder(StrictModel, ABC):
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
 
+    def merged(self, cells: Cells) -> int:
+        """Number of distinct values in cells of several ones that are written differently but are the same value."""
+        return 0
+
     def missing(self, cells: Cells) -> NDArray[np.bool_]:
         """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
         return cells.missing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from party.data.kinds.cells import Cells, Encoder, Encoding, one_index, refuse_m
 
 # Zeros after the point are still a whole number: many tools write 3.0 once a column has had an empty cell.
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*", re.ASCII)
+# The canonical text of a whole number of more than 21 digits.
+_LARGE = re.compile(r"-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}", re.ASCII)
 # Beyond this a text is no quantity, and Python itself refuses to convert very long ones.
 _MAXIMUM_CHARACTERS = 100
 
@@ -47,5 +50,15 @@ class IntegerBucketsEncoder(Encoder):
         return indices
 
     def _index(self, text: str) -> int:
-        match = _INTEGER.fullmatch(text) if len(text) <= _MAXIMUM_CHARACTERS else None
-        return 0 if match is None else 1 + bisect_right(self.feature.boundaries, int(match[1]))
+        number = _whole_number(text)
+        return 0 if number is None else 1 + bisect_right(self.feature.boundaries, number)
+
+
+def _whole_number(text: str) -> int | None:
+    if len(text) > _MAXIMUM_CHARACTERS:
+        return None
+    match = _INTEGER.fullmatch(text)
+    if match is not None:
+        return int(match[1])
+    number = Decimal(text if _LARGE.fullmatch(text) is not None else "NaN")
+    return int(number) if number == number.to_integral_value() else None

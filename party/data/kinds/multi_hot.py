@@ -10,12 +10,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from party.configuration.features import MultiHotFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding
-from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
+from party.data.kinds.cells import Cells, Encoding
+from party.data.kinds.parts import SeveralEncoder, split_cells
+from party.data.kinds.texts import UNKNOWN, index_by_text, utf8_sorted
 from party.errors import DataError
 
 
-class MultiHotEncoder(Encoder):
+class MultiHotEncoder(SeveralEncoder):
     """A row's indices ascend and are padded with 0; index 1 is unknown, once per row; then the texts.
 
     Spaces around a value do not count, nor do empty values or repeated ones. A missing cell has no
@@ -23,13 +24,11 @@ class MultiHotEncoder(Encoder):
     known ones by index, and unknown only if there is room.
 
     Attributes:
-        texts: the values that training rows hold, by their UTF-8 bytes.
         width: most values in any cell of the training rows, at least 1.
     """
 
     kind: Literal["multi_hot"] = "multi_hot"
     feature: MultiHotFeature
-    texts: Texts
     width: int = Field(ge=1)
 
     @model_validator(mode="after")
@@ -60,11 +59,6 @@ class MultiHotEncoder(Encoder):
         texts = utf8_sorted(value for value, count in rows.items() if count >= feature.minimum_count)
         return cls(feature=feature, texts=texts, width=max([1, *map(len, sets)]))
 
-    @property
-    def size(self) -> int:
-        """Embedding rows that the feature needs."""
-        return vocabulary_size(self.texts)
-
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
         index_of = index_by_text(self.texts)
@@ -79,10 +73,7 @@ class MultiHotEncoder(Encoder):
 
 def _split(feature: MultiHotFeature, cells: Cells) -> Sequence[set[str]]:
     """The set of values of each distinct text."""
-    sets = [
-        set() if missing else {part.strip() for part in text.split(feature.separator)} - {""}
-        for text, missing in zip(cells.texts, cells.missing.tolist(), strict=True)
-    ]
+    sets = [set(parts) for parts in split_cells(feature, cells)]
     too_many = np.fromiter((len(values) > feature.maximum_values for values in sets), dtype=np.bool_, count=len(sets))
     if too_many.any():
         raise DataError(

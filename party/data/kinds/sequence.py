@@ -9,23 +9,20 @@ from typing import Literal, Self
 import numpy as np
 
 from party.configuration.features import SequenceFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding
-from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
+from party.data.kinds.cells import Cells, Encoding
+from party.data.kinds.parts import SeveralEncoder, split_cells
+from party.data.kinds.texts import UNKNOWN, index_by_text, utf8_sorted
 
 
-class SequenceEncoder(Encoder):
+class SequenceEncoder(SeveralEncoder):
     """A row's latest values in order, the most recent in the last slot; index 0 with value 0 pads in front.
 
     Spaces around a value do not count, nor do empty values. A missing cell is all padding. Index 1 is
-    unknown; then come the texts of the vocabulary.
-
-    Attributes:
-        texts: the vocabulary, by UTF-8 bytes, or the target's as it is.
+    unknown; then come the texts of the vocabulary, which may be the target's.
     """
 
     kind: Literal["sequence"] = "sequence"
     feature: SequenceFeature
-    texts: Texts
 
     @classmethod
     def fit(cls, feature: SequenceFeature, cells: Cells) -> Self:
@@ -44,11 +41,6 @@ class SequenceEncoder(Encoder):
                 rows[value] += count
         return cls(feature=feature, texts=utf8_sorted(text for text, n in rows.items() if n >= feature.minimum_count))
 
-    @property
-    def size(self) -> int:
-        """Embedding rows that the feature needs."""
-        return vocabulary_size(self.texts)
-
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
         index_of = index_by_text(self.texts)
@@ -62,8 +54,4 @@ class SequenceEncoder(Encoder):
 
 def _latest(feature: SequenceFeature, cells: Cells) -> Sequence[Sequence[str]]:
     """The latest values of each distinct text, the most recent last."""
-    split = (
-        [] if missing else [part for part in map(str.strip, text.split(feature.separator)) if part]
-        for text, missing in zip(cells.texts, cells.missing.tolist(), strict=True)
-    )
-    return [values[-feature.maximum_length :] for values in split]
+    return [values[-feature.maximum_length :] for values in split_cells(feature, cells)]

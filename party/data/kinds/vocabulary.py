@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import numpy as np
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.features import VocabularyFeature
 from party.data.kinds.cells import Cells, Encoder, Encoding, one_index
 from party.data.kinds.texts import MISSING, UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
@@ -39,9 +40,11 @@ class VocabularyEncoder(Encoder):
         """
         if feature.values is None:
             return cls(feature=feature, texts=_learn(feature, cells))
-        if len(set(feature.values)) != len(feature.values):
-            raise DataError("values of the vocabulary are given twice", where=cells.where, fix="give each of them once")
-        return cls(feature=feature, texts=feature.values)
+        values = feature.values if feature.exact else tuple(map(canonical_text, feature.values))
+        if len(set(values)) != len(values):
+            fix = "give each of them once" + ("" if feature.exact else ", in one notation")
+            raise DataError("values of the vocabulary are given twice", where=cells.where, fix=fix)
+        return cls(feature=feature, texts=values)
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""Limits on the size of a data file, checked before or while it is decoded in memory."""
+"""Limits on the size of a dataset's files, checked before or while they are decoded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAXIMUM_COLUMNS = 16_384
 
 @dataclass(frozen=True)
 class FileLimits:
-    """The largest data file that the owner allows.
+    """The largest dataset that the owner allows, in one file or several.
 
     Attributes:
         rows: most rows.
-        bytes: most bytes of the file, and of the decoded texts of the columns that are read.
+        bytes: most bytes of the files, and of what they unfold to: CSV's text, the columns that are read of Parquet.
     """
 
     rows: int = DEFAULT_MAXIMUM_ROWS
@@ -56,10 +56,39 @@ class FileLimits:
                 "is too large",
                 where=where,
                 expected=f"at most {self.bytes:,} bytes (data.maximum_bytes)",
-                received="more, as a file or once its columns are unfolded",
+                received="more, as it is stored or once it is unfolded",
                 fix="raise data.maximum_bytes if the machine's memory allows it",
                 public_message="a file of its data is too large",
             )
+
+
+class Allowance:
+    """What was read of the files of one dataset, held against the limits all the while.
+
+    Args:
+        limits: the owner's limits.
+    """
+
+    def __init__(self, limits: FileLimits) -> None:
+        self.limits = limits
+        self.rows = 0
+        self.unfolded_bytes = 0
+        self._stored_bytes = 0
+
+    def add_rows(self, rows: int, where: str) -> None:
+        """Counts rows that were read; raises a DataError if there are too many by now."""
+        self.rows += rows
+        self.limits.check_rows(self.rows, where)
+
+    def add_stored(self, size: int, where: str) -> None:
+        """Counts bytes of files as they are stored; raises a DataError if there are too many by now."""
+        self._stored_bytes += size
+        self.limits.check_bytes(self._stored_bytes, where)
+
+    def add_unfolded(self, size: int, where: str) -> None:
+        """Counts bytes that files unfolded to; raises a DataError if there are too many by now."""
+        self.unfolded_bytes += size
+        self.limits.check_bytes(self.unfolded_bytes, where)
 
 
 def check_columns(columns: int, where: str) -> None:
