@@ -25,6 +25,7 @@ from tests.support.sources import PLACE
 NEEDED = {"id": "data.id", "age": "data.features"}
 ROWS = 400_000  # several pieces of a file
 MOST_BYTES = 160 << 20
+MOST_PARQUET_BYTES = 320 << 20  # Arrow keeps several batches of a row group
 
 
 def opened(path):
@@ -108,7 +109,8 @@ from pathlib import Path
 from tests.support.sources import count_rows
 
 def kibibytes(key):
-    return int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)).split()[1])
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1])
 
 before = kibibytes("VmRSS")
 rows = count_rows(Path(sys.argv[1]), sys.argv[2:])
@@ -137,11 +139,11 @@ def test_memory_does_not_grow_with_a_csv_file(tmp_path):
 def test_memory_does_not_grow_with_a_parquet_file(tmp_path):
     """One row group that is not compressed: what is buffered ahead of its rows would be as large as the file."""
     path = tmp_path / "train.parquet"
-    rows = 10_000
+    rows = 20_000
     cells = pa.array([f"{row:020000}" for row in range(rows)])
     table = pa.table({"id": list(range(rows)), "age": cells})
     parquet.write_table(table, path, row_group_size=rows, compression="none", use_dictionary=False)
     del table, cells
     read, bytes_taken = peak(path)
     assert read == rows
-    assert bytes_taken < MOST_BYTES < path.stat().st_size
+    assert bytes_taken < MOST_PARQUET_BYTES < path.stat().st_size
