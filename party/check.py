@@ -93,14 +93,17 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
     data = configuration.data
     title = one_line(f"{'table ' if data.tables else ''}{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")
-    for column in ("feature", "type"):
-        text.add_column(column)
-    for column in ("vocabulary size", "values per row", "missing"):
-        text.add_column(column, justify="right")
-    for summary in summarise(configuration.party, data, table):
-        counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
-        text.add_row(one_line(summary.name), summary.kind, *counts)
+    for title in ("feature", "type"):
+        text.add_column(title)
+    for title in ("vocabulary size", "values per row", "missing"):
+        text.add_column(title, justify="right")
+    summary = summarise(configuration.party, data, table)
+    for column in summary.columns:
+        counts = (f"{count:,}" for count in (column.size, column.width, column.missing))
+        text.add_row(one_line(column.name), column.kind, *counts)
     console.print(text)
+    for remark in summary.remarks:
+        console.print(one_line(f"warning: {remark}"))
     for line in key_lines(table):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:

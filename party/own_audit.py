@@ -210,7 +210,7 @@ def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:
     configuration = run.configuration
     if run.has("private columns"):
         return None
-    table = _table(run, sorted({feature.column for feature in configuration.data.features}))
+    table = _table(run, sorted(configuration.data.feature_columns))
     simulated = SimulatedHijack(configuration, run.record, run.folder, table=table, rows=rows_of(table, ids))
     batch_size = run.conditions.run.batch_size
     return lambda secret, known: simulated.hiddens(secret, known, batch_size=batch_size, seed=seed)

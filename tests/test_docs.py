@@ -14,9 +14,11 @@ from party.configuration import features, label_privacy, labels, models, privacy
 from party.configuration import party as party_configuration
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
+from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.policy import PolicySection
 from party.configuration.run import (
@@ -65,7 +67,8 @@ SECTIONS = {
     "Kind `hash`": features.HashFeature,
     "Kind `vocabulary`": features.VocabularyFeature,
     "Kind `integer_buckets`": features.IntegerBucketsFeature,
-    "Kind `numeric`": features.NumericFeature,
+    "Kind `numeric`": NumericFeature,
+    "Kind `datetime`": DatetimeFeature,
     "Kind `multi_hot`": features.MultiHotFeature,
     "Kind `sequence`": features.SequenceFeature,
     "Model `deepfm`": models.DeepFMModel,

@@ -9,34 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.datetime_feature import DatetimeFeature
+from party.configuration.feature_section import FeatureSection, Malformed
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
 from party.configuration.strict import StrictModel
 
-Malformed = Literal["error", "missing"]
 MAXIMUM_FEATURES = 4096
 DEFAULT_MAXIMUM_ROWS = 50_000_000
 DEFAULT_MAXIMUM_BYTES = 8 << 30
-
-
-class FeatureSection(StrictModel):
-    """The keys of every kind of feature.
-
-    Attributes:
-        column: name of the column in the files.
-        name: name of the feature; the name of the column if omitted.
-        missing: further texts that count as missing; an empty cell always does.
-    """
-
-    column: str = Field(min_length=1)
-    name: str | None = Field(default=None, min_length=1)
-    missing: tuple[str, ...] = Field(default=(), strict=False)
-
-    @property
-    def key(self) -> str:
-        """The feature's name in arrays, tables and messages."""
-        return self.name or self.column
 
 
 class HashFeature(FeatureSection):
@@ -89,17 +72,6 @@ class IntegerBucketsFeature(FeatureSection):
         return boundaries
 
 
-class NumericFeature(FeatureSection):
-    """A number, standardised by mean and standard deviation of the training rows; a missing one becomes 0, the mean.
-
-    Attributes:
-        malformed: whether a cell that is not a finite number is an error or missing.
-    """
-
-    kind: Literal["numeric"]
-    malformed: Malformed = "error"
-
-
 class MultiHotFeature(FeatureSection):
     """A text of several values: a set of vocabulary indices, padded with 0.
 
@@ -149,7 +121,13 @@ class SequenceFeature(FeatureSection):
 
 
 AnyFeature = Annotated[
-    HashFeature | VocabularyFeature | IntegerBucketsFeature | NumericFeature | MultiHotFeature | SequenceFeature,
+    HashFeature
+    | VocabularyFeature
+    | IntegerBucketsFeature
+    | NumericFeature
+    | DatetimeFeature
+    | MultiHotFeature
+    | SequenceFeature,
     Field(discriminator="kind"),
 ]
 
@@ -210,11 +188,11 @@ class DataSection(StrictModel):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = Counter(feature.key for feature in self.features)
+        names = Counter(name for feature in self.features for name in {feature.key, *feature.encoded_names})
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
-        columns = {feature.column for feature in self.features}
+        columns = set(self.feature_columns)
         # A table's key stands in many rows: a model learns something of each entity.
         if not self.tables and columns & set(self.id_columns):
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
@@ -253,8 +231,8 @@ class DataSection(StrictModel):
 
     @property
     def feature_columns(self) -> tuple[str, ...]:
-        """Names of the columns of the features, each once, in the order of the file."""
-        return tuple(dict.fromkeys(feature.column for feature in self.features))
+        """Names of the columns that features read, each once, in the order of the configuration."""
+        return tuple(dict.fromkeys(column for feature in self.features for column in feature.source_columns))
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -288,7 +266,7 @@ class DataSection(StrictModel):
             dataset: name of the dataset or table.
             trained_on: whether it may be trained on, so that its rows have weights where the owner gives any.
         """
-        columns = {feature.column for feature in self.features}
+        columns = set(self.feature_columns)
         if dataset not in self.unlabelled:
             columns |= {label.source for label in self.labels.values()}
             if trained_on and self.sample_weight is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -11,27 +11,36 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.features import (
     AnyFeature,
     HashFeature,
     IntegerBucketsFeature,
     MultiHotFeature,
-    NumericFeature,
     SequenceFeature,
     VocabularyFeature,
 )
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.strict import StrictModel
-from party.data.kinds.cells import Cells, read_cells
+from party.data.kinds.cells import Cells, NamedEncoding, pairs, read_cells
+from party.data.kinds.datetimes import DatetimeEncoder
 from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
 from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
+from party.data.kinds.remarks import encoder_remarks
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
-    HashEncoder | VocabularyEncoder | IntegerBucketsEncoder | NumericEncoder | MultiHotEncoder | SequenceEncoder,
+    HashEncoder
+    | VocabularyEncoder
+    | IntegerBucketsEncoder
+    | NumericEncoder
+    | DatetimeEncoder
+    | MultiHotEncoder
+    | SequenceEncoder,
     Field(discriminator="kind"),
 ]
 
@@ -41,8 +50,8 @@ class EncodedFeature:
     """One feature of every row, ready for an embedding lookup weighted by values.
 
     Attributes:
-        name: name of the feature.
-        kind: kind of the feature, as in the configuration.
+        name: name of the encoded feature.
+        kind: kind of the feature, as in the configuration; `numeric` for every number, such as an age.
         indices: embedding rows, int32, shape (rows, width).
         values: their weights, float32, shape (rows, width); 0 where the index is padding.
         size: number of embedding rows that the feature needs; every index is below it.
@@ -68,14 +77,9 @@ class Encoders(StrictModel):
         encoders: one per feature.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     party: str
     encoders: tuple[AnyEncoder, ...]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Embedding rows of each feature."""
-        return tuple(encoder.size for encoder in self.encoders)
 
     def encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes rows; each depends on its own cells alone.
@@ -85,14 +89,18 @@ class Encoders(StrictModel):
             source: name of their file, for errors.
 
         Returns:
-            One encoded feature per feature, in the order of the configuration.
+            The encoded features, in the order of the configuration.
 
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
-        return tuple(_expand(encoder, _cells(encoder.feature, frame, self.party, source)) for encoder in self.encoders)
+        return tuple(
+            one
+            for encoder in self.encoders
+            for one in _expand(encoder, _cells(encoder.feature, frame, self.party, source))
+        )
 
-    def missing_rows(self, frame: pd.DataFrame, source: str) -> tuple[int, ...]:
+    def missing_rows(self, frame: pd.DataFrame, source: str) -> Mapping[str, int]:
         """Counts the rows in which each feature is missing, cells that its configuration treats so included.
 
         Args:
@@ -100,20 +108,27 @@ class Encoders(StrictModel):
             source: name of their file, for errors.
 
         Returns:
-            One count per feature, in the order of the configuration.
+            One count per feature, by its key.
 
         Raises:
-            DataError: a cell of a numeric feature is malformed.
+            DataError: a cell of a feature that reads numbers or dates is malformed.
         """
         columns = [(one, _cells(one.feature, frame, self.party, source)) for one in self.encoders]
-        return tuple(cells.row_count(encoder.missing(cells)) for encoder, cells in columns)
+        return {encoder.feature.key: cells.row_count(encoder.missing(cells)) for encoder, cells in columns}
 
     def to_json(self) -> str:
         """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
         return self.model_dump_json()
 
 
-def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFrame, source: str) -> Encoders:
+def fit_encoders(
+    party: str,
+    features: Sequence[AnyFeature],
+    training: pd.DataFrame,
+    source: str,
+    *,
+    warn: Callable[[str], None] | None = None,
+) -> Encoders:
     """Fits one encoder per feature on the training rows; their order does not matter.
 
     Args:
@@ -121,6 +136,7 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFr
         features: as the configuration lists them.
         training: text columns, among them the features'.
         source: name of their file, for errors.
+        warn: called with sentences on columns that can be read, and probably not as meant; they show no cell.
 
     Returns:
         The fitted encoders.
@@ -130,6 +146,10 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: pd.DataFr
     """
     columns = {feature.key: _cells(feature, training, party, source) for feature in features}
     fitted = {feature.key: _fit(feature, columns[feature.key]) for feature in features}
+    if warn is not None:
+        for feature in features:
+            for remark in encoder_remarks(fitted[feature.key], columns[feature.key]):
+                warn(remark)
     for feature in features:
         if isinstance(feature, SequenceFeature) and feature.shares:
             vocabulary = fitted[str(feature.target)]
@@ -175,36 +195,45 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
 
 
 def _cells(feature: AnyFeature, frame: pd.DataFrame, party: str, source: str) -> Cells:
-    return read_cells(frame[feature.column], feature.missing, f"{party}: {source}: column {feature.column}")
+    column, *others = (frame[name] for name in feature.source_columns)
+    names = " and ".join(feature.source_columns)
+    where = f"{party}: {source}: column{'s' if others else ''} {names}"
+    return read_cells(pairs(column, *others) if others else column, feature.missing, where)
 
 
 def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
+    encoder: AnyEncoder
     match feature:
         case HashFeature():
-            return HashEncoder(feature=feature)
+            encoder = HashEncoder(feature=feature)
         case VocabularyFeature():
-            return VocabularyEncoder.fit(feature, cells)
+            encoder = VocabularyEncoder.fit(feature, cells)
         case IntegerBucketsFeature():
-            return IntegerBucketsEncoder(feature=feature)
+            encoder = IntegerBucketsEncoder(feature=feature)
         case NumericFeature():
-            return NumericEncoder.fit(feature, cells)
+            encoder = NumericEncoder.fit(feature, cells)
+        case DatetimeFeature():
+            encoder = DatetimeEncoder.fit(feature, cells)
         case MultiHotFeature():
-            return MultiHotEncoder.fit(feature, cells)
+            encoder = MultiHotEncoder.fit(feature, cells)
         case SequenceFeature():
-            return SequenceEncoder.fit(feature, cells)
+            encoder = SequenceEncoder.fit(feature, cells)
+    return encoder
 
 
-def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
-    encoding = encoder.encode(cells)
-    feature = encoder.feature
+def _expand(encoder: AnyEncoder, cells: Cells) -> tuple[EncodedFeature, ...]:
+    return tuple(_by_row(encoder.feature, encoding, cells) for encoding in encoder.encodings(cells))
+
+
+def _by_row(feature: AnyFeature, of_texts: NamedEncoding, cells: Cells) -> EncodedFeature:
     target = feature.target if isinstance(feature, SequenceFeature) else None
     shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
-        name=feature.key,
-        kind=encoder.kind,
-        indices=encoding.indices[cells.codes],
-        values=encoding.values[cells.codes],
-        size=encoder.size,
-        table=str(target) if shared else feature.key,
+        name=of_texts.name,
+        kind=of_texts.kind,
+        indices=of_texts.encoding.indices[cells.codes],
+        values=of_texts.encoding.values[cells.codes],
+        size=of_texts.size,
+        table=str(target) if shared else of_texts.name,
         target=target,
     )

@@ -14,7 +14,7 @@ class ColumnSummary:
     """One feature, fitted on all rows of a table.
 
     Attributes:
-        name: name of the feature.
+        name: name of the encoded feature.
         kind: kind of the feature.
         size: number of embedding rows that it needs.
         width: number of values of a row, as of a sequence.
@@ -28,7 +28,20 @@ class ColumnSummary:
     missing: int
 
 
-def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The features of a party, fitted on all rows of a table.
+
+    Attributes:
+        columns: one per encoded feature, in the order of the configuration.
+        remarks: sentences on columns that can be read, and probably not as meant.
+    """
+
+    columns: tuple[ColumnSummary, ...]
+    remarks: tuple[str, ...]
+
+
+def summarise(party: str, data: DataSection, table: Table) -> Summary:
     """Fits and applies the encoders to all rows of a table, and so finds every cell that training would refuse.
 
     Args:
@@ -37,21 +50,24 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
         table: one dataset, with the features' columns.
 
     Returns:
-        One summary per feature, in the order of the configuration.
+        The summary.
 
     Raises:
         DataError: a cell is malformed, too far from the others or has too many values.
     """
     source = table.path.name
-    encoders = fit_encoders(party, data.features, table.columns, source)
+    remarks: list[str] = []
+    encoders = fit_encoders(party, data.features, table.columns, source, warn=remarks.append)
     missing = encoders.missing_rows(table.columns, source)
-    return tuple(
+    by_name = {name: missing[feature.key] for feature in data.features for name in feature.encoded_names}
+    columns = tuple(
         ColumnSummary(
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
             width=feature.indices.shape[1],
-            missing=count,
+            missing=by_name[feature.name],
         )
-        for feature, count in zip(encoders.encode(table.columns, source), missing, strict=True)
+        for feature in encoders.encode(table.columns, source)
     )
+    return Summary(columns=columns, remarks=tuple(remarks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,12 @@ from party.data.labels import read_labels
 from party.data.limits import FileLimits
 from party.data.summary import summarise
 from party.data.table import FileRules, Table, read_table
-from party.errors import DataError
+from party.errors import DataError, one_line
 from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
 Stamp = tuple[int, int]
+
+logger = logging.getLogger(__name__)
 
 
 class Tables:
@@ -53,7 +56,8 @@ class Tables:
         party, data = self._configuration.party, self._configuration.data
         for dataset in self.names:
             table = self.table(dataset)
-            summarise(party, data, table)
+            for remark in summarise(party, data, table).remarks:
+                logger.warning("%s: %s", dataset, one_line(remark))
             self.check_groups(table)
             if data.labels and dataset not in data.unlabelled:
                 weighted = self._configuration.trains_on(dataset)

@@ -14,6 +14,7 @@ from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
 from party.data.known_labels import rows_with_labels
+from party.errors import one_line
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
@@ -191,8 +192,14 @@ def _encoded(
     if continued is not None:
         return pack(continued.encoders(opening).encode(frame, rows.source)), continued.encoders_json()
     training = frame.iloc[rows.own_numbers(whole.training_rows)]
-    encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
+    encoders = fit_encoders(
+        configuration.party, configuration.data.features, training, rows.source, warn=_warn_of_training_rows
+    )
     return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+
+
+def _warn_of_training_rows(remark: str) -> None:
+    logger.warning("training rows: %s", one_line(remark))
 
 
 def _groups(

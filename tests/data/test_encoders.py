@@ -114,7 +114,7 @@ def damage(state):
 def test_a_damaged_state_is_refused():
     text = fit_encoders("alice", MIXED, table([("a", "1"), ("b", "2")]), "train.csv").to_json()
     damaged = [json.dumps(state) for state in damage(json.loads(text))]
-    for wrong in [*damaged, text[:-1], "", "[]", "null", text.replace('"mean":1.5', '"mean":NaN')]:
+    for wrong in [*damaged, text[:-1], "", "[]", "null", text.replace('"centre":1.5', '"centre":NaN')]:
         assert wrong != text
         with pytest.raises(StorageError) as caught:
             encoders_from_json(wrong, MIXED)
@@ -139,12 +139,12 @@ def test_missing_rows_agree_with_the_arrays(cells):
         feature("numeric", name="n", malformed="missing", missing=("?", "x")),
     ]
     encoders = fit_encoders("alice", features, frame(cells), "train.csv")
-    whole, hashed, numeric = encoders.missing_rows(frame(cells), "train.csv")
+    whole, hashed, numeric = encoders.missing_rows(frame(cells), "train.csv").values()
     buckets, hashes, _ = encoders.encode(frame(cells), "train.csv")
     assert whole == (buckets.indices == 0).sum()
     assert hashed == (hashes.indices == 0).sum()
     assert numeric == sum(cell in ("", "x", "?") for cell in cells)
-    assert not math.isnan(encoders.encoders[2].mean)
+    assert not math.isnan(encoders.encoders[2].scale.centre)
 
 
 def test_negative_zero_is_zero():

@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from party.configuration.features import MultiHotFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding
+from party.data.kinds.cells import Cells, Encoding, SingleEncoder
 from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 from party.errors import DataError
 
 
-class MultiHotEncoder(Encoder):
+class MultiHotEncoder(SingleEncoder):
     """A row's indices ascend and are padded with 0; index 1 is unknown, once per row; then the texts.
 
     Spaces around a value do not count, nor do empty values or repeated ones. A missing cell has no

@@ -9,11 +9,11 @@ from typing import Literal, Self
 import numpy as np
 
 from party.configuration.features import SequenceFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding
+from party.data.kinds.cells import Cells, Encoding, SingleEncoder
 from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 
 
-class SequenceEncoder(Encoder):
+class SequenceEncoder(SingleEncoder):
     """A row's latest values in order, the most recent in the last slot; index 0 with value 0 pads in front.
 
     Spaces around a value do not count, nor do empty values. A missing cell is all padding. Index 1 is
