@@ -72,19 +72,35 @@ class IntegerBucketsFeature(FeatureSection):
         return boundaries
 
 
+def _check_separator(separator: str | None, lists: bool) -> None:
+    if (separator is None) != lists:
+        raise ValueError("needs a separator between values, or lists: true where cells are lists, and not both")
+
+
 class MultiHotFeature(FeatureSection):
     """A text of several values: a set of vocabulary indices, padded with 0.
 
     Attributes:
         separator: separator between two values.
+        lists: whether cells are lists as JSON and Python write them, in place of a separator.
+        value_separator: separator between a value and the number that weighs it; None if all weigh 1.
         minimum_count: values in fewer training rows count as unknown.
         maximum_values: most values of a cell; more are an error.
     """
 
     kind: Literal["multi_hot"]
-    separator: str = Field(min_length=1)
+    separator: str | None = Field(default=None, min_length=1)
+    lists: bool = False
+    value_separator: str | None = Field(default=None, min_length=1)
     minimum_count: int = Field(default=1, ge=1)
     maximum_values: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_separator(self.separator, self.lists)
+        if self.value_separator is not None and self.value_separator == self.separator:
+            raise ValueError("separator and value_separator must differ")
+        return self
 
 
 class SequenceFeature(FeatureSection):
@@ -92,6 +108,7 @@ class SequenceFeature(FeatureSection):
 
     Attributes:
         separator: separator between two values.
+        lists: whether cells are lists as JSON and Python write them, in place of a separator.
         maximum_length: number of latest values to keep.
         minimum_count: values in fewer training rows count as unknown.
         target: a vocabulary feature of this party with the same kind of values: the item that this history is scored
@@ -100,7 +117,8 @@ class SequenceFeature(FeatureSection):
     """
 
     kind: Literal["sequence"]
-    separator: str = Field(min_length=1)
+    separator: str | None = Field(default=None, min_length=1)
+    lists: bool = False
     maximum_length: int = Field(ge=1, le=1024)
     minimum_count: int = Field(default=1, ge=1)
     target: str | None = Field(default=None, min_length=1)
@@ -108,6 +126,7 @@ class SequenceFeature(FeatureSection):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        _check_separator(self.separator, self.lists)
         if self.share_embedding is not None and self.target is None:
             raise ValueError("share_embedding needs a target to share with")
         if self.shares and self.minimum_count != 1:

@@ -13,10 +13,10 @@ from party.configuration.audit import AuditSection
 from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.feature_parties import FEWEST_SUMMANDS
-from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.features import DataSection, MultiHotFeature, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.meters import MetersSection
-from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
 from party.configuration.policy import PolicySection
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
@@ -123,6 +123,9 @@ class PartyConfiguration(StrictModel):
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
         if self.policy.require_secure_aggregation and len(peers) < FEWEST_SUMMANDS:
             raise ValueError("policy.require_secure_aggregation needs two feature parties: list two peers or more")
+        weighted = [one.key for one in self.data.features if isinstance(one, MultiHotFeature) and one.value_separator]
+        if isinstance(self.model, OwnModel) and weighted:
+            raise ValueError(f"model: an own model reads no weights, and feature {weighted[0]} has value_separator")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
         check_budgets(self.policy.budgets, self.holds_labels)

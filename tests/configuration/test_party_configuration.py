@@ -78,7 +78,7 @@ def test_required_key_is_missed(path):
 
 
 @pytest.mark.parametrize(
-    ("place", "key"), [(0, "buckets"), (2, "boundaries"), (4, "separator"), *((place, "column") for place in range(6))]
+    ("place", "key"), [(0, "buckets"), (2, "boundaries"), *((place, "column") for place in range(6))]
 )
 def test_required_key_of_a_feature_is_missed(place, key):
     kind = label_party()["data"]["features"][place]["kind"]

@@ -18,6 +18,16 @@ MIXED = (
     feature("integer_buckets", "number", boundaries=(-5, 0, 7), malformed="missing"),
     feature("numeric", "number", name="standardised", malformed="missing"),
     feature("multi_hot", "text", name="parts", separator="a"),
+    feature("numeric", "number", name="robust", malformed="missing", scaling="robust", clip_quantiles=(0.1, 0.9)),
+    feature(
+        "datetime",
+        "number",
+        name="time",
+        malformed="missing",
+        unit="seconds",
+        parts=("hour", "age_days"),
+        reference="2024-01-01",
+    ),
 )
 ROWS = st.lists(st.tuples(TEXTS, NUMBERS | TEXTS), min_size=1, max_size=12)
 
@@ -67,8 +77,9 @@ def test_json_restores_the_encoders(training, rows):
 
 def test_features_come_in_the_order_of_the_configuration():
     encoded = fit_encoders("alice", MIXED, table([("a", "1")]), "train.csv").encode(table([]), "test.csv")
-    assert [one.name for one in encoded] == ["text", "word", "given", "number", "standardised", "parts"]
-    assert [one.kind for one in encoded] == [one.kind for one in MIXED]
+    names = ["text", "word", "given", "number", "standardised", "parts", "robust", "time_hour", "time_age_days"]
+    assert [one.name for one in encoded] == names
+    assert [one.kind for one in encoded] == [*(one.kind for one in MIXED), "numeric"]
     assert all(len(one.indices) == 0 for one in encoded)
 
 
@@ -93,18 +104,20 @@ def test_fitted_values_stay_out_of_representations():
 
 def damage(state):
     """Ways in which a stored state can be wrong."""
-    yield {**state, "version": 2}
+    yield {**state, "version": 1}
     yield {**state, "more": 1}
     yield {key: value for key, value in state.items() if key != "party"}
     for position, change in [
         (0, {"kind": "numeric"}),
         (1, {"texts": [CANARY, CANARY]}),
         (1, {"texts": [CANARY, 5]}),
-        (4, {"deviation": 0.0}),
-        (4, {"mean": CANARY}),
+        (4, {"scale": {"centre": 1.5, "spread": 0.0}}),
+        (4, {"scale": {"centre": CANARY, "spread": 1.0}}),
+        (4, {"low": CANARY}),
         (5, {"width": 65}),
         (5, {"width": 0}),
         (5, {"texts": ["q", "q"]}),
+        (7, {"scale": None}),
     ]:
         encoders = [dict(one) for one in state["encoders"]]
         encoders[position].update(change)

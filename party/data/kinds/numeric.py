@@ -91,14 +91,20 @@ def _numbers(feature: NumericFeature, cells: Cells) -> Numbers:
     numbers = np.fromiter((parse(text) for text in cells.texts), dtype=np.float64, count=len(cells.texts))
     if feature.clip is not None:
         numbers = np.clip(numbers, *feature.clip)
-    if feature.log:
-        numbers[numbers < 0] = math.nan
+    negative = (numbers < 0) & ~cells.missing if feature.log else np.zeros(len(numbers), np.bool_)
+    numbers[negative] = math.nan
     malformed = np.isnan(numbers) & ~cells.missing
     if feature.malformed == "error" and malformed.any():
         expected = "finite numbers of at least 0, of which there is a logarithm" if feature.log else "finite numbers"
-        raise malformed_cells(cells, malformed, expected=expected, advice=number_advice(cells, malformed))
+        advice = _negative_advice(cells, negative) or number_advice(cells, malformed)
+        raise malformed_cells(cells, malformed, expected=expected, advice=advice)
     numbers[cells.missing] = math.nan
     return numbers + 0.0  # -0.0 becomes 0.0: equal numbers must have equal bits, whichever row comes first
+
+
+def _negative_advice(cells: Cells, negative: NDArray[np.bool_]) -> str:
+    rows, refused = cells.row_count(~cells.missing), cells.row_count(negative)
+    return f"{refused} of {rows} rows are negative: leave out log, or bound them by clip" if 2 * refused > rows else ""
 
 
 def _bounded(feature: NumericFeature, numbers: Numbers, low: Bound, high: Bound) -> Numbers:

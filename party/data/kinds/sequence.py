@@ -10,6 +10,7 @@ import numpy as np
 
 from party.configuration.features import SequenceFeature
 from party.data.kinds.cells import Cells, Encoding, SingleEncoder
+from party.data.kinds.several_values import several_values_advice, split_values
 from party.data.kinds.texts import UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 
 
@@ -59,11 +60,11 @@ class SequenceEncoder(SingleEncoder):
                 row[length - len(values) :] = [index_of.get(value, UNKNOWN) for value in values]
         return Encoding(indices, (indices > 0).astype(np.float32))
 
+    def advice(self, cells: Cells) -> str:
+        """What to do where cells are lists that are not read so; empty where nothing is known."""
+        return several_values_advice(self.feature, cells)
+
 
 def _latest(feature: SequenceFeature, cells: Cells) -> Sequence[Sequence[str]]:
     """The latest values of each distinct text, the most recent last."""
-    split = (
-        [] if missing else [part for part in map(str.strip, text.split(feature.separator)) if part]
-        for text, missing in zip(cells.texts, cells.missing.tolist(), strict=True)
-    )
-    return [values[-feature.maximum_length :] for values in split]
+    return [values[-feature.maximum_length :] for values in split_values(feature, cells)]
