@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as TextTable
 
-from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.configuration.party import PartyConfiguration
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import summarise
@@ -17,6 +17,7 @@ from party.errors import one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
+from party.runtime.column_ranges import load_with_columns, range_lines
 from party.runtime.tables import Tables
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
@@ -35,7 +36,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     Raises:
         SplitError: the error that `party serve` would stop with.
     """
-    configuration = load_party_configuration(path)
+    configuration = load_with_columns(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
     # Draws with a secret of its own: nothing of a check is stored or sent.
@@ -47,6 +48,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     if columns:
         numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
         console.print(one_line(f"columns by number: {numbered}"))
+    for line in range_lines(configuration.data):
+        console.print(one_line(line))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
     for dataset in tables.names:

@@ -110,7 +110,8 @@ class DatetimeFeature(FeatureSection):
     @property
     def source_columns(self) -> tuple[str, ...]:
         """All columns that the feature reads, its own first."""
-        return (self.column,) if self.reference_column is None else (self.column, self.reference_column)
+        others = () if self.reference_column is None else (self.reference_column,)
+        return () if self.column is None else (self.column, *others)
 
     @property
     def names_by_part(self) -> Mapping[Part, str]:
@@ -120,7 +121,7 @@ class DatetimeFeature(FeatureSection):
     @property
     def encoded_names(self) -> tuple[str, ...]:
         """Names of the encoded features that it becomes."""
-        return tuple(self.names_by_part.values())
+        return () if self.column is None else tuple(self.names_by_part.values())
 
     @property
     def time_zone(self) -> tzinfo:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.column_range import ColumnRange
 from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.feature_section import FeatureSection, Malformed
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
@@ -172,6 +173,7 @@ class DataSection(StrictModel):
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
         maximum_rows: most rows of a file; a longer one is refused before it is decoded.
         maximum_bytes: most bytes of a file, and of the decoded texts of the columns that are read.
+        ranges: what `columns` of the features stood for in the headers of the files; no key of the file.
     """
 
     id: KeyColumns | None = None
@@ -188,6 +190,7 @@ class DataSection(StrictModel):
     label_independent_weights: bool = False
     maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)
     maximum_bytes: int = Field(default=DEFAULT_MAXIMUM_BYTES, ge=1)
+    ranges: tuple[ColumnRange, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _files_fit(self) -> Self:
@@ -235,6 +238,8 @@ class DataSection(StrictModel):
 
     @model_validator(mode="after")
     def _targets_exist(self) -> Self:
+        if self.has_open_ranges:
+            return self
         kinds = {feature.key: feature.kind for feature in self.features}
         targets = {one.key: one.target for one in self.features if isinstance(one, SequenceFeature) and one.target}
         for key, target in targets.items():
@@ -252,6 +257,21 @@ class DataSection(StrictModel):
     def feature_columns(self) -> tuple[str, ...]:
         """Names of the columns that features read, each once, in the order of the configuration."""
         return tuple(dict.fromkeys(column for feature in self.features for column in feature.source_columns))
+
+    @property
+    def other_columns(self) -> frozenset[str]:
+        """Columns that no pattern of a feature stands for: ids, labels, weights, keys, and those of other features."""
+        in_ranges = {column for one in self.ranges for column in one.columns}
+        patterns = [*(one.patterns for one in self.ranges), *(feature.columns for feature in self.features)]
+        named = {column for column in self.feature_columns if column not in in_ranges}.union(*patterns)
+        keys = {*self.id_columns, *(column for join in self.joins for column in join.key)}
+        labels = {label.source for label in self.labels.values()}
+        return frozenset(named | keys | labels | ({self.sample_weight} if self.sample_weight else set()))
+
+    @property
+    def has_open_ranges(self) -> bool:
+        """Whether it is not known yet which columns the patterns of features stand for."""
+        return any(feature.column is None for feature in self.features)
 
     @property
     def files(self) -> Mapping[str, str]:

@@ -169,6 +169,8 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
     for what, name in (*(("id column", name) for name in data.id_columns), ("entity", section.entity)):
         if name in private:
             raise ValueError(f"privacy.columns: the {what} {name} cannot be private: rows are joined or drawn by it")
+    if data.has_open_ranges:  # checked once it is known which columns are in use
+        return
     used = dict.fromkeys([*data.feature_columns, *penalised])
     undeclared = [name for name in used if name not in private and name not in public]
     if undeclared:

@@ -38,12 +38,24 @@ def read_csv(content: bytes, needed: Mapping[str, str], where: str, limits: File
     Raises:
         DataError: the content cannot be parsed, lacks a column or rows, or has too many.
     """
-    check_names(_read_header(content, where), needed, where)
+    check_names(read_csv_names(content, where), needed, where)
     _check_quotes(content, where)
     return _parse(content, needed, where, limits)
 
 
-def _read_header(content: bytes, where: str) -> list[str]:
+def read_csv_names(content: bytes, where: str) -> list[str]:
+    """Reads the names of the columns of a CSV file.
+
+    Args:
+        content: content of the file, as for `read_csv`.
+        where: party and file, for errors.
+
+    Returns:
+        The fields of its first line that has any.
+
+    Raises:
+        DataError: there is none, or it cannot be parsed.
+    """
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     try:
         header = next((line for line in csv.reader(_header_lines(text, where)) if line), None)

@@ -43,14 +43,33 @@ def read_parquet(content: bytes, needed: Mapping[str, str], where: str, limits: 
         table = _read(content, types, where, limits)
         return pd.DataFrame({name: _text(table.column(name), kind) for name, kind in types.items()})
     except (pa.ArrowException, OSError) as error:
-        received = type(error).__name__
-        raise DataError(
-            "cannot be read as Parquet",
-            where=where,
-            received=received,
-            fix="write it anew",
-            public_message="a file of its data cannot be read as Parquet",
-        ) from None
+        raise _unreadable(error, where) from None
+
+
+def read_parquet_names(content: bytes, where: str) -> list[str]:
+    """Reads the names of the columns of a Parquet file.
+
+    Args:
+        content: content of the file.
+        where: party and file, for errors.
+
+    Raises:
+        DataError: the content is no Parquet.
+    """
+    try:
+        return list(parquet.ParquetFile(pa.BufferReader(content)).schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(error, where) from None
+
+
+def _unreadable(error: Exception, where: str) -> DataError:
+    return DataError(
+        "cannot be read as Parquet",
+        where=where,
+        received=type(error).__name__,
+        fix="write it anew",
+        public_message="a file of its data cannot be read as Parquet",
+    )
 
 
 def _plain_type(kind: pa.DataType, where: str) -> pa.DataType:

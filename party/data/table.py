@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from party.configuration.column_range import ColumnRange, matching_columns
 from party.configuration.joins import KeyRule
-from party.data.columns import no_rows
-from party.data.csv_file import read_csv
+from party.data.columns import check_names, no_rows
+from party.data.csv_file import read_csv, read_csv_names
 from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.limits import FileLimits
-from party.data.parquet_file import read_parquet
+from party.data.parquet_file import read_parquet, read_parquet_names
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
@@ -145,6 +146,8 @@ class FileRules:
         are_tables: whether the files are tables with one row for each key.
         limits: the largest file that the owner allows.
         column_keys: the key of the configuration that names a column, for those that no feature reads.
+        ranges: what patterns of columns stood for when the party started.
+        other_columns: columns that no pattern stands for.
     """
 
     id_rule: KeyRule | None
@@ -152,6 +155,8 @@ class FileRules:
     are_tables: bool = False
     limits: FileLimits = field(default_factory=FileLimits)
     column_keys: Mapping[str, str] = field(default_factory=dict)
+    ranges: Sequence[ColumnRange] = ()
+    other_columns: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -183,8 +188,9 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
         DataError: the file cannot be read or parsed, is too large, lacks a column, has a column twice, has no rows,
             or has empty or repeated ids.
     """
-    where = f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
+    where = _where(party, dataset, path, rules)
     content = _read_bytes(path, where, dataset, rules)
+    _check_ranges(content, path, where, rules)
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
     read = read_parquet if path.suffix == PARQUET_SUFFIX else read_csv
@@ -199,6 +205,52 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
         columns=frame[list(dict.fromkeys(columns))],
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def read_names(party: str, dataset: str, path: Path, *, rules: FileRules) -> list[str]:
+    """Reads the names of all columns of a file.
+
+    Args:
+        party: name of this party, for errors.
+        dataset: name of the dataset or table.
+        path: the file.
+        rules: how ids and keys are read, and the largest file that the owner allows.
+
+    Raises:
+        DataError: the file cannot be read, or its first line lacks a column that the configuration names.
+    """
+    where = _where(party, dataset, path, rules)
+    names = _names(_read_bytes(path, where, dataset, rules), path, where)
+    # A first line without them may be a row of data, whose cells a pattern must not make names of features.
+    missing = {name: key for name, key in rules.columns_of_keys().items() if name not in names}
+    if missing:
+        check_names(names, missing, where)
+    return names
+
+
+def _names(content: bytes, path: Path, where: str) -> list[str]:
+    read = read_parquet_names if path.suffix == PARQUET_SUFFIX else read_csv_names
+    return read(content, where)
+
+
+def _where(party: str, dataset: str, path: Path, rules: FileRules) -> str:
+    return f"{party}: table {dataset}: {path.name}" if rules.are_tables else f"{party}: {path.name}"
+
+
+def _check_ranges(content: bytes, path: Path, where: str, rules: FileRules) -> None:
+    """Refuses a file in which patterns stand for other columns than when the party started."""
+    names = _names(content, path, where) if rules.ranges else []
+    for one in rules.ranges:
+        present, known = set(matching_columns(one.patterns, names, rules.other_columns)), set(one.columns)
+        if present != known:
+            raise DataError(
+                f"columns {', '.join(one.patterns)} of data.features stand for other columns than at the start",
+                where=where,
+                expected=f"the {len(known)} columns of the start",
+                received=f"{len(present & known)} of them, and {len(present - known)} others",
+                fix="restore the file, or restart `party serve` and train anew",
+                public_message="a file of its data has other columns than at the start",
+            )
 
 
 def _read_bytes(path: Path, where: str, dataset: str, rules: FileRules) -> bytes:

@@ -34,6 +34,8 @@ class Tables:
     """
 
     def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
+        if configuration.data.has_open_ranges:
+            raise RuntimeError("read the configuration by load_with_columns")
         self._configuration = configuration
         self._tables: dict[str, tuple[Stamp, Table]] = {}
         section = configuration.privacy.columns
@@ -153,6 +155,8 @@ def file_rules(data: DataSection) -> FileRules:
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },
+        ranges=data.ranges,
+        other_columns=data.other_columns,
     )
 
 
