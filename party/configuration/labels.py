@@ -88,6 +88,7 @@ class RegressionLabel(Label):
         column: the column with the number.
         loss: a Keras loss.
         metrics: Keras metrics.
+        scale: whether the model learns the number in units of its deviation over the training rows, or as it is.
         privacy: as for every label, with public bounds.
     """
 
@@ -97,6 +98,7 @@ class RegressionLabel(Label):
     metrics: tuple[NamedKerasObject, ...] = Field(
         default=(KerasObject(name="root_mean_squared_error"), KerasObject(name="mean_absolute_error")), strict=False
     )
+    scale: Literal["standard", "none"] = "standard"
     privacy: NumberPrivacy | None = None
 
     @property

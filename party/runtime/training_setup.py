@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from party.runtime.absence import parties_to_do_without
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.continued_run import ContinuedRun, continued_run
+from party.runtime.label_scales import label_scales
 from party.runtime.masked_sums import require_sums
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
@@ -105,11 +107,10 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     section = configuration.fuse_model
     if section is None:
         raise RuntimeError("a label party without a fuse model passed validation")
-    summed = setup.opening.run.training.secure_aggregation
+    summed, scales = setup.opening.run.training.secure_aggregation, label_scales(setup)
+    absent = parties_to_do_without(setup.opening)
     for models in setup.heads:
-        models.add_fuse(
-            section, configuration.data.labels, specs, summed=summed, absent=parties_to_do_without(setup.opening)
-        )
+        models.add_fuse(section, configuration.data.labels, specs, summed=summed, absent=absent, scales=scales)
     _draw_weights(setup)
 
 
@@ -156,7 +157,7 @@ def _setup(
         packed=packed,
         groups=_groups(opening, rows, frame, whole),
         teacher=teacher,
-        read_labels=labels.read,
+        read_labels=None if labels.read is None else cache(labels.read),  # for their scales, and to train
         record=record,
         continued=continued,
         protection=labels.protection or column_protection(configuration, rows.table),
