@@ -36,9 +36,23 @@ def last_evaluation(folder: Path, label_party: str, run_id: str) -> dict[str, fl
     Returns:
         Values by metric.
     """
-    lines = read_private(_run(folder, label_party, run_id) / "evaluations.jsonl").splitlines()
-    metrics: dict[str, float] = json.loads(lines[-1])["metrics"]
+    metrics: dict[str, float] = evaluations(folder, label_party, run_id)[-1]["metrics"]
     return metrics
+
+
+def evaluations(folder: Path, label_party: str, run_id: str) -> list[dict[str, Any]]:
+    """Reads what the label party wrote of each evaluation.
+
+    Args:
+        folder: of a demonstration.
+        label_party: name of the label party.
+        run_id: of an evaluated run, in hexadecimal.
+
+    Returns:
+        Fields of each evaluation, in their order.
+    """
+    lines = read_private(_run(folder, label_party, run_id) / "evaluations.jsonl").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _run(folder: Path, label_party: str, run_id: str) -> Path:

@@ -26,6 +26,7 @@ from party.data.encoders import fit_encoders
 from party.data.labels import LabelArrays, read_labels
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
+from party.data.text_columns import TextColumns
 from party.engine.numerics import configure_tensorflow
 from party.errors import ConfigurationError
 from party.models.assembly import BASE, FUSE, PartyModels, base_layout
@@ -92,7 +93,7 @@ def read_pooled(
     """
     fitted = _join([*parties, *other], training.dataset)
     training_rows, _ = hold_out(
-        _row_key(parties, training), len(fitted[parties[0].party]), training.validation_fraction
+        _row_key(parties, training), fitted[parties[0].party].count, training.validation_fraction
     )
     frames = _join([*parties, *other], dataset)
     packed = {}
@@ -100,11 +101,11 @@ def read_pooled(
         if not party.data.features:
             continue
         name = party.party
-        encoders = fit_encoders(name, party.data.features, fitted[name].iloc[training_rows], training.dataset)
+        encoders = fit_encoders(name, party.data.features, fitted[name].take(training_rows), training.dataset)
         packed[name] = pack(encoders.encode(frames[name], dataset))
     inputs: Inputs = {}
     for name, one in packed.items():
-        inputs |= {f"{name}_{INDICES}": one.indices, f"{name}_{VALUES}": one.values}
+        inputs |= dict(zip((f"{name}_{INDICES}", f"{name}_{VALUES}"), one.whole(), strict=True))
     holder = label_party(parties)
     return PooledData(
         inputs,
@@ -148,7 +149,7 @@ def build_joined(parties: Sequence[PartyConfiguration], packed: dict[str, Packed
         models.draw(_secret(party), seed)
         base = models.models[BASE]
         base.name = f"{name}_base"
-        slots = (one.indices.shape[1],)
+        slots = (one.slots,)
         indices = keras.Input(slots, dtype="int32", name=f"{name}_{INDICES}")
         values = keras.Input(slots, dtype="float32", name=f"{name}_{VALUES}")
         inputs |= {indices.name: indices, values.name: values}
@@ -239,7 +240,7 @@ def _aggregate(
     return aggregated
 
 
-def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, pd.DataFrame]:
+def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, TextColumns]:
     tables = {}
     for party in parties:
         path = party.path(party.data.datasets[dataset])

@@ -4,7 +4,7 @@ One message answers one message of the setup. It has one bit for each element, s
 answer is a set of positions, and reveals neither ids nor an order.
 
 Message: alignment id (16 bytes), number of all rows in common (8 bytes, little-endian), whether the row secret
-is pinned (1 byte), the row secret (32 bytes), the label party's share of the proof of order (33 bytes), then
+is pinned (1 byte), the row secret (32 bytes), the label party's share of the proof of order (32 bytes), then
 the bits, the first element's highest in the first byte, the rest of the last byte 0.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from party.alignment.psi import ELEMENT_BYTES
+from party.alignment.curve import ELEMENT_BYTES
 from party.errors import AlignmentError
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
@@ -33,7 +33,7 @@ class AlignmentSummary:
         alignment_id: id of the alignment, 16 bytes, the same at every party.
         total: number of rows in common, over all messages.
         row_secret: determines the order of rows; the same at every party.
-        share: the label party's share of the proof of order, 33 bytes.
+        share: the label party's share of the proof of order, 32 bytes.
     """
 
     alignment_id: bytes

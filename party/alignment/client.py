@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
 from concurrent.futures import Future
-from itertools import islice
 
-import numpy as np
-from numpy.typing import NDArray
-
+from party.alignment.curve import new_key
+from party.alignment.encrypted_ids import encrypted_ids
+from party.alignment.hidden_order import hidden_order
 from party.alignment.matches import Matches
-from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Incoming, Outgoing, chunk_count, rows_of_chunk
+from party.alignment.messages import Incoming, chunk_count, rows_of_chunk
 from party.alignment.pool import WorkerPool, outcome
-from party.alignment.psi import ELEMENT_BYTES, answer_request, check_elements, encrypt, hidden_order, new_key
+from party.alignment.psi import answer_request, check_elements
+from party.alignment.received_elements import ReceivedElements, equal_elements
 from party.alignment.terms import AlignmentTerms
-from party.errors import AlignmentError
-
-Elements = NDArray[np.bytes_]
 
 
 class PsiClient:
     """Sends encrypted ids, receives the peer's elements and answers, and learns which own rows are in common.
 
     It encrypts the peer's elements once more with its own key: if one of them equals an answer, both stand for the same
-    id. An answer that is not a point of the curve equals none of them.
+    id. An answer is only compared: one that is not a point of the curve equals none of them.
 
     Args:
         terms: this party's alignment terms.
@@ -42,17 +39,11 @@ class PsiClient:
         self._key = new_key()
         self._order = hidden_order(self._key, ids, where)
         self._setup_messages = Incoming(chunk_count(peer_rows, chunk_rows), f"PSI setup, {where}")
-        self._setup: list[Future[bytes]] = []
-        total = chunk_count(self._rows, chunk_rows)
-        self._response_messages = Incoming(total, f"PSI response, {where}")
-        self._responses: list[bytes] = []
-        order = iter(self._order)
-        self.requests = Outgoing(
-            total,
-            f"PSI request, {where}",
-            (pool.submit(encrypt, self._key, [ids[row] for row in islice(order, chunk_rows)]) for _ in range(total)),
-            CHUNKS_AHEAD_PER_WORKER * pool.workers,
-        )
+        self._under_way: deque[Future[bytes]] = deque()
+        self._setup = ReceivedElements(peer_rows, self._setup_messages.where)
+        self._response_messages = Incoming(chunk_count(self._rows, chunk_rows), f"PSI response, {where}")
+        self._responses = ReceivedElements(self._rows, self._response_messages.where)
+        self.requests = encrypted_ids(terms, dataset, self._order, self._key, pool=pool, where=f"PSI request, {where}")
 
     @property
     def complete(self) -> bool:
@@ -73,8 +64,10 @@ class PsiClient:
         where = self._setup_messages.where
         self._setup_messages.expect(index)
         check_elements(message, rows_of_chunk(self._peer_rows, self._chunk_rows, index), where)
-        self._setup.append(self._pool.submit(answer_request, self._key, message, where))
+        self._under_way.append(self._pool.submit(answer_request, self._key, message, where))
         self._setup_messages.advance()
+        while self._under_way and self._under_way[0].done():
+            self._keep_first()
 
     def take_response(self, index: int, message: bytes) -> None:
         """Takes the answer to a request.
@@ -104,25 +97,17 @@ class PsiClient:
                 twice: an answer that counts for two ids would let the peer claim an id that it does not hold.
             InternalError: a worker process died.
         """
-        setup = _elements([outcome(future) for future in self._setup], self._setup_messages.where)
-        responses = _elements(self._responses, self._response_messages.where)
-        self._setup, self._responses = [], []
-        _, positions, places = np.intersect1d(setup, responses, assume_unique=True, return_indices=True)
-        rows = np.array(self._order, dtype=np.int64)[places]
-        return Matches(rows, positions.astype(np.int64))
+        while self._under_way:
+            self._keep_first()
+        positions, places = equal_elements(self._setup, self._responses)
+        return Matches(self._order[places], positions)
 
     def close(self) -> None:
         """Drops the calls that are still queued at the pool."""
         self.requests.close()
-        for future in self._setup:
+        for future in self._under_way:
             future.cancel()
 
-
-def _elements(chunks: Sequence[bytes], where: str) -> Elements:
-    """The elements of all chunks, in their order, which must be distinct."""
-    elements = np.frombuffer(b"".join(chunks), dtype=f"S{ELEMENT_BYTES}")
-    ordered = np.sort(elements)
-    repeated = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
-    if repeated:
-        raise AlignmentError("elements that occur more than once", where=where, received=f"{repeated} repetitions")
-    return elements
+    def _keep_first(self) -> None:
+        self._setup.append(outcome(self._under_way[0]))
+        self._under_way.popleft()

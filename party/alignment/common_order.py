@@ -20,16 +20,16 @@ class CommonOrder:
         terms: this party's alignment terms.
         dataset: name of the dataset.
         peer: name of the label party.
-        setup_order: own row number by position in the setup that was sent; nobody else knows it.
+        setup_order: own row number by position in the setup that was sent; nobody else knows it. Shape (rows,), int64.
     """
 
-    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: Sequence[int]) -> None:
+    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: NDArray[np.int64]) -> None:
         self._where = f"aligned elements, {terms.place(dataset, peer)}"
         self._dataset = dataset
         self._terms = terms
         self._ids: Sequence[str] = terms.ids[dataset]
         self._most_rows = min(len(self._ids), terms.peers[peer][dataset])
-        self._setup_order = np.array(setup_order, dtype=np.int64)
+        self._setup_order = setup_order
         self._messages = Incoming(chunk_count(len(self._ids), terms.chunk_rows), self._where)
         self._summary: AlignmentSummary | None = None
         self._chunks: list[NDArray[np.int64]] = []
@@ -43,7 +43,7 @@ class CommonOrder:
 
     @property
     def share(self) -> bytes:
-        """The label party's share of the proof of order, 33 bytes; empty before the first message."""
+        """The label party's share of the proof of order, 32 bytes; empty before the first message."""
         return b"" if self._summary is None else self._summary.share
 
     def take(self, index: int, message: bytes) -> None:

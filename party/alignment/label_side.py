@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from party.alignment.aligned_elements import AlignedElements, AlignmentSummary
 from party.alignment.client import PsiClient
+from party.alignment.curve import ELEMENT_BYTES
 from party.alignment.joined_rows import JoinedRows
 from party.alignment.matches import Matches
 from party.alignment.messages import Outgoing, check_size, chunk_count, finished, foreign_kind
 from party.alignment.order_proof import PROOF_BYTES, OrderProof, PairKey
 from party.alignment.pool import WorkerPool
-from party.alignment.psi import ELEMENT_BYTES
 from party.alignment.row_maps import outgoing_maps
 from party.alignment.terms import AlignedRows, AlignmentTerms
 from party.errors import SessionError

@@ -1,9 +1,9 @@
 """The mutual proof that two parties hold the same ids in the same order.
 
-Each side hashes its ordered ids to a point of the curve, raises it to a secret power, and shows the result. Raised to
-both powers, the point is a secret that the two share if their ids are the same; a message authenticated with it proves
-that. A cheater can try one list of ids per proof and learns whether it was right. A plain digest of the ids would let
-it try any number of lists offline, and so find an id that it does not hold.
+Each side hashes its ordered ids to a point of the curve, multiplies it by a secret key, and shows the result.
+Multiplied by both keys, the point is a secret that the two share if their ids are the same; a message authenticated
+with it proves that. A cheater can try one list of ids per proof and learns whether it was right. A plain digest of the
+ids would let it try any number of lists offline, and so find an id that it does not hold.
 
 Reference:
     Jablon, "Strong password-only authenticated key exchange", Computer Communication Review 26(5), 1996 (SPEKE).
@@ -14,7 +14,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable
 
-from party.alignment.psi import answer_request, encrypt, new_key
+from party.alignment.curve import new_key
+from party.alignment.psi import answer_request, encrypt
 from party.errors import AlignmentError
 from party.security.framing import length_prefixed
 
@@ -46,7 +47,7 @@ class OrderProof:
 
         Args:
             prover: name of that party, so that no side can send back the proof of the other.
-            peer_share: the other side's share, 33 bytes.
+            peer_share: the other side's share, 32 bytes.
             where: kind, peer and dataset, for errors.
 
         Returns:
@@ -65,7 +66,7 @@ class OrderProof:
         Args:
             received: its proof, 32 bytes.
             prover: name of the other side.
-            peer_share: its share, 33 bytes.
+            peer_share: its share, 32 bytes.
             where: kind, peer and dataset, for errors.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A pool of spawned worker processes: the PSI library holds Python's global lock, so threads gain nothing."""
+"""A pool of spawned worker processes: elliptic-curve work holds Python's global lock, so threads gain nothing."""
 
 from __future__ import annotations
 

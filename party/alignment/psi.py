@@ -1,54 +1,23 @@
 """The elliptic-curve work on one chunk of ids: pure functions that a worker process runs.
 
-On the wire a chunk is nothing but its encrypted elements, each a compressed point of P-256, one after
-the other. There is no structure to parse: the length is the number of elements.
+On the wire a chunk is nothing but its encrypted elements, each a u coordinate of Curve25519, one after the other. There
+is no structure to parse: the length is the number of elements.
+
+The protocol is the one after Diffie and Hellman: an id's point, multiplied by the keys of both sides, is the same
+whoever multiplied first.
+
+Reference:
+    Huberman, Franklin and Hogg, "Enhancing privacy and trust in electronic communities", EC 1999.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
-import private_set_intersection.python as psi
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from party.errors import AlignmentError, DataError, InternalError
-
-ELEMENT_BYTES = 33
-KEY_BYTES = 32
-_REVEAL = True
-_ORDER_PERSON = b"psi order"
-
-
-def new_key() -> bytes:
-    """Makes the secret of one side of one alignment with one peer: a private key of P-256, 32 bytes.
-
-    The PSI library's own accessor of a key writes to Python's memory without holding Python's lock, which now and then
-    crashes a process with several threads.
-    """
-    return ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(KEY_BYTES, "big")
-
-
-def hidden_order(key: bytes, ids: Sequence[str], where: str) -> list[int]:
-    """Orders rows by a keyed hash of their ids: chunks are random subsets that reveal nothing about the file's order.
-
-    Args:
-        key: secret of this alignment.
-        ids: the ids by row.
-        where: dataset, for errors.
-
-    Returns:
-        Row numbers in the hidden order.
-
-    Raises:
-        DataError: an id that cannot be written as UTF-8.
-    """
-    order_key = hashlib.blake2b(key, person=_ORDER_PERSON).digest()
-    try:
-        hashes = [hashlib.blake2b(sample_id.encode(), digest_size=16, key=order_key).digest() for sample_id in ids]
-    except UnicodeEncodeError:
-        raise DataError("an id cannot be written as UTF-8", where=where, fix="clean the id column") from None
-    return sorted(range(len(ids)), key=hashes.__getitem__)
+from party.alignment.curve import ELEMENT_BYTES, hash_to_curve, is_on_curve
+from party.errors import AlignmentError
 
 
 def check_elements(message: bytes, count: int, where: str) -> None:
@@ -72,7 +41,7 @@ def check_elements(message: bytes, count: int, where: str) -> None:
 
 
 def encrypt(key: bytes, ids: list[str]) -> bytes:
-    """Encrypts a chunk of own ids: each is hashed to a point of the curve, and raised to the key.
+    """Encrypts a chunk of own ids: each is hashed to a point of the curve, and multiplied by the key.
 
     Args:
         key: a key that `new_key` made.
@@ -81,9 +50,7 @@ def encrypt(key: bytes, ids: list[str]) -> bytes:
     Returns:
         One element per id, in the order of the ids.
     """
-    # The library's setup holds the same elements, but sorted: which element belongs to which id would be lost.
-    request = psi.client.CreateFromKey(key, _REVEAL).CreateRequest(ids)
-    return _join(request.encrypted_elements, len(ids))
+    return _multiply(key, map(hash_to_curve, ids))
 
 
 def answer_request(key: bytes, request: bytes, where: str) -> bytes:
@@ -98,26 +65,27 @@ def answer_request(key: bytes, request: bytes, where: str) -> bytes:
         One element per element of the request, in its order.
 
     Raises:
-        AlignmentError: an element is not a point of the curve.
+        AlignmentError: an element is not a point of the curve, or one of small order, whose product would be the same
+            with every key.
     """
-    elements = _split(request)
-    server = psi.server.CreateFromKey(key, _REVEAL)
     try:
-        response = server.ProcessRequest(psi.Request(reveal_intersection=_REVEAL, encrypted_elements=elements))
-    except RuntimeError:
+        return _multiply(key, _points(request, where))
+    except ValueError:
         raise _no_point(where) from None
-    return _join(response.encrypted_elements, len(elements))
 
 
-def _split(elements: bytes) -> list[bytes]:
-    return [elements[start : start + ELEMENT_BYTES] for start in range(0, len(elements), ELEMENT_BYTES)]
+def _multiply(key: bytes, points: Iterable[bytes]) -> bytes:
+    """X25519 of each point; it refuses a product of all zeros by a ValueError."""
+    exchange, load = X25519PrivateKey.from_private_bytes(key).exchange, X25519PublicKey.from_public_bytes
+    return b"".join([exchange(load(point)) for point in points])
 
 
-def _join(elements: Sequence[bytes], count: int) -> bytes:
-    message = b"".join(elements)
-    if len(message) != count * ELEMENT_BYTES:
-        raise InternalError("the PSI library returned another number of elements than it was given")
-    return message
+def _points(elements: bytes, where: str) -> Iterator[bytes]:
+    for start in range(0, len(elements), ELEMENT_BYTES):
+        element = elements[start : start + ELEMENT_BYTES]
+        if not is_on_curve(element):
+            raise _no_point(where)
+        yield element
 
 
 def _no_point(where: str) -> AlignmentError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
-from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Incoming, Outgoing, chunk_count, rows_of_chunk
+from party.alignment.curve import new_key
+from party.alignment.encrypted_ids import encrypted_ids
+from party.alignment.hidden_order import hidden_order
+from party.alignment.messages import Incoming, Outgoing, chunk_count, rows_of_chunk
 from party.alignment.pool import WorkerPool
-from party.alignment.psi import answer_request, check_elements, encrypt, hidden_order, new_key
+from party.alignment.psi import answer_request, check_elements
 from party.alignment.terms import AlignmentTerms
 
 
@@ -20,8 +21,8 @@ class PsiServer:
         pool: the pool of workers.
 
     Attributes:
-        setup_order: own row number by position in the setup. A secret key determines it, so that it reveals nothing
-            about the order of the file.
+        setup_order: own row number by position in the setup; shape (rows,), int64. A secret key determines it, so that
+            it reveals nothing about the order of the file.
     """
 
     def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, pool: WorkerPool) -> None:
@@ -32,14 +33,7 @@ class PsiServer:
         self._pool = pool
         self._key = new_key()
         self.setup_order = hidden_order(self._key, ids, where)
-        order = iter(self.setup_order)
-        total = chunk_count(len(ids), chunk_rows)
-        self.setup = Outgoing(
-            total,
-            f"PSI setup, {where}",
-            (pool.submit(encrypt, self._key, [ids[row] for row in islice(order, chunk_rows)]) for _ in range(total)),
-            CHUNKS_AHEAD_PER_WORKER * pool.workers,
-        )
+        self.setup = encrypted_ids(terms, dataset, self.setup_order, self._key, pool=pool, where=f"PSI setup, {where}")
         requests = chunk_count(peer_rows, chunk_rows)
         self._request_messages = Incoming(requests, f"PSI request, {where}")
         self.responses = Outgoing(requests, f"PSI response, {where}")

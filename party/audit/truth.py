@@ -15,6 +15,7 @@ from party.configuration.labels import BinaryLabel
 from party.data.kinds.cells import read_cells
 from party.data.labels import read_labels
 from party.data.table import FileRules, Table, read_table
+from party.data.text_columns import TextColumn, text_column_of
 from party.errors import DataError
 
 AUDITOR = "auditor"
@@ -86,7 +87,7 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
         return Truth({}, entities)
     compared = {one.source for one in map(_as_label, rules.values()) if one.parts[1] in EQUALITIES}
     # A missing cell is no value that a secret could be equal to, and differs from all of them.
-    frame = frame.assign(**{name: frame[name].replace("", MISSING_CELL) for name in compared})
+    frame = frame.with_columns({name: _without_empty(frame[name]) for name in compared})
     section = DataSection.model_validate(
         {
             "id": str(table.known_ids.name),
@@ -96,6 +97,11 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
     )
     values = read_labels(AUDITOR, section, frame, path.name).values
     return Truth({name: values[:, place].astype(np.int64) for place, name in enumerate(rules)}, entities)
+
+
+def _without_empty(column: TextColumn) -> TextColumn:
+    texts = column.by_row()
+    return text_column_of(np.where(texts == "", MISSING_CELL, texts))
 
 
 def read_named_table(path: Path, id_column: str, columns: Collection[str]) -> Table:

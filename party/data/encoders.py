@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -22,7 +21,7 @@ from party.configuration.features import (
 )
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.strict import StrictModel
-from party.data.kinds.cells import Cells, NamedEncoding, pairs, read_cells
+from party.data.kinds.cells import Cells, Encoding, NamedEncoding, pairs, read_cells
 from party.data.kinds.datetimes import DatetimeEncoder
 from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
@@ -31,6 +30,7 @@ from party.data.kinds.numeric import NumericEncoder
 from party.data.kinds.remarks import encoder_remarks
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
+from party.data.text_columns import TextColumn, TextColumns
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
@@ -52,8 +52,8 @@ class EncodedFeature:
     Attributes:
         name: name of the encoded feature.
         kind: kind of the feature, as in the configuration; `numeric` for every number, such as an age.
-        indices: embedding rows, int32, shape (rows, width).
-        values: their weights, float32, shape (rows, width); 0 where the index is padding.
+        column: the column that it was encoded from; of two columns, their pairs.
+        encoding: the encoded form of each of the column's distinct texts; values are 0 where the index is padding.
         size: number of embedding rows that the feature needs; every index is below it.
         table: the feature that owns these embedding rows: this one, or the target that it shares them with.
         target: the feature that a sequence is scored against, if any.
@@ -61,11 +61,34 @@ class EncodedFeature:
 
     name: str
     kind: str
-    indices: NDArray[np.int32] = field(repr=False)
-    values: NDArray[np.float32] = field(repr=False)
+    column: TextColumn = field(repr=False)
+    encoding: Encoding = field(repr=False)
     size: int
     table: str
     target: str | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of embedding rows that each row refers to."""
+        return int(self.encoding.indices.shape[1])
+
+    @property
+    def indices(self) -> NDArray[np.int32]:
+        """Embedding rows of every row, int32, shape (rows, width)."""
+        return self.encoding.indices[self.column.codes]
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Their weights, float32, shape (rows, width)."""
+        return self.encoding.values[self.column.codes]
+
+    def with_rows(self, rows: NDArray[np.int64]) -> EncodedFeature:
+        """The feature with rows chosen and ordered.
+
+        Args:
+            rows: row numbers, int64 (chosen rows,).
+        """
+        return replace(self, column=self.column.take(rows))
 
 
 class Encoders(StrictModel):
@@ -81,11 +104,11 @@ class Encoders(StrictModel):
     party: str
     encoders: tuple[AnyEncoder, ...]
 
-    def encode(self, frame: pd.DataFrame, source: str) -> tuple[EncodedFeature, ...]:
+    def encode(self, columns: TextColumns, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes rows; each depends on its own cells alone.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -97,14 +120,14 @@ class Encoders(StrictModel):
         return tuple(
             one
             for encoder in self.encoders
-            for one in _expand(encoder, _cells(encoder.feature, frame, self.party, source))
+            for one in _expand(encoder, _cells(encoder.feature, columns, self.party, source))
         )
 
-    def missing_rows(self, frame: pd.DataFrame, source: str) -> Mapping[str, int]:
+    def missing_rows(self, columns: TextColumns, source: str) -> Mapping[str, int]:
         """Counts the rows in which each feature is missing, cells that its configuration treats so included.
 
         Args:
-            frame: text columns, among them the features'.
+            columns: columns, among them the features'.
             source: name of their file, for errors.
 
         Returns:
@@ -113,8 +136,8 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell of a feature that reads numbers or dates is malformed.
         """
-        columns = [(one, _cells(one.feature, frame, self.party, source)) for one in self.encoders]
-        return {encoder.feature.key: cells.row_count(encoder.missing(cells)) for encoder, cells in columns}
+        read = [(one, _cells(one.feature, columns, self.party, source)) for one in self.encoders]
+        return {encoder.feature.key: cells.row_count(encoder.missing(cells)) for encoder, cells in read}
 
     def to_json(self) -> str:
         """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
@@ -124,7 +147,7 @@ class Encoders(StrictModel):
 def fit_encoders(
     party: str,
     features: Sequence[AnyFeature],
-    training: pd.DataFrame,
+    training: TextColumns,
     source: str,
     *,
     warn: Callable[[str], None] | None = None,
@@ -134,7 +157,7 @@ def fit_encoders(
     Args:
         party: name of this party, for errors.
         features: as the configuration lists them.
-        training: text columns, among them the features'.
+        training: columns of the training rows, among them the features'.
         source: name of their file, for errors.
         warn: called with sentences on columns that can be read, and probably not as meant; they show no cell.
 
@@ -194,8 +217,8 @@ def encoders_from_json(text: str, features: Sequence[AnyFeature]) -> Encoders:
     return encoders
 
 
-def _cells(feature: AnyFeature, frame: pd.DataFrame, party: str, source: str) -> Cells:
-    column, *others = (frame[name] for name in feature.source_columns)
+def _cells(feature: AnyFeature, columns: TextColumns, party: str, source: str) -> Cells:
+    column, *others = (columns[name] for name in feature.source_columns)
     names = " and ".join(feature.source_columns)
     where = f"{party}: {source}: column{'s' if others else ''} {names}"
     return read_cells(pairs(column, *others) if others else column, feature.missing, where)
@@ -222,18 +245,29 @@ def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
 
 
 def _expand(encoder: AnyEncoder, cells: Cells) -> tuple[EncodedFeature, ...]:
-    return tuple(_by_row(encoder.feature, encoding, cells) for encoding in encoder.encodings(cells))
+    return tuple(_by_text(encoder.feature, encoding, cells) for encoding in encoder.encodings(cells))
 
 
-def _by_row(feature: AnyFeature, of_texts: NamedEncoding, cells: Cells) -> EncodedFeature:
+def _by_text(feature: AnyFeature, of_texts: NamedEncoding, cells: Cells) -> EncodedFeature:
     target = feature.target if isinstance(feature, SequenceFeature) else None
     shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
         name=of_texts.name,
         kind=of_texts.kind,
-        indices=of_texts.encoding.indices[cells.codes],
-        values=of_texts.encoding.values[cells.codes],
+        column=cells.column,
+        encoding=_of_all_texts(of_texts.encoding, cells),
         size=of_texts.size,
         table=str(target) if shared else of_texts.name,
         target=target,
     )
+
+
+def _of_all_texts(encoding: Encoding, cells: Cells) -> Encoding:
+    """The encoded form of all texts of a column, zeros for those that no row of these cells holds."""
+    count = len(cells.column.distinct)
+    if count == len(cells.numbers):
+        return encoding
+    indices = np.zeros((count, encoding.indices.shape[1]), np.int32)
+    values = np.zeros(indices.shape, np.float32)
+    indices[cells.numbers], values[cells.numbers] = encoding.indices, encoding.values
+    return Encoding(indices, values)

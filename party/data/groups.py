@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from party.data.kinds.cells import Cells, parse_number, read_cells
+from party.data.text_columns import TextColumns
 from party.errors import DataError
 
 MOST_TEXTS = 64  # a column with more distinct cells must hold numbers
@@ -16,7 +16,7 @@ NUMBER_GROUPS = 8
 
 
 def row_groups(
-    frame: pd.DataFrame, columns: Sequence[str], training_rows: NDArray[np.int64], where: str
+    table: TextColumns, columns: Sequence[str], training_rows: NDArray[np.int64], where: str
 ) -> NDArray[np.int32]:
     """Puts the rows into groups, separately for each column.
 
@@ -24,7 +24,7 @@ def row_groups(
     NUMBER_GROUPS groups at quantiles of its training rows; missing cells are one more group.
 
     Args:
-        frame: text columns.
+        table: columns of the rows.
         columns: names of the columns.
         training_rows: numbers of the rows that quantiles are computed from, int64.
         where: party and file, for errors.
@@ -35,12 +35,19 @@ def row_groups(
     Raises:
         DataError: a column has too many texts that are no numbers.
     """
-    groups = np.empty((len(frame), len(columns)), np.int32)
+    groups = np.empty((table.count, len(columns)), np.int32)
     for place, name in enumerate(columns):
-        cells = read_cells(frame[name], (), f"{where}: column {name}")
+        cells = read_cells(table[name], (), f"{where}: column {name}")
         few = len(cells.texts) <= MOST_TEXTS
-        groups[:, place] = cells.codes if few else _quantile_groups(cells, training_rows)
+        groups[:, place] = _text_groups(cells) if few else _quantile_groups(cells, training_rows)
     return groups
+
+
+def _text_groups(cells: Cells) -> NDArray[np.int64]:
+    """A group for each text; groups are numbered by the texts and not by the order of rows."""
+    ranks = np.empty(len(cells.texts), np.int64)
+    ranks[sorted(range(len(cells.texts)), key=cells.texts.__getitem__)] = np.arange(len(cells.texts))
+    return ranks[cells.codes]
 
 
 def _quantile_groups(cells: Cells, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:

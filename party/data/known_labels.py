@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels
 from party.data.table import Table
+from party.data.text_columns import TextColumns
 from party.errors import DataError
 
 _QUOTES = ("'", '"')
@@ -16,20 +16,20 @@ _EQUALITIES = ("==", "!=")
 _FIX = "correct the file, or set data.unlabelled_rows: drop to leave out rows whose label is empty"
 
 
-def rows_with_labels(labels: Labels, columns: pd.DataFrame) -> NDArray[np.bool_]:
+def rows_with_labels(labels: Labels, columns: TextColumns) -> NDArray[np.bool_]:
     """Which rows have every label: an empty cell is none, unless a rule compares with the empty text.
 
     Args:
         labels: labels by name.
-        columns: text columns, among them those of the labels.
+        columns: columns, among them those of the labels.
 
     Returns:
         bool (rows,).
     """
-    known = np.ones(len(columns), np.bool_)
+    known = np.ones(columns.count, np.bool_)
     for label in labels.values():
         if not takes_empty(label):
-            known &= (columns[label.source] != "").to_numpy(dtype=np.bool_)
+            known &= ~columns[label.source].holds("")
     return known
 
 
@@ -79,11 +79,11 @@ def without_unlabelled_rows(party: str, data: DataSection, table: Table) -> Tabl
     return table.with_rows(known)
 
 
-def advice_on_empty(labels: Labels, columns: pd.DataFrame) -> str:
+def advice_on_empty(labels: Labels, columns: TextColumns) -> str:
     """What to do about labels that cannot be read; empty where no label is empty.
 
     Args:
         labels: labels by name.
-        columns: text columns, among them those of the labels.
+        columns: columns, among them those of the labels.
     """
     return "" if rows_with_labels(labels, columns).all() else _FIX

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
+from party.data.text_columns import TextColumn, TextColumns
 from party.errors import ConfigurationError, DataError
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -87,14 +87,14 @@ class SessionLabels:
 
 
 def read_labels(
-    party: str, data: DataSection, columns: pd.DataFrame, source: str, *, weighted: bool = True
+    party: str, data: DataSection, columns: TextColumns, source: str, *, weighted: bool = True
 ) -> LabelArrays:
     """Reads every label and the weights of the rows.
 
     Args:
         party: name of this party, for errors.
         data: the party's data section, with at least one label.
-        columns: text columns, among them those of the labels.
+        columns: columns, among them those of the labels.
         source: name of their file, for errors.
         weighted: whether the rows have weights of their own where the owner gives any: only to train on them.
 
@@ -105,11 +105,12 @@ def read_labels(
         ConfigurationError: a rule orders cells by a value that is no number.
         DataError: a label or weight is missing or malformed.
     """
-    known = rows_with_labels(data.labels, columns) if data.unlabelled_rows == "drop" else np.ones(len(columns), bool)
+    known = rows_with_labels(data.labels, columns) if data.unlabelled_rows == "drop" else np.ones(columns.count, bool)
     advice = "" if known.all() and data.unlabelled_rows == "drop" else advice_on_empty(data.labels, columns)
-    values = np.full((len(columns), len(data.labels)), np.nan, np.float32)
+    values = np.full((columns.count, len(data.labels)), np.nan, np.float32)
+    labelled = columns.take(np.flatnonzero(known))
     for place, label in enumerate(data.labels.values()):
-        cells = read_cells(columns.loc[known, label.source], (), f"{party}: {source}: column {label.source}")
+        cells = read_cells(labelled[label.source], (), f"{party}: {source}: column {label.source}")
         values[known, place] = _read_label(cells, label, advice)
     weights = read_sample_weights(party, data, columns, source) if weighted else None
     return weighted_labels(data.labels, values, weights)
@@ -148,15 +149,13 @@ def check_classes(party: str, labels: Labels, values: NDArray[np.float32], sourc
             )
 
 
-def read_sample_weights(
-    party: str, data: DataSection, columns: pd.DataFrame, source: str
-) -> NDArray[np.float32] | None:
+def read_sample_weights(party: str, data: DataSection, columns: TextColumns, source: str) -> NDArray[np.float32] | None:
     """Reads the weights of the rows.
 
     Args:
         party: name of this party, for errors.
         data: the party's data section.
-        columns: text columns, among them that of the weights.
+        columns: columns, among them that of the weights.
         source: name of their file, for errors.
 
     Returns:
@@ -281,7 +280,7 @@ def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[
     return places[cells.codes].astype(np.float32)
 
 
-def _read_weights(column: pd.Series[str], where: str, name: str) -> NDArray[np.float32]:
+def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float32]:
     """float32 (rows, 1)."""
     cells = read_cells(column, (), f"{where}: column {name}")
     weights = _read_numbers(cells, "a weight of at least 0 in every row", "")

@@ -43,10 +43,7 @@ def secret_row_order(table: Table, secret: bytes) -> npt.NDArray[np.int64]:
         ordering = [_distinct(table, table.ids.to_numpy(dtype=object), "ids")]
     else:
         columns = table.columns
-        ordering = keys + [
-            _distinct(table, columns[name].to_numpy(dtype=object), f"column {name}")
-            for name in sorted(map(str, columns))
-        ]
+        ordering = keys + [_distinct(table, columns[name].by_row(), f"column {name}") for name in sorted(columns)]
     canonical = np.lexsort([one.codes for one in reversed(ordering)])
     digest = _content_digest([*ordering, *keys], canonical)
     stream = secret_stream(secret, _NO_SEED, f"{_STREAM} {table.dataset} {digest.hex()}")

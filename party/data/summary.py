@@ -65,7 +65,7 @@ def summarise(party: str, data: DataSection, table: Table) -> Summary:
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
-            width=feature.indices.shape[1],
+            width=feature.width,
             missing=by_name[feature.name],
         )
         for feature in encoders.encode(table.columns, source)

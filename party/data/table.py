@@ -20,6 +20,7 @@ from party.data.csv_file import read_csv, read_csv_names
 from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.limits import FileLimits
 from party.data.parquet_file import read_parquet, read_parquet_names
+from party.data.text_columns import TextColumns
 from party.errors import DataError
 
 PARQUET_SUFFIX = ".parquet"
@@ -38,7 +39,7 @@ class Table:
             have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
-        columns: the needed columns, text, rows in the file's order.
+        columns: the needed columns, rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed.
         chosen: which rows of the file are here, bool (rows of the file,), where some are left out because they have no
             label; None where all are here.
@@ -50,7 +51,7 @@ class Table:
     path: Path
     ids: pd.Index[str] | None = field(repr=False)
     keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
-    columns: pd.DataFrame = field(repr=False)
+    columns: TextColumns = field(repr=False)
     sha256: str
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
     generation: int | None = None
@@ -58,7 +59,7 @@ class Table:
     @property
     def rows(self) -> int:
         """Number of rows that are here."""
-        return len(self.columns)
+        return self.columns.count
 
     @property
     def known_ids(self) -> pd.Index[str]:
@@ -111,7 +112,7 @@ class Table:
             self,
             ids=None if self.ids is None else self.ids[chosen],
             keys={peer: keys[chosen] for peer, keys in self.keys.items()},
-            columns=self.columns[chosen].reset_index(drop=True),
+            columns=self.columns.take(np.flatnonzero(chosen)),
             chosen=chosen,
         )
 
@@ -121,10 +122,10 @@ class Table:
         Args:
             other: a table with the same columns.
         """
-        columns = pd.concat([self.columns, other.columns], ignore_index=True)
+        columns = self.columns.followed_by(other.columns)
         return replace(self, ids=self.known_ids.append(other.known_ids), columns=columns)
 
-    def aligned(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+    def aligned(self, rows: NDArray[np.int64]) -> TextColumns:
         """The columns with rows chosen and ordered.
 
         Args:
@@ -133,7 +134,7 @@ class Table:
         Returns:
             The rows in the given order, numbered anew from 0.
         """
-        return self.columns.iloc[rows].reset_index(drop=True)
+        return self.columns.take(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +203,7 @@ def read_table(party: str, dataset: str, path: Path, *, columns: Collection[str]
         path=path,
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=frame[list(dict.fromkeys(columns))],
+        columns=TextColumns.of_frame(frame[list(dict.fromkeys(columns))]),
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
@@ -314,18 +315,3 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             fix=REPEATED_KEY_FIX if rules.are_tables else REPEATED_FIX,
             public_message=f"{several} are not unique; received {received}",
         )
-
-
-def one_table_after_the_other(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Joins the rows of several datasets of a party.
-
-    A file that is trained on may have columns besides: weights, and what meters measure. They are left out.
-
-    Args:
-        frames: columns of each dataset, as `Table` has them.
-
-    Returns:
-        The columns that all of them have, in the order of the first, rows numbered anew from 0.
-    """
-    shared = [name for name in frames[0].columns if all(name in frame.columns for frame in frames)]
-    return pd.concat([frame[shared] for frame in frames], ignore_index=True)

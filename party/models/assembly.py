@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from party.configuration.labels import Labels
 from party.configuration.layout import BaseLayout, FuseLayout, OutputScale
@@ -25,6 +23,7 @@ from party.configuration.models import (
 )
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.cut.layout import CutLayout
+from party.data.rows import RowSource
 from party.errors import HandshakeError, ModelError
 from party.models import bst, deepfm, dnn, mmoe
 from party.models.absent import build_absent
@@ -32,8 +31,8 @@ from party.models.embedding import INDICES, VALUES
 from party.models.fuse_outputs import FuseOutputs
 from party.models.initial_weights import draw_initial_weights
 from party.models.output_units import in_label_units
-from party.models.own import build_own_base, build_own_fuse, own_inputs, source_digest
-from party.models.packing import PackedFeatures
+from party.models.own import OwnRows, build_own_base, build_own_fuse, source_digest
+from party.models.packing import PackedFeatures, PackedRows
 from party.models.storage import load_weights, save_model, save_weights
 from party.security.randomness import secret_stream
 
@@ -147,11 +146,11 @@ class PartyModels:
             raise RuntimeError("these models have no fuse model")
         return fuse_outputs(self.fuse_layout)
 
-    def inputs(self, packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:
-        """The arrays that the base model reads, by input name."""
+    def row_source(self, packed: PackedFeatures) -> RowSource:
+        """A source of what the base model reads, by input name."""
         if self.base_layout is not None and isinstance(self.base_layout.section, OwnModel):
-            return own_inputs(packed, self.models[BASE])
-        return base_inputs(packed)
+            return OwnRows(packed, self.models[BASE])
+        return PackedRows(packed, INDICES, VALUES)
 
     def draw(self, secret: bytes, seed: int) -> None:
         """Draws initial weights and dropout states from the party's secret.
@@ -283,11 +282,6 @@ def base_layout(
     """
     sha256 = source_digest(folder, section.file) if isinstance(section, OwnModel) else ""
     return BaseLayout(section=section, features=packed.features, size=packed.size, source_sha256=sha256, summed=summed)
-
-
-def base_inputs(packed: PackedFeatures) -> dict[str, npt.NDArray[np.generic]]:
-    """The arrays that a built-in base model reads, by input name."""
-    return {INDICES: packed.indices, VALUES: packed.values}
 
 
 def aggregated_units(

@@ -32,6 +32,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from party.configuration.layout import BaseLayout, FuseLayout
@@ -39,7 +40,7 @@ from party.configuration.models import OwnFuse, OwnModel
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.errors import HandshakeError, ModelError
 from party.models.initial_weights import draw_initial_weights
-from party.models.packing import PackedFeatures
+from party.models.packing import PackedFeatures, checked
 from party.models.storage import EMBEDDINGS
 from party.ownership import OTHERS_WRITE, looseness
 
@@ -210,25 +211,28 @@ def build_own_fuse(layout: FuseLayout, section: OwnFuse, folder: Path) -> keras.
     return model
 
 
-def own_inputs(packed: PackedFeatures, model: keras.Model) -> dict[str, Any]:
-    """The arrays that an owner's base model reads, by feature.
+class OwnRows:
+    """Gathers what an owner's base model reads, by feature: int32 (batch, width), or float32 (batch, 1) for numbers.
 
     Args:
         packed: the party's features.
         model: from `build_own_base`.
-
-    Returns:
-        int32 (rows, width), or float32 (rows, 1) for kind numeric.
     """
-    taken = {tensor.name for tensor in model.inputs}
-    inputs = {}
-    for feature, first in zip(packed.features, packed.firsts, strict=True):
-        slots = slice(feature.start, feature.end)
-        if feature.name in taken and feature.kind == "numeric":
-            inputs[feature.name] = np.ascontiguousarray(packed.values[:, slots])
-        elif feature.name in taken:
-            inputs[feature.name] = np.ascontiguousarray(packed.indices[:, slots] - np.int32(first))
-    return inputs
+
+    def __init__(self, packed: PackedFeatures, model: keras.Model) -> None:
+        taken = {tensor.name for tensor in model.inputs}
+        self._rows = packed.rows
+        self._features = [feature for feature in packed.encoded if feature.name in taken]
+
+    def gather(self, rows: npt.NDArray[np.int32]) -> Mapping[str, npt.NDArray[Any]]:
+        """See `RowSource`."""
+        checked(rows, self._rows)
+        return {
+            feature.name: (feature.encoding.values if feature.kind == "numeric" else feature.encoding.indices)[
+                feature.column.gather(rows)
+            ]
+            for feature in self._features
+        }
 
 
 def _build(folder: Path, file: str, function: str, sha256: str, *arguments: object) -> Any:

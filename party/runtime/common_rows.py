@@ -17,6 +17,7 @@ from party.alignment.store import StoredAlignment
 from party.data.entities import ABSENT, RowMap
 from party.data.keys import Texts
 from party.data.table import Table
+from party.data.text_columns import TextColumns
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.context import PartyContext, not_aligned
@@ -81,12 +82,12 @@ class CommonRows:
             return pd.Index(self.table.numbers_in_file(self.alignment.rows), name=ROW_COLUMN)
         return self.ids()
 
-    def frame(self) -> pd.DataFrame:
+    def columns(self) -> TextColumns:
         """The columns of the own rows or entities in the common order."""
         return self.table.aligned(self.alignment.rows)
 
     def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Numbers of rows of `frame`, one for each of some rows of the dataset that has one.
+        """Numbers of rows of `columns`, one for each of some rows of the dataset that has one.
 
         Args:
             rows: row numbers of the dataset, shape (chosen rows,).
@@ -97,13 +98,13 @@ class CommonRows:
         present: npt.NDArray[np.int64] = numbers[numbers != ABSENT].astype(np.int64)
         return present
 
-    def frame_of(self, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
+    def columns_of(self, rows: npt.NDArray[np.int64]) -> TextColumns:
         """The columns of some rows, for encoders to be fitted on; an entity counts once for each of its rows.
 
         Args:
             rows: row numbers of the dataset, shape (chosen rows,).
         """
-        return self.frame().iloc[self.own_numbers(rows)]
+        return self.columns().take(self.own_numbers(rows))
 
     def digests(self) -> dict[str, str]:
         """What a run depends on of the maps of its rows, by its name in a fingerprint; empty without maps."""

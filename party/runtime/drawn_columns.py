@@ -15,6 +15,7 @@ from party.configuration.party import PartyConfiguration
 from party.configuration.privacy import AnyDomain, PrivateColumnsSection, RangeDomain
 from party.data.kinds.cells import parse_number, read_cells
 from party.data.table import Table
+from party.data.text_columns import text_column_of
 from party.errors import DataError
 from party.privacy.cell_domains import CellDomain, NumberCells, TextCells, drawn_cells
 from party.privacy.symbol_draws import SymbolDraws
@@ -97,7 +98,7 @@ class DrawnColumns:
         name = self._section.entity
         if name is None:
             return table.known_ids.to_numpy(dtype=object)
-        entities = table.columns[name].to_numpy(dtype=object)
+        entities = table.columns[name].by_row()
         empty = int((entities == "").sum())
         if empty:
             raise DataError(
@@ -190,9 +191,7 @@ def _replaced(
     replaced, start = {}, 0
     for dataset, table in tables.items():
         end = start + table.rows
-        columns = table.columns.copy()
-        for name, cells in drawn.items():
-            columns[name] = pd.Series(cells[start:end], index=columns.index, dtype="str")
-        replaced[dataset] = replace(table, columns=columns, generation=generation)
+        columns = {name: text_column_of(cells[start:end]) for name, cells in drawn.items()}
+        replaced[dataset] = replace(table, columns=table.columns.with_columns(columns), generation=generation)
         start = end
     return replaced

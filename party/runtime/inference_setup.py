@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from party.configuration.labels import Labels
 from party.configuration.party import PartyConfiguration
 from party.data.encoders import encoders_from_json
 from party.data.known_labels import rows_with_labels
+from party.data.text_columns import TextColumns
 from party.errors import DataError, SessionError
 from party.models.assembly import TEACHER, PartyModels
 from party.models.packing import PackedFeatures, pack
@@ -50,11 +49,11 @@ def inference_setup(opening: Opening) -> BatchSetup:
     _check_labels(record, configuration)
     _check_columns(record, configuration)
     rows = SessionRows(common_rows(opening.context, opening.run.parties, dataset))
-    frame = rows.frame()
+    columns = rows.columns()
     if configuration.holds_labels:
         require_learned_absences(opening, record, rows)
-        _check_metric_rows(opening, frame)
-    packed = with_shuffled(opening, _encoded(opening, rows, frame))
+        _check_metric_rows(opening, columns)
+    packed = with_shuffled(opening, _encoded(opening, rows, columns))
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(opening.folder)
     teacher = None
@@ -78,12 +77,12 @@ def inference_setup(opening: Opening) -> BatchSetup:
     )
 
 
-def _check_metric_rows(opening: Opening, frame: pd.DataFrame) -> None:
+def _check_metric_rows(opening: Opening, columns: TextColumns) -> None:
     """Refuses metrics over too few rows: of an evaluation, those that have a label count."""
     dataset, data = opening.proposal.dataset, opening.context.configuration.data
-    count, what = len(frame), f"rows of dataset {dataset}"
+    count, what = columns.count, f"rows of dataset {dataset}"
     if data.unlabelled_rows == "drop" and opening.proposal.purpose == Purpose.PURPOSE_EVALUATE:
-        count, what = int(rows_with_labels(data.labels, frame).sum()), f"{what} with a label"
+        count, what = int(rows_with_labels(data.labels, columns).sum()), f"{what} with a label"
     opening.grant.check_metric_rows(count, what)
 
 
@@ -140,10 +139,10 @@ def _check_columns(record: RunRecord, configuration: PartyConfiguration) -> None
         )
 
 
-def _encoded(opening: Opening, rows: SessionRows, frame: pd.DataFrame) -> PackedFeatures | None:
+def _encoded(opening: Opening, rows: SessionRows, columns: TextColumns) -> PackedFeatures | None:
     """All rows, encoded as in training."""
     features = opening.context.configuration.data.features
     if not features:
         return None
     text = read_private(opening.folder / ENCODERS_FILE).decode()
-    return pack(encoders_from_json(text, features).encode(frame, rows.source))
+    return pack(encoders_from_json(text, features).encode(columns, rows.source))

@@ -16,6 +16,7 @@ from party.channel.tap import Observer
 from party.configuration.labels import Labels, MultiClassLabel, RegressionLabel
 from party.configuration.private_labels import epsilon_of_a_row
 from party.cut.hidden import FloatArray
+from party.data.text_columns import TextColumn
 from party.errors import DataError
 from party.privacy.replacement import replacement_probability
 from party.runtime.batch_setup import BatchSetup
@@ -98,28 +99,28 @@ def hidden_observers(meters: SessionMeters | None, setup: BatchSetup) -> Mapping
     if meters is None or packed is None:
         return {}
     party = setup.opening.context.party
-    frame = setup.rows.first.frame()
+    columns = setup.rows.first.columns()
     targets: list[Target] = []
     for column in setup.opening.context.configuration.meters.columns:
-        if column not in frame:
+        if column not in columns:
             raise DataError(
                 f"column {column} is not read, so meters.columns cannot measure it",
                 where=f"{party}: {setup.rows.source}",
                 fix="add the dataset to policy.training_datasets, and restart `party serve`",
             )
-        targets += column_targets(column, frame[column])
-    folds = own_row_folds(packed.indices, packed.values)
+        targets += column_targets(column, columns[column])
+    folds = own_row_folds(*packed.whole())
     return {party: meters.watch("hiddens", ColumnMeters(targets, folds))}
 
 
-def column_targets(name: str, cells: pd.Series[str]) -> tuple[Target, ...]:
+def column_targets(name: str, cells: TextColumn) -> tuple[Target, ...]:
     """What the meters try to tell of a column: numbers where all cells that are not empty are, else texts.
 
     Args:
         name: name of the column.
         cells: text of each row; an empty one is missing in a column of numbers, and else a text like any other.
     """
-    codes, texts = pd.factorize(cells, sort=True)
+    codes, texts = pd.factorize(cells.by_row(), sort=True)
     numbers = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(np.float64)
     is_number = np.isfinite(numbers) | (np.asarray(texts) == "")
     if len(texts) > BINARY_TEXTS and is_number.all():

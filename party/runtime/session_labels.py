@@ -78,7 +78,7 @@ def _as_they_are(opening: Opening, rows: SessionRows) -> SessionLabels:
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if rows.dataset in data.unlabelled:
         return _unknown(opening, rows)
-    parts = [read_labels(configuration.party, data, part.frame(), part.source, weighted=False) for part in rows.parts]
+    parts = [read_labels(configuration.party, data, part.columns(), part.source, weighted=False) for part in rows.parts]
     if opening.trains:
         check_classes(configuration.party, data.labels, parts[0].values, rows.first.source)
     values = one_after_the_other([part.values for part in parts])
@@ -90,7 +90,7 @@ def _sample_weights(opening: Opening, rows: SessionRows) -> NDArray[np.float32] 
     configuration, data = opening.context.configuration, opening.context.configuration.data
     if not opening.trains or data.sample_weight is None:
         return None
-    weights = read_sample_weights(configuration.party, data, rows.first.frame(), rows.first.source)
+    weights = read_sample_weights(configuration.party, data, rows.first.columns(), rows.first.source)
     return None if weights is None else one_after_the_other([weights, np.ones((rows.held_out_rows, 1), np.float32)])
 
 

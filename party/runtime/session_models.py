@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from party.channel.compose import FEATURE_PARTIES
 from party.cut.layout import CutLayout
 from party.data.labels import LabelArrays, LabelNoise
@@ -124,11 +121,8 @@ class SessionModels:
         return self._setup.rows.own_map is not None
 
     def _features(self) -> RowSource:
-        setup = self._setup
-        inputs: dict[str, npt.NDArray[np.generic]] = {}
-        if setup.packed is not None:
-            inputs = self._models.inputs(setup.packed)
-        return InMemoryRows(inputs)
+        packed = self._setup.packed
+        return InMemoryRows({}) if packed is None else self._models.row_source(packed)
 
     def _decorrelation(self) -> Decorrelation | None:
         section, groups = self._configuration.privacy.decorrelate, self._setup.groups

@@ -12,7 +12,8 @@ import pandas as pd
 
 from party.data.entities import RowMap
 from party.data.rows import one_after_the_other
-from party.data.table import Table, one_table_after_the_other
+from party.data.table import Table
+from party.data.text_columns import TextColumns
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.common_rows import CommonRows, common_rows
@@ -90,14 +91,14 @@ class SessionRows:
         names = self.first.row_names()
         return names if self.held_out is None else names.append(self.held_out.row_names())
 
-    def frame(self) -> pd.DataFrame:
+    def columns(self) -> TextColumns:
         """The columns of all rows; where rows refer to entities, of the entities, which all datasets share."""
         if self.held_out is None or self.first.own_map is not None:
-            return self.first.frame()
-        return one_table_after_the_other([part.frame() for part in self.parts])
+            return self.first.columns()
+        return self.first.columns().followed_by(self.held_out.columns())
 
     def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Numbers of rows of `frame`, one for each of some rows of the first dataset that has one.
+        """Numbers of rows of `columns`, one for each of some rows of the first dataset that has one.
 
         Args:
             rows: row numbers, shape (chosen rows,), all of them of the first dataset.

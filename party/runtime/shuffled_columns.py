@@ -78,5 +78,5 @@ def with_shuffled(opening: Opening, packed: PackedFeatures | None) -> PackedFeat
     read_by = [feature for feature in configuration.data.features if name in feature.source_columns]
     keys = {encoded for feature in read_by for encoded in feature.encoded_names}
     seed = int.from_bytes(opening.context.random_bytes(SEED_BYTES))
-    order = np.random.default_rng(seed).permutation(len(packed.indices))
+    order = np.random.default_rng(seed).permutation(packed.rows)
     return packed.shuffled(keys, order)

@@ -18,7 +18,6 @@ from party.configuration.run import OptimizerSection
 from party.cut.hidden import Rows
 from party.cut.layout import CutLayout
 from party.data.encoders import encoders_from_json
-from party.data.rows import InMemoryRows
 from party.data.table import Table
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.models.assembly import BASE, PartyModels
@@ -66,7 +65,7 @@ class SimulatedHijack:
         layout = CutLayout(models.specs)
         base = TrainableBaseModel(
             models.models[BASE],
-            InMemoryRows(models.inputs(self._packed)),
+            models.row_source(self._packed),
             layout,
             party_optimizer(self._configuration, OptimizerSection()),
         )

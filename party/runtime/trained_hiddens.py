@@ -10,7 +10,6 @@ from party.configuration.party import PartyConfiguration
 from party.cut.hidden import FloatArray
 from party.cut.layout import CutLayout
 from party.data.encoders import encoders_from_json
-from party.data.rows import InMemoryRows
 from party.data.table import Table
 from party.engine.base_model import BaseModel
 from party.errors import SessionError
@@ -49,7 +48,7 @@ def trained_hiddens(
     packed = pack(encoders.encode(table.aligned(np.asarray(rows, np.int64)), table.path.name))
     models = PartyModels(record.base, record.fuse, configuration.folder)
     models.load(folder)
-    model = BaseModel(models.models[BASE], InMemoryRows(models.inputs(packed)), CutLayout(models.specs))
+    model = BaseModel(models.models[BASE], models.row_source(packed), CutLayout(models.specs))
     hiddens = np.empty((len(rows), model.layout.columns), np.float32)
     for start in range(0, len(rows), BATCH_ROWS):
         batch = np.arange(start, min(start + BATCH_ROWS, len(rows)), dtype=np.int32)

@@ -9,12 +9,12 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
 from party.data.known_labels import rows_with_labels
+from party.data.text_columns import TextColumns
 from party.errors import one_line
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
@@ -136,10 +136,10 @@ def _setup(
     schedule: TrainingSchedule,
 ) -> TrainingSetup:
     configuration = opening.context.configuration
-    frame = rows.frame()
+    columns = rows.columns()
     _check_known_labels(opening, rows)
     continued = continued_run(opening, former)
-    packed, encoders_json = _encoded(opening, rows, frame, whole=whole, continued=continued)
+    packed, encoders_json = _encoded(opening, rows, columns, whole=whole, continued=continued)
     models = _base_models(opening, packed)
     teacher = None
     if private_labels(configuration.data.labels):
@@ -155,7 +155,7 @@ def _setup(
         row_key=row_key,
         models=models,
         packed=packed,
-        groups=_groups(opening, rows, frame, whole),
+        groups=_groups(opening, rows, columns, whole),
         teacher=teacher,
         read_labels=None if labels.read is None else cache(labels.read),  # for their scales, and to train
         record=record,
@@ -171,14 +171,14 @@ def _check_known_labels(opening: Opening, rows: SessionRows) -> None:
     """Refuses to validate by too few rows: of a dataset in which some have no label, those that have one count."""
     configuration = opening.context.configuration
     if configuration.holds_labels and rows.held_out is not None:
-        count = int(rows_with_labels(configuration.data.labels, rows.held_out.frame()).sum())
+        count = int(rows_with_labels(configuration.data.labels, rows.held_out.columns()).sum())
         opening.grant.check_metric_rows(count, f"rows of dataset {rows.held_out.dataset} with a label")
 
 
 def _encoded(
     opening: Opening,
     rows: SessionRows,
-    frame: pd.DataFrame,
+    columns: TextColumns,
     *,
     whole: TrainingSchedule,
     continued: ContinuedRun | None,
@@ -191,12 +191,12 @@ def _encoded(
     if not configuration.data.features:
         return None, ""
     if continued is not None:
-        return pack(continued.encoders(opening).encode(frame, rows.source)), continued.encoders_json()
-    training = frame.iloc[rows.own_numbers(whole.training_rows)]
+        return pack(continued.encoders(opening).encode(columns, rows.source)), continued.encoders_json()
+    training = columns.take(rows.own_numbers(whole.training_rows))
     encoders = fit_encoders(
         configuration.party, configuration.data.features, training, rows.source, warn=_warn_of_training_rows
     )
-    return pack(encoders.encode(frame, rows.source)), encoders.to_json()
+    return pack(encoders.encode(columns, rows.source)), encoders.to_json()
 
 
 def _warn_of_training_rows(remark: str) -> None:
@@ -204,14 +204,14 @@ def _warn_of_training_rows(remark: str) -> None:
 
 
 def _groups(
-    opening: Opening, rows: SessionRows, frame: pd.DataFrame, whole: TrainingSchedule
+    opening: Opening, rows: SessionRows, columns: TextColumns, whole: TrainingSchedule
 ) -> npt.NDArray[np.int32] | None:
     """The groups of all own rows, or entities, that hiddens must not go with; None without a penalty."""
     section = opening.context.configuration.privacy.decorrelate
     if section is None:
         return None
     training = rows.own_numbers(whole.training_rows)
-    return row_groups(frame, section.columns, training, f"{opening.context.party}: {rows.source}")
+    return row_groups(columns, section.columns, training, f"{opening.context.party}: {rows.source}")
 
 
 def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels:

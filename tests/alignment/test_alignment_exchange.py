@@ -167,7 +167,7 @@ def test_two_alignments_share_no_encrypted_element(pool):
     for _ in range(2):
         side = feature_side(pool, PEER, {"train": IDS}, {"train": 4}, chunk_rows=20)
         message, _ = side.produce(MESSAGE_KIND_PSI_SETUP, "train", LABEL, 0)
-        elements.append({message[start : start + 33] for start in range(0, len(message), 33)})
+        elements.append({message[start : start + 32] for start in range(0, len(message), 32)})
         side.close()
     assert [len(part) for part in elements] == [20, 20]
     assert not elements[0] & elements[1]

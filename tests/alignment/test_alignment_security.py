@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from party.alignment.aligned_elements import AlignedElements, AlignmentSummary, aligned_elements_from_bytes
+from party.alignment.curve import ELEMENT_BYTES, hash_to_curve, new_key
 from party.alignment.order_proof import OrderProof
+from party.alignment.psi import answer_request, encrypt
 from party.errors import AlignmentError, SessionError
 from party.pb.party_pb2 import (
     MESSAGE_KIND_ALIGNED_ELEMENTS,
@@ -16,6 +18,7 @@ from party.pb.party_pb2 import (
 )
 from party.security.row_secret import RowSecret
 from tests.support.alignment_driving import ALIGNMENT_ID, LABEL, ROW_SECRET, Exchange, pair_key
+from tests.support.x25519_points import OF_SMALL_ORDER, PRIME, decode, encode, inverse
 
 PEER = "films"
 # The label party has 10 rows (chunks of 4, 4, 2), the feature party 9 (4, 4, 1), with 7 in common.
@@ -86,9 +89,9 @@ def test_unaltered_exchange_aligns(exchange):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda message: message[:-33],
+        lambda message: message[:-ELEMENT_BYTES],
         lambda message: message[:-1],
-        lambda message: message + message[:33],
+        lambda message: message + message[:ELEMENT_BYTES],
         lambda message: message * 100,
         lambda message: b"",
     ],
@@ -108,7 +111,7 @@ def test_chunk_more_than_declared_is_refused(exchange, kind):
     side = exchange.features[PEER] if kind == MESSAGE_KIND_PSI_REQUEST else exchange.label
     peer = LABEL if kind == MESSAGE_KIND_PSI_REQUEST else PEER
     with pytest.raises(AlignmentError, match=f"{NAMES[kind]}: more messages than .*expected 3 .*received message 3"):
-        side.consume(kind, "train", peer, 3, message=bytes(33))
+        side.consume(kind, "train", peer, 3, message=bytes(ELEMENT_BYTES))
 
 
 @pytest.mark.parametrize("kind", PSI_KINDS, ids=NAMES.get)
@@ -162,28 +165,97 @@ def test_one_element_or_answer_twice_is_refused(exchange, kind, index):
 
     def alter(its_kind, dataset, peer, its_index, message):
         if its_kind == kind:
-            first.append(message[:33])
+            first.append(message[:ELEMENT_BYTES])
             if its_index == index:
-                return message[:33] + first[0] + message[66:]
+                return message[:ELEMENT_BYTES] + first[0] + message[2 * ELEMENT_BYTES :]
         return message
 
     exchange.alter = alter
     refuses(exchange, AlignmentError, f"{NAMES[kind]}: elements that occur more than once; received 1 repetitions")
 
 
+NO_POINTS = {
+    **{name: encode(u) for name, u in OF_SMALL_ORDER.items()},
+    "twist": encode(2),
+    "not below the prime": encode(PRIME + 9),
+    "highest bit": hash_to_curve("id-3")[:-1] + bytes([hash_to_curve("id-3")[-1] | 0x80]),
+    "all ones": b"\xff" * ELEMENT_BYTES,
+}
+
+
+@pytest.mark.parametrize("element", NO_POINTS.values(), ids=NO_POINTS)
 @pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_REQUEST], ids=NAMES.get)
-def test_element_off_the_curve_is_refused(exchange, kind):
-    exchange.alter = altering(kind, 1, lambda message: b"\x02" + b"\xff" * 32 + message[33:])
+def test_element_off_the_curve_is_refused(exchange, kind, element):
+    exchange.alter = altering(kind, 1, lambda message: element + message[ELEMENT_BYTES:])
     refuses(exchange, AlignmentError, f"{NAMES[kind]}: an element that is no point of the curve")
 
 
-def test_an_answer_off_the_curve_matches_nothing(exchange):
-    exchange.alter = altering(MESSAGE_KIND_PSI_RESPONSE, 1, lambda message: b"\x02" + b"\xff" * 32 + message[33:])
+@pytest.mark.parametrize("element", NO_POINTS.values(), ids=NO_POINTS)
+def test_an_answer_off_the_curve_matches_nothing(exchange, element):
+    exchange.alter = altering(MESSAGE_KIND_PSI_RESPONSE, 1, lambda message: element + message[ELEMENT_BYTES:])
     results = exchange.run()
     label, feature = ([IDS[name]["train"][row] for row in results[name]["train"].rows] for name in (LABEL, PEER))
     assert label == feature
     assert len(label) in (6, 7)
     assert set(label) <= set(IDS[LABEL]["train"]) & set(IDS[PEER]["train"])
+
+
+def test_an_element_moved_by_a_point_of_small_order_counts_as_the_same_element(exchange):
+    """The two differ on the wire, but not once they are multiplied."""
+
+    def alter(message):
+        moved = encode(inverse(decode(message[:ELEMENT_BYTES])))  # the sum with (0, 0)
+        return message[:ELEMENT_BYTES] + moved + message[2 * ELEMENT_BYTES :]
+
+    exchange.alter = altering(MESSAGE_KIND_PSI_SETUP, 0, alter)
+    pattern = f"{NAMES[MESSAGE_KIND_PSI_SETUP]}: elements that occur more than once; received 1 repetitions"
+    refuses(exchange, AlignmentError, pattern)
+
+
+@pytest.mark.parametrize("scalar", [None, new_key()], ids=["unchanged", "under a key of its own"])
+def test_a_feature_party_that_answers_with_its_own_elements_claims_nothing(pool, scalar):
+    """An answer counts only if it is the request's element under the key of the setup."""
+    ids = [f"id-{n}" for n in range(4)]
+    with Exchange(pool, {LABEL: {"train": ids}, PEER: {"train": ids}}) as exchange:
+        setup = []
+
+        def alter(kind, dataset, peer, index, message):
+            if kind == MESSAGE_KIND_PSI_SETUP:
+                setup.append(message)
+            if kind != MESSAGE_KIND_PSI_RESPONSE:
+                return message
+            return setup[0] if scalar is None else answer_request(scalar, setup[0], "test")
+
+        exchange.alter = alter
+        refuses(exchange, AlignmentError, "dataset train: no id is in common")
+
+
+@pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_SETUP, MESSAGE_KIND_PSI_RESPONSE], ids=NAMES.get)
+def test_a_feature_party_that_sends_back_what_it_gets_claims_nothing(pool, kind):
+    """The label party's own encrypted ids, as setup or as answers."""
+    ids = [f"id-{n}" for n in range(4)]
+    with Exchange(pool, {LABEL: {"train": ids}, PEER: {"train": ids}}) as exchange:
+        requests, _ = exchange.label.produce(MESSAGE_KIND_PSI_REQUEST, "train", PEER, 0)
+        exchange.alter = altering(kind, 0, lambda message: requests)
+        refuses(exchange, AlignmentError, "dataset train: no id is in common")
+
+
+def test_encrypted_ids_cannot_be_tested_against_guesses(pool):
+    """A dictionary of all ids, under keys of its own, meets none of the elements on the wire."""
+    seen = set()
+
+    def alter(kind, dataset, peer, index, message):
+        if kind in PSI_KINDS:
+            seen.update(message[at : at + ELEMENT_BYTES] for at in range(0, len(message), ELEMENT_BYTES))
+        return message
+
+    with Exchange(pool, IDS, alter) as exchange:
+        exchange.run()
+    guesses = [f"id-{n}" for n in range(12)]
+    known = {hash_to_curve(guess) for guess in guesses}
+    known |= {encrypt(key, [guess]) for guess in guesses for key in (new_key(), b"\0" * 32)}
+    assert len(seen) == 9 + 10 + 10
+    assert not seen & known
 
 
 @pytest.mark.parametrize("kind", [MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_PSI_RESPONSE], ids=NAMES.get)
@@ -292,7 +364,7 @@ def test_more_rows_in_common_than_there_are_is_refused(exchange):
 
 
 def test_announcement_of_nothing_is_refused(exchange):
-    summary = AlignmentSummary(ALIGNMENT_ID, 0, ROW_SECRET, bytes(33))
+    summary = AlignmentSummary(ALIGNMENT_ID, 0, ROW_SECRET, bytes(ELEMENT_BYTES))
     nothing = AlignedElements(summary, np.zeros(4, np.bool_)).to_bytes()
     exchange.alter = altering(MESSAGE_KIND_ALIGNED_ELEMENTS, 0, lambda message: nothing)
     refuses(exchange, AlignmentError, "dataset train: no id is in common")
@@ -305,7 +377,7 @@ def test_announcement_of_nothing_is_refused(exchange):
         {"total": 8},
         {"row_secret": RowSecret(bytes(32), pinned=False)},
         {"row_secret": RowSecret(ROW_SECRET.secret, pinned=True)},
-        {"share": bytes(33)},
+        {"share": bytes(ELEMENT_BYTES)},
     ],
     ids=["alignment id", "total", "row secret", "pinned", "share"],
 )
@@ -324,22 +396,22 @@ def test_marks_of_what_is_not_there_are_refused(exchange, change):
 
 def test_marks_after_the_last_are_refused(exchange):
     exchange.run()
-    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(33))
+    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(ELEMENT_BYTES))
     message = AlignedElements(summary, np.ones(1, np.bool_)).to_bytes()
     with pytest.raises(AlignmentError, match=r"more messages than .*received message 3"):
         exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", LABEL, 3, message=message)
 
 
 def test_marks_out_of_order_are_refused(exchange):
-    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(33))
+    summary = AlignmentSummary(ALIGNMENT_ID, 7, ROW_SECRET, bytes(ELEMENT_BYTES))
     message = AlignedElements(summary, np.ones(4, np.bool_)).to_bytes()
     with pytest.raises(SessionError, match="expected message 0; received message 1"):
         exchange.features[PEER].consume(MESSAGE_KIND_ALIGNED_ELEMENTS, "train", LABEL, 1, message=message)
 
 
-@pytest.mark.parametrize("size", [0, 90, 91, 93])
+@pytest.mark.parametrize("size", [0, 89, 90, 92])
 def test_message_of_marks_of_an_impossible_size_is_refused(size):
-    with pytest.raises(AlignmentError, match=f"here: .*expected 92 bytes for 9 elements; received {size} bytes"):
+    with pytest.raises(AlignmentError, match=f"here: .*expected 91 bytes for 9 elements; received {size} bytes"):
         aligned_elements_from_bytes(bytes(size), 9, "here")
 
 
@@ -360,6 +432,24 @@ def test_proof_of_another_size_is_refused(exchange, kind, change):
         exchange.run()
 
 
+@pytest.mark.parametrize("share", NO_POINTS.values(), ids=NO_POINTS)
+def test_a_share_of_a_proof_off_the_curve_is_refused(pool, share):
+    """Under a share of small order every list of ids would have the same proof."""
+    with Exchange(pool, IDS) as to_label:
+        to_label.alter = altering(MESSAGE_KIND_ALIGNMENT_PROOF, 0, lambda proof: share + proof[ELEMENT_BYTES:])
+        refuses(to_label, AlignmentError, "an element that is no point of the curve")
+
+    def alter(kind, dataset, peer, index, message):
+        if kind != MESSAGE_KIND_ALIGNED_ELEMENTS:
+            return message
+        return summary_with(share=share)(aligned_elements_from_bytes(message, (4, 4, 1)[index], "test")).to_bytes()
+
+    with Exchange(pool, IDS, alter) as to_feature:
+        refuses(to_feature, AlignmentError, "an element that is no point of the curve")
+        with pytest.raises(SessionError, match="not complete"):
+            to_feature.features[PEER].results()
+
+
 def test_a_proof_that_failed_is_not_followed_by_another_try(exchange):
     """Each try would test one more list of ids against the same share."""
     tries = []
@@ -367,7 +457,7 @@ def test_a_proof_that_failed_is_not_followed_by_another_try(exchange):
     def alter(kind, dataset, peer, index, message):
         if kind == MESSAGE_KIND_ALIGNMENT_PROOF:
             with pytest.raises(AlignmentError, match="not in the common order"):
-                exchange.label.consume(kind, dataset, peer, index, message=message[:33] + bytes(32))
+                exchange.label.consume(kind, dataset, peer, index, message=message[:ELEMENT_BYTES] + bytes(32))
             tries.append(message)
         return message
 
@@ -384,7 +474,7 @@ def test_a_proof_sent_back_proves_nothing(exchange):
     def alter(kind, dataset, peer, index, message):
         if kind == MESSAGE_KIND_ALIGNMENT_PROOF:
             proofs.append(message)
-        return proofs[0][33:] if kind == MESSAGE_KIND_ALIGNMENT_COUNTERPROOF else message
+        return proofs[0][ELEMENT_BYTES:] if kind == MESSAGE_KIND_ALIGNMENT_COUNTERPROOF else message
 
     exchange.alter = alter
     with pytest.raises(AlignmentError, match="the peer's rows are not in the common order"):
@@ -393,12 +483,12 @@ def test_a_proof_sent_back_proves_nothing(exchange):
 
 def test_proof_is_taken_once_and_not_before_the_intersection(exchange):
     with pytest.raises(SessionError, match="a proof out of order"):
-        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(65))
+        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(64))
     with pytest.raises(SessionError, match="a proof out of order"):
         exchange.features[PEER].consume(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", LABEL, 0, message=bytes(32))
     exchange.run()
     with pytest.raises(SessionError, match="a proof out of order"):
-        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(65))
+        exchange.label.consume(MESSAGE_KIND_ALIGNMENT_PROOF, "train", PEER, 0, message=bytes(64))
     with pytest.raises(SessionError, match="a proof out of order"):
         exchange.features[PEER].consume(MESSAGE_KIND_ALIGNMENT_COUNTERPROOF, "train", LABEL, 0, message=bytes(32))
 

@@ -10,11 +10,12 @@ import hmac
 import struct
 
 import pandas as pd
-import private_set_intersection.python as psi
 import pytest
 
 from coordinator import connect
+from party.alignment.curve import ELEMENT_BYTES, KEY_BYTES, hash_to_curve
 from party.alignment.feature_side import FeatureSide
+from party.alignment.psi import answer_request
 from party.errors import SplitError
 from party.pb import party_pb2 as pb
 from party.runtime import dataset_alignment
@@ -26,7 +27,7 @@ BEFORE = "113"
 ROWS = 400
 HELD_ROWS = 130
 GROUP = 8
-ELEMENT_BYTES = 33
+COFACTOR = 8  # keys of X25519 are multiples of it
 PROOF_BYTES = 32
 CHUNK_ROWS = 128  # of Organisations.write_run
 
@@ -134,12 +135,9 @@ class Cheater:
 
 def points(ids):
     """The points that ids are hashed to."""
-    client = psi.client.CreateFromKey((1).to_bytes(32, "big"), True)
-    return list(client.CreateRequest(list(ids)).encrypted_elements)
+    return [hash_to_curve(one) for one in ids]
 
 
 def multiply(point, times):
-    """A multiple of a point."""
-    server = psi.server.CreateFromKey(times.to_bytes(32, "big"), True)
-    request = psi.Request(reveal_intersection=True, encrypted_elements=[point])
-    return server.ProcessRequest(request).encrypted_elements[0]
+    """A multiple of a point: another one for another number."""
+    return answer_request((COFACTOR * times).to_bytes(KEY_BYTES, "little"), point, "attack")

@@ -1,12 +1,23 @@
-"""Seconds that an alignment takes between two processes on this machine: `python alignment.py --rows 100000`."""
+"""What an alignment between two processes on this machine takes: `python -m tests.benchmarks.alignment --rows 100000`.
+
+Prints seconds, processor seconds of both parties and their workers, and peaks of resident memory. The workers' peak is
+compared with a Python process that has imported nothing.
+"""
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
 import os
+import re
+import resource
+import subprocess
+import sys
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from party.alignment.feature_side import FeatureSide
 from party.alignment.label_side import LabelSide
@@ -27,6 +38,45 @@ from party.security.row_secret import fresh_row_secret
 DATASET = "train"
 PAIR_KEY = bytes(32)
 REQUESTS_AHEAD = 4
+KIB_PER_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one party used.
+
+    Attributes:
+        processor_seconds: user and system time of its process and its workers.
+        owner_mebibytes: peak of its own resident memory.
+        worker_mebibytes: the highest peak of its workers.
+    """
+
+    processor_seconds: float
+    owner_mebibytes: float
+    worker_mebibytes: float
+
+
+def peak_mebibytes(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / KIB_PER_MIB
+
+
+def bare_mebibytes() -> float:
+    """Peak of a Python process that does nothing."""
+    program = "import pathlib, sys; sys.stdout.write(pathlib.Path('/proc/self/status').read_text())"
+    status = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / KIB_PER_MIB
+
+
+def workers_but(others: Iterable[int]) -> list[int]:
+    return [child.pid for child in multiprocessing.active_children() if child.pid not in set(others)]
+
+
+def usage(workers_peak: float) -> Usage:
+    """What this process used, and its children that have ended."""
+    counts = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(count.ru_utime + count.ru_stime for count in counts)
+    return Usage(seconds, peak_mebibytes(os.getpid()), workers_peak)
 
 
 def terms(party: str, peer: str, first_id: int, rows: int, chunk_rows: int) -> AlignmentTerms:
@@ -47,9 +97,13 @@ def serve_feature_side(connection: Connection, rows: int, chunk_rows: int, worke
             method, arguments, keywords = call
             connection.send(getattr(side, method)(*arguments, **keywords))
         side.close()
+        workers_peak = max(map(peak_mebibytes, workers_but(())))
+    connection.send(usage(workers_peak))
 
 
-def align(connection: Connection, rows: int, chunk_rows: int, workers: int) -> int:
+def align(connection: Connection, others: Iterable[int], sizes: tuple[int, int, int]) -> tuple[int, Usage]:
+    rows, chunk_rows, workers = sizes
+
     def call(method, *arguments, **keywords):
         connection.send((method, arguments, keywords))
         return connection.recv()
@@ -94,8 +148,8 @@ def align(connection: Connection, rows: int, chunk_rows: int, workers: int) -> i
         note("elements")
         in_common = len(side.results()[DATASET].rows)
         side.close()
-    connection.send(None)
-    return in_common
+        workers_peak = max(map(peak_mebibytes, workers_but(others)))
+    return in_common, usage(workers_peak)
 
 
 def main() -> None:
@@ -110,10 +164,20 @@ def main() -> None:
     start = time.perf_counter()
     feature = context.Process(target=serve_feature_side, args=(theirs, *sizes))
     feature.start()
-    in_common = align(ours, *sizes)
-    feature.join()
+    in_common, label_usage = align(ours, {feature.pid}, sizes)
     seconds = time.perf_counter() - start
+    ours.send(None)
+    feature_usage = ours.recv()
+    feature.join()
     print(f"{arguments.rows} x {arguments.rows} ids, {in_common} in common: {seconds:.1f} s", flush=True)
+    processor_seconds = label_usage.processor_seconds + feature_usage.processor_seconds
+    per_id = 1e6 * processor_seconds / arguments.rows
+    print(f"processor: {processor_seconds:.1f} s in all, {per_id:.0f} microseconds for an id at both parties")
+    for name, used in (("label party", label_usage), ("feature party", feature_usage)):
+        print(
+            f"{name}: {used.processor_seconds:.1f} s of processor; peaks: itself {used.owner_mebibytes:.0f} MiB,"
+            f" a worker {used.worker_mebibytes:.0f} MiB, of which {bare_mebibytes():.0f} MiB are a bare interpreter"
+        )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from deploy.demo.federation import PARTIES, read_configurations
 from deploy.demo.pooled import read_pooled
 from party.configuration.party import ThreadsSection
 from party.cut.layout import CutLayout
-from party.data.rows import InMemoryRows, label_rows
+from party.data.rows import label_rows
 from party.engine.numerics import configure_tensorflow
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.engine.trainable_fuse_model import OwnBase, TrainableFuseModel
@@ -56,7 +56,7 @@ class Calls:
                 models = PartyModels(base_layout(party.base_model, packed), folder=party.folder)
                 models.draw(SECRET, SEED)
                 optimizer = party_optimizer(party, training.optimizer)
-                source, layout = InMemoryRows(models.inputs(packed)), CutLayout(models.specs)
+                source, layout = models.row_source(packed), CutLayout(models.specs)
                 made[party.party] = TrainableBaseModel(models.models[BASE], source, layout, optimizer, depth=depth)
             specs[party.party] = models.specs
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
@@ -89,7 +89,7 @@ class Calls:
         models = PartyModels(base_layout(bob.base_model, packed), folder=bob.folder)
         models.add_fuse(bob.fuse_model, bob.data.labels, specs)
         models.draw(SECRET, SEED)
-        source, layout = InMemoryRows(models.inputs(packed)), CutLayout(models.specs)
+        source, layout = models.row_source(packed), CutLayout(models.specs)
         optimizer = party_optimizer(bob, training.optimizer)
         return models, TrainableBaseModel(models.models[BASE], source, layout, optimizer), False
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from coordinator.contribution_table import contribution_lines
 from coordinator.federation import Federation
 from coordinator.local_federation import LocalFederation
 from deploy.demo.federation import fresh_folder
-from deploy.demo.own_figures import last_evaluation
+from deploy.demo.own_figures import evaluations, last_evaluation
 from deploy.demo.pooled import train_pooled
 from deploy.demo.scenarios import FILMS, RATINGS, USERS, Section
 from deploy.demo.tables import HOLDERS, TRAINING, tables_federation
@@ -151,15 +152,18 @@ def without(root: Path, seed: int, epochs: int) -> None:
     everybody = pd.Series(KNOWN, index=test.index)
     everybody.iloc[: len(test) // 2] = UNKNOWN
     parts = alone(folder, test, everybody, seed, epochs)
-    print(f"  bob alone, halves of the test rows: AUC {', '.join(f'{one:.4f}' for one in parts.values())}", flush=True)
-    with tables_federation(folder, "inner", {"seed": seed, "epochs": epochs}) as local, local.connect() as federation:
-        federation.align()
-        train(federation, folder, "nobody dropped")
+    print(f"  bob alone: test AUC {sum(parts.values()) / len(parts):.4f}, mean of two halves", flush=True)
+    with tables_federation(folder, "inner", {"seed": seed, "epochs": epochs}) as local:
+        with local.connect() as federation:
+            federation.align()
+            train(federation, folder, "nobody dropped")
         local.write_run({"party_dropout": DROPOUT})
-        with local.connect() as dropping:
-            run_id = train(dropping, folder, f"dropped: {DROPOUT}")
-            for one in dropping.contributions(run_id=run_id):
-                print(f"  {one}", flush=True)
+        with local.connect() as federation:
+            run_id = train(federation, folder, f"dropped: {DROPOUT}")
+            print("\n".join(contribution_lines(federation.contributions(run_id=run_id).evaluations)), flush=True)
+    for one in evaluations(folder, RATINGS_HOLDER, run_id)[1:]:  # exact, where the coordinator has rounded figures
+        left = " and ".join(one.get("without", ["nobody"]))
+        print(f"  without {left:<18} test AUC {one['metrics']['auc']:.4f}", flush=True)
 
 
 def main() -> None:

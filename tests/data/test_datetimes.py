@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from party.data.encoders import encoders_from_json, fit_encoders
 from party.errors import DataError
+from tests.support.columns import columns_of
 from tests.support.encoding import failure, feature, frame
 
 PARTS = ("minute", "hour", "weekday", "is_weekend", "day", "day_of_year", "week", "month", "quarter", "year")
@@ -19,7 +20,7 @@ MOMENTS = [moment.to_pydatetime() for moment in pd.Series(DRAWN).astype("datetim
 
 def encoded(one, cells, **others):
     """Encodes cells of column x, and of other columns, by encoders that were stored and read again."""
-    columns = pd.DataFrame({"x": pd.Series(list(cells), dtype="str"), **others}, dtype="str")
+    columns = columns_of(pd.DataFrame({"x": pd.Series(list(cells), dtype="str"), **others}, dtype="str"))
     encoders = fit_encoders("alice", [one], columns, "train.csv")
     encoders = encoders_from_json(encoders.to_json(), [one])
     return {feature.name: feature for feature in encoders.encode(columns, "train.csv")}
@@ -152,7 +153,8 @@ def test_ages_count_to_another_column_of_the_row():
 
 def test_malformed_references_are_counted():
     one = feature("datetime", parts=("age_days",), reference_column="bought")
-    columns = pd.DataFrame({"x": ["2024-01-01"] * 3, "bought": ["soon", "2024-01-01", "2024-01-01"]}, dtype="str")
+    cells = {"x": ["2024-01-01"] * 3, "bought": ["soon", "2024-01-01", "2024-01-01"]}
+    columns = columns_of(pd.DataFrame(cells, dtype="str"))
     with pytest.raises(DataError, match=r"columns x and bought: malformed cells.*received 1 rows"):
         fit_encoders("alice", [one], columns, "train.csv")
 

@@ -9,7 +9,9 @@ from party.configuration.features import DataSection
 from party.configuration.strict import validate
 from party.data.drawn_labels import DrawSource, draw_labels
 from party.data.labels import LabelNoise, read_labels, read_sample_weights
+from party.data.text_columns import TextColumns, text_column_of
 from party.privacy.label_mechanism import LabelMechanism
+from tests.support.columns import columns_of
 
 ROWS = 2000
 SOURCE = DrawSource(bytes(range(32)), 1)
@@ -44,10 +46,10 @@ SECTION = validate(
 )
 
 
-def _columns() -> pd.DataFrame:
+def _columns() -> TextColumns:
     rows = np.arange(ROWS)
     texts = {"stars": rows % 5 + 1, "genre": np.array(["a", "b", "c"])[rows % 3], "hours": rows % 11, "w": rows % 7}
-    return pd.DataFrame({name: pd.Series(cells.astype(str), dtype="str") for name, cells in texts.items()})
+    return columns_of(pd.DataFrame({name: cells.astype(str) for name, cells in texts.items()}))
 
 
 def _ids() -> list[str]:
@@ -94,5 +96,5 @@ def test_an_id_has_one_answer_in_every_dataset_and_another_in_the_next_generatio
 
 def test_private_labels_of_one_class_are_read_as_any_others() -> None:
     """Whether a session opens must not depend on labels."""
-    columns = _columns().assign(stars="5")
+    columns = _columns().with_columns({"stars": text_column_of(["5"] * ROWS)})
     assert (read_labels("alice", SECTION, columns, "train.csv").values[:, 0] == 1).all()

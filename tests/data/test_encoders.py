@@ -2,6 +2,7 @@ import json
 import math
 import traceback
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from party.data.encoders import encoders_from_json, fit_encoders
 from party.errors import DataError, StorageError
+from tests.support.columns import columns_of
 from tests.support.encoding import CANARY, NUMBERS, TEXTS, encode, feature, frame
 
 MIXED = (
@@ -33,7 +35,7 @@ ROWS = st.lists(st.tuples(TEXTS, NUMBERS | TEXTS), min_size=1, max_size=12)
 
 
 def table(rows):
-    return pd.DataFrame(rows, columns=["text", "number"], dtype="str")
+    return columns_of(pd.DataFrame(rows, columns=["text", "number"], dtype="str"))
 
 
 def same(left, right):
@@ -47,10 +49,12 @@ def same(left, right):
 def test_permuted_rows_give_permuted_arrays(rows, data):
     order = data.draw(st.permutations(range(len(rows))))
     plain = fit_encoders("alice", MIXED, table(rows), "train.csv")
-    permuted = fit_encoders("alice", MIXED, table(rows).iloc[order], "train.csv")
+    permuted = fit_encoders("alice", MIXED, table(rows).take(np.array(order)), "train.csv")
     assert plain == permuted
     for one, other in zip(
-        plain.encode(table(rows), "train.csv"), permuted.encode(table(rows).iloc[order], "train.csv"), strict=True
+        plain.encode(table(rows), "train.csv"),
+        permuted.encode(table(rows).take(np.array(order)), "train.csv"),
+        strict=True,
     ):
         assert one.indices[order].tobytes() == other.indices.tobytes()
         assert one.values[order].tobytes() == other.values.tobytes()

@@ -6,6 +6,7 @@ import pytest
 
 from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, row_groups
 from party.errors import DataError
+from tests.support.columns import columns_of
 
 ROWS = 400
 
@@ -13,7 +14,7 @@ ROWS = 400
 def grouped(*, training=None, **columns):
     frame = pd.DataFrame({name: pd.Series(cells, dtype="str") for name, cells in columns.items()})
     rows = np.arange(len(frame)) if training is None else training
-    return row_groups(frame, list(columns), rows, "alice: train.csv")
+    return row_groups(columns_of(frame), list(columns), rows, "alice: train.csv")
 
 
 def test_rows_of_one_text_are_one_group():

@@ -45,7 +45,7 @@ def test_keys_may_repeat_and_be_empty_at_the_label_party(tmp_path):
     assert (table.rows, table.ids) == (4, None)
     assert table.keys["alice"].tolist() == ["u1", "u1", "", "u2"]
     assert table.keys["charlie"].tolist() == ["1:a4:1999", "1:a4:1999", "", ""]
-    assert table.columns.columns.tolist() == ["stars"]
+    assert list(table.columns) == ["stars"]
     assert table.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(DataError, match=r"rows have no ids; name their column in data\.id"):
         table.known_ids  # noqa: B018
@@ -57,7 +57,7 @@ def test_rows_count_where_no_column_is_read_but_those_of_keys(tmp_path):
 
 def test_a_key_may_be_read_as_a_feature_too(tmp_path):
     table = rows(written(tmp_path, CONTENT), columns=("film", "stars"))
-    assert table.columns["film"].tolist() == ["a", " a ", "b", ""]
+    assert table.columns["film"].by_row().tolist() == ["a", " a ", "b", ""]
     assert table.keys["charlie"][1] == "1:a4:1999"
 
 

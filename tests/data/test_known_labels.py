@@ -13,6 +13,7 @@ from party.data.labels import read_labels
 from party.data.table import Table
 from party.errors import DataError
 from party.runtime.tables import Tables
+from tests.support.columns import columns_of
 from tests.support.configuration_cases import label_party
 
 LABELS = {"liked": {"rule": "r > 3"}, "price": {"kind": "regression", "column": "n"}}
@@ -28,7 +29,7 @@ def data_section(**changes):
 def table(cells):
     frame = pd.DataFrame(cells, dtype="str")
     ids = pd.Index([f"id{number}" for number in range(len(frame))])
-    return Table(dataset="train", path=Path("train.csv"), ids=ids, columns=frame, sha256="ab" * 32)
+    return Table(dataset="train", path=Path("train.csv"), ids=ids, columns=columns_of(frame), sha256="ab" * 32)
 
 
 def test_rows_with_every_label_are_left_of_a_table_that_is_trained_on():
@@ -81,7 +82,7 @@ def test_a_column_of_weights_is_needed_where_rows_are_trained_on(tmp_path):
     (tmp_path / "test.csv").write_text("id,r\na,5\nb,1\n")
     tables = Tables(validate(PartyConfiguration, content, "x"), lambda: None)
     tables.read_all()
-    assert tables.table("train").columns["w"].tolist() == ["1", "2"]
+    assert tables.table("train").columns["w"].by_row().tolist() == ["1", "2"]
     (tmp_path / "train.csv").write_text("id,r\na,5\nb,1\nc,1\n")
     with pytest.raises(DataError, match=r"columns missing: w; .*check data\.sample_weight$"):
         tables.read_all()

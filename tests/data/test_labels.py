@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from party.configuration.features import DataSection
 from party.data.labels import check_classes, label_balance, read_labels
 from party.errors import ConfigurationError, DataError
+from tests.support.columns import columns_of
 
 CANARY = "Canary7f3a"
 
@@ -16,7 +17,9 @@ CANARY = "Canary7f3a"
 def labels(rule, cells):
     section = DataSection(id="ID", datasets={"train": "train.csv"}, labels={"liked": {"rule": rule}})
     name = section.labels["liked"].source
-    return read_labels("alice", section, pd.DataFrame({name: pd.Series(cells, dtype="str")}), "train.csv").values[:, 0]
+    return read_labels(
+        "alice", section, columns_of(pd.DataFrame({name: pd.Series(cells, dtype="str")})), "train.csv"
+    ).values[:, 0]
 
 
 def failure(rule, cells, kind=DataError):

@@ -106,7 +106,7 @@ def test_dictionaries_plain_texts_and_nulls_are_read_alike(tmp_path):
         pa.array(texts).dictionary_encode(),
     ):
         parquet.write_table(pa.table({"ID": ids, "a": column}), path, row_group_size=2)
-        assert read(path).columns["a"].tolist() == ["Ulm", "", "Köln", "Ulm", ""]
+        assert read(path).columns["a"].by_row().tolist() == ["Ulm", "", "Köln", "Ulm", ""]
 
 
 def test_csv_of_too_many_rows_is_refused_block_by_block(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from party.configuration.joins import KeyRule
 from party.data.table import FileRules, read_table
 from party.errors import DataError
+from tests.support.columns import frame_of
 
 CANARY = "Canary7f3a"
 texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\r\n"), max_size=8)
@@ -36,7 +37,7 @@ def test_texts_are_those_of_the_csv_file(tmp_path_factory, cells):
     frame = pd.DataFrame({"ID": [f"id{place}" for place in range(len(cells))], "a": cells})
     frame.to_csv(folder / "train.csv", index=False)
     one, other = read(write(folder, {"ID": frame["ID"], "a": cells})), read(folder / "train.csv")
-    pd.testing.assert_frame_equal(one.columns, other.columns)
+    pd.testing.assert_frame_equal(frame_of(one.columns), frame_of(other.columns))
     assert one.ids.tolist() == other.ids.tolist()
 
 
@@ -57,8 +58,8 @@ def test_texts_are_those_of_the_csv_file(tmp_path_factory, cells):
 )
 def test_every_plain_type_has_its_text(tmp_path, column, expected):
     table = read(write(tmp_path, {"ID": ["a", "b", "c"], "a": column}))
-    assert table.columns["a"].tolist() == expected
-    assert all(isinstance(cell, str) for cell in table.columns["a"])
+    assert table.columns["a"].by_row().tolist() == expected
+    assert all(isinstance(cell, str) for cell in table.columns["a"].by_row())
 
 
 def test_numbers_serve_as_ids_and_other_columns_are_not_looked_at(tmp_path):

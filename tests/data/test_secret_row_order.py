@@ -11,6 +11,7 @@ from party.data.distinct_texts import distinct_texts
 from party.data.row_order import secret_row_order
 from party.data.table import Table
 from party.errors import DataError
+from tests.support.columns import columns_of
 
 SECRET = bytes(range(32))
 TEXTS = st.text(alphabet="ab\0é\uffff\U00010000", max_size=3)
@@ -22,7 +23,7 @@ def table(users, columns, ids=None):
         path=Path("train.csv"),
         ids=None if ids is None else pd.Index(ids),
         keys={"alice": np.array(users, dtype=object)},
-        columns=pd.DataFrame(columns, dtype="str"),
+        columns=columns_of(pd.DataFrame(columns, dtype="str")),
         sha256="00",
     )
 
@@ -30,7 +31,7 @@ def table(users, columns, ids=None):
 def permuted(one, order):
     return table(
         one.keys["alice"][order],
-        {name: one.columns[name].to_numpy()[order] for name in one.columns},
+        {name: one.columns[name].by_row()[order] for name in one.columns},
         None if one.ids is None else one.ids[order],
     )
 
@@ -72,8 +73,8 @@ def test_permuted_file_has_the_same_rows_in_the_same_order(users, has_ids, data)
     assert sorted(rows) == list(range(len(users)))
     if has_ids:
         assert order[others].tolist() == rows.tolist()
-    for place, name in ((one.keys["alice"][rows], "keys"), (one.columns["cell"].to_numpy()[rows], "cell")):
-        there = other.keys["alice"][others] if name == "keys" else other.columns["cell"].to_numpy()[others]
+    for place, name in ((one.keys["alice"][rows], "keys"), (one.columns["cell"].by_row()[rows], "cell")):
+        there = other.keys["alice"][others] if name == "keys" else other.columns["cell"].by_row()[others]
         assert place.tolist() == there.tolist()
 
 

@@ -38,9 +38,9 @@ def test_cells_stay_as_they_are(tmp_path):
     table = read(path, ["age", "zip"])
     assert table.rows == 3
     assert table.ids.tolist() == ["007", " 7", "7.0"]
-    assert table.columns.columns.tolist() == ["age", "zip"]
-    assert table.columns["age"].tolist() == ["", "1e5", "nan"]
-    assert table.columns["zip"].tolist() == ["NA", 'a, "b"\nc', "null"]
+    assert list(table.columns) == ["age", "zip"]
+    assert table.columns["age"].by_row().tolist() == ["", "1e5", "nan"]
+    assert table.columns["zip"].by_row().tolist() == ["NA", 'a, "b"\nc', "null"]
     assert (table.dataset, table.path) == ("train", path)
 
 
@@ -55,7 +55,7 @@ def test_the_digest_is_the_files(tmp_path):
 def test_marks_line_ends_and_quotes_do_not_matter(tmp_path, content):
     table = read(write(tmp_path, content))
     assert table.ids.tolist() == ["1"]
-    assert table.columns["age"].tolist() == ["2"]
+    assert table.columns["age"].by_row().tolist() == ["2"]
 
 
 def test_ids_compare_by_bytes(tmp_path):
@@ -67,20 +67,20 @@ def test_ids_compare_by_bytes(tmp_path):
 
 def test_the_id_column_may_be_read_twice(tmp_path):
     table = read(write(tmp_path, "id,age\n1,2\n"), ["id", "age"])
-    assert table.columns["id"].tolist() == ["1"]
+    assert table.columns["id"].by_row().tolist() == ["1"]
 
 
 def test_a_long_cell_is_read(tmp_path):
     path = write(tmp_path, "id,age\n1," + "x" * 3_000_000 + "\n2,y\n")
-    assert read(path).columns["age"].str.len().tolist() == [3_000_000, 1]
+    assert [len(one) for one in read(path).columns["age"].by_row()] == [3_000_000, 1]
 
 
 @given(st.permutations(range(6)), st.integers(0, 6))
 def test_aligned_takes_rows_in_order(tmp_path_factory, order, count):
     path = write(tmp_path_factory.mktemp("table"), "id,age\n" + "".join(f"{row},{row * 10}\n" for row in range(6)))
-    frame = read(path).aligned(np.array(order[:count], np.int64))
-    assert frame["age"].tolist() == [str(row * 10) for row in order[:count]]
-    assert frame.index.tolist() == list(range(count))
+    columns = read(path).aligned(np.array(order[:count], np.int64))
+    assert columns["age"].by_row().tolist() == [str(row * 10) for row in order[:count]]
+    assert columns.count == count
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
@@ -176,7 +176,7 @@ def test_a_quote_that_is_never_closed_is_refused(tmp_path):
 
 
 def test_a_single_quote_inside_a_cell_is_a_character(tmp_path):
-    assert read(write(tmp_path, 'id,age\n1,5" disk\n')).columns["age"].tolist() == ['5" disk']
+    assert read(write(tmp_path, 'id,age\n1,5" disk\n')).columns["age"].by_row().tolist() == ['5" disk']
 
 
 @pytest.mark.parametrize(

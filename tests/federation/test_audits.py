@@ -285,7 +285,7 @@ def run_coordinator_alone(*arguments):
     """Runs `coordinator` where the libraries of a party are not installed."""
     program = (
         "import sys\n"
-        "for name in ('numpy', 'pandas', 'tensorflow', 'keras', 'pyarrow', 'private_set_intersection'):\n"
+        "for name in ('numpy', 'pandas', 'tensorflow', 'keras', 'pyarrow', 'gmpy2'):\n"
         "    sys.modules[name] = None\n"
         "from coordinator.cli import main\n"
         "main(sys.argv[1:])\n"

@@ -10,6 +10,7 @@ from party.errors import PolicyError, SessionError
 from party.runtime import drawn_columns
 from party.runtime.column_keys import StoredColumnKeys
 from party.runtime.tables import Tables
+from tests.support.columns import frame_of
 from tests.support.what_leaves import WhatLeaves, files_of
 
 ROWS = 160
@@ -97,7 +98,7 @@ def drawn(organisations, party, folder):
     configuration = load_party_configuration(organisations.party_path(party))
     apart = configuration.model_copy(update={"state": str(folder)})
     tables = Tables(apart, lambda: StoredColumnKeys(apart, bytes, lambda secret: 0))
-    return {name: tables.table(name).columns for name in tables.names}
+    return {name: frame_of(tables.table(name).columns) for name in tables.names}
 
 
 def other_true_cells(true, drawn_cells, drawn_of_others, others):

@@ -8,9 +8,8 @@ import pytest
 from coordinator.configuration import load_coordinator_configuration
 from party.cut.layout import CutLayout
 from party.data.encoders import encoders_from_json
-from party.data.rows import InMemoryRows
 from party.engine.base_model import BaseModel
-from party.models.assembly import BASE, PartyModels, base_inputs
+from party.models.assembly import BASE, PartyModels
 from party.models.packing import pack
 from party.pb import party_pb2 as pb
 from party.protocol.schedule import TrainingSchedule
@@ -110,10 +109,10 @@ def first_hidden(organisations, name):
     encoders = encoders_from_json((folder / ENCODERS_FILE).read_text(), context.configuration.data.features)
     table = context.tables.table("train")
     rows = context.alignment(table, organisations.names).rows
-    inputs = base_inputs(pack(encoders.encode(table.aligned(rows), "train")))
+    source = models.row_source(pack(encoders.encode(table.aligned(rows), "train")))
     schedule = TrainingSchedule(run.training, len(rows), organisations.row_key())
     batch = schedule.rows(schedule.exchange(0))
-    matrix = BaseModel(models.models[BASE], InMemoryRows(inputs), CutLayout(models.specs)).infer(batch)
+    matrix = BaseModel(models.models[BASE], source, CutLayout(models.specs)).infer(batch)
     hiddens = np.split(matrix, np.cumsum([spec.units for spec in models.specs])[:-1], axis=1)
     parts = [row.tobytes() for hidden in hiddens for row in hidden]
     parts.append(matrix.tobytes())
@@ -124,7 +123,7 @@ def labels(organisations):
     """The labels of all rows and of the first batch, in the common order, in the forms that programs keep them in."""
     context = organisations.servers["bob"].context
     table = context.tables.table("train")
-    ratings = table.aligned(context.alignment(table, organisations.names).rows)["rating"].astype(float).to_numpy()
+    ratings = table.aligned(context.alignment(table, organisations.names).rows)["rating"].by_row().astype(float)
     forms = [np.packbits(ratings > 3).tobytes()]
     for values in (ratings, ratings > 3, ratings[:96], ratings[:96] > 3):
         forms += [values.astype(dtype).tobytes() for dtype in ("u1", "i4", "i8", "f4", "f8")]

@@ -40,12 +40,12 @@ def plain_training(side, head, loss):
     record = side.context.records.find_trained(None)
     models = PartyModels(record.base, record.fuse, side.folder, head)
     models.draw(SECRET, side.run.training.seed)
-    inputs = models.inputs(side.packed)
+    source = models.row_source(side.packed)
     base, fuse = models.models[BASE], models.models[FUSE]
     optimizers = [keras.optimizers.Adam(0.01) for _ in range(2)]
     for rows, hiddens in received_batches(side):
         with tf.GradientTape() as tape:
-            own = base({name: array[rows] for name, array in inputs.items()}, training=True)["deep"]
+            own = base(dict(source.gather(rows)), training=True)["deep"]
             by_party = {PARTY: own, **hiddens}
             outputs = fuse({"deep": tf.concat([by_party[name] for name in sorted(by_party)], axis=1)}, training=True)
             total = loss(rows, outputs)

@@ -12,6 +12,7 @@ from party.configuration.party import load_party_configuration
 from party.errors import DataError
 from party.runtime.column_keys import StoredColumnKeys
 from party.runtime.tables import Tables
+from tests.support.columns import frame_of
 from tests.support.organisations import Organisations
 
 USERS, VISITS = 400, 5
@@ -98,7 +99,7 @@ def party(tmp_path):
 
 
 def joined(tables):
-    frames = [tables.table(name).columns.assign(user=FRAMES[name]["user"]) for name in FRAMES]
+    frames = [frame_of(tables.table(name).columns).assign(user=FRAMES[name]["user"]) for name in FRAMES]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -122,7 +123,7 @@ def test_ids_rows_and_digests_are_those_of_the_file(party):
     table = party.start().table("train")
     assert list(table.ids) == list(FRAMES["train"]["ID"])
     assert table.generation == 1
-    assert set(table.columns["income"]) <= {"0.0", "6000.0", ""}
+    assert set(table.columns["income"].by_row()) <= {"0.0", "6000.0", ""}
 
 
 def test_a_file_of_new_entities_leaves_the_others_as_they_are(party):
@@ -133,7 +134,7 @@ def test_a_file_of_new_entities_leaves_the_others_as_they_are(party):
     table = party.start().table("train")
     assert table.generation == 1
     rows = len(FRAMES["train"])
-    kept = table.columns.head(rows)
+    kept = frame_of(table.columns).head(rows)
     assert (kept["city"].to_numpy() == before["city"].to_numpy()[:rows]).all()
 
 

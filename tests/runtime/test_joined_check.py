@@ -156,11 +156,11 @@ def test_private_columns_are_drawn_for_each_key_of_a_table(folder):
     many = pd.DataFrame({"UserID": [f"u{row}" for row in range(60)], "age": [str(row) for row in range(60)]})
     organisations = natural(folder, users=many, privacy={"columns": section}, pinned_secret=None)
     first = drawn_users(organisations)
-    drawn = dict(zip(first.ids, first.columns["age"], strict=True))
+    drawn = dict(zip(first.ids, first.columns["age"].by_row(), strict=True))
     assert len({*drawn.values()}) < len(drawn)
     organisations.write_frame("alice", "users", many.iloc[::-1])
     moved = drawn_users(organisations)
-    assert dict(zip(moved.ids, moved.columns["age"], strict=True)) == drawn
+    assert dict(zip(moved.ids, moved.columns["age"].by_row(), strict=True)) == drawn
     # Other keys are other entities of the same people: their answers are counted anew.
     assert (first.generation, moved.generation) == (1, 1)
     assert drawn_users(organisations, transforms=["digits"]).generation == 2

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from party.configuration.features import AnyFeature
 from party.data.encoders import fit_encoders
 from party.errors import DataError
+from tests.support.columns import columns_of
 
 CANARY = "Canary7f3a"
 TEXTS = st.text(max_size=4) | st.sampled_from(["a", "b", "a\0", "é", "e\u0301", "𝄞", "\uffff", "", "-"])
@@ -20,7 +21,7 @@ def feature(kind, column="x", **settings):
 
 
 def frame(cells, column="x"):
-    return pd.DataFrame({column: pd.Series(list(cells), dtype="str")})
+    return columns_of(pd.DataFrame({column: pd.Series(list(cells), dtype="str")}))
 
 
 def encode(one, training, cells=None):

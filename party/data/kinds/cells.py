@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from party.configuration.feature_section import FeatureSection
 from party.configuration.strict import StrictModel
+from party.data.text_columns import TextColumn
 from party.errors import DataError
 
 # Stricter than float(), which also takes 1_000, nan, inf and the digits of other scripts.
@@ -21,66 +22,85 @@ _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\
 _PAIR = "\x1e"  # the record separator, which is in no text that people write
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Cells:
     """The cells of one column.
 
     Attributes:
-        codes: for each row the position of its text in `texts`, int64, shape (rows,).
-        texts: the distinct texts.
-        missing: whether a text counts as missing, bool, shape (distinct texts,).
+        column: the column.
+        numbers: numbers of the texts that rows hold, among the column's distinct ones, int64, shape (texts,).
+        texts: these texts.
+        counts: number of rows of each text, int64, shape (texts,).
+        missing: whether a text counts as missing, bool, shape (texts,).
         where: party, file and column, for errors.
     """
 
-    codes: NDArray[np.int64]
+    column: TextColumn
+    numbers: NDArray[np.int64]
     texts: Sequence[str]
+    counts: NDArray[np.int64]
     missing: NDArray[np.bool_]
     where: str
 
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """For each row the position of its text in `texts`, int64, shape (rows,)."""
+        places = np.zeros(len(self.column.distinct), np.int64)
+        places[self.numbers] = np.arange(len(self.numbers))
+        return places[self.column.codes]
+
     def row_count(self, chosen: NDArray[np.bool_]) -> int:
         """Number of rows whose text is among the chosen ones, a mask over `texts`."""
-        return int(np.count_nonzero(chosen[self.codes]))
-
-    def counts(self) -> NDArray[np.int64]:
-        """Number of rows of each text, int64, shape (distinct texts,)."""
-        return np.bincount(self.codes, minlength=len(self.texts))
+        return int(self.counts[chosen].sum())
 
     def part(self, texts: slice) -> Cells:
-        """Some of the distinct texts, each in one row."""
-        chosen = self.texts[texts]
-        return replace(self, codes=np.arange(len(chosen)), texts=chosen, missing=self.missing[texts])
+        """The cells that hold some of the texts."""
+        numbers, counts, missing = self.numbers[texts], self.counts[texts], self.missing[texts]
+        return replace(self, numbers=numbers, texts=self.texts[texts], counts=counts, missing=missing)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.counts.sum())
 
 
-def read_cells(column: pd.Series[str], missing: Sequence[str], where: str) -> Cells:
-    """Finds the distinct texts of a column.
+def read_cells(column: TextColumn, missing: Sequence[str], where: str) -> Cells:
+    """Finds the texts that the rows of a column hold.
 
     Args:
-        column: text, shape (rows,).
+        column: the column.
         missing: texts that count as missing besides the empty one.
         where: party, file and column, for errors.
 
     Returns:
         The cells; texts are in no order that anything may depend on.
     """
-    codes, distinct = pd.factorize(column, use_na_sentinel=False)
-    texts = pd.Index(distinct).tolist()
+    counts = column.counts()
+    numbers = np.flatnonzero(counts)
+    texts = column.texts() if len(numbers) == len(counts) else column.distinct.take(numbers).to_pylist()
     absent = {"", *missing}
     return Cells(
-        codes=codes.astype(np.int64, copy=False),
+        column=column,
+        numbers=numbers,
         texts=texts,
+        counts=counts[numbers],
         missing=np.fromiter((text in absent for text in texts), dtype=np.bool_, count=len(texts)),
         where=where,
     )
 
 
-def pairs(first: pd.Series[str], second: pd.Series[str]) -> pd.Series[str]:
-    """Two columns as one, for a feature that reads both: `split_pair` takes its cells apart.
+def pairs(first: TextColumn, second: TextColumn) -> TextColumn:
+    """Two columns as one, for a feature that reads both: `split_pair` takes its texts apart.
 
     Args:
-        first: text, shape (rows,).
-        second: text, shape (rows,).
+        first: a column.
+        second: another one of the same rows.
     """
-    return first + _PAIR + second
+    numbers = first.codes.astype(np.int64) * len(second.distinct) + second.codes
+    found, codes = np.unique(numbers, return_inverse=True)
+    firsts, seconds = first.texts(), second.texts()
+    texts = [firsts[one // len(seconds)] + _PAIR + seconds[one % len(seconds)] for one in found.tolist()]
+    return TextColumn(codes.astype(np.int32), pa.array(texts, pa.large_string()))
 
 
 def split_pair(text: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def date_advice(feature: DatetimeFeature, cells: Cells, malformed: NDArray[np.bo
     Returns:
         One sentence that counts rows; empty where few cells are malformed.
     """
-    rows, refused = len(cells.codes), cells.row_count(malformed)
+    rows, refused = cells.rows, cells.row_count(malformed)
     if 2 * refused <= rows:
         return ""
     texts = [split_pair(text)[0] for text in cells.texts]

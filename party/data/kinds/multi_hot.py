@@ -56,7 +56,7 @@ class MultiHotEncoder(SingleEncoder):
         """
         weights = _weighted_values(feature, cells)
         rows: Counter[str] = Counter()
-        for values, count in zip(weights, cells.counts().tolist(), strict=True):
+        for values, count in zip(weights, cells.counts.tolist(), strict=True):
             for value in values:
                 rows[value] += count
         texts = utf8_sorted(value for value, count in rows.items() if count >= feature.minimum_count)

@@ -21,8 +21,8 @@ def encoder_remarks(encoder: Encoder, cells: Cells) -> Iterator[str]:
     """
     column = f"column {' and '.join(encoder.feature.source_columns)}"
     advice = encoder.advice(cells)
-    if len(cells.codes) and _all_missing(encoder, cells):
-        said = f"all {len(cells.codes):,} cells are missing, so that feature {encoder.feature.key} says nothing"
+    if cells.rows and _all_missing(encoder, cells):
+        said = f"all {cells.rows:,} cells are missing, so that feature {encoder.feature.key} says nothing"
         yield f"{column}: {said}{'; ' if advice else ''}{advice}"
     elif advice:
         yield f"{column}: {advice}"

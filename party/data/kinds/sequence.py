@@ -40,7 +40,7 @@ class SequenceEncoder(SingleEncoder):
             The fitted encoder.
         """
         rows: Counter[str] = Counter()
-        for values, count in zip(_latest(feature, cells), cells.counts().tolist(), strict=True):
+        for values, count in zip(_latest(feature, cells), cells.counts.tolist(), strict=True):
             for value in set(values):
                 rows[value] += count
         return cls(feature=feature, texts=utf8_sorted(text for text, n in rows.items() if n >= feature.minimum_count))

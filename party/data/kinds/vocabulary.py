@@ -59,7 +59,7 @@ class VocabularyEncoder(SingleEncoder):
 
 def _learn(feature: VocabularyFeature, cells: Cells) -> tuple[str, ...]:
     """The texts that are frequent enough; among equally frequent ones the first by UTF-8 bytes win."""
-    counted = zip(cells.texts, cells.counts().tolist(), cells.missing.tolist(), strict=True)
+    counted = zip(cells.texts, cells.counts.tolist(), cells.missing.tolist(), strict=True)
     frequent = [(text, count) for text, count, missing in counted if not missing and count >= feature.minimum_count]
     if feature.maximum_size is not None:
         frequent.sort(key=lambda pair: (-pair[1], pair[0].encode()))

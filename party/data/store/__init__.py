@@ -1,0 +1,1 @@
+"""Columns of files on disk, mapped into memory."""

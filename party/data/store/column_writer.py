@@ -1,0 +1,170 @@
+"""Writes the columns of a file to disk as it is read, some rows at a time.
+
+The rows of a column first go to a file of their own, encoded by the distinct texts of each batch. Then, column by
+column, these are made one: memory holds the codes and distinct texts of one column, whatever the file has.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from party.data.store.stored_columns import (
+    DESCRIPTION,
+    TEXTS,
+    Description,
+    StoredColumn,
+    codes_path,
+    description_bytes,
+    texts_path,
+)
+from party.errors import StorageError
+from party.security.files import private_folder, write_atomically
+
+_PARTIAL = ".partial"
+_FILE_MODE = 0o600
+_ROWS_OF_TEXTS = 1 << 20  # rows that are written together
+_ENCODED = pa.dictionary(pa.int32(), pa.large_string())
+_PLAIN = pa.large_string()
+
+
+class ColumnWriter:
+    """Writes a store; nothing is in its place before it is complete.
+
+    Args:
+        folder: of the store, which does not exist yet.
+        names: the columns.
+        plain: those of them whose texts do not repeat, or hardly.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], plain: Collection[str]) -> None:
+        self._folder = folder
+        self._names = tuple(names)
+        self._plain = frozenset(plain)
+        self._rows = 0
+        private_folder(folder.parent)
+        self._partial = folder.with_name(folder.name + _PARTIAL)
+        shutil.rmtree(self._partial, ignore_errors=True)
+        private_folder(self._partial)
+        self._streams = [self._stream(number, name) for number, name in enumerate(self._names)]
+
+    def append(self, batch: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
+        """Adds rows.
+
+        Args:
+            batch: the texts of every column, without nulls; all of the same number of rows.
+        """
+        for name, stream in zip(self._names, self._streams, strict=True):
+            for chunk in _chunks(batch[name]):
+                encoded = chunk if name in self._plain else _encoded(chunk)
+                stream.write_batch(pa.record_batch([encoded], names=[TEXTS]))
+        self._rows += len(batch[self._names[0]])
+
+    def finish(self) -> None:
+        """Completes the store and puts it in its place.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            for stream in self._streams:
+                stream.close()
+            for number, name in enumerate(self._names):
+                if name in self._plain:
+                    _finish_plain(self._spilled(number), texts_path(self._partial, number))
+                else:
+                    _finish_repeating(self._spilled(number), self._partial, number)
+                self._spilled(number).unlink()
+            columns = tuple(
+                StoredColumn(name=name, number=number, repeats=name not in self._plain)
+                for number, name in enumerate(self._names)
+            )
+            write_atomically(
+                self._partial / DESCRIPTION, description_bytes(Description(rows=self._rows, columns=columns))
+            )
+            for path in self._partial.iterdir():
+                _sync(path)
+            self._partial.rename(self._folder)
+            _sync(self._folder.parent)
+        except (OSError, pa.ArrowException) as error:
+            raise StorageError(
+                "the columns of a file cannot be stored",
+                where=self._folder,
+                received=type(error).__name__,
+                fix="check the free space of the state folder",
+                public_message="the columns of a file cannot be stored",
+            ) from error
+
+    def abandon(self) -> None:
+        """Removes what was written so far."""
+        for stream in self._streams:
+            stream.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _stream(self, number: int, name: str) -> pa.RecordBatchStreamWriter:
+        kind = _PLAIN if name in self._plain else _ENCODED
+        return pa.ipc.new_stream(_private_file(self._spilled(number)), pa.schema([(TEXTS, kind)]))
+
+    def _spilled(self, number: int) -> Path:
+        return self._partial / f"{number}.batches"
+
+
+def _chunks(column: pa.Array | pa.ChunkedArray) -> Sequence[pa.Array]:
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    return [chunk.cast(_PLAIN) for chunk in chunks]
+
+
+def _encoded(chunk: pa.Array) -> pa.DictionaryArray:
+    return chunk.dictionary_encode()
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    with pa.memory_map(str(path)) as source:
+        for batch in pa.ipc.open_stream(source):
+            yield batch.column(0)
+
+
+def _finish_plain(spilled: Path, target: Path) -> None:
+    # One chunk, so that the file can be mapped as one array.
+    parts = list(_batches(spilled))
+    _write_texts(target, pa.concat_arrays(parts) if parts else pa.array([], _PLAIN))
+
+
+def _finish_repeating(spilled: Path, folder: Path, number: int) -> None:
+    chunks = pa.chunked_array(list(_batches(spilled)), type=_ENCODED).unify_dictionaries()
+    path = codes_path(folder, number)
+    _private_file(path)
+    with path.open("wb") as file:
+        for chunk in chunks.chunks:
+            file.write(np.ascontiguousarray(chunk.indices.to_numpy(zero_copy_only=False), "<i4").data)
+    texts = chunks.chunk(0).dictionary if chunks.num_chunks else pa.array([], _PLAIN)
+    _write_texts(texts_path(folder, number), texts)
+
+
+def _write_texts(path: Path, texts: Any) -> None:
+    schema = pa.schema([(TEXTS, _PLAIN)])
+    with pa.OSFile(_private_file(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_batch(pa.record_batch([texts], schema=schema))
+
+
+def _private_file(path: Path) -> str:
+    """Makes an empty file that its owner alone may read; what opens it to write keeps that."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+    return str(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
