@@ -1,5 +1,6 @@
 """Numbers are learned in units of their deviation, and given out as the labels have them."""
 
+import dataclasses
 import json
 import math
 
@@ -16,10 +17,15 @@ from party.models.losses import TaskLosses
 from party.models.output_units import is_scaled
 from party.models.storage import named_weights
 from party.pb.handshake_pb2 import Purpose
+from party.runtime.continued_run import ContinuedRun
+from party.runtime.label_scales import label_scales
 from party.runtime.records import RECORD_FILE
+from party.runtime.training_setup import training_setup
 from tests.support.label_side import (
     NUMBER_BOUNDS,
+    PARTY,
     ROWS,
+    RUN_ID,
     LabelSide,
     deep,
     labels_section,
@@ -151,3 +157,17 @@ def test_the_scale_of_private_numbers_is_that_of_their_bounds(tmp_path):
     evenly = np.linspace(NUMBER_BOUNDS["minimum"], NUMBER_BOUNDS["maximum"], 100_001)
     assert math.isclose(scales_of(side)["minutes"]["centre"], evenly.mean(), rel_tol=1e-9)
     assert math.isclose(scales_of(side)["minutes"]["spread"], evenly.std(), rel_tol=1e-4)
+
+
+def test_a_run_that_continues_another_keeps_its_scale(tmp_path):
+    before, _ = trained(tmp_path / "before")
+    other = LabelArrays(np.linspace(0, 1, ROWS, dtype=np.float32)[:, None])
+    folder = tmp_path / "after"
+    folder.mkdir(mode=0o700)
+    after = LabelSide(folder, party=party(), training={}, specs=deep(), labels=SessionLabels(other))
+    batches = training_setup(after._opening(Purpose.PURPOSE_TRAIN), None).batches
+    batches = dataclasses.replace(batches, read_labels=lambda: after.labels)
+    continued = ContinuedRun(before.context.records.find(RUN_ID), before.run_folder, PARTY)
+    kept = label_scales(dataclasses.replace(batches, continued=continued))
+    assert {name: scale.model_dump() for name, scale in kept.items()} == scales_of(before)
+    assert label_scales(batches)["minutes"].centre < 1
