@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment lean quality proto reference wheel wheel-party lock clean
+.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -56,6 +56,9 @@ bench-checkpoints: $(INSTALLED)
 
 bench-alignment: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.alignment --rows 100000
+
+bench-embeddings: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.embedding_rows
 
 lean: $(INSTALLED)
 	$(BIN)/python -m tests.benchmarks.lean

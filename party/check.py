@@ -8,10 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as TextTable
 
+from party.configuration.labels import group_columns
+from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration
+from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
-from party.data.summary import summarise
+from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
 from party.errors import one_line
 from party.privacy.column_words import column_words, privacy_lines
@@ -52,8 +55,12 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         console.print(one_line(line))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
+    sizes: dict[str, int] = {}
     for dataset in tables.names:
-        _print_dataset(configuration, tables, dataset, console)
+        for summary in _print_dataset(configuration, tables, dataset, console):
+            sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
+    for line in large_table_lines(configuration, sizes):
+        console.print(one_line(line))
     return configuration, tables
 
 
@@ -90,7 +97,9 @@ def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
     console.print(text)
 
 
-def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console) -> None:
+def _print_dataset(
+    configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console
+) -> tuple[ColumnSummary, ...]:
     table = tables.table(dataset)
     tables.check_groups(table)
     data = configuration.data
@@ -114,8 +123,11 @@ def _print_dataset(configuration: PartyConfiguration, tables: Tables, dataset: s
         labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
         for place, (name, label) in enumerate(data.labels.items()):
             console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
+        for line in group_lines(table.columns, group_columns(data.labels)):
+            console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
+    return summary.columns
 
 
 def unlabelled_words(table: Table, unlabelled: int) -> list[str]:

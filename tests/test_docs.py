@@ -18,6 +18,7 @@ from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
+from party.configuration.metrics import MetricSection
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.policy import PolicySection
@@ -62,6 +63,7 @@ SECTIONS = {
     "Label `multi_class`": labels.MultiClassLabel,
     "Privacy of a label": label_privacy.LabelPrivacy,
     "Privacy of a number": label_privacy.NumberPrivacy,
+    "A metric": MetricSection,
     "A name of Keras": KerasObject,
     "`data.features`": features.FeatureSection,
     "Kind `hash`": features.HashFeature,

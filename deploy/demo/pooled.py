@@ -19,16 +19,19 @@ import pandas as pd
 import tensorflow as tf
 
 from deploy.demo.federation import read_configurations
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration, ThreadsSection
 from party.configuration.run import TrainingSection
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
+from party.data.groups import equal_cells
 from party.data.labels import LabelArrays, read_labels
 from party.data.order import epoch_order, hold_out
 from party.data.table import read_table
 from party.data.text_columns import TextColumns
 from party.engine.numerics import configure_tensorflow
 from party.errors import ConfigurationError
+from party.metrics.groups import Groups
 from party.models.assembly import BASE, FUSE, PartyModels, base_layout
 from party.models.embedding import INDICES, VALUES
 from party.models.keras_objects import build_loss, build_optimizer
@@ -51,11 +54,13 @@ class PooledData:
         inputs: arrays of every base model, by input name of the joined model.
         labels: of the label party.
         packed: features by party.
+        groups: number of each row's group by the columns that make groups for metrics.
     """
 
     inputs: Inputs
     labels: LabelArrays
     packed: dict[str, PackedFeatures]
+    groups: Groups
 
     def rows(self, rows: npt.NDArray[np.int64]) -> tuple[Inputs, FloatArray]:
         """Returns inputs and labels of the given rows, in their order."""
@@ -111,6 +116,7 @@ def read_pooled(
         inputs,
         read_labels(holder.party, holder.data, frames[holder.party], dataset, weighted=holder.trains_on(dataset)),
         packed,
+        equal_cells(frames[holder.party], group_columns(holder.data.labels)),
     )
 
 
@@ -200,7 +206,8 @@ def train_pooled(
     losses = TaskLosses(holder.data.labels, uncertainty=False, party=holder.party)
     means = losses.means(tf.constant(test.labels.values), predicted, None)
     loss = float(np.array([float(one) for one in means]) @ losses.fixed_weights)
-    metrics = {"loss": loss, **Scores(holder.data.labels, holder.party)(outputs, test.labels.values)}
+    scores = Scores(holder.data.labels, holder.party)
+    metrics = {"loss": loss, **scores(outputs, test.labels.values, groups=test.groups)}
     return PooledResult(metrics, seconds, training.epochs * len(training_rows))
 
 

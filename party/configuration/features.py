@@ -13,7 +13,7 @@ from party.configuration.column_range import ColumnRange
 from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.feature_section import FeatureSection, Malformed
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
-from party.configuration.labels import Labels
+from party.configuration.labels import Labels, group_columns
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
 from party.configuration.strict import StrictModel
@@ -223,6 +223,8 @@ class DataSection(StrictModel):
             raise ValueError("the label's column cannot be a feature: the model would only copy it")
         if any(sources & set(join.key) for join in self.joins):
             raise ValueError("the label's column cannot be the key of a join: partners would learn labels by it")
+        if sources & set(group_columns(self.labels)):
+            raise ValueError("the label's column cannot make the groups of a metric: each would have one class")
         if self.label_epsilon is not None and self.joins and self.id is None:
             raise ValueError("private labels need id beside joins: labels are drawn once for each id")
         if self.label_epsilon is not None and sources & {*self.id_columns, self.sample_weight}:
@@ -307,7 +309,7 @@ class DataSection(StrictModel):
         """
         columns = set(self.feature_columns)
         if dataset not in self.unlabelled:
-            columns |= {label.source for label in self.labels.values()}
+            columns |= {label.source for label in self.labels.values()} | set(group_columns(self.labels))
             if trained_on and self.sample_weight is not None:
                 columns.add(self.sample_weight)
         return tuple(sorted(columns))

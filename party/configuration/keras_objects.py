@@ -37,8 +37,9 @@ class KerasObject(StrictModel):
     arguments: Arguments = Field(default={})
 
 
-def _named(value: object) -> object:
+def named(value: object) -> object:
+    """A name alone as the object of this name without arguments."""
     return {"name": value} if isinstance(value, str) else value
 
 
-NamedKerasObject = Annotated[KerasObject, BeforeValidator(_named)]
+NamedKerasObject = Annotated[KerasObject, BeforeValidator(named)]

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from party.configuration.keras_objects import KerasObject, NamedKerasObject
 from party.configuration.label_privacy import LabelPrivacy, NumberPrivacy
+from party.configuration.metrics import MetricSection, NamedMetric
 from party.configuration.strict import StrictModel, kind_of
 
 LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
@@ -20,12 +21,12 @@ class Label(StrictModel):
     """The keys of every kind of label.
 
     Attributes:
-        metrics: Keras metrics to report for this label besides its loss.
+        metrics: metrics to report for this label besides its loss.
         weight: weight of this label's loss in the sum over all labels.
         privacy: draws the label at random for everything that leaves; omitted where it is used as it is.
     """
 
-    metrics: tuple[NamedKerasObject, ...] = Field(default=(), strict=False)
+    metrics: tuple[NamedMetric, ...] = Field(default=(), strict=False)
     weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
     privacy: LabelPrivacy | None = None
 
@@ -48,15 +49,15 @@ class BinaryLabel(Label):
     Attributes:
         rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; rows for which it holds are the positive class.
         loss: a Keras loss.
-        metrics: Keras metrics.
+        metrics: metrics to report besides the loss.
         class_weights: weights of the rows of each class in training.
     """
 
     kind: Literal["binary"] = "binary"
     rule: str
     loss: NamedKerasObject = KerasObject(name="binary_crossentropy")
-    metrics: tuple[NamedKerasObject, ...] = Field(
-        default=(KerasObject(name="auc"), KerasObject(name="precision"), KerasObject(name="recall")), strict=False
+    metrics: tuple[NamedMetric, ...] = Field(
+        default=(MetricSection(name="auc"), MetricSection(name="precision"), MetricSection(name="recall")), strict=False
     )
     class_weights: ClassWeights = ClassWeights()
 
@@ -87,7 +88,7 @@ class RegressionLabel(Label):
     Attributes:
         column: the column with the number.
         loss: a Keras loss.
-        metrics: Keras metrics.
+        metrics: metrics to report besides the loss.
         scale: whether the model learns the number in units of its deviation over the training rows, or as it is.
         privacy: as for every label, with public bounds.
     """
@@ -95,8 +96,8 @@ class RegressionLabel(Label):
     kind: Literal["regression"]
     column: str = Field(min_length=1)
     loss: NamedKerasObject = KerasObject(name="mean_squared_error")
-    metrics: tuple[NamedKerasObject, ...] = Field(
-        default=(KerasObject(name="root_mean_squared_error"), KerasObject(name="mean_absolute_error")), strict=False
+    metrics: tuple[NamedMetric, ...] = Field(
+        default=(MetricSection(name="root_mean_squared_error"), MetricSection(name="mean_absolute_error")), strict=False
     )
     scale: Literal["standard", "none"] = "standard"
     privacy: NumberPrivacy | None = None
@@ -114,7 +115,7 @@ class MultiClassLabel(Label):
         column: the column with the class, as text.
         classes: all classes; any other text is an error.
         loss: a Keras loss.
-        metrics: Keras metrics.
+        metrics: metrics to report besides the loss.
         class_weights: weights in training of the rows of a class; 1 for a class that is omitted.
     """
 
@@ -122,9 +123,7 @@ class MultiClassLabel(Label):
     column: str = Field(min_length=1)
     classes: tuple[str, ...] = Field(min_length=2, max_length=10_000, strict=False)
     loss: NamedKerasObject = KerasObject(name="sparse_categorical_crossentropy")
-    metrics: tuple[NamedKerasObject, ...] = Field(
-        default=(KerasObject(name="sparse_categorical_accuracy"),), strict=False
-    )
+    metrics: tuple[NamedMetric, ...] = Field(default=(MetricSection(name="sparse_categorical_accuracy"),), strict=False)
     class_weights: dict[str, Weight] = Field(default={})
 
     @model_validator(mode="after")
@@ -155,3 +154,13 @@ AnyLabel = Annotated[
     Discriminator(kind_of("binary")),
 ]
 Labels = dict[Annotated[str, Field(pattern=TASK_PATTERN)], AnyLabel]
+
+
+def group_columns(labels: Labels) -> tuple[str, ...]:
+    """The columns whose equal cells make groups for metrics, each once, in the order of the configuration.
+
+    Args:
+        labels: labels by name.
+    """
+    named = (metric.by for label in labels.values() for metric in label.metrics)
+    return tuple(dict.fromkeys(column for column in named if column is not None))

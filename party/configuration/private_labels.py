@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from party.configuration.labels import AnyLabel, Labels
+from party.configuration.metrics import GROUPED
 
 MOST_EPSILON_OF_A_ROW = 64.0
 READABLE_EPSILON = 2.0  # from here on, attackers who add columns of their own read most labels
+UNCORRECTED_METRICS = ("pr_auc", "calibration_error", *GROUPED)  # what drawn labels say of these has a bias
 
 # The losses whose corrected form is known: of drawn classes, and of targets without bias.
 CORRECTED_LOSSES = {
@@ -48,6 +50,7 @@ def check_label_privacy(labels: Labels, has_weights: bool, weights_are_independe
         raise ValueError(f"labels.{exact[0]} needs privacy too: an exact label tells about the private ones of its row")
     for name, label in labels.items():
         _check_loss(name, label)
+        _check_metrics(name, label)
     if has_weights != weights_are_independent:
         raise ValueError(
             "sample_weight beside private labels: weights that depend on labels reveal them;"
@@ -84,3 +87,12 @@ def _check_loss(name: str, label: AnyLabel) -> None:
             f"labels.{name}.loss: with privacy only {expected} without arguments,"
             " as no other loss can be corrected for labels drawn at random"
         )
+
+
+def _check_metrics(name: str, label: AnyLabel) -> None:
+    for metric in label.metrics:
+        if metric.row_metric in UNCORRECTED_METRICS:
+            raise ValueError(
+                f"labels.{name}.metrics: with privacy not {metric.name}, whose value on true labels does not follow"
+                " from labels drawn at random; auc, f1, log_loss and calibration can be corrected"
+            )

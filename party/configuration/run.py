@@ -22,16 +22,17 @@ MAXIMUM_BATCH = 1 << 20
 MAXIMUM_PATIENCE = 20  # with restore_best: a feature party retains its weights of patience + 1 epochs
 INFERENCE_BATCHES_UNDER_WAY = 4  # of those outside of training, on the way to each party
 
+Mode = Literal["min", "max"]
 CodecKind = Literal["float32", "float16", "bfloat16", "int8", "int4", "topk", "randomk"]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class OptimizerSection(StrictModel):
-    """An optimizer of Keras, which a party applies to its own weights.
+    """An optimizer, which a party applies to its own weights.
 
     Attributes:
-        name: name of the optimizer.
+        name: name of an optimizer of Keras; or `lazy_adam` or `row_adagrad`, which move only rows of the batch.
         learning_rate: a number, or a Keras learning rate schedule.
         arguments: further arguments of its constructor.
     """
@@ -50,14 +51,14 @@ class EarlyStoppingSection(StrictModel):
 
     Attributes:
         metric: metric of the held-out rows, as the history names it: `val_loss`, `val_auc`, ...
-        mode: whether smaller or larger is better.
+        mode: whether smaller or larger is better; what the metric means if omitted, as it may be where that is known.
         patience: epochs without an improvement before the run stops; with `restore_best` at most MAXIMUM_PATIENCE.
         minimum_delta: least change that counts as an improvement.
         restore_best: whether every party restores its weights of the best epoch.
     """
 
     metric: str = Field(default="val_loss", pattern=r"^val_[a-z0-9_]{1,128}$")
-    mode: Literal["min", "max"] = "min"
+    mode: Mode | None = None
     patience: int = Field(default=0, ge=0, le=MAXIMUM_COUNT)
     minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     restore_best: bool = True

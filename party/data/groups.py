@@ -1,15 +1,17 @@
-"""Columns as groups of rows, for penalties and attacks that ask which group a row belongs to."""
+"""Columns as groups of rows, for penalties, attacks and metrics that ask which group a row belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.data.text_columns import TextColumns
 from party.errors import DataError
+from party.metrics.groups import NO_GROUP
 
 MOST_TEXTS = 64  # a column with more distinct cells must hold numbers
 NUMBER_GROUPS = 8
@@ -41,6 +43,44 @@ def row_groups(
         few = len(cells.texts) <= MOST_TEXTS
         groups[:, place] = _text_groups(cells) if few else _quantile_groups(cells, training_rows)
     return groups
+
+
+def equal_cells(table: TextColumns, columns: Sequence[str]) -> NDArray[np.int32]:
+    """Puts the rows with equal cells into one group, separately for each column.
+
+    Args:
+        table: columns of the rows.
+        columns: names of the columns.
+
+    Returns:
+        Number of each row's group, int32 (rows, columns); NO_GROUP for an empty cell.
+    """
+    groups = np.empty((table.count, len(columns)), np.int32)
+    for place, name in enumerate(columns):
+        distinct = table[name].distinct
+        # By the texts: a run that resumes has the groups of the rows that it scored before.
+        ranks = np.empty(len(distinct), np.int32)
+        ranks[pa.compute.sort_indices(distinct).to_numpy()] = np.arange(len(distinct), dtype=np.int32)
+        groups[:, place] = np.where(table[name].holds(""), NO_GROUP, ranks[table[name].codes])
+    return groups
+
+
+def group_lines(table: TextColumns, columns: Sequence[str]) -> Iterator[str]:
+    """Counts the groups that metrics are computed by.
+
+    Args:
+        table: columns of the rows.
+        columns: names of the columns that make them.
+
+    Yields:
+        A line for each column.
+    """
+    for name, groups in zip(columns, equal_cells(table, columns).T, strict=True):
+        sizes = np.bincount(groups[groups != NO_GROUP])
+        sizes = sizes[sizes > 0]
+        without = int((groups == NO_GROUP).sum())
+        most = f", of {int(sizes.max()):,} rows at most" if len(sizes) else ""
+        yield f"metrics by {name}: {len(sizes):,} groups{most}; rows in none, as their cell is empty: {without:,}"
 
 
 def _text_groups(cells: Cells) -> NDArray[np.int64]:

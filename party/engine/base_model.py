@@ -12,6 +12,7 @@ from party.data.rows import RowArray, RowSource
 from party.engine.compiled_call import CompiledCall, any_rows
 from party.engine.cut_tensors import join
 from party.engine.forward_pass import input_names
+from party.engine.table_lookups import TableLookups
 
 
 class BaseModel:
@@ -26,7 +27,7 @@ class BaseModel:
 
     def __init__(self, model: keras.Model, source: RowSource, layout: CutLayout, *, varying: bool = False) -> None:
         self.layout = layout
-        self._model = model
+        self._lookups = TableLookups(model)
         self._source = source
         self._input_names = input_names(model)
         self._infer_call = CompiledCall(self._infer, any_rows if varying else None)
@@ -62,5 +63,4 @@ class BaseModel:
         return np.zeros((0, self.layout.columns), np.float32)
 
     def _infer(self, inputs: list[tf.Tensor]) -> tf.Tensor:
-        named = dict(zip(self._input_names, inputs, strict=True))
-        return join(self.layout, self._model(named, training=False))
+        return join(self.layout, self._lookups.infer(inputs))

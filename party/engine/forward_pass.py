@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,6 +12,7 @@ from party.cut.layout import CutLayout
 from party.engine.cut_tensors import join
 from party.engine.decorrelation import Decorrelation
 from party.engine.remainder import Gradient
+from party.engine.table_lookups import TableLookups
 
 
 def input_names(model: keras.Model) -> tuple[str, ...]:
@@ -37,20 +38,21 @@ class ForwardResult:
 class ForwardPass:
     """Runs a model on gathered rows; variables are passed and returned as tensors, so that any values can be used.
 
+    The values of its weights are those of `TableLookups`: of a table, the rows that a batch looks up.
+
     Args:
-        model: functional model from named arrays to the named hiddens.
+        lookups: functional model from named arrays to the named hiddens.
         layout: column layout of the hiddens.
         decorrelation: the penalty on hiddens that go with certain columns; its groups follow the model's inputs.
     """
 
-    def __init__(self, model: keras.Model, layout: CutLayout, decorrelation: Decorrelation | None = None) -> None:
-        self.model = model
+    def __init__(self, lookups: TableLookups, layout: CutLayout, decorrelation: Decorrelation | None = None) -> None:
         self.layout = layout
-        self.inputs = len(model.inputs) + (decorrelation is not None)
+        self.inputs = len(lookups.model.inputs) + (decorrelation is not None)
+        self.trainable = lookups.trainable
+        self.states = lookups.states
+        self._lookups = lookups
         self._decorrelation = decorrelation
-        self.trainable = list(model.trainable_variables)
-        self.states = list(model.non_trainable_variables)
-        self._input_names = input_names(model)
 
     def __call__(
         self, weights: Sequence[tf.Tensor], states: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]
@@ -65,12 +67,10 @@ class ForwardPass:
         Returns:
             The tensors of the pass; the variables do not change.
         """
-        outputs, after, losses = self.model.stateless_call(
-            weights, states, self.named(inputs), training=True, return_losses=True
-        )
+        outputs, after, losses = self._lookups(weights, states, self._of_model(inputs))
         hiddens = join(self.layout, outputs)
         penalties = [] if self._decorrelation is None else [self._decorrelation.penalty(hiddens, inputs[-1])]
-        return ForwardResult(hiddens, list(after), [*losses, *penalties])
+        return ForwardResult(hiddens, after, [*losses, *penalties])
 
     def with_gradients(
         self,
@@ -97,11 +97,28 @@ class ForwardPass:
             result = self(weights, states, inputs)
         upstream = [gradients(result.hiddens), *map(tf.ones_like, result.losses)]
         targets = [result.hiddens, *result.losses]
-        return result, list(tape.gradient(targets, weights, output_gradients=upstream))
+        by_values = tape.gradient(targets, weights, output_gradients=upstream)
+        return result, self.by_variables(by_values, inputs)
 
-    def present_weights(self) -> list[tf.Tensor]:
-        """The trainable variables as tensors; each is read at the point of use."""
-        return [weight.value for weight in self.trainable]
+    def by_variables(self, by_values: Sequence[Gradient], inputs: Sequence[tf.Tensor]) -> list[Gradient]:
+        """Gradients with respect to the weights.
+
+        Args:
+            by_values: gradients with respect to the values of the weights.
+            inputs: inputs of the batch that they are of.
+
+        Returns:
+            One gradient per weight, in the order of the weights.
+        """
+        return self._lookups.gradients(by_values, self._of_model(inputs))
+
+    def present_weights(self, inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The present values of the trainable variables, each of a whole variable read at the point of use.
+
+        Args:
+            inputs: inputs of the batch that they are for.
+        """
+        return self._lookups.values(self._of_model(inputs))
 
     def present_states(self) -> list[tf.Tensor]:
         """Copies of the present values of the non-trainable variables."""
@@ -116,13 +133,6 @@ class ForwardPass:
         for state, value in zip(self.states, states, strict=True):
             state.assign(value)
 
-    def named(self, inputs: Sequence[tf.Tensor]) -> Mapping[str, tf.Tensor]:
-        """The inputs of a batch by name.
-
-        Args:
-            inputs: the inputs in the order of `input_names`; what follows them is left out.
-
-        Returns:
-            The mapping that the model takes.
-        """
-        return dict(zip(self._input_names, inputs[: len(self._input_names)], strict=True))
+    def _of_model(self, inputs: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        """The inputs of the model alone, without the groups of a penalty."""
+        return inputs[: len(self._lookups.model.inputs)]

@@ -56,7 +56,7 @@ class StoredPass:
         remainder = self._remainders[gradients.shape[0]]
         if remainder is not None:
             return remainder(intermediates, later=[gradients])
-        weights = self._forward.present_weights()
+        weights = self._forward.present_weights(intermediates)
         return self._forward.with_gradients(weights, states, intermediates, gradients=lambda hiddens: gradients)[1]
 
     def saved(self, stash: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -84,14 +84,14 @@ class StoredPass:
             gradients.append(tf.compat.v1.placeholder(hiddens.dtype, hiddens.shape))
             return gradients[0]
 
-        weights = self._forward.present_weights()
+        weights = self._forward.present_weights(inputs)
         result, by_weights = self._forward.with_gradients(weights, states, inputs, gradients=placeholder)
         remainder = Remainder([result.hiddens, *result.states], by_weights, later=gradients)
         self._remainders[inputs[0].shape[0]] = remainder
         return result.hiddens, result.states, remainder.intermediates
 
     def _trace_to_repeat(self, inputs: list[tf.Tensor], states: list[tf.Tensor]) -> _Traced:
-        result = self._forward(self._forward.present_weights(), states, inputs)
+        result = self._forward(self._forward.present_weights(inputs), states, inputs)
         return result.hiddens, result.states, inputs
 
 

@@ -52,7 +52,7 @@ class TapedForward:
     """A forward pass in training that the tape of another compiled call records.
 
     Attributes:
-        weights: values of the trainable variables that it used.
+        weights: values of the trainable variables that it used: of a table, the rows that the batch looks up.
         hiddens: hiddens of the batch, float32 (batch, columns).
         losses: regularisation losses and, if there is one, the penalty.
     """
@@ -96,7 +96,7 @@ class TrainableBaseModel(BaseModel):
     ) -> None:
         super().__init__(model, source, layout, varying=varying)
         self._decorrelation = decorrelation
-        self._forward_pass = ForwardPass(model, layout, decorrelation)
+        self._forward_pass = ForwardPass(self._lookups, layout, decorrelation)
         self._backward_pass: BackwardPass = (
             RecomputedPass(self._forward_pass) if depth > 1 else StoredPass(self._forward_pass, varying=varying)
         )
@@ -180,7 +180,7 @@ class TrainableBaseModel(BaseModel):
         Returns:
             The tensors of the pass.
         """
-        weights = self._forward_pass.present_weights()
+        weights = self._forward_pass.present_weights(inputs)
         tape.watch(weights)
         if local_number is not None:
             result = self._forward_pass(weights, local_states(self._forward_pass.states, local_number), inputs)
@@ -189,13 +189,14 @@ class TrainableBaseModel(BaseModel):
             self._forward_pass.advance(result.states)
         return TapedForward(weights, result.hiddens, result.losses)
 
-    def update(self, weight_gradients: Sequence[Gradient]) -> None:
+    def update(self, gradients: Sequence[Gradient], inputs: Sequence[tf.Tensor]) -> None:
         """Updates the weights as part of another compiled call.
 
         Args:
-            weight_gradients: weight gradients of the loss with respect to every weight that `forward_on_tape` returned.
+            gradients: gradients of the loss with respect to every value that `forward_on_tape` returned.
+            inputs: inputs of the batch, as it was given them.
         """
-        self._weight_update.apply(weight_gradients)
+        self._weight_update.apply(self._forward_pass.by_variables(gradients, inputs))
 
     def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
         """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
@@ -295,9 +296,10 @@ class TrainableBaseModel(BaseModel):
         counting = self._instance_weights(taped.hiddens, exchanged)[:, None]
         upstream = [gradients * counting, *(tf.ones_like(loss) for loss in taped.losses)]
         targets = [taped.hiddens, *taped.losses]
-        self._apply(tape.gradient(targets, taped.weights, output_gradients=upstream))
+        by_values = tape.gradient(targets, taped.weights, output_gradients=upstream)
+        self._apply(self._forward_pass.by_variables(by_values, inputs))
 
     def _apply(self, weight_gradients: list[Gradient]) -> None:
         # Otherwise TensorFlow's graph optimizer may read a weight for the gradient of another one after its update.
         with tf.control_dependencies(tf.nest.flatten(weight_gradients, expand_composites=True)):
-            self.update(weight_gradients)
+            self._weight_update.apply(weight_gradients)

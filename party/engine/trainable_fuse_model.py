@@ -241,7 +241,7 @@ class TrainableFuseModel(FuseModel):
         with tf.control_dependencies(
             [*flatten(vars(trained).values()), *tf.nest.flatten(updates, expand_composites=True)]
         ):
-            self._update(*updates)
+            self._update(*updates, own_inputs=own_inputs)
         return trained
 
     def _local(
@@ -270,7 +270,7 @@ class TrainableFuseModel(FuseModel):
             total = tf.add_n([*terms, *penalties])
         updates = tape.gradient(total, [weights, [] if own is None else own.weights])
         with tf.control_dependencies(tf.nest.flatten(updates, expand_composites=True)):
-            self._update(*updates)
+            self._update(*updates, own_inputs=own_inputs)
 
     def _present_weights(self) -> list[tf.Tensor]:
         return [weight.value for weight in self._trainable]
@@ -282,7 +282,13 @@ class TrainableFuseModel(FuseModel):
             by_party[self._own.party] = own.hiddens
         return [by_party[party] for party in self._layouts]
 
-    def _update(self, weight_gradients: Sequence[Gradient], base_weight_gradients: Sequence[Gradient]) -> None:
+    def _update(
+        self,
+        weight_gradients: Sequence[Gradient],
+        base_gradients: Sequence[Gradient],
+        *,
+        own_inputs: Sequence[tf.Tensor],
+    ) -> None:
         self._weight_update.apply(weight_gradients)
         if self._own is not None:
-            self._own.base.update(base_weight_gradients)
+            self._own.base.update(base_gradients, own_inputs)

@@ -12,7 +12,10 @@ from party.cut.state import State
 from party.engine.variables import assign_all, copies
 from party.models.storage import EMBEDDINGS
 
-ELEMENTWISE = frozenset({"SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion"})
+ELEMENTWISE = frozenset(
+    {"SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "RMSprop", "Ftrl", "Lion"}
+    | {"LazyAdam", "RowAdagrad"}
+)
 
 
 def _treats_elements_alone(optimizer: keras.Optimizer) -> bool:

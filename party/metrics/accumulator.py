@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from party.cut.state import State
+from party.metrics.groups import Groups
 from party.metrics.pass_metrics import LOSS, PassMetrics
 from party.metrics.released_metrics import Releaser, release_nothing
 
 FloatArray = npt.NDArray[np.float32]
-Score = Callable[[FloatArray, FloatArray], Mapping[str, float]]
 RUNNING_ROWS = 20_000  # latest rows behind the running AUC: enough to steady it, quick to sort
+
+
+class Score(Protocol):
+    """Computes metrics of rows."""
+
+    def __call__(self, outputs: FloatArray, labels: FloatArray, *, groups: Groups | None = None) -> Mapping[str, float]:
+        """Computes metrics by name.
+
+        Args:
+            outputs: float32 (rows, outputs).
+            labels: float32 (rows, labels).
+            groups: number of each row's group by column, int32 (rows, columns); None if no metric has groups.
+        """
 
 
 class MetricAccumulator:
@@ -24,17 +38,26 @@ class MetricAccumulator:
         rows: number of rows in the whole pass.
         outputs: width of the outputs.
         labels: number of labels of a row.
-        score: computes metrics by name from outputs (float32, shape (rows, outputs)) and labels (float32, shape
-            (rows, labels)).
+        score: computes metrics by name.
         releaser: computes the figures that a coordinator may see.
+        group_columns: number of columns that make groups for metrics.
     """
 
     def __init__(
-        self, name: str, rows: int, *, outputs: int, labels: int, score: Score, releaser: Releaser = release_nothing
+        self,
+        name: str,
+        rows: int,
+        *,
+        outputs: int,
+        labels: int,
+        score: Score,
+        releaser: Releaser = release_nothing,
+        group_columns: int = 0,
     ) -> None:
         self.name = name
         self.outputs = np.empty((rows, outputs), np.float32)
         self._labels = np.empty((rows, labels), np.float32)
+        self._groups = np.empty((rows, group_columns), np.int32) if group_columns else None
         self._score = score
         self._releaser = releaser
         self._whole: tuple[int, PassMetrics] | None = None
@@ -42,7 +65,15 @@ class MetricAccumulator:
         self._sums: dict[str, float] = {}
         self._released: tuple[int, dict[str, float]] = (0, {})
 
-    def add(self, outputs: FloatArray, labels: FloatArray, mean_loss: float, measures: Mapping[str, float]) -> None:
+    def add(
+        self,
+        outputs: FloatArray,
+        labels: FloatArray,
+        mean_loss: float,
+        measures: Mapping[str, float],
+        *,
+        groups: Groups | None = None,
+    ) -> None:
         """Adds a batch.
 
         Args:
@@ -50,10 +81,13 @@ class MetricAccumulator:
             labels: float32, shape (batch, labels); NaN where a row lacks a label.
             mean_loss: mean loss over the rows of the batch that have all labels.
             measures: further means over these rows, by name.
+            groups: number of each row's group by column, int32 (batch, columns); None if no metric has groups.
         """
         end = self._filled + len(outputs)
         self.outputs[self._filled : end] = outputs
         self._labels[self._filled : end] = labels
+        if self._groups is not None and groups is not None:
+            self._groups[self._filled : end] = groups
         self._filled = end
         known = int(np.count_nonzero(_known(labels)))
         for name, mean in {LOSS: mean_loss, **measures}.items():
@@ -89,7 +123,11 @@ class MetricAccumulator:
         released_rows, released_sums = self._released
         return State(
             {"sums": dict(self._sums), "released_rows": released_rows, "released_sums": dict(released_sums)},
-            {"outputs": self.outputs[: self._filled].copy(), "labels": self._labels[: self._filled].copy()},
+            {
+                "outputs": self.outputs[: self._filled].copy(),
+                "labels": self._labels[: self._filled].copy(),
+                **({} if self._groups is None else {"groups": self._groups[: self._filled].copy()}),
+            },
         )
 
     def set_state(self, state: State) -> None:
@@ -98,18 +136,22 @@ class MetricAccumulator:
         self._filled = len(outputs)
         self.outputs[: self._filled] = outputs
         self._labels[: self._filled] = state.arrays["labels"]
+        if self._groups is not None:
+            self._groups[: self._filled] = state.arrays["groups"]
         self._sums = dict(state.values["sums"])
         self._released = (int(state.values["released_rows"]), dict(state.values["released_sums"]))
 
     def _over(self, rows: slice, count: int, sums: Mapping[str, float]) -> PassMetrics:
         outputs, labels = self.outputs[rows], self._labels[rows]
+        groups = None if self._groups is None else self._groups[rows]
         known = _known(labels)
         if not known.all():
             outputs, labels = outputs[known], labels[known]
+            groups = None if groups is None else groups[known]
             count = int(np.count_nonzero(_known(self._labels[:count])))
         means = {name: total / max(1, count) for name, total in sums.items()}
-        values = {**means, **self._score(outputs, labels)}
-        released = self._releaser(f"{self.name}, {count} rows", outputs, labels, values)
+        values = {**means, **self._score(outputs, labels, groups=groups)}
+        released = self._releaser(f"{self.name}, {count} rows", outputs, labels, values, groups=groups)
         return PassMetrics(len(outputs), values, released)
 
 

@@ -18,11 +18,13 @@ class BoundedFigure:
         value: the exact figure.
         bound: most by which it changes when one row, with its label and its outputs, is replaced by another.
         root: whether its square root is released in its place.
+        units: number of units behind it where these are not rows but groups of rows, rounded down; None for rows.
     """
 
     value: float
     bound: float
     root: bool = False
+    units: int | None = None
 
 
 def bounded_mean(values: npt.NDArray[np.floating], limit: float) -> BoundedFigure:
@@ -56,9 +58,10 @@ def area_bound(positives: int, negatives: int) -> float:
     Returns:
         At least 1 / positives + 1 / negatives.
     """
-    return 1 / _count_below(positives) + 1 / _count_below(negatives)
+    return 1 / count_below(positives) + 1 / count_below(negatives)
 
 
-def _count_below(count: int) -> int:
+def count_below(count: int) -> int:
+    """The largest of 1, 2 or 5 times a power of ten that does not exceed a count of at least 1."""
     power: int = 10 ** (len(str(count)) - 1)
     return max(mantissa * power for mantissa in MANTISSAS if mantissa * power <= count)

@@ -118,6 +118,42 @@ class DrawnClasses:
         moment = float(((predicted - value) ** 2).mean(dtype=np.float64))
         return EstimatedFigure(value, math.sqrt(self._variance * moment / self._rows) / positive)
 
+    def f1(self, predicted: BoolsOfRows) -> EstimatedFigure:
+        """F1 = 2 T / (A + P): of A rows predicted to be positive and P that are, T are both.
+
+        Its derivative by the estimate of one label is (2 − F1) / (A + P) where the row is predicted to be positive, and
+        −F1 / (A + P) elsewhere.
+
+        Args:
+            predicted: whether each row is predicted to be positive, bool (rows,).
+
+        Returns:
+            The estimate; unknown with too few positive rows.
+        """
+        positive = self.share().value
+        if not self._is_certain(positive):
+            return UNKNOWN
+        found = (float(self._drawn[predicted].sum(dtype=np.float64)) - self._flip * int(predicted.sum())) / self._kept
+        both = float(predicted.sum()) + self._rows * positive
+        value = 2.0 * found / both
+        moment = float(((2.0 * predicted - value) ** 2).sum(dtype=np.float64))
+        return EstimatedFigure(value, math.sqrt(self._variance * moment) / both)
+
+    def calibration(self, probabilities: FloatsOfRows) -> EstimatedFigure:
+        """The sum of the probabilities of the positive class over the number of positive rows.
+
+        Args:
+            probabilities: float (rows,).
+
+        Returns:
+            The estimate; unknown with too few positive rows.
+        """
+        positive = self.share()
+        if not self._is_certain(positive.value):
+            return UNKNOWN
+        value = float(probabilities.mean(dtype=np.float64)) / positive.value
+        return EstimatedFigure(value, value * positive.error / positive.value)
+
     def _is_certain(self, share: float) -> bool:
         return share >= LEAST_CERTAINTY * self.share().error
 
@@ -139,6 +175,26 @@ def corrected_accuracy(hits: float, chance: float, replacement: float, rows: int
     right = min(1.0, max(0.0, value))
     variance = right * (kept + floor) * (1.0 - kept - floor) + (1.0 - right) * floor * (1.0 - floor)
     return EstimatedFigure(value, math.sqrt(max(0.0, variance) / rows) / kept)
+
+
+def corrected_mean(by_class: npt.NDArray[np.float64], drawn: FloatsOfRows, replacement: float) -> EstimatedFigure:
+    """The mean over rows of what each has for its true class, such as a loss.
+
+    Args:
+        by_class: what each row would have for each class, (rows, classes).
+        drawn: number of each row's drawn class, float (rows,), at least one row.
+        replacement: probability w with which a uniform class replaced the true one, below 1.
+
+    Returns:
+        The mean of (l − w m) / (1 − w), with l for the drawn class and m the mean over classes. What the draw adds to
+        the variance of l, of mean square m₂ over classes, is without bias w l² + w (1 − w) m₂ − 2 w m l + w² m².
+    """
+    kept = 1.0 - replacement
+    seen = by_class[np.arange(len(drawn)), drawn.astype(np.int64)]
+    mean, square = by_class.mean(axis=1), (by_class**2).mean(axis=1)
+    value = float((seen - replacement * mean).mean() / kept)
+    variance = replacement * (seen**2 + kept * square - 2.0 * mean * seen + replacement * mean**2)
+    return EstimatedFigure(value, math.sqrt(max(0.0, float(variance.sum()))) / (kept * len(drawn)))
 
 
 def _rank_variance(scores: FloatsOfRows) -> float:

@@ -34,20 +34,47 @@ import hmac
 import math
 import struct
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from party.metrics.bounded_figures import BoundedFigure
 from party.metrics.grid import grid_step, step_above
+from party.metrics.groups import Groups
 
 UNIFORM_BITS = 53  # of a float64
 
 Uniform = Callable[[float], float]
 Draws = Callable[[str], Uniform]
 FloatArray = npt.NDArray[np.float32]
-Bounded = Callable[[FloatArray, FloatArray, Mapping[str, float]], Mapping[str, BoundedFigure]]
-Releaser = Callable[[str, FloatArray, FloatArray, Mapping[str, float]], Mapping[str, float]]
+Figures = Mapping[str, float]
+
+
+class Bounded(Protocol):
+    """Computes figures with their bounds, by name."""
+
+    def __call__(
+        self, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
+    ) -> Mapping[str, BoundedFigure]:
+        """Computes them from the rows of a pass, as a `Releaser` gets them; NaN where a figure is undefined."""
+
+
+class Releaser(Protocol):
+    """Computes the figures of a pass that a coordinator may see."""
+
+    def __call__(
+        self, name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
+    ) -> Mapping[str, float]:
+        """Computes the released figures by name.
+
+        Args:
+            name: name of the pass.
+            outputs: float32 (rows, outputs).
+            labels: float32 (rows, labels).
+            exact: exact figures by name.
+            groups: number of each row's group by column, int32 (rows, columns); None if no metric has groups.
+        """
 
 
 def release_figure(figure: BoundedFigure, rows: int, uniform: Uniform, passes: int = 1) -> float:
@@ -100,19 +127,20 @@ def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser
     """Makes a releaser that rounds the figures whose bound is known, and withholds the others.
 
     Args:
-        bounded: computes figures with their bounds, from outputs, labels and exact figures; NaN where undefined.
+        bounded: computes figures with their bounds.
         draws: from `secret_draws`.
         passes: number of passes over the same rows that may be released.
 
     Returns:
-        The releaser: from the name of the pass, outputs (float32, shape (rows, outputs)), labels (float32, shape
-        (rows, labels)) and the exact figures by name to the released figures by name.
+        The releaser.
     """
 
-    def release(name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> Mapping[str, float]:
-        figures, uniform = bounded(outputs, labels, exact), draws(name)
+    def release(
+        name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
+    ) -> Mapping[str, float]:
+        figures, uniform = bounded(outputs, labels, exact, groups=groups), draws(name)
         return {
-            key: math.nan if math.isnan(one.value) else release_figure(one, len(outputs), uniform, passes)
+            key: math.nan if math.isnan(one.value) else release_figure(one, one.units or len(outputs), uniform, passes)
             for key, one in figures.items()
         }
 
@@ -120,14 +148,14 @@ def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser
 
 
 def release_exactly(
-    name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
+    name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
 ) -> Mapping[str, float]:
     """The releaser that passes all figures on unchanged, which an owner may choose."""
     return exact
 
 
 def release_nothing(
-    name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
+    name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
 ) -> Mapping[str, float]:
     """The releaser that withholds every figure: the default where no policy allows more."""
     return {}

@@ -13,9 +13,12 @@ from party.configuration.labels import AnyLabel, Labels, RegressionLabel
 from party.cut.hidden import FloatArray
 from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
 from party.metrics.grid import step_above
+from party.metrics.groups import Groups
 from party.metrics.pass_metrics import LOSS
+from party.models.bounded_row_metrics import LEAST_CLASS_ROWS, UNDEFINED, bounded_row_metric
 from party.models.losses import TaskLosses
-from party.models.scores import Scores
+from party.models.row_metrics import LabelRows, RowMetric
+from party.models.scores import NamedMetric, Scores
 
 # Bound on the cross entropy of one row: 4 corresponds to a probability of 0.018 for its label. With many classes, it is
 # twice the cross entropy of equal probabilities.
@@ -25,11 +28,8 @@ GUESS_MULTIPLE = 2.0
 # exceed if every output were the median label. It does not depend on outputs: whoever chooses those must not choose it.
 BASELINE_QUANTILE = 0.9
 BASELINE_MULTIPLE = 2.0
-UNDEFINED = BoundedFigure(math.nan, math.nan)
-LEAST_CLASS_ROWS = 10  # below, an area under the curve reveals single rows however it is rounded
 
 SHARES = (
-    keras.metrics.Accuracy,
     keras.metrics.BinaryAccuracy,
     keras.metrics.SparseCategoricalAccuracy,
     keras.metrics.SparseTopKCategoricalAccuracy,
@@ -38,6 +38,7 @@ CROSS_ENTROPIES = {
     keras.metrics.BinaryCrossentropy: keras.losses.BinaryCrossentropy,
     keras.metrics.SparseCategoricalCrossentropy: keras.losses.SparseCategoricalCrossentropy,
 }
+LOG_LOSSES = {"binary": keras.losses.BinaryCrossentropy, "multi_class": keras.losses.SparseCategoricalCrossentropy}
 ERRORS = {
     keras.metrics.MeanSquaredError: keras.losses.MeanSquaredError,
     keras.metrics.RootMeanSquaredError: keras.losses.MeanSquaredError,
@@ -62,59 +63,68 @@ class BoundedMetrics:
         labels: labels by name.
         losses: losses of the labels.
         scores: scores of the labels.
+        least_groups: fewest groups behind a metric that has any.
     """
 
-    def __init__(self, labels: Labels, losses: TaskLosses, scores: Scores) -> None:
+    def __init__(self, labels: Labels, losses: TaskLosses, scores: Scores, *, least_groups: int = 1) -> None:
         self._labels = labels
         self._losses = losses
         self._scores = scores
+        self._least_groups = least_groups
+        means = {
+            (name, one.key): _mean_loss(label, one) for name, label in labels.items() for one in scores.of_label(name)
+        }
         self._row_losses = {
-            key: TaskLosses({name: _with_loss(label, type(metric))}, uncertainty=False, party="")
-            for name, label in labels.items()
-            for key, given, metric in scores.of_label(name)
-            if _is_mean_loss(given, metric)
+            key: TaskLosses({name: _with_loss(labels[name], loss)}, uncertainty=False, party="")
+            for (name, key), loss in means.items()
+            if loss is not None
         }
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """Names of the metrics that are not released."""
-        return tuple(
-            key
-            for name in self._labels
-            for key, given, metric in self._scores.of_label(name)
-            if key not in self._row_losses and not _is_share(metric) and not _is_exact_area(given, metric)
-        )
+        every = (one for name in self._labels for one in self._scores.of_label(name))
+        return tuple(one.key for one in every if not self._is_released(one))
 
-    def __call__(self, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]) -> dict[str, BoundedFigure]:
+    def __call__(
+        self, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float], *, groups: Groups | None = None
+    ) -> dict[str, BoundedFigure]:
         """Computes the metrics with their bounds, by name.
 
         Args:
             outputs: outputs of all labels side by side, float32 (rows, outputs).
             labels: labels of the rows, float32 (rows, labels), at least one row.
             exact: exact metrics of these rows, by name.
+            groups: number of each row's group by column, int32 (rows, columns); None if no metric has groups.
 
         Returns:
             The loss first. UNDEFINED are an area under the curve unless both classes have LEAST_CLASS_ROWS rows: no
             class at all must look like a few rows of it; and the losses of numbers that are all equal.
         """
         figures = dict(self._mean_losses(outputs, labels))
-        for place, (name, label) in enumerate(self._labels.items()):
-            truth = labels[:, place]
-            scores = self._outputs_of(place, outputs)
-            for key, given, metric in self._scores.of_label(name):
-                if _is_share(metric):
-                    figures[key] = BoundedFigure(exact[key], 1 / len(truth))
-                elif _is_exact_area(given, metric):
-                    positives = int(truth.sum())
-                    if min(positives, len(truth) - positives) >= LEAST_CLASS_ROWS:
-                        figures[key] = BoundedFigure(exact[key], area_bound(positives, len(truth) - positives))
-                    else:
-                        figures[key] = UNDEFINED
-                elif key in self._row_losses:
-                    figure = _bounded(label, name, self._row_losses[key], truth, outputs=scores)
-                    root = isinstance(metric, keras.metrics.RootMeanSquaredError)
-                    figures[key] = BoundedFigure(figure.value, figure.bound, root)
+        for name, rows in self._scores.split(outputs, labels, groups):
+            for one in filter(self._is_released, self._scores.of_label(name)):
+                figures[one.key] = self._figure(name, one, rows, exact[one.key])
         return figures
+
+    def _is_released(self, one: NamedMetric) -> bool:
+        if isinstance(one.metric, RowMetric):
+            return True
+        return one.key in self._row_losses or _is_share(one.metric) or _is_exact_area(one.given, one.metric)
+
+    def _figure(self, name: str, one: NamedMetric, rows: LabelRows, exact: float) -> BoundedFigure:
+        if one.key in self._row_losses:
+            figure = _bounded(rows.label, name, self._row_losses[one.key], rows.truth, outputs=rows.outputs)
+            root = isinstance(one.metric, keras.metrics.RootMeanSquaredError)
+            return BoundedFigure(figure.value, figure.bound, root)
+        if isinstance(one.metric, RowMetric):
+            return bounded_row_metric(one.metric, rows, exact, least_groups=self._least_groups)
+        if _is_share(one.metric):
+            return BoundedFigure(exact, 1 / len(rows.truth))
+        positives = int(rows.truth.sum())
+        if min(positives, len(rows.truth) - positives) < LEAST_CLASS_ROWS:
+            return UNDEFINED
+        return BoundedFigure(exact, area_bound(positives, len(rows.truth) - positives))
 
     def _mean_losses(self, outputs: FloatArray, labels: FloatArray) -> Iterator[tuple[str, BoundedFigure]]:
         """The loss and, with several labels, that of each; UNDEFINED where a bound is missing."""
@@ -161,11 +171,14 @@ def _is_exact_area(given: KerasObject, metric: keras.Metric) -> bool:
     return isinstance(metric, keras.metrics.AUC) and not given.arguments
 
 
-def _is_mean_loss(given: KerasObject, metric: keras.Metric) -> bool:
-    return not given.arguments and (type(metric) in CROSS_ENTROPIES or type(metric) in ERRORS)
+def _mean_loss(label: AnyLabel, one: NamedMetric) -> type[keras.Loss] | None:
+    """The loss whose mean over rows is the metric; None for a metric that is no such mean."""
+    if isinstance(one.metric, RowMetric):
+        return LOG_LOSSES[label.kind] if one.metric.name == "log_loss" else None
+    kind = type(one.metric)
+    return None if one.given.arguments else CROSS_ENTROPIES.get(kind) or ERRORS.get(kind)
 
 
-def _with_loss(label: AnyLabel, metric: type[keras.Metric]) -> AnyLabel:
-    """The label with the loss whose mean is the metric."""
-    loss = CROSS_ENTROPIES.get(metric) or ERRORS[metric]
+def _with_loss(label: AnyLabel, loss: type[keras.Loss]) -> AnyLabel:
+    """The label with another loss."""
     return label.model_copy(update={"loss": KerasObject(name=loss.__name__)})

@@ -9,41 +9,35 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from party.configuration.keras_objects import KerasObject
-from party.configuration.labels import AnyLabel, BinaryLabel, Labels
+from party.configuration.labels import BinaryLabel, Labels
+from party.configuration.private_labels import UNCORRECTED_METRICS
 from party.cut.hidden import FloatArray
 from party.data.labels import LabelNoise
-from party.metrics.corrected_figures import DrawnClasses, EstimatedFigure, corrected_accuracy
-from party.models.scores import Scores, predictions
+from party.metrics.classified_rows import row_log_losses
+from party.metrics.corrected_figures import DrawnClasses, EstimatedFigure, corrected_accuracy, corrected_mean
+from party.metrics.groups import Groups
+from party.metrics.released_metrics import Figures
+from party.models.row_metrics import LabelRows, RowMetric
+from party.models.scores import NamedMetric, Scores
 
 ERROR_SUFFIX = "_error"  # of the name of a metric's standard error
-THRESHOLD = np.float32(0.5)  # of Keras, for precision and recall without arguments
 
 
 @dataclass(frozen=True)
-class _LabelRows:
-    """What is known of one label over the rows of a pass.
+class _DrawnRows:
+    """The rows of a pass with drawn labels.
 
     Attributes:
-        label: its section.
+        rows: the rows as the label has them.
         noise: how it was drawn.
-        drawn: drawn labels, float32 (rows,).
-        outputs: outputs for it, float32 (rows, units of the label).
     """
 
-    label: AnyLabel
+    rows: LabelRows
     noise: LabelNoise
-    drawn: FloatArray
-    outputs: FloatArray
 
     @property
     def classes(self) -> DrawnClasses:
-        return DrawnClasses(self.drawn, self.noise.replacement)
-
-    @property
-    def probabilities(self) -> FloatArray:
-        """As Keras gets them, float32 (rows, units of the label)."""
-        return predictions(self.label, self.outputs).astype(np.float32)
+        return DrawnClasses(self.rows.truth, self.noise.replacement)
 
 
 class CorrectedMetrics:
@@ -69,10 +63,10 @@ class CorrectedMetrics:
     def left_out(self) -> tuple[str, ...]:
         """Names of the metrics that are not released."""
         every = itertools.chain.from_iterable(map(self._scores.of_label, self._labels))
-        return tuple(key for key, given, metric in every if not (_is_kept(metric) or _is_corrected(given, metric)))
+        return tuple(one.key for one in every if not (_is_kept(one.metric) or _is_corrected(one)))
 
     def __call__(
-        self, name: str, outputs: FloatArray, labels: FloatArray, exact: Mapping[str, float]
+        self, name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
     ) -> Mapping[str, float]:
         """Computes the released metrics of a pass.
 
@@ -81,6 +75,7 @@ class CorrectedMetrics:
             outputs: outputs of all labels side by side, float32 (rows, outputs), at least one row.
             labels: drawn labels of the rows, float32 (rows, labels).
             exact: metrics of these rows on drawn labels, by name.
+            groups: None: private labels have no metric with groups.
 
         Returns:
             Losses and means as they are; every other metric with its standard error beside it, both NaN where the
@@ -88,61 +83,69 @@ class CorrectedMetrics:
         """
         scored = set(self._scores.names)
         released = {key: value for key, value in exact.items() if key not in scored}
-        for rows, (label_name, given) in zip(self._split(outputs, labels), self._labels.items(), strict=True):
-            released.update(self._of_label(label_name, given, rows, exact))
+        for label_name, rows in self._scores.split(outputs, labels, groups):
+            drawn = _DrawnRows(rows, self._noise[label_name])
+            released.update(self._of_label(label_name, drawn, exact))
         return released
 
-    def _of_label(
-        self, name: str, label: AnyLabel, rows: _LabelRows, exact: Mapping[str, float]
-    ) -> Iterator[tuple[str, float]]:
-        for key, given, metric in self._scores.of_label(name):
-            if _is_kept(metric):
-                yield key, exact[key]
-            elif _is_corrected(given, metric):
-                figure = _estimate(metric, rows, exact[key])
-                yield key, figure.value
-                yield f"{key}{ERROR_SUFFIX}", figure.error
-
-    def _split(self, outputs: FloatArray, labels: FloatArray) -> Iterator[_LabelRows]:
-        start = 0
-        for place, (name, label) in enumerate(self._labels.items()):
-            end = start + label.units
-            yield _LabelRows(label, self._noise[name], labels[:, place], outputs[:, start:end])
-            start = end
+    def _of_label(self, name: str, drawn: _DrawnRows, exact: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+        for one in self._scores.of_label(name):
+            if _is_kept(one.metric):
+                yield one.key, exact[one.key]
+            elif _is_corrected(one):
+                figure = _estimate(one.metric, drawn, exact[one.key])
+                yield one.key, figure.value
+                yield f"{one.key}{ERROR_SUFFIX}", figure.error
 
 
-def _is_kept(metric: keras.Metric) -> bool:
+def _is_kept(metric: keras.Metric | RowMetric) -> bool:
     """Whether a metric is released as it is."""
     return type(metric) is keras.metrics.MeanSquaredError
 
 
-def _is_corrected(given: KerasObject, metric: keras.Metric) -> bool:
-    if isinstance(metric, keras.metrics.AUC | keras.metrics.Precision | keras.metrics.Recall):
-        return not given.arguments
-    return type(metric) in (
+def _is_corrected(one: NamedMetric) -> bool:
+    if isinstance(one.metric, RowMetric):
+        return one.metric.name not in UNCORRECTED_METRICS
+    if isinstance(one.metric, keras.metrics.AUC | keras.metrics.Precision | keras.metrics.Recall):
+        return not one.given.arguments
+    return type(one.metric) in (
         keras.metrics.BinaryAccuracy,
         keras.metrics.SparseCategoricalAccuracy,
         keras.metrics.SparseTopKCategoricalAccuracy,
     )
 
 
-def _estimate(metric: keras.Metric, rows: _LabelRows, on_drawn: float) -> EstimatedFigure:
+def _estimate(metric: keras.Metric | RowMetric, drawn: _DrawnRows, on_drawn: float) -> EstimatedFigure:
+    rows = drawn.rows
     match metric:
+        case RowMetric():
+            return _estimate_row_metric(metric, drawn)
         case keras.metrics.AUC():
-            return rows.classes.area(rows.outputs[:, 0])
+            return drawn.classes.area(rows.positive_outputs)
         case keras.metrics.Precision():
-            return rows.classes.precision(rows.probabilities[:, 0] > THRESHOLD)
+            return drawn.classes.precision(rows.predicted)
         case keras.metrics.Recall():
-            return rows.classes.recall(rows.probabilities[:, 0] > THRESHOLD)
-    chance = _accepted(metric, rows) / rows.noise.symbols
-    return corrected_accuracy(on_drawn, chance, rows.noise.replacement, len(rows.drawn))
+            return drawn.classes.recall(rows.predicted)
+    chance = _accepted(metric, rows) / drawn.noise.symbols
+    return corrected_accuracy(on_drawn, chance, drawn.noise.replacement, len(rows.truth))
 
 
-def _accepted(metric: keras.Metric, rows: _LabelRows) -> float:
+def _estimate_row_metric(metric: RowMetric, drawn: _DrawnRows) -> EstimatedFigure:
+    rows = drawn.rows
+    if metric.name == "f1":
+        return drawn.classes.f1(rows.predicted)
+    if metric.name == "calibration":
+        return drawn.classes.calibration(rows.probabilities[:, 0])
+    if metric.name == "log_loss":
+        return corrected_mean(row_log_losses(rows.outputs), rows.truth, drawn.noise.replacement)
+    raise RuntimeError("a metric without a correction passed validation")
+
+
+def _accepted(metric: keras.Metric, rows: LabelRows) -> float:
     """Number of classes that a metric accepts for a row, on average."""
     if isinstance(rows.label, BinaryLabel) or not isinstance(metric, keras.metrics.SparseTopKCategoricalAccuracy):
         return 1.0
-    probabilities = rows.probabilities
+    probabilities = rows.probabilities.astype(np.float32)  # as Keras gets them
     accepted = min(metric.k, probabilities.shape[1])
     # Keras accepts every class that is tied with the last one.
     last = np.partition(probabilities, -accepted, axis=1)[:, -accepted]

@@ -1,21 +1,26 @@
-"""Builds Keras optimizers, schedules, losses and metrics from their names and arguments."""
+"""Builds optimizers, schedules, losses and metrics of Keras, and optimizers of its own, from names and arguments."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
 
 from party.configuration.keras_objects import KerasObject
 from party.configuration.labels import AnyLabel, BinaryLabel, MultiClassLabel
+from party.configuration.metrics import MetricSection, plain_name
 from party.configuration.run import OptimizerSection
 from party.errors import ConfigurationError
+from party.models.row_metrics import row_metrics_of
+from party.models.row_optimizers import LazyAdam, RowAdagrad
 
 Optimizer = keras.Optimizer
+
+ROW_OPTIMIZERS: Mapping[str, type] = {one.__name__: one for one in (LazyAdam, RowAdagrad)}
 
 # These, like the moving average of weights, change weights outside of a step or contain other optimizers.
 UNSUPPORTED_OPTIMIZERS = frozenset({"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"})
@@ -35,7 +40,6 @@ REGRESSION_LOSSES = frozenset(
 BINARY_METRICS = frozenset(
     {
         "AUC",
-        "Accuracy",
         "BinaryAccuracy",
         "BinaryCrossentropy",
         "FalseNegatives",
@@ -66,6 +70,21 @@ REGRESSION_METRICS = frozenset(
 )
 
 
+# Names that people use, besides those of Keras; accuracy is that of the label's kind, as Keras has it in `compile`.
+OTHER_NAMES = {
+    "binary": {"accuracy": "BinaryAccuracy"},
+    "multi_class": {"accuracy": "SparseCategoricalAccuracy"},
+    "regression": {
+        "rmse": "RootMeanSquaredError",
+        "mse": "MeanSquaredError",
+        "mae": "MeanAbsoluteError",
+        "mape": "MeanAbsolutePercentageError",
+        "msle": "MeanSquaredLogarithmicError",
+        "r2": "R2Score",
+    },
+}
+
+
 def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
     """Builds the optimizer of a run, with the defaults of Keras for everything that the section omits.
 
@@ -77,23 +96,23 @@ def build_optimizer(section: OptimizerSection, where: str) -> keras.Optimizer:
         A new optimizer.
 
     Raises:
-        ConfigurationError: Keras has no optimizer of this name, or it does not take an argument.
+        ConfigurationError: there is no optimizer of this name, or it does not take an argument.
     """
-    known = {
-        name for name in _classes(keras.optimizers, keras.optimizers.Optimizer) if name not in UNSUPPORTED_OPTIMIZERS
-    }
+    classes = {**_classes(keras.optimizers, keras.optimizers.Optimizer), **ROW_OPTIMIZERS}
+    known = {name: one for name, one in classes.items() if name not in UNSUPPORTED_OPTIMIZERS}
     rate: Any = section.learning_rate
     if isinstance(rate, KerasObject):
         schedules = keras.optimizers.schedules
-        kinds = _classes(schedules, schedules.LearningRateSchedule) - {"LearningRateSchedule"}
-        rate = _build(schedules, rate, kinds, f"{where}.learning_rate")
+        kinds = _classes(schedules, schedules.LearningRateSchedule)
+        del kinds["LearningRateSchedule"]
+        rate = _build(rate, kinds, f"{where}.learning_rate")
     refused = sorted(UNSUPPORTED_ARGUMENTS & set(section.arguments))
     if refused:
         raise ConfigurationError(f"argument {refused[0]} is not supported", where=f"{where}.arguments")
     if "learning_rate" in section.arguments:
         raise ConfigurationError("learning_rate stands outside of arguments", where=f"{where}.arguments")
     given = KerasObject(name=section.name, arguments=section.arguments)
-    return _build(keras.optimizers, given, known, where, learning_rate=rate)
+    return _build(given, known, where, learning_rate=rate)
 
 
 def build_loss(label: AnyLabel, where: str) -> keras.Loss:
@@ -109,59 +128,79 @@ def build_loss(label: AnyLabel, where: str) -> keras.Loss:
     Raises:
         ConfigurationError: the label's kind has no such loss, or the loss does not take an argument.
     """
+    where = f"{where}.loss"
     refused = sorted({"reduction", "from_logits", "dtype"} & set(label.loss.arguments))
     if refused:
-        raise ConfigurationError(f"argument {refused[0]} is fixed", where=f"{where}.loss")
+        raise ConfigurationError(f"argument {refused[0]} is fixed", where=where)
     match label:
         case BinaryLabel():
-            return _build(keras.losses, label.loss, BINARY_LOSSES, f"{where}.loss", reduction=None, from_logits=True)
+            return _build(label.loss, _named(keras.losses, BINARY_LOSSES), where, reduction=None, from_logits=True)
         case MultiClassLabel():
-            return _build(
-                keras.losses, label.loss, MULTI_CLASS_LOSSES, f"{where}.loss", reduction=None, from_logits=True
-            )
-    return _build(keras.losses, label.loss, REGRESSION_LOSSES, f"{where}.loss", reduction=None)
+            known = _named(keras.losses, MULTI_CLASS_LOSSES)
+            return _build(label.loss, known, where, reduction=None, from_logits=True)
+    return _build(label.loss, _named(keras.losses, REGRESSION_LOSSES), where, reduction=None)
 
 
-def build_metrics(label: AnyLabel, where: str) -> list[keras.Metric]:
-    """Builds the metrics of a label, which take probabilities or numbers.
+def build_metric(label: AnyLabel, given: MetricSection, where: str) -> keras.Metric:
+    """Builds a metric of Keras, which takes probabilities or numbers.
 
     Args:
         label: the label's section.
+        given: one of its metrics.
         where: name of the party and key, for errors.
 
     Returns:
-        New metrics in the order of the configuration.
+        A new metric.
 
     Raises:
-        ConfigurationError: the label's kind has no such metric, or a metric does not take an argument.
+        ConfigurationError: the label's kind has no such metric, or the metric does not take an argument.
     """
     known = {"binary": BINARY_METRICS, "multi_class": MULTI_CLASS_METRICS}.get(label.kind, REGRESSION_METRICS)
-    return [_build(keras.metrics, one, known, f"{where}.metrics") for one in label.metrics]
+    plain = plain_name(given.name)
+    if label.kind == "regression" and plain.endswith("accuracy"):
+        raise ConfigurationError(
+            f"{given.name} counts rows whose class is right, and a regression label has no classes",
+            where=where,
+            expected=f"one of {', '.join(sorted(known))}",
+            fix="did you mean MeanAbsoluteError?",
+        )
+    name = OTHER_NAMES[label.kind].get(plain, given.name)
+    classes = _named(keras.metrics, known)
+    return _build(given.model_copy(update={"name": name}), classes, where, also=row_metrics_of(label.kind))
 
 
-def _classes(module: types.ModuleType, base: type) -> set[str]:
-    return {name for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, base)}
+def _classes(module: types.ModuleType, base: type) -> dict[str, type]:
+    return {name: one for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, base)}
 
 
-def _build(module: types.ModuleType, given: KerasObject, known: Collection[str], where: str, **fixed: object) -> Any:
-    by_name = {_plain(name): name for name in known}
-    name = by_name.get(_plain(given.name))
+def _named(module: types.ModuleType, names: Collection[str]) -> dict[str, type]:
+    return {name: getattr(module, name) for name in names}
+
+
+def _build(
+    given: KerasObject,
+    known: Mapping[str, type],
+    where: str,
+    *,
+    also: Collection[str] = (),
+    **fixed: object,
+) -> Any:
+    """Builds an object of Keras; an error for an unknown name also offers others that are no objects of Keras."""
+    by_name = {plain_name(name): name for name in known}
+    name = by_name.get(plain_name(given.name))
     if name is None:
-        nearest = difflib.get_close_matches(_plain(given.name), by_name, n=1, cutoff=0.0)
+        by_name |= {plain_name(one): one for one in also}
+        nearest = difflib.get_close_matches(plain_name(given.name), by_name, n=1, cutoff=0.0)
         raise ConfigurationError(
             f"{given.name} is not known here",
             where=where,
-            expected=f"one of {', '.join(sorted(known))}",
+            expected=f"one of {', '.join([*sorted(known), *also])}",
             fix=f"did you mean {by_name[nearest[0]]}?",
         )
     try:
-        return getattr(module, name)(**{**fixed, **given.arguments})
+        return known[name](**{**fixed, **given.arguments})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} does not take these arguments: {_first_line(error)}", where=where) from None
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _first_line(error: Exception) -> str:

@@ -1,23 +1,51 @@
-"""Computes the Keras metrics of a pass over rows."""
+"""Computes the metrics of a pass over rows."""
 
 from __future__ import annotations
 
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from party.configuration.keras_objects import KerasObject
-from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel
+from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, group_columns
+from party.configuration.metrics import MetricSection
 from party.cut.hidden import FloatArray
 from party.errors import ConfigurationError
 from party.metrics.area_under_curve import area_under_curve
-from party.models.keras_objects import build_metrics
+from party.metrics.direction import Direction
+from party.metrics.groups import Groups
+from party.metrics.pass_metrics import LOSS
+from party.models.keras_directions import keras_direction
+from party.models.keras_objects import build_metric
+from party.models.row_metrics import LabelRows, RowMetric, row_metric
 from party.models.undefined_metrics import undefined_by_labels, undefined_by_predictions
+
+
+@dataclass(frozen=True)
+class NamedMetric:
+    """A metric of a label.
+
+    Attributes:
+        key: its name in histories.
+        given: its section.
+        metric: computes it: the object of Keras, or the metric of this project.
+    """
+
+    key: str
+    given: MetricSection
+    metric: keras.Metric | RowMetric
+
+    @property
+    def direction(self) -> Direction:
+        """Which of its values are better."""
+        return (
+            self.metric.direction if isinstance(self.metric, RowMetric) else keras_direction(type(self.metric).__name__)
+        )
 
 
 class Scores:
@@ -36,8 +64,12 @@ class Scores:
 
     def __init__(self, labels: Labels, party: str) -> None:
         self._labels = labels
+        self._columns = group_columns(labels)
         # Built once: TensorFlow never frees all the memory of a Keras metric.
-        self._metrics = {name: build_metrics(label, f"{party}: data.labels.{name}") for name, label in labels.items()}
+        self._metrics = {
+            name: [self._named(name, one, f"{party}: data.labels.{name}.metrics") for one in label.metrics]
+            for name, label in labels.items()
+        }
         self._lock = threading.Lock()  # a call for running metrics may coincide with the end of a pass
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
@@ -46,60 +78,112 @@ class Scores:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all metrics, as in the history."""
-        return tuple(key for name in self._labels for key, _, _ in self.of_label(name))
+        return tuple(one.key for name in self._labels for one in self.of_label(name))
 
-    def of_label(self, name: str) -> list[tuple[str, KerasObject, keras.Metric]]:
-        """The metrics of a label: the name in the history, the configured metric, and the Keras object."""
-        return [
-            (self._name(name, _metric_name(given.name)), given, metric)
-            for given, metric in zip(self._labels[name].metrics, self._metrics[name], strict=True)
-        ]
+    @property
+    def directions(self) -> Mapping[str, Direction]:
+        """Which values are better of every loss and metric of the held-out rows, by name."""
+        losses = [LOSS, *(f"{name}_{LOSS}" for name in self._labels if len(self._labels) > 1)]
+        metrics = {one.key: one.direction for name in self._labels for one in self.of_label(name)}
+        return {**dict.fromkeys(losses, Direction.SMALLER), **metrics}
 
-    def __call__(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
+    def of_label(self, name: str) -> list[NamedMetric]:
+        """The metrics of a label."""
+        return self._metrics[name]
+
+    def __call__(self, outputs: FloatArray, labels: FloatArray, *, groups: Groups | None = None) -> Mapping[str, float]:
         """Computes all metrics.
 
         Args:
             outputs: outputs of all labels side by side, float32 (rows, outputs).
             labels: labels of the rows, float32 (rows, labels).
+            groups: number of each row's group by `group_columns`, int32 (rows, columns); None if no metric has groups.
 
         Returns:
             Values by name; NaN where a metric is undefined.
         """
-        values: dict[str, float] = {}
+        return {
+            one.key: self._value(one.metric, one.given, rows)
+            for name, rows in self.split(outputs, labels, groups)
+            for one in self.of_label(name)
+        }
+
+    def split(
+        self, outputs: FloatArray, labels: FloatArray, groups: Groups | None = None
+    ) -> Iterator[tuple[str, LabelRows]]:
+        """The rows of a pass as each label has them, by name; arguments are those of a call."""
+        by_column = {} if groups is None else {one: groups[:, place] for place, one in enumerate(self._columns)}
         start = 0
         for place, (name, label) in enumerate(self._labels.items()):
-            scores, start = outputs[:, start : start + label.units], start + label.units
-            for key, given, metric in self.of_label(name):
-                if undefined_by_labels(label, metric, labels[:, place]):
-                    values[key] = math.nan
-                    continue
-                if isinstance(metric, keras.metrics.AUC) and not given.arguments:
-                    values[key] = area_under_curve(scores[:, 0], labels[:, place])
-                    continue
-                truth = labels[:, place : place + 1] if label.units == 1 else labels[:, place]
-                with self._lock:
-                    metric.reset_state()
-                    metric.update_state(truth, predictions(label, scores).astype(np.float32))
-                    values[key] = float(metric.result())
-                    if undefined_by_predictions(label, metric, labels[:, place]):
-                        values[key] = math.nan
-        return values
+            own, start = outputs[:, start : start + label.units], start + label.units
+            yield (
+                name,
+                LabelRows(
+                    label=label,
+                    truth=labels[:, place],
+                    outputs=own,
+                    probabilities=predictions(label, own),
+                    groups=by_column,
+                ),
+            )
 
-    def undefined(self, labels: FloatArray) -> tuple[str, ...]:
+    def undefined(self, labels: FloatArray, groups: Groups | None = None) -> tuple[str, ...]:
         """Names of the metrics that these labels leave undefined, whatever the outputs.
 
         Args:
             labels: labels of the rows, float32 (rows, labels).
+            groups: as for a call.
         """
+        outputs = np.zeros((len(labels), sum(label.units for label in self._labels.values())), np.float32)
         return tuple(
-            key
-            for place, (name, label) in enumerate(self._labels.items())
-            for key, _, metric in self.of_label(name)
-            if undefined_by_labels(label, metric, labels[:, place])
+            one.key
+            for name, rows in self.split(outputs, labels, groups)
+            for one in self.of_label(name)
+            if self._is_undefined(one.metric, rows)
         )
 
-    def _name(self, label: str, metric: str) -> str:
-        return metric if len(self._labels) == 1 else f"{label}_{metric}"
+    def with_few_groups(self, least_groups: int, labels: FloatArray, groups: Groups | None) -> frozenset[str]:
+        """Names of the metrics behind which there are too few groups.
+
+        Args:
+            least_groups: fewest groups behind a metric that has any.
+            labels: labels of the rows, float32 (rows, labels).
+            groups: as for a call.
+        """
+        outputs = np.zeros((len(labels), sum(label.units for label in self._labels.values())), np.float32)
+        counts = {
+            one.key: one.metric.counted_groups(rows)
+            for name, rows in self.split(outputs, labels, groups)
+            for one in self.of_label(name)
+            if isinstance(one.metric, RowMetric)
+        }
+        return frozenset(key for key, count in counts.items() if count is not None and count < least_groups)
+
+    def _value(self, metric: keras.Metric | RowMetric, given: MetricSection, rows: LabelRows) -> float:
+        if isinstance(metric, RowMetric):
+            return metric(rows)
+        if undefined_by_labels(rows.label, metric, rows.truth):
+            return math.nan
+        if isinstance(metric, keras.metrics.AUC) and not given.arguments:
+            return area_under_curve(rows.positive_outputs, rows.truth)
+        truth = rows.truth[:, None] if rows.label.units == 1 else rows.truth
+        with self._lock:
+            metric.reset_state()
+            metric.update_state(truth, rows.probabilities.astype(np.float32))
+            value = float(metric.result())
+            return math.nan if undefined_by_predictions(rows.label, metric, rows.truth) else value
+
+    def _is_undefined(self, metric: keras.Metric | RowMetric, rows: LabelRows) -> bool:
+        if isinstance(metric, RowMetric):
+            return math.isnan(metric(rows))  # which depends on labels and groups alone
+        return undefined_by_labels(rows.label, metric, rows.truth)
+
+    def _named(self, label: str, given: MetricSection, where: str) -> NamedMetric:
+        section = self._labels[label]
+        own = row_metric(section, given, where)
+        key = _metric_name(given.name) if own is None else own.key
+        full = key if len(self._labels) == 1 else f"{label}_{key}"
+        return NamedMetric(full, given, own or build_metric(section, given, where))
 
 
 def predictions(label: AnyLabel, outputs: FloatArray) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from party.channel.decision_channel import DECISION_BYTES, EPOCH_BYTES
-from party.configuration.run import EarlyStoppingSection
+from party.configuration.run import EarlyStoppingSection, Mode
 from party.cut.state import State
 from party.errors import ConfigurationError, SealError
 
@@ -71,12 +71,14 @@ class EarlyStopping:
     Args:
         section: section of the run configuration.
         epochs: number of epochs in the run.
+        mode: whether smaller or larger values of the metric are better: what the section says or the metric means.
     """
 
-    def __init__(self, section: EarlyStoppingSection, epochs: int) -> None:
+    def __init__(self, section: EarlyStoppingSection, epochs: int, mode: Mode) -> None:
         self._section = section
         self._epochs = epochs
-        self._best = math.inf if section.mode == "min" else -math.inf
+        self._mode = mode
+        self._best = math.inf if mode == "min" else -math.inf
         self._waited = 0
         self.restores_best = section.restore_best
         self.best_epoch: int | None = None
@@ -125,6 +127,6 @@ class EarlyStopping:
         self.best_epoch = state.values["best_epoch"]
 
     def _improves(self, value: float) -> bool:
-        if self._section.mode == "min":
+        if self._mode == "min":
             return value < self._best - self._section.minimum_delta
         return value > self._best + self._section.minimum_delta

@@ -9,6 +9,7 @@ from party.cut.hidden import FloatArray, Rows
 from party.cut.results import InferenceResult, TrainingResult
 from party.cut.state import State, join_states, part_of
 from party.metrics.accumulator import MetricAccumulator
+from party.metrics.groups import Groups
 from party.metrics.pass_metrics import PassMetrics
 from party.metrics.released_metrics import Releaser, release_nothing
 from party.metrics.step_losses import StepLossRelease
@@ -47,6 +48,8 @@ class EpochBooks:
         minimum_rows: fewest rows behind a metric that is released to the coordinator.
         releaser: computes the metrics of a pass that are released to the coordinator.
         on_pass: called when a pass of training or over held-out rows has ended and its metrics are available.
+        groups: number of each row's group by column, of all rows in the common order, int32 (rows, columns); None if no
+            metric has groups.
     """
 
     def __init__(
@@ -58,9 +61,11 @@ class EpochBooks:
         minimum_rows: int,
         releaser: Releaser = release_nothing,
         on_pass: Callable[[], None] = lambda: None,
+        groups: Groups | None = None,
     ) -> None:
         self._schedule = schedule
         self._labels = labels
+        self._groups = groups
         self._fuse = fuse
         self._minimum_rows = minimum_rows
         self._releaser = releaser
@@ -156,12 +161,14 @@ class EpochBooks:
             labels=self._labels.shape[1],
             score=self._fuse.score,
             releaser=self._releaser,
+            group_columns=0 if self._groups is None else self._groups.shape[1],
         )
 
     def _add(self, rows: Rows, result: Result) -> MetricAccumulator:
         if self._pass is None:
             raise RuntimeError("a batch ended outside of a pass")
-        self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures)
+        groups = None if self._groups is None else self._groups[rows]
+        self._pass.add(result.outputs, self._labels[rows], result.loss, result.measures, groups=groups)
         return self._pass
 
     def _end_pass(self, exchange: Exchange, current: MetricAccumulator) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Protocol
 
 from party.cut.hidden import FloatArray, Masks, Matrices, Rows
 from party.cut.layout import CutLayout
 from party.cut.results import InferenceResult, PreparedStep, TrainingResult
 from party.cut.state import State
+from party.metrics.accumulator import Score
 
 
 class Base(Protocol):
@@ -82,8 +83,9 @@ class Fuse(Protocol):
     def outputs(self) -> int:
         """Total width of the outputs of all labels."""
 
-    def score(self, outputs: FloatArray, labels: FloatArray) -> Mapping[str, float]:
-        """Computes metrics by name from outputs, float32 (rows, outputs), and labels, float32 (rows, labels)."""
+    @property
+    def score(self) -> Score:
+        """Computes metrics by name."""
 
     def infer(self, rows: Rows, hiddens: Matrices, present: Masks) -> InferenceResult:
         """Computes outputs and losses outside of training.

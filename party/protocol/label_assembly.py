@@ -7,8 +7,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from party.channel.compose import LabelChannels
+from party.configuration.run import Mode
 from party.cut.hidden import FloatArray
 from party.cut.stateful import Stateful
+from party.metrics.groups import Groups
 from party.metrics.released_metrics import Releaser, release_nothing
 from party.protocol.containment import Containment
 from party.protocol.early_stopping import EarlyStopping
@@ -69,6 +71,8 @@ class LabelSetup:
         local_steps: makes further updates after each exchange; None without local updates.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
+        groups: number of each row's group by column, of all rows, int32 (rows, columns); None if no metric has groups.
+        stopping_mode: whether smaller or larger values of the metric of early stopping are better.
     """
 
     party: str
@@ -87,6 +91,8 @@ class LabelSetup:
     on_pass: Callable[[], None] = lambda: None
     local_steps: LabelLocalSteps | None = None
     journal: RequestJournal | None = None
+    groups: Groups | None = None
+    stopping_mode: Mode = "min"
 
     @property
     def peer_entities(self) -> PeerEntities:
@@ -133,6 +139,7 @@ def _heads(setup: LabelSetup) -> LabelHeads:
         minimum_rows=setup.minimum_rows,
         releaser=setup.releaser,
         on_pass=setup.on_pass if private is None else lambda: None,
+        groups=setup.groups,
     )
     if private is None:
         head = LabelHead(setup.halves, released)
@@ -175,7 +182,7 @@ def _decisions(setup: LabelSetup, heads: Sequence[TrainableHalves]) -> EpochDeci
     schedule = setup.schedule
     if isinstance(schedule, InferenceSchedule) or schedule.early_stopping is None:
         return None
-    stopping = EarlyStopping(schedule.early_stopping, schedule.epochs)
+    stopping = EarlyStopping(schedule.early_stopping, schedule.epochs, setup.stopping_mode)
     return EpochDecisions(stopping, heads, setup.channels.decisions)
 
 

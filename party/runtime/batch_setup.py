@@ -45,6 +45,8 @@ class BatchSetup:
         packed: encoded features of all rows; None without features.
         groups: groups of all rows by the columns that hiddens must not go with, int32 (rows, columns); None without a
             penalty, and outside of training.
+        metric_groups: number of each row's group by the columns that make groups for metrics, int32 (rows, columns);
+            None if no metric has groups, and in a prediction.
         read_labels: reads the labels of all rows once the parties have agreed; None at a feature party.
         record: record of the run.
         away: feature parties of the run that take no part in the session, at the label party: learned vectors stand
@@ -63,6 +65,7 @@ class BatchSetup:
     teacher: PartyModels | None = None
     packed: PackedFeatures | None
     groups: npt.NDArray[np.int32] | None = None
+    metric_groups: npt.NDArray[np.int32] | None = None
     read_labels: Callable[[], SessionLabels] | None
     record: RunRecord
     away: frozenset[str] = frozenset()

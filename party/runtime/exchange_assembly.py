@@ -14,6 +14,7 @@ from party.channel.compose import (
     received_layouts,
 )
 from party.channel.tap import Observer
+from party.configuration.run import Mode
 from party.cut.hidden import HiddenSpec
 from party.cut.layout import CutLayout
 from party.data.entities import Entities
@@ -40,7 +41,7 @@ from party.runtime.recordings import SessionRecordings, both_observers, received
 from party.runtime.row_observers import by_rows
 from party.runtime.session_meters import SessionMeters
 from party.runtime.session_models import HeadParts, SessionModels
-from party.runtime.stopping_metric import check_stopping_metric
+from party.runtime.stopping_metric import check_stopping_metric, stopping_mode
 from party.security.sealing import SealingKeys
 
 
@@ -168,8 +169,15 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
             on_pass=parts.on_pass,
             local_steps=_label_local_steps(parts, halves, private),
             journal=parts.journal,
+            groups=setup.metric_groups,
+            stopping_mode=_stopping_mode(setup, models),
         )
     )
+
+
+def _stopping_mode(setup: BatchSetup, models: SessionModels) -> Mode:
+    section = None if setup.training is None else setup.training.early_stopping
+    return "min" if section is None else stopping_mode(setup.opening.context.party, section, models.scores)
 
 
 def _label_channels(parts: ExchangeParts, settings: ChannelSettings, labels: LabelArrays) -> LabelChannels:

@@ -17,6 +17,7 @@ from party.runtime.column_keys import column_protection
 from party.runtime.common_rows import common_rows
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint
 from party.runtime.left_out import require_learned_absences
+from party.runtime.metric_groups import metric_groups
 from party.runtime.proposal import Opening
 from party.runtime.records import ENCODERS_FILE, RunRecord
 from party.runtime.run_origin import known_run
@@ -72,6 +73,7 @@ def inference_setup(opening: Opening) -> BatchSetup:
         models=models,
         teacher=teacher,
         packed=packed,
+        metric_groups=metric_groups(opening, columns),
         record=record,
         away=frozenset(opening.proposal.without if configuration.holds_labels else ()),
     )

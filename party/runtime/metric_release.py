@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 
+from party.cut.hidden import FloatArray
 from party.data.labels import LabelNoise
-from party.metrics.released_metrics import Releaser, release_exactly, release_rounded, secret_draws
+from party.metrics.groups import Groups
+from party.metrics.released_metrics import Figures, Releaser, release_exactly, release_rounded, secret_draws
 from party.models.bounded_metrics import BoundedMetrics
 from party.models.corrected_metrics import CorrectedMetrics
 from party.models.losses import TaskLosses
@@ -40,10 +43,11 @@ def metric_release(
         corrected = CorrectedMetrics(opening.context.configuration.data.labels, noise, scores)
         _log_left_out(setup, corrected.left_out, "as its value on true labels cannot be told from drawn ones")
         return corrected
+    least_groups = opening.grant.metrics.minimum_rows
     if opening.grant.metrics.exact:
-        return release_exactly
+        return _exactly(scores, least_groups) if setup.metric_groups is not None else release_exactly
     training = opening.run.training
-    bounded = BoundedMetrics(opening.context.configuration.data.labels, losses, scores)
+    bounded = BoundedMetrics(opening.context.configuration.data.labels, losses, scores, least_groups=least_groups)
     reason = "as one row may move it by any amount (policy.exact_metrics)"
     _log_left_out(setup, bounded.left_out, reason)
     # A run that resumes repeats its passes with the same requests, and releases the same figures. Each evaluation has
@@ -52,6 +56,18 @@ def metric_release(
     key = secret_stream(bytes.fromhex(setup.record.secret), training.seed, stream)
     passes = 1 if setup.training is None else training.epochs
     return release_rounded(bounded, secret_draws(key.bytes(SECRET_BYTES)), passes)
+
+
+def _exactly(scores: Scores, least_groups: int) -> Releaser:
+    """The releaser of exact figures, but for those behind which there are fewer groups than the owner requires rows."""
+
+    def release(
+        name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
+    ) -> Mapping[str, float]:
+        few = scores.with_few_groups(least_groups, labels, groups)
+        return {key: math.nan if key in few else value for key, value in exact.items()}
+
+    return release
 
 
 def _log_left_out(setup: BatchSetup, names: Sequence[str], reason: str) -> None:

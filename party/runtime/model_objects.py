@@ -10,13 +10,13 @@ from party.configuration.party import PartyConfiguration
 from party.configuration.run import OptimizerSection, TrainingSection
 from party.data.encoders import fit_encoders
 from party.data.labels import LabelNoise
-from party.errors import ConfigurationError
 from party.models.assembly import PartyModels, base_layout
 from party.models.keras_objects import Optimizer, build_optimizer
 from party.models.losses import TaskLosses
 from party.models.own import source_digest
 from party.models.packing import pack
 from party.models.scores import Scores
+from party.runtime.stopping_metric import stopping_mode
 from party.runtime.tables import Tables
 
 
@@ -85,21 +85,12 @@ def check_training(configuration: PartyConfiguration, training: TrainingSection)
         training: the training section of the run configuration.
 
     Raises:
-        ConfigurationError: Keras does not know the optimizer, or no metric has the name that early stopping uses.
+        ConfigurationError: Keras does not know the optimizer, no metric has the name that early stopping uses, or its
+            mode is missing or wrong.
     """
     party_optimizer(configuration, training.optimizer)
-    if training.early_stopping is None or not configuration.holds_labels:
-        return
-    labels = configuration.data.labels
-    known = ["loss", *party_scores(configuration).names]
-    if len(labels) > 1:
-        known += [f"{name}_loss" for name in labels]
-    if training.early_stopping.metric.removeprefix("val_") not in known:
-        raise ConfigurationError(
-            f"no metric is named {training.early_stopping.metric}",
-            where=f"{configuration.party}: training.early_stopping.metric",
-            expected="one of " + ", ".join(f"val_{name}" for name in known),
-        )
+    if training.early_stopping is not None and configuration.holds_labels:
+        stopping_mode(configuration.party, training.early_stopping, party_scores(configuration))
 
 
 def check_own_model(configuration: PartyConfiguration, tables: Tables) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from party.configuration.features import DataSection
+from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
@@ -152,6 +153,7 @@ def file_rules(data: DataSection) -> FileRules:
         are_tables=bool(data.tables),
         limits=FileLimits(data.maximum_rows, data.maximum_bytes),
         column_keys={
+            **dict.fromkeys(group_columns(data.labels), "data.labels"),
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },

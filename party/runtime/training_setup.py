@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.large_tables import LARGE_TABLE_ROWS, moves_every_row
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
@@ -26,13 +27,12 @@ from party.runtime.column_keys import column_protection
 from party.runtime.continued_run import ContinuedRun, continued_run
 from party.runtime.label_scales import label_scales
 from party.runtime.masked_sums import require_sums
+from party.runtime.metric_groups import metric_groups
 from party.runtime.proposal import Opening
 from party.runtime.records import RunRecord
 from party.runtime.run_origin import bound_to_draws, run_record
 from party.runtime.session_labels import prepare_labels
 from party.runtime.session_rows import SessionRows, training_rows
-
-LARGE_TABLE_ROWS = 100_000  # above, a dense optimizer spends most of a step on rows that the batch does not use
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +156,7 @@ def _setup(
         models=models,
         packed=packed,
         groups=_groups(opening, rows, columns, whole),
+        metric_groups=metric_groups(opening, columns),
         teacher=teacher,
         read_labels=None if labels.read is None else cache(labels.read),  # for their scales, and to train
         record=record,
@@ -220,9 +221,9 @@ def _base_models(opening: Opening, packed: PackedFeatures | None) -> PartyModels
     if section is None or packed is None:
         return PartyModels(None, folder=folder)
     optimizer = (configuration.optimizer or opening.run.training.optimizer).name
-    if packed.size > LARGE_TABLE_ROWS and optimizer.lower() != "sgd":
+    if packed.size > LARGE_TABLE_ROWS and moves_every_row(optimizer):
         logger.warning(
-            "the embedding table has %d rows: %s touches all of them in every step, sgd only those of the batch",
+            "the embedding table has %d rows: %s moves all of them in every step, lazy_adam only those of the batch",
             packed.size,
             optimizer,
         )

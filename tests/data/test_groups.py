@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, row_groups
+from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, equal_cells, group_lines, row_groups
 from party.errors import DataError
+from party.metrics.groups import NO_GROUP
 from tests.support.columns import columns_of
 
 ROWS = 400
@@ -52,3 +53,26 @@ def test_many_texts_are_refused_and_counted():
         grouped(note=many)
     assert "received 66 distinct cells, 398 rows without a number" in str(refused.value)
     assert "more" not in refused.value.public_message
+
+
+def test_equal_cells_are_one_group_whose_number_depends_on_no_order():
+    generator = np.random.default_rng(2)
+    texts = generator.choice(["", *(f"user {number}" for number in range(90))], ROWS)
+    order = generator.permutation(ROWS)
+    groups, shuffled = (
+        equal_cells(columns_of(pd.DataFrame({"user": pd.Series(part, dtype="str")})), ["user"])[:, 0]
+        for part in (texts, texts[order])
+    )
+    np.testing.assert_array_equal(groups[order], shuffled)
+    np.testing.assert_array_equal(groups == NO_GROUP, texts == "")
+    assert {(text, group) for text, group in zip(texts, groups, strict=True)} == set(
+        dict(zip(texts, groups, strict=True)).items()
+    )
+    assert len(np.unique(groups)) == len(np.unique(texts))
+
+
+def test_groups_of_metrics_are_counted():
+    users = columns_of(pd.DataFrame({"user": pd.Series(["a", "b", "a", "", "a"], dtype="str")}))
+    assert list(group_lines(users, ["user"])) == [
+        "metrics by user: 2 groups, of 3 rows at most; rows in none, as their cell is empty: 1"
+    ]

@@ -11,6 +11,7 @@ from party.cut.layout import CutLayout
 from party.data.rows import InMemoryRows
 from party.engine.forward_pass import ForwardPass
 from party.engine.stored_pass import StoredPass
+from party.engine.table_lookups import TableLookups
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.runtime.checkpoint_files import pack_state, unpack_state
 from tests.support.keras_models import (
@@ -203,7 +204,8 @@ def test_a_stash_of_what_a_pass_computed_holds_no_table():
     rows_of_table = 5000
     vectors = ops.sum(keras.layers.Embedding(rows_of_table, DIMENSION)(ids), axis=1)
     hidden = keras.layers.Dense(UNITS)(keras.layers.Dense(UNITS, activation="relu")(vectors))
-    stored = StoredPass(ForwardPass(keras.Model({"ids": ids}, {"deep": hidden}), CutLayout(SPECS[:1])))
+    lookups = TableLookups(keras.Model({"ids": ids}, {"deep": hidden}))
+    stored = StoredPass(ForwardPass(lookups, CutLayout(SPECS[:1])))
     _, stash = tf.function(stored.forward, autograph=False)([tf.constant(INPUTS["ids"][batches()[0]])])
     assert len(stash) > 1
     assert max(tensor.shape.num_elements() for tensor in stash) < rows_of_table

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from party.data.rows import InMemoryRows
 from party.engine.base_model import BaseModel
-from party.engine.stashed_weights import StashedWeights
 from party.engine.trainable_base_model import TrainableBaseModel
 from tests.support.keras_models import (
     LAYOUT,
@@ -128,41 +127,6 @@ def test_gradients_are_taken_at_the_weights_that_a_batch_was_sent_with(section, 
     for split, tape in zip(split_hiddens, tape_hiddens, strict=True):
         np.testing.assert_allclose(split, matrix_of(tape), rtol=1e-4, atol=1e-5)
     assert_near(split_variables, tape_variables)
-
-
-def looked_up_twice():
-    """A table for two inputs, another one for a constant, and one that a regulariser looks at as a whole."""
-    inputs = {name: keras.Input((2,), dtype="int32", name=name) for name in ("seen", "bought", "page")}
-    shared = keras.layers.Embedding(20, 3, name="shared")
-    positions = keras.layers.Embedding(2, 3, name="positions")
-    whole = keras.layers.Embedding(20, 3, embeddings_regularizer="l2", name="whole")
-    vectors = shared(inputs["seen"]) * 2.0 + shared(inputs["bought"]) + positions(inputs["seen"] * 0 + np.arange(2))
-    summed = keras.ops.sum(vectors + whole(inputs["page"]), axis=1)
-    return keras.Model(inputs, {"deep": keras.layers.Dense(4, name="dense")(summed)})
-
-
-def test_a_stash_holds_of_a_table_the_rows_that_inputs_look_up_and_no_more():
-    model, rows = looked_up_twice(), 5
-    stash = StashedWeights(model)
-    weights = [tf.random.stateless_uniform(weight.shape, (1, place)) for place, weight in enumerate(model.weights)]
-    generator = np.random.default_rng(3)
-    gathered = {
-        name: tf.constant(generator.integers(0, 20, (rows, 2)), tf.int32) for name in ("seen", "bought", "page")
-    }
-    kept = stash.take(weights, gathered)
-    names = [weight.path.split("/")[0] for weight in model.trainable_variables]
-    shapes = dict(zip(names, [tuple(tensor.shape) for tensor in kept], strict=False))
-    assert shapes["shared"] == (2 * 2 * rows, 3)
-    assert (shapes["positions"], shapes["whole"]) == ((2, 3), (20, 3))
-    later = [tensor + 1.0 for tensor in weights]
-    for weight, now, back in zip(weights, later, stash.put_back(later, gathered, kept), strict=True):
-        changed = np.flatnonzero((back.numpy() != now.numpy()).reshape(len(now), -1).any(axis=1))
-        np.testing.assert_array_equal(back.numpy()[changed], weight.numpy()[changed])
-    looked_up = np.unique(np.concatenate([gathered["seen"], gathered["bought"]]))
-    shared = stash.put_back(later, gathered, kept)[names.index("shared")].numpy()
-    np.testing.assert_array_equal(
-        np.flatnonzero((shared == weights[names.index("shared")].numpy()).all(axis=1)), looked_up
-    )
 
 
 def test_one_call_for_update_and_forward_equals_two():

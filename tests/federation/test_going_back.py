@@ -12,7 +12,7 @@ TRAINING = {
     "seed": 6,
     "batch_size": 31,
     "validation_fraction": 0.084,
-    "early_stopping": {"metric": "val_loss", "mode": "max", "patience": 1},
+    "early_stopping": {"metric": "val_loss", "minimum_delta": 1e6, "patience": 1},
     "codecs": {"hidden": {**FED_BACK, "kind": "randomk"}, "gradient": FED_BACK},
     "schedule": {"kind": "pipelined", "depth": 2},
     "local_updates": {"steps": 1, "window": 3},

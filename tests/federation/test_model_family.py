@@ -91,8 +91,8 @@ def test_each_party_may_have_an_optimizer_of_its_own(make_organisations):
 
 
 def test_early_stopping_ends_all_parties_with_the_weights_of_the_best_epoch(make_organisations):
-    """A metric that is best after the first epoch, as its mode is the wrong way round."""
-    stopping = {"metric": "val_loss", "mode": "max", "patience": 0}
+    """Of the first one, as no later change is large enough to count."""
+    stopping = {"metric": "val_loss", "minimum_delta": 1e6, "patience": 0}
     training = {"epochs": 5, "validation_fraction": 0.167, "optimizer": {"learning_rate": 0.003}}
     organisations = federation(make_organisations, training)
     with connect(organisations.write_run({"early_stopping": stopping}, evaluate_dataset="train")) as parties:
@@ -123,6 +123,11 @@ REFUSED = {
         {"optimizer": {"learning_rate": {"name": "Cosine"}}},
         ConfigurationError,
         r"training\.optimizer\.learning_rate: Cosine is not known here.*did you mean CosineDecay",
+    ),
+    "metric of one label the wrong way round": (
+        {"early_stopping": {"metric": "val_liked_auc", "mode": "min"}, "validation_fraction": 0.1},
+        ConfigurationError,
+        r"bob: training\.early_stopping\.mode: mode min contradicts val_liked_auc, of which larger values are better",
     ),
     "unknown metric to stop by": (
         {"early_stopping": {"metric": "val_liked_acu"}, "validation_fraction": 0.1},

@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from party.configuration.keras_objects import KerasObject
 from party.configuration.labels import BinaryLabel, MultiClassLabel, RegressionLabel
+from party.configuration.metrics import MetricSection
 from party.configuration.run import OptimizerSection
 from party.engine.weight_update import WeightUpdate
 from party.errors import ConfigurationError
 from party.models import keras_objects
-from party.models.keras_objects import build_loss, build_metrics, build_optimizer
+from party.models.keras_objects import build_loss, build_metric, build_optimizer
 from party.models.losses import TaskLosses
 from party.models.scores import Scores, predictions
 
@@ -140,7 +141,7 @@ def test_every_loss_and_metric_that_is_offered_can_be_built_and_computed(label):
         "SpecificityAtSensitivity": {"sensitivity": 0.5},
         "SparseTopKCategoricalAccuracy": {"k": 2},
     }
-    asked = tuple(KerasObject(name=name, arguments=needed.get(name, {})) for name in sorted(metrics))
+    asked = tuple(MetricSection(name=name, arguments=needed.get(name, {})) for name in sorted(metrics))
     scores = Scores({"task": label.model_copy(update={"metrics": asked})}, "alice")
     values = scores(outputs, labels)
     assert tuple(values) == scores.names
@@ -222,4 +223,4 @@ def test_metrics_need_no_class_to_be_there():
     values = Scores({"liked": BINARY}, "alice")(np.ones((3, 1), np.float32), np.ones((3, 1), np.float32))
     assert np.isnan(values["auc"])
     assert (values["precision"], values["recall"]) == (1.0, 1.0)
-    assert build_metrics(BINARY, "here")[0] is not build_metrics(BINARY, "here")[0]
+    assert build_metric(BINARY, BINARY.metrics[0], "here") is not build_metric(BINARY, BINARY.metrics[0], "here")

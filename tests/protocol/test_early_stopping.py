@@ -23,7 +23,7 @@ values = st.lists(st.floats(-10, 10) | st.just(math.nan), min_size=1, max_size=1
 
 def judge_all(section, series):
     """Decisions epoch by epoch until one says stop, and which epochs improved."""
-    stopping, decisions, improved = EarlyStopping(section, len(series)), [], []
+    stopping, decisions, improved = EarlyStopping(section, len(series), section.mode or "min"), [], []
     for epoch, value in enumerate(series):
         decisions.append(stopping.judge(epoch, {"loss": value}))
         if stopping.best_epoch == epoch:
@@ -97,7 +97,7 @@ def test_what_is_kept_is_enough_to_go_back_and_nothing_is_kept_in_vain(patience)
 
 
 def test_an_unknown_metric_is_refused():
-    stopping = EarlyStopping(EarlyStoppingSection(metric="val_aux"), 3)
+    stopping = EarlyStopping(EarlyStoppingSection(metric="val_aux"), 3, "max")
     with pytest.raises(ConfigurationError, match=r"no metric is named val_aux.*val_loss, val_auc"):
         stopping.judge(0, {"loss": 1.0, "auc": 0.5})
 
@@ -166,9 +166,9 @@ def stopping_run(background, **section):
 
 
 def test_every_party_goes_back_to_the_best_epoch():
-    """A metric that only gets worse: the first epoch's weights are those that all parties end with."""
+    """No later change is large enough to count: all parties end with the weights of the first epoch."""
     with ThreadPoolExecutor(1) as background:
-        run = run_to_the_end(stopping_run(background, metric="val_loss", mode="max", patience=1))
+        run = run_to_the_end(stopping_run(background, metric="val_loss", minimum_delta=1e6, patience=1))
         once = Run(background, training_schedule(ROWS, epochs=1)).finish()
     assert run.label.best_epoch == 0
     assert len(run.label.epochs) == 3
@@ -214,7 +214,7 @@ def test_a_decision_that_cannot_be_followed_is_refused_and_changes_nothing():
 
 def test_without_restoring_the_last_weights_stay_and_none_are_kept():
     with ThreadPoolExecutor(1) as background:
-        run = run_to_the_end(stopping_run(background, mode="max", patience=1, restore_best=False))
+        run = run_to_the_end(stopping_run(background, minimum_delta=1e6, patience=1, restore_best=False))
     assert not any(base.saved for base in run.bases.values())
     with ThreadPoolExecutor(1) as background:
         thrice = Run(background, training_schedule(ROWS, epochs=3)).finish()

@@ -53,7 +53,7 @@ def test_area_of_many_rows_does_not_overflow():
     assert area_under_curve(np.arange(rows, dtype=np.float32), labels.astype(np.float32)) == 1.0
 
 
-def score(outputs, labels):
+def score(outputs, labels, *, groups=None):
     """Something of the outputs and something of the labels."""
     predicted = outputs[:, 0] > 0
     hits = float((predicted & (labels[:, 0] > 0)).sum())
@@ -89,6 +89,29 @@ def test_every_row_weighs_the_same_however_it_was_batched(sizes):
 
 def fill(accumulator, count, loss, label=1.0, logit=1.0):
     accumulator.add(np.full((count, 1), logit, np.float32), np.full((count, 1), label, np.float32), loss, {})
+
+
+def test_every_row_keeps_its_group_through_a_checkpoint_and_without_rows_that_lack_a_label():
+    def groups_of_rows(outputs, labels, *, groups=None):
+        return {"same": float((groups[:, 0] == outputs[:, 0]).all()), "rows": float(len(groups))}
+
+    def told(name, outputs, labels, exact, *, groups=None):
+        return {"groups": float(len(np.unique(groups)))}
+
+    def make():
+        return MetricAccumulator(
+            "train 0", 6, outputs=1, labels=1, score=groups_of_rows, releaser=told, group_columns=1
+        )
+
+    accumulator, resumed = make(), make()
+    numbers = np.array([[7], [3], [3], [5], [2], [3]], np.int32)
+    labels = np.array([[1], [0], [np.nan], [1], [0], [0]], np.float32)
+    for part in (slice(0, 4), slice(4, 6)):
+        accumulator.add(numbers[part].astype(np.float32), labels[part], 1.0, {}, groups=numbers[part])
+        resumed.set_state(accumulator.state())
+        accumulator, resumed = resumed, make()
+    assert accumulator.metrics().values == {"loss": 1.0, "same": 1.0, "rows": 5.0}
+    assert accumulator.metrics().released == {"groups": 4.0}
 
 
 def test_running_metrics_hold_nothing_of_rows_that_are_held_back():

@@ -179,6 +179,7 @@ def test_releasers():
     assert release_exactly(PASS, outputs, labels, exact) == exact
     assert release_nothing(PASS, outputs, labels, exact) == {}
     tell = release_rounded(
-        lambda outputs, labels, exact: {"loss": BoundedFigure(exact["loss"], 4 / len(outputs))}, lambda _: lambda _: 0.5
+        lambda outputs, labels, exact, *, groups: {"loss": BoundedFigure(exact["loss"], 4 / len(outputs))},
+        lambda _: lambda _: 0.5,
     )
     assert tell(PASS, outputs, labels, exact) == {"loss": 0.125}

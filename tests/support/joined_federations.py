@@ -2,6 +2,7 @@
 
 import keras
 
+from party.models.row_optimizers import LazyAdam
 from tests.support.oracle import JoinedOracle, OracleParty
 from tests.support.organisations import FEATURES, SMALL_FUSE, SMALL_MODEL
 
@@ -10,8 +11,9 @@ WEIGHT_TOLERANCE = 1e-4
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.001),
     "sgd": lambda: keras.optimizers.SGD(0.05),
+    "lazy_adam": lambda: LazyAdam(0.001),
 }
-LEARNING_RATES = {"adam": 0.001, "sgd": 0.05}
+LEARNING_RATES = {"adam": 0.001, "sgd": 0.05, "lazy_adam": 0.001}
 FEDERATIONS = {
     "two parties": {name: FEATURES[name] for name in ("alice", "bob")},
     "three parties": FEATURES,

@@ -25,7 +25,7 @@ MIXTURE = {
     "task_weighting": "uncertainty",
 }
 INFERENCE = (Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT)
-STOPPING = {"metric": "val_loss", "mode": "max", "patience": 0}
+STOPPING = {"metric": "val_loss", "minimum_delta": 1e6, "patience": 0}
 PIPELINED = {"kind": "pipelined", "depth": 2}
 FEEDBACK = {"kind": "int8", "error_feedback": True}
 LOCAL = {"steps": 1, "window": 2, "uses": 2, "minimum_cosine": 0.2}

@@ -83,7 +83,7 @@ class NumpyFuse:
         loss = float(np.mean(losses_of(logits, self.labels[rows]), dtype=np.float64))
         return InferenceResult(loss, logits[:, None], {})
 
-    def score(self, outputs, labels):
+    def score(self, outputs, labels, *, groups=None):
         return {"auc": area_under_curve(outputs[:, 0], labels[:, 0])}
 
     def gradients(self, rows, hiddens, present):

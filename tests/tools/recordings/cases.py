@@ -35,7 +35,7 @@ MOMENTUM = {
     "arguments": {"momentum": 0.9},
 }
 BEST = {"early_stopping": {"metric": "val_auc", "mode": "max", "patience": 1}}
-WORST = {"early_stopping": {"metric": "val_loss", "mode": "max", "patience": 0}}  # the first epoch is the best
+WORST = {"early_stopping": {"metric": "val_loss", "minimum_delta": 1e6, "patience": 0}}  # the first epoch is the best
 LONG = {"epochs": 6}
 COORDINATOR = "coordinator"
 KILLED = {  # processes to kill in the middle of a run; none if the coordinator is stopped on request
