@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from party.configuration.addresses import ReachableAddress
 from party.configuration.feature_parties import check_feature_parties
+from party.configuration.paths import FilePath
 from party.configuration.run import (
     MAXIMUM_PARTIES,
     AlignmentSection,
@@ -17,7 +19,7 @@ from party.configuration.run import (
     ScheduleSection,
     TrainingSection,
 )
-from party.configuration.sections import Address, KnownName, Name, TlsSection
+from party.configuration.sections import KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 
 
@@ -28,7 +30,7 @@ class PartyAddress(KnownName):
         address: host and port of the party.
     """
 
-    address: Address
+    address: ReachableAddress
 
 
 class CheckpointIntervalSection(StrictModel):
@@ -59,6 +61,7 @@ class CoordinatorConfiguration(StrictModel):
         alignment: parameters of the alignment, sent to every party.
         training: parameters of training, sent to every party.
         evaluate_dataset: dataset that `evaluate` and `predict` read by default.
+        use_proxy: whether the way to parties may lead through a proxy that the environment names.
         insecure: whether to connect without TLS; loopback addresses only.
         folder: of the file.
     """
@@ -67,7 +70,7 @@ class CoordinatorConfiguration(StrictModel):
     tls: TlsSection | None = None
     parties: tuple[PartyAddress, ...] = Field(min_length=2, max_length=MAXIMUM_PARTIES, strict=False)
     label_party: Name
-    output: str = "runs"
+    output: FilePath = "runs"
     timeout_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     connect_timeout_seconds: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     reconnect_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False)
@@ -75,6 +78,7 @@ class CoordinatorConfiguration(StrictModel):
     alignment: AlignmentSection = AlignmentSection()
     training: TrainingSection = TrainingSection()
     evaluate_dataset: str = "test"
+    use_proxy: bool = False
     insecure: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
 

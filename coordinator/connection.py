@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -11,9 +12,11 @@ import grpc
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress
 from coordinator.party_client import PartyClient
+from coordinator.proxies import is_loopback, proxy_advice, takes_proxy
 from coordinator.retry import RetryPolicy
 from coordinator.transports import PartyTransport
 from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
+from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
 from party.security.tls import channel_credentials, channel_options
@@ -21,7 +24,6 @@ from party.security.trust import TrustedName, load_authorities
 from party.transport.errors import error_from_rpc
 
 MAXIMUM_ATTEMPTS = 10  # of an alignment, evaluation or prediction that loses the connection to a party
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Channel = tuple[grpc.Channel, TrustedName | None]
 Result = TypeVar("Result")
@@ -63,7 +65,12 @@ def open_clients(
             channel,
             RetryPolicy(configuration.reconnect_seconds, stopped, notify=notify),
             timeout_seconds=configuration.timeout_seconds,
-            as_error=partial(error_from_rpc, party=party.name, address=party.address),
+            as_error=partial(
+                error_from_rpc,
+                party=party.name,
+                address=party.address,
+                advice=proxy_advice(party.address, configuration.use_proxy, os.environ),
+            ),
         )
         clients[party.name] = PartyClient(party.name, party.address, transport, trusted=trusted, stopped=stopped)
     return clients
@@ -129,15 +136,18 @@ def _secure_channel(configuration: CoordinatorConfiguration) -> Callable[[PartyA
     )
 
     def connect(address: PartyAddress) -> Channel:
-        trusted = TrustedName(address.name, load_authorities(configuration.path(address.ca)), address.spki_sha256)
+        authority = configuration.path(address.ca)
+        trusted = TrustedName(address.name, load_authorities(authority), address.spki_sha256)
+        check_in_force(trusted.authorities, Usage.PARTY, utc_now(), authority)
         credentials = channel_credentials(identity, trusted.authorities)
-        return grpc.secure_channel(address.address, credentials, options=channel_options(address.name)), trusted
+        options = channel_options(address.name, use_proxy=takes_proxy(address.address, configuration.use_proxy))
+        return grpc.secure_channel(address.address, credentials, options=options), trusted
 
     return connect
 
 
 def _insecure_channel(address: PartyAddress) -> Channel:
-    if address.address.rpartition(":")[0] not in LOOPBACK_HOSTS:
+    if not is_loopback(address.address.rpartition(":")[0]):
         raise ConfigurationError(
             "insecure: true is for loopback addresses only", where=f"party {address.name} at {address.address}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coordinator.local_folders import COORDINATOR
-from party.configuration.strict import DATASET_PATTERN
+from party.configuration.patterns import DATASET_PATTERN
 from party.errors import ConfigurationError
 from party.security.issuing import check_certificate_name
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from coordinator.local_files import ANY_PORT, LocalFiles
 from coordinator.local_folders import LocalFolders, write_configuration
 from coordinator.local_party import LocalParty
-from party.configuration.strict import read_yaml
+from party.configuration.yaml_file import read_yaml
 from party.errors import ConnectionLostError
 from party.security.clock import utc_now
 

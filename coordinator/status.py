@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from coordinator.configuration import load_coordinator_configuration
+from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients
 from coordinator.journal import TRAINED, RunEntry, list_runs
 from coordinator.party_client import PartyClient
@@ -22,21 +22,39 @@ def print_status(path: Path, write: Callable[[str], object]) -> None:
         write: called with each line.
 
     Raises:
-        SplitError: the configuration is unusable. An unreachable party is shown as such, without an error.
+        SplitError: the configuration is unusable; or, once all is printed, a party does not answer as it should.
     """
     configuration = load_coordinator_configuration(path)
     clients = open_clients(configuration)
+    failed: dict[str, SplitError] = {}
     try:
         for client in clients.values():
-            write(_party_line(client))
+            try:
+                write(_party_line(client))
+            except SplitError as error:
+                failed[client.name] = error
+                write(f"{client.name:<12} {error}")
     finally:
         close_clients(clients)
+    _print_runs(configuration, write)
+    if failed:
+        raise _summary(failed, len(clients))
+
+
+def _print_runs(configuration: CoordinatorConfiguration, write: Callable[[str], object]) -> None:
     folder = configuration.path(configuration.output)
     runs = list_runs(folder) if folder.exists() else []
     write(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {folder}")
     for entry in runs:
         line = f"{entry.run_id}  {entry.state:<8} {_progress(entry):<38} started {entry.started}{_last_commit(entry)}"
         write(f"  {one_line(line)}")
+
+
+def _summary(failed: Mapping[str, SplitError], parties: int) -> SplitError:
+    """The error of a status in which parties failed: of the class of the first."""
+    kind = type(next(iter(failed.values())))
+    names = ", ".join(failed)
+    return kind(f"{len(failed)} of {parties} parties do not answer as they should: {names}", fix="see the lines above")
 
 
 def _progress(entry: RunEntry) -> str:
@@ -53,10 +71,7 @@ def _last_commit(entry: RunEntry) -> str:
 
 
 def _party_line(client: PartyClient) -> str:
-    try:
-        described = client.reach(0.0)
-    except SplitError as error:
-        return f"{client.name:<12} {error}"
+    described = client.reach(0.0)
     role = "label party" if described.role == Role.ROLE_LABEL else "feature party"
     datasets = ", ".join(f"{printable(one.dataset)} {one.rows:,} rows" for one in described.datasets)
     state, version = printable(described.state), printable(described.code_version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,12 +17,13 @@ from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
 from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
-from party.errors import one_line
+from party.errors import SplitError, one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.column_ranges import load_with_columns, range_lines
 from party.runtime.tables import Tables
+from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
 from party.security.trust import load_trusted
@@ -37,7 +39,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         The configuration and the tables.
 
     Raises:
-        SplitError: the error that `party serve` would stop with.
+        SplitError: what `party serve` would stop with, or the problems of any dataset, all in one error.
     """
     configuration = load_with_columns(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -55,20 +57,40 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         console.print(one_line(line))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
+    _print_datasets(configuration, tables, console)
+    return configuration, tables
+
+
+def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
+    """Prints every dataset that can be used; the error has all problems of the others."""
+    problems = {dataset: tables.problems(dataset) for dataset in tables.names}
     sizes: dict[str, int] = {}
     for dataset in tables.names:
-        for summary in _print_dataset(configuration, tables, dataset, console):
+        for summary in () if problems[dataset] else _print_dataset(configuration, tables, dataset, console):
             sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
     for line in large_table_lines(configuration, sizes):
         console.print(one_line(line))
-    return configuration, tables
+    found = [problem for several in problems.values() for problem in several]
+    if found:
+        raise _together(found)
+
+
+def _together(problems: Sequence[SplitError]) -> SplitError:
+    """The error of a check: the problem itself if it is the only one, otherwise all of them, numbered, in one line."""
+    if len(problems) == 1:
+        return problems[0]
+    numbered = " ".join(f"({number}) {problem}" for number, problem in enumerate(problems, start=1))
+    return type(problems[0])(f"{len(problems)} problems: {numbered}")
 
 
 def _print_identity(configuration: PartyConfiguration, console: Console) -> None:
     tls = configuration.tls
     certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
     identity = own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=utc_now())
-    load_trusted([*configuration.peers, *configuration.coordinators], configuration.folder)
+    for known, usage in ((configuration.peers, Usage.PARTY), (configuration.coordinators, Usage.COORDINATOR)):
+        trusted = load_trusted(known, configuration.folder)
+        for one in known:
+            check_in_force(trusted[one.name].authorities, usage, utc_now(), configuration.path(one.ca))
     role = "label party" if configuration.holds_labels else "feature party"
     expiry = identity.chain[0].not_valid_after_utc
     console.print(f"party {configuration.party} ({role})")
@@ -101,7 +123,6 @@ def _print_dataset(
     configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console
 ) -> tuple[ColumnSummary, ...]:
     table = tables.table(dataset)
-    tables.check_groups(table)
     data = configuration.data
     title = one_line(f"{'table ' if data.tables else ''}{dataset}: {table.path.name}, {table.rows:,} rows")
     text = TextTable(title=title, title_justify="left")

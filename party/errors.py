@@ -79,6 +79,7 @@ class SplitError(Exception):
         fix: what to do about it, as an imperative.
         public_message: all that a coordinator gets; if None, the class decides.
         party: name of the party that sent the error; empty for an error of this process.
+        path: a path in the fields besides `where`, which stays on this machine.
 
     Attributes:
         fields: fields of the error; each of them is also an attribute of the error.
@@ -101,14 +102,16 @@ class SplitError(Exception):
         fix: str = "",
         public_message: str | None = None,
         party: str = "",
+        path: PurePath | None = None,
     ) -> None:
         place = str(where)
         given = ErrorFields(what=what, where=place, expected=expected, received=received, fix=fix)
         self.fields = fields = _on_one_line(given)
         self.what, self.where, self.expected = fields.what, fields.where, fields.expected
         self.received, self.fix = fields.received, fields.fix
-        if isinstance(where, PurePath):
-            fields = _on_one_line(_without_path(given, where))
+        private = where if isinstance(where, PurePath) else path
+        if private is not None:
+            fields = _on_one_line(_without_path(given, private))
         self._without_paths = self.public_fields = fields
         if public_message is not None or self.summary:
             chosen = self.summary if public_message is None else public_message

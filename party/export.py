@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
-from party.configuration.strict import usable_path
+from party.configuration.yaml_file import usable_path
 from party.errors import StorageError
 from party.ledger.file import RUNS_FOLDER
 from party.models.assembly import PartyModels

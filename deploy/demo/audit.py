@@ -16,7 +16,7 @@ from coordinator.local_federation import LocalFederation
 from deploy import adult, movielens
 from deploy.demo.federation import fresh_folder, scenario_federation
 from deploy.demo.scenarios import ADULT, DEEPFM, Scenario, Section
-from party.configuration.strict import read_yaml
+from party.configuration.yaml_file import read_yaml
 from party.errors import ModelError, SplitError
 from party.security.files import private_folder
 

@@ -252,7 +252,7 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, Text
     for party in parties:
         path = party.path(party.data.datasets[dataset])
         tables[party.party] = read_table(
-            party.party, dataset, path, columns=party.columns(dataset), rules=file_rules(party.data)
+            party.party, dataset, path, columns=party.columns(dataset), rules=file_rules(party)
         )
     common = set.intersection(*(set(table.known_ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())

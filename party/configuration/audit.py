@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
-from party.configuration.labels import LABEL_RULE, TASK_PATTERN
+from party.configuration.patterns import TASK_PATTERN
+from party.configuration.rules import checked_rule
 from party.configuration.strict import StrictModel
 
-SecretRule = Annotated[str, Field(min_length=1)]
+SecretRule = Annotated[str, AfterValidator(checked_rule)]
 
 
 class AuditSection(StrictModel):
@@ -26,13 +27,6 @@ class AuditSection(StrictModel):
     record: bool = False
     secrets: dict[Annotated[str, Field(pattern=TASK_PATTERN)], SecretRule] = Field(default={}, max_length=32)
     entity: str | None = Field(default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _rules_parse(self) -> Self:
-        for name, rule in self.secrets.items():
-            if LABEL_RULE.match(rule) is None:
-                raise ValueError(f"secrets.{name} must read COLUMN OPERATOR VALUE, such as Gender == F")
-        return self
 
     def check_party(self, holds_labels: bool) -> None:
         """Refuses secrets at the label party, whose secrets are its labels.

@@ -9,8 +9,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from party.configuration.paths import FilePath
+from party.configuration.patterns import DATASET_PATTERN
 from party.configuration.sections import Name
-from party.configuration.strict import DATASET_PATTERN, StrictModel
+from party.configuration.strict import StrictModel
 
 MAXIMUM_KEY_COLUMNS = 8
 MAXIMUM_TRANSFORMS = 8
@@ -18,7 +20,7 @@ MAXIMUM_TRANSFORMS = 8
 Transform = Literal["strip", "lower", "digits", "sha256"]
 Transforms = Annotated[tuple[Transform, ...], Field(max_length=MAXIMUM_TRANSFORMS, strict=False)]
 DatasetName = Annotated[str, Field(pattern=DATASET_PATTERN)]
-Files = dict[DatasetName, str]
+Files = dict[DatasetName, FilePath]
 
 
 def _as_columns(value: object) -> object:
@@ -35,10 +37,11 @@ def _differ(columns: tuple[str, ...]) -> tuple[str, ...]:
     return columns
 
 
+_Column = Annotated[str, Field(min_length=1)]
 KeyColumns = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
+    tuple[_Column, ...],
     Field(min_length=1, max_length=MAXIMUM_KEY_COLUMNS, strict=False),
-    BeforeValidator(_as_columns),
+    BeforeValidator(_as_columns, json_schema_input_type=_Column | tuple[_Column, ...]),
     AfterValidator(_differ),
 ]
 

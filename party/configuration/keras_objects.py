@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from party.configuration.patterns import ARGUMENT_PATTERN, KERAS_NAME_PATTERN
 from party.configuration.strict import StrictModel
 
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 MAXIMUM_ARGUMENTS = 32
 MAXIMUM_LISTED = 33  # the values of 32 boundaries of a schedule: 1,000 took Keras minutes to build
 MAXIMUM_TEXT = 256
@@ -18,7 +18,7 @@ Text = Annotated[str, Field(max_length=MAXIMUM_TEXT)]
 Argument = bool | Whole | Number | Text | None
 Arguments = Annotated[
     dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
+        Annotated[str, Field(pattern=ARGUMENT_PATTERN)],
         Argument | Annotated[tuple[Argument, ...], Field(strict=False, max_length=MAXIMUM_LISTED)],
     ],
     Field(max_length=MAXIMUM_ARGUMENTS),
@@ -33,7 +33,7 @@ class KerasObject(StrictModel):
         arguments: plain values by the names of the constructor's parameters.
     """
 
-    name: str = Field(pattern=NAME_PATTERN)
+    name: str = Field(pattern=KERAS_NAME_PATTERN)
     arguments: Arguments = Field(default={})
 
 
@@ -42,4 +42,7 @@ def named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-NamedKerasObject = Annotated[KerasObject, BeforeValidator(named)]
+NamedKerasObject = Annotated[
+    KerasObject,
+    BeforeValidator(named, json_schema_input_type=Annotated[str, Field(pattern=KERAS_NAME_PATTERN)] | KerasObject),
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -10,10 +9,10 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from party.configuration.keras_objects import KerasObject, NamedKerasObject
 from party.configuration.label_privacy import LabelPrivacy, NumberPrivacy
 from party.configuration.metrics import MetricSection, NamedMetric
+from party.configuration.patterns import TASK_PATTERN
+from party.configuration.rules import RuleParts, checked_rule, rule_parts
 from party.configuration.strict import StrictModel, kind_of
 
-LABEL_RULE = re.compile(r"^\s*(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>\S.*?)\s*$")
-TASK_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
@@ -47,7 +46,7 @@ class BinaryLabel(Label):
     """A label with two classes.
 
     Attributes:
-        rule: `COLUMN OPERATOR VALUE`, such as `Rating > 3`; rows for which it holds are the positive class.
+        rule: COLUMN OPERATOR VALUE, such as `Rating > 3`; rows for which it holds are the positive class.
         loss: a Keras loss.
         metrics: metrics to report besides the loss.
         class_weights: weights of the rows of each class in training.
@@ -64,22 +63,17 @@ class BinaryLabel(Label):
     @field_validator("rule")
     @classmethod
     def _parses(cls, rule: str) -> str:
-        if LABEL_RULE.match(rule) is None:
-            raise ValueError("must read COLUMN OPERATOR VALUE with one of > >= < <= == !=, such as Rating > 3")
-        return rule
+        return checked_rule(rule)
 
     @property
-    def parts(self) -> tuple[str, str, str]:
+    def parts(self) -> RuleParts:
         """Column, operator and value of the rule."""
-        match = LABEL_RULE.match(self.rule)
-        if match is None:
-            raise ValueError("label rule was not validated")
-        return match["column"], match["operator"], match["operand"]
+        return rule_parts(self.rule)
 
     @property
     def source(self) -> str:
         """The column that the label is read from."""
-        return self.parts[0]
+        return self.parts.column
 
 
 class RegressionLabel(Label):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from party.configuration.keras_objects import KerasObject, named
+from party.configuration.patterns import KERAS_NAME_PATTERN
 
 RowMetricName = Literal[
     "f1", "pr_auc", "log_loss", "calibration", "calibration_error", "grouped_auc", "hit_rate", "ndcg"
@@ -68,4 +69,7 @@ def plain_name(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-NamedMetric = Annotated[MetricSection, BeforeValidator(named)]
+NamedMetric = Annotated[
+    MetricSection,
+    BeforeValidator(named, json_schema_input_type=Annotated[str, Field(pattern=KERAS_NAME_PATTERN)] | MetricSection),
+]

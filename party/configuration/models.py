@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from party.configuration.paths import FilePath
+from party.configuration.patterns import FUNCTION_PATTERN
 from party.configuration.strict import StrictModel, kind_of
 
 DEFAULT_EMBEDDING_DIMENSION = 16
@@ -14,8 +16,6 @@ DEFAULT_CUT_UNITS = 32
 DEFAULT_FUSE_UNITS = (256, 256, 32)
 DEFAULT_EXPERT_UNITS = (32, 16)  # as the MMoE of SplitRec's tutorial on Adult
 DEFAULT_TOWER_UNITS = (12,)
-
-FUNCTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 Activation = Literal[
     "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid", "linear"
@@ -107,7 +107,7 @@ class OwnModel(StrictModel):
     """
 
     kind: Literal["own"] = "own"
-    file: str = Field(min_length=1)
+    file: FilePath
     base: str = Field(pattern=FUNCTION_PATTERN)
 
 
@@ -187,7 +187,7 @@ class OwnFuse(FuseSection):
     """
 
     kind: Literal["own"] = "own"
-    file: str = Field(min_length=1)
+    file: FilePath
     fuse: str = Field(pattern=FUNCTION_PATTERN)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from party.configuration.addresses import Address
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import SecretName, budget_warnings, check_budgets
 from party.configuration.checkpoints import PartyCheckpointsSection
@@ -17,11 +18,13 @@ from party.configuration.features import DataSection, MultiHotFeature, SequenceF
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
+from party.configuration.paths import FilePath
+from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
 from party.configuration.privacy import PrivacySection
 from party.configuration.private_labels import label_privacy_warnings
-from party.configuration.run import OptimizerSection
-from party.configuration.sections import Address, KnownName, Name, TlsSection
+from party.configuration.run import OptimizerSection, RunConfiguration
+from party.configuration.sections import KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
 from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
@@ -80,13 +83,15 @@ class PartyConfiguration(StrictModel):
         log_level: level of the party's log on standard error.
     """
 
+    other_files: ClassVar[Mapping[str, type[StrictModel]]] = {"the coordinator's file": RunConfiguration}
+
     party: Name
     listen: Address
     label_party: Name
     peers: tuple[KnownName, ...] = Field(min_length=1, strict=False)
     coordinators: tuple[KnownCoordinator, ...] = Field(min_length=1, strict=False)
     tls: TlsSection
-    state: str
+    state: FilePath
     data: DataSection
     model: AnyModel | None = None
     fuse: AnyFuse | None = None
@@ -97,7 +102,7 @@ class PartyConfiguration(StrictModel):
     checkpoints: PartyCheckpointsSection = PartyCheckpointsSection()
     audit: AuditSection = AuditSection()
     threads: ThreadsSection = ThreadsSection()
-    pinned_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
+    pinned_secret: str | None = Field(default=None, pattern=DIGEST_PATTERN, repr=False)
     insecure: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     folder: Path = Field(default=Path(), exclude=True, strict=False)

@@ -9,9 +9,10 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from party.configuration.extent import RUN_EXTENT, check_extent
 from party.configuration.feature_parties import check_feature_parties
-from party.configuration.keras_objects import NAME_PATTERN, Arguments, KerasObject
+from party.configuration.keras_objects import Arguments, KerasObject
+from party.configuration.patterns import DATASET_PATTERN, KERAS_NAME_PATTERN, METRIC_PATTERN
 from party.configuration.sections import Name
-from party.configuration.strict import DATASET_PATTERN, StrictModel, validate
+from party.configuration.strict import StrictModel, validate
 from party.errors import ConfigurationError
 
 MAXIMUM_CONFIGURATION_BYTES = 64 * 1024
@@ -37,7 +38,7 @@ class OptimizerSection(StrictModel):
         arguments: further arguments of its constructor.
     """
 
-    name: str = Field(default="adam", pattern=NAME_PATTERN)
+    name: str = Field(default="adam", pattern=KERAS_NAME_PATTERN)
     learning_rate: Annotated[
         Annotated[float, Field(gt=0.0, allow_inf_nan=False), Tag("[number]")]
         | Annotated[KerasObject, Tag("[schedule]")],
@@ -57,7 +58,7 @@ class EarlyStoppingSection(StrictModel):
         restore_best: whether every party restores its weights of the best epoch.
     """
 
-    metric: str = Field(default="val_loss", pattern=r"^val_[a-z0-9_]{1,128}$")
+    metric: str = Field(default="val_loss", pattern=METRIC_PATTERN)
     mode: Mode | None = None
     patience: int = Field(default=0, ge=0, le=MAXIMUM_COUNT)
     minimum_delta: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)

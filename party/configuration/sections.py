@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from party.configuration.strict import NAME_PATTERN, StrictModel
+from party.configuration.paths import FilePath
+from party.configuration.patterns import DIGEST_PATTERN, NAME_PATTERN
+from party.configuration.strict import StrictModel
 
-MAXIMUM_PORT = 65535
-
-
-def _check_port(address: str) -> str:
-    if int(address.rpartition(":")[2]) > MAXIMUM_PORT:
-        raise ValueError(f"the port must be at most {MAXIMUM_PORT}")
-    return address
-
-
-Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_check_port)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -31,12 +23,12 @@ class KnownName(StrictModel):
     """
 
     name: Name
-    ca: str
-    spki_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    ca: FilePath
+    spki_sha256: str | None = Field(default=None, pattern=DIGEST_PATTERN)
 
 
 class TlsSection(StrictModel):
     """Own certificate chain, leaf first, and its private key, as PEM files."""
 
-    certificate: str
-    key: str
+    certificate: FilePath
+    key: FilePath

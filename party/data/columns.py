@@ -10,13 +10,8 @@ from party.data.limits import check_columns
 from party.errors import DataError
 
 SHOWN_COLUMNS = 8  # of a list in an error
-CONFIGURATION_KEYS = (
-    "data.id",
-    "data.joins",
-    "data.features",
-    "data.labels",
-    "data.sample_weight",
-)  # that name columns
+LABELS_KEY = "data.labels"
+WITHOUT_LABELS = "name a dataset without labels in data.unlabelled"
 COMPARED_CHARACTERS = 64  # a longer name is no misspelling, and slow to compare
 
 
@@ -65,15 +60,19 @@ def _missing_columns(header: Sequence[str], needed: Mapping[str, str], missing: 
         f"columns missing: {_listed(named, len(missing))}",
         where=where,
         received=f"columns {_listed(header)}",
-        fix=f"check {_keys(needed, missing)}",
+        fix=f"check {_keys(needed, missing)}" + _advice_on_labels(needed, missing),
         public_message=public_message,
     )
 
 
 def _keys(needed: Mapping[str, str], missing: Sequence[str]) -> str:
     """The keys of the party's file that name missing columns."""
-    *first, last = sorted({needed[name] for name in missing}, key=CONFIGURATION_KEYS.index)
+    *first, last = dict.fromkeys(needed[name] for name in missing)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _advice_on_labels(needed: Mapping[str, str], missing: Sequence[str]) -> str:
+    return f"; {WITHOUT_LABELS}" if any(needed[name] == LABELS_KEY for name in missing) else ""
 
 
 def _with_nearest(name: str, candidates: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
+from party.configuration.rules import BACKQUOTES
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
 from party.data.text_columns import TextColumn, TextColumns
@@ -30,6 +31,8 @@ ONE_CLASS_FIX = (
     "check the label's rule; if the file lists only what happened, such as clicks, add rows for what did not: what was"
     " shown and not chosen or, without a record of that, a few items drawn for each row, in the ids of all parties"
 )
+LABELS = "labels are missing or malformed"
+WEIGHTS = "weights of rows are missing or malformed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,11 +272,11 @@ def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.fl
     return _positive(cells, sign, operand, advice)[cells.codes].astype(np.float32)
 
 
-def _read_numbers(cells: Cells, expected: str, advice: str) -> NDArray[np.float32]:
+def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) -> NDArray[np.float32]:
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
-    _refuse(cells, ~np.isfinite(single), expected, advice)
+    _refuse(cells, ~np.isfinite(single), expected, advice, what=what)
     return single[cells.codes]
 
 
@@ -287,10 +290,16 @@ def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[
 def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float32]:
     """float32 (rows, 1)."""
     cells = read_cells(column, (), f"{where}: column {name}")
-    weights = _read_numbers(cells, "a weight of at least 0 in every row", "")
+    weights = _read_numbers(cells, "a weight of at least 0 in every row", "check data.sample_weight", WEIGHTS)
     if (weights < 0).any() or not weights.any():
         received = f"{int((weights < 0).sum())} rows below 0" if weights.any() else "0 in every row"
-        raise DataError("sample weights cannot be used", where=cells.where, expected="at least 0", received=received)
+        raise DataError(
+            "weights of rows cannot be used",
+            where=cells.where,
+            expected="at least 0 in every row, and above 0 in one",
+            received=received,
+            fix="check data.sample_weight",
+        )
     return weights[:, None]
 
 
@@ -301,7 +310,13 @@ def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.
     threshold = parse_number(operand)
     if sign not in _EQUALITIES:
         if np.isnan(threshold):
-            raise ConfigurationError("value is no number", where="data.labels", expected=f"a number after {sign}")
+            raise ConfigurationError(
+                "the rule's value is no number",
+                where=f"{cells.where}: data.labels",
+                expected=f"a number after {sign}",
+                fix=BACKQUOTES,
+                public_message="a label's rule does not fit its column",
+            )
         _refuse(cells, np.isnan(numbers), "a number in every row", advice)
     elif text:
         _refuse(cells, cells.missing, "a label in every row", advice)
@@ -312,10 +327,9 @@ def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.
     return holds
 
 
-def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str) -> None:
+def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str, *, what: str = LABELS) -> None:
     if without.any():
         received = f"{cells.row_count(without)} rows without one"
-        what = "labels are missing or malformed"
         public_message = f"{what}; expected {expected}; received {received}"
         raise DataError(
             what, where=cells.where, expected=expected, received=received, fix=advice, public_message=public_message

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from party.configuration.features import DataSection
+from party.configuration.features import AnyFeature, DataSection, SequenceFeature
 from party.data.encoders import fit_encoders
 from party.data.table import Table
+from party.errors import DataError, SplitError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,40 @@ class Summary:
 
     columns: tuple[ColumnSummary, ...]
     remarks: tuple[str, ...]
+
+
+def encoding_problems(
+    party: str, data: DataSection, table: Table, *, warn: Callable[[str], None] = lambda remark: None
+) -> list[SplitError]:
+    """Finds the features of a table that cannot be encoded.
+
+    Args:
+        party: name of this party, for errors.
+        data: the party's data section.
+        table: one dataset, with the features' columns.
+        warn: called with sentences on columns that can be read, and probably not as meant.
+
+    Returns:
+        An error for each such feature, in the order of the configuration.
+    """
+    try:
+        for remark in summarise(party, data, table).remarks:
+            warn(remark)
+    except DataError as error:
+        found = [_problem(party, data, feature, table) for feature in data.features]
+        return [one for one in found if one is not None] or [error]
+    return []
+
+
+def _problem(party: str, data: DataSection, feature: AnyFeature, table: Table) -> DataError | None:
+    """What keeps one feature from being encoded; a sequence is encoded beside its target."""
+    target = feature.target if isinstance(feature, SequenceFeature) else None
+    together = [one for one in data.features if one is feature or one.key == target]
+    try:
+        fit_encoders(party, together, table.columns, table.path.name).encode(table.columns, table.path.name)
+    except DataError as error:
+        return error
+    return None
 
 
 def summarise(party: str, data: DataSection, table: Table) -> Summary:

@@ -104,7 +104,7 @@ def source_digest(folder: Path, file: str) -> str:
         _refuse_writers(path, file)
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"cannot be read ({type(error).__name__})", where=file, fix="check model.file") from None
+        raise ModelError(f"cannot be read ({type(error).__name__})", where=path, fix="check model.file") from None
 
 
 def _refuse_writers(path: Path, file: str) -> None:

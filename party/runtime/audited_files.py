@@ -60,7 +60,7 @@ def _file(
         raise DataError(f"dataset {dataset} of the run is not configured any more", where=configuration.party)
     for name in sorted(data.tables) or [dataset]:
         path = configuration.path(data.files[name])
-        table = read_table(configuration.party, name, path, columns=columns, rules=file_rules(data))
+        table = read_table(configuration.party, name, path, columns=columns, rules=file_rules(configuration))
         if table.sha256 == record.fingerprint.get(key):
             return table
     raise differs(configuration, record, key)

@@ -71,7 +71,7 @@ def _headers(configuration: PartyConfiguration) -> Mapping[str, Sequence[str]]:
     """The names of the columns of every file, by dataset or table."""
     data = configuration.data
     return {
-        name: read_names(configuration.party, name, configuration.path(file), rules=file_rules(data))
+        name: read_names(configuration.party, name, configuration.path(file), rules=file_rules(configuration))
         for name, file in data.files.items()
     }
 

@@ -106,7 +106,7 @@ def check_own_model(configuration: PartyConfiguration, tables: Tables) -> None:
     """
     section = configuration.base_model
     if isinstance(section, OwnModel):
-        for dataset in tables.names:
+        for dataset in tables.usable_names:
             table = tables.table(dataset)
             source = table.path.name
             encoders = fit_encoders(configuration.party, configuration.data.features, table.columns, source)

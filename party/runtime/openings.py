@@ -6,8 +6,8 @@ import hashlib
 import re
 
 from party import __version__
+from party.configuration.patterns import DATASET_PATTERN
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.configuration.strict import DATASET_PATTERN
 from party.errors import SessionError
 from party.pb.handshake_pb2 import Hello, Purpose
 from party.policy.requests import SessionRequest

@@ -34,7 +34,7 @@ class TableWork:
         self._opening = opening
         self._context = context
         self._run = run
-        self._tables = {name: context.tables.table(name) for name in context.tables.names}
+        self._tables = {name: context.tables.table(name) for name in context.tables.usable_names}
         self._datasets = tuple(sorted(run.alignment.datasets))
         self._stored: dict[str, JoinedAlignment] = {}
         for name in () if opening.proposal.realign else self._datasets:

@@ -261,8 +261,12 @@ def verify_signature(certificate: x509.Certificate, signature: bytes, message: b
 
 def _policy_builder(ca: Authorities, now: datetime) -> PolicyBuilder:
     """The rules of a chain; `check_leaf` checks the leaf's name and usage, more strictly than the defaults do."""
-    ca_policy = ExtensionPolicy.webpki_defaults_ca().may_be_present(
-        x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None
+    # Most tutorials on openssl make authorities without key usage, which RFC 5280 allows and TLS accepts.
+    ca_policy = (
+        ExtensionPolicy.webpki_defaults_ca()
+        .may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
+        .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may_sign_certificates)
+        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     )
     ee_policy = (
         ExtensionPolicy.webpki_defaults_ee()
@@ -272,6 +276,12 @@ def _policy_builder(ca: Authorities, now: datetime) -> PolicyBuilder:
     )
     builder = PolicyBuilder().store(Store(list(ca))).time(now).max_chain_depth(MAXIMUM_CERTIFICATES)
     return builder.extension_policies(ca_policy=ca_policy, ee_policy=ee_policy)
+
+
+def _may_sign_certificates(policy: object, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    """Refuses an authority whose key usage, if it has one, does not allow it to sign certificates."""
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("key usage of an authority lacks keyCertSign")
 
 
 def _check_pin(leaf: x509.Certificate, pin: str | None, where: str) -> None:

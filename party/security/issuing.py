@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from party.configuration.strict import NAME_PATTERN
+from party.configuration.patterns import NAME_PATTERN
 from party.errors import IdentityError
 from party.security.certificates import Identity, PrivateKey, Usage, load_private_key
 from party.security.files import private_folder, write_atomically

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 
@@ -9,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from party.errors import IdentityError
 
@@ -17,6 +18,15 @@ MINIMUM_RSA_BITS = 2048
 CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384()}
 ACCEPTED_KEYS = f"P-256, P-384 or RSA of at least {MINIMUM_RSA_BITS} bits"
 SHOWN_NAME_CHARACTERS = 80
+KNOWN_CRITICAL = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.NAME_CONSTRAINTS,
+    }
+)
 
 # What parsing a certificate, or an extension of it, raises: certificates are parsed lazily.
 PARSE_ERRORS = (
@@ -57,6 +67,7 @@ def check_leaf(leaf: x509.Certificate, name: str, usage: Usage, *, now: datetime
         check_validity(leaf, now, where)
         _check_name(leaf, name, where)
         _check_usage(leaf, usage, where)
+        _check_signs_itself(leaf, where)
         check_key(leaf.public_key(), where)
     except PARSE_ERRORS as error:
         raise IdentityError("cannot be parsed", where=where, expected="an X.509 certificate") from error
@@ -106,6 +117,51 @@ def _check_usage(leaf: x509.Certificate, usage: Usage, where: object) -> None:
         role = usage.name.lower()
         expected = f"{usage.value} alone, for a {role}"
         raise IdentityError("has the wrong extended key usage", where=where, expected=expected, received=received)
+
+
+def _check_signs_itself(leaf: x509.Certificate, where: object) -> None:
+    """Refuses a leaf that may sign certificates, or may not sign a handshake."""
+    with suppress(x509.ExtensionNotFound):
+        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise IdentityError(
+                "is an authority's certificate",
+                where=where,
+                expected="basic constraints with CA:false, or none",
+                fix="have the authority issue a certificate, and name that one",
+            )
+    with suppress(x509.ExtensionNotFound):
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+        if usage.key_cert_sign or not usage.digital_signature:
+            raise IdentityError(
+                "has the wrong key usage",
+                where=where,
+                expected="digitalSignature and no keyCertSign, or no key usage",
+                fix="issue it again with keyUsage=critical,digitalSignature",
+            )
+    unknown = unknown_critical(leaf)
+    if unknown:
+        raise IdentityError(f"has a critical extension that is not known: {unknown}", where=where)
+    if not list(leaf.subject) and not leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical:
+        raise IdentityError(
+            "has neither a subject nor a critical subject alternative name",
+            where=where,
+            fix="issue it again with a subject such as CN=NAME",
+        )
+
+
+def unknown_critical(certificate: x509.Certificate) -> str:
+    """A critical extension that verifiers here do not know, and so refuse.
+
+    Args:
+        certificate: a leaf or an authority.
+
+    Returns:
+        Its object identifier; empty if there is none.
+    """
+    unknown = [
+        one.oid.dotted_string for one in certificate.extensions if one.critical and one.oid not in KNOWN_CRITICAL
+    ]
+    return unknown[0] if unknown else ""
 
 
 def check_key(key: object, where: object) -> None:

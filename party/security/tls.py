@@ -116,18 +116,23 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> ChannelOptions
     ]
 
 
-def channel_options(party_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> ChannelOptions:
+def channel_options(
+    party_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES, *, use_proxy: bool = False
+) -> ChannelOptions:
     """Options of a coordinator's channel to one party.
 
     Args:
         party_name: the name that the party's certificate must carry, whatever the address.
         max_message_bytes: longest message that is received or sent.
+        use_proxy: whether the channel may go through a proxy that the environment names.
 
     Returns:
         Options for `grpc.secure_channel`.
     """
     return [
         ("grpc.ssl_target_name_override", party_name),
+        # By default gRPC takes a proxy of the environment, even on the way to this machine itself.
+        ("grpc.enable_http_proxy", int(use_proxy)),
         # By default a channel waits up to two minutes before it tries again to reach a party that was away.
         ("grpc.initial_reconnect_backoff_ms", SHORTEST_RECONNECT_MILLISECONDS),
         ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MILLISECONDS),

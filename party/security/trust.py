@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +13,8 @@ from cryptography import x509
 from party.configuration.sections import KnownName
 from party.errors import IdentityError
 from party.ownership import loose_mode
+from party.security.authority import check_authority
 from party.security.certificates import Authorities, Usage, load_chain, verify_leaf
-from party.security.leaf import PARSE_ERRORS
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def load_authorities(path: Path) -> Authorities:
         The authority's certificates; several while it is being replaced.
 
     Raises:
-        IdentityError: the file cannot be read, every user may change it, or a certificate in it is no authority's.
+        IdentityError: the file cannot be read, every user may change it, or one in it is no authority's.
     """
     authorities = load_chain(path)
     received = loose_mode(path.stat(), stat.S_IWOTH)
@@ -94,14 +93,5 @@ def load_authorities(path: Path) -> Authorities:
         # Whoever can write an authority decides who is trusted.
         raise IdentityError("can be changed by every user", where=path, received=received, fix=f"run chmod o-w {path}")
     for certificate in authorities:
-        constraints = None
-        with suppress(x509.ExtensionNotFound, *PARSE_ERRORS):
-            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        if constraints is None or not constraints.ca:
-            raise IdentityError(
-                "holds a certificate that is no authority's",
-                where=path,
-                expected="basic constraints with CA:true",
-                fix="ask that organisation for its NAME-ca.pem",
-            )
+        check_authority(certificate, path)
     return authorities

@@ -31,6 +31,7 @@ from party.errors import (
     error_from_code,
 )
 from party.security.printable import printable
+from party.transport.unreachable import NO_TLS, cause, is_unresolved, speaks_no_tls
 
 MAXIMUM_MESSAGE_CHARACTERS = 2000  # of all fields of an error together
 # gRPC's limit for metadata, which includes the details of a status.
@@ -102,13 +103,14 @@ def error_text(error: SplitError) -> str:
     return printable(str(error), MAXIMUM_MESSAGE_CHARACTERS)
 
 
-def error_from_rpc(error: grpc.RpcError, party: str, address: str) -> SplitError:
+def error_from_rpc(error: grpc.RpcError, party: str, address: str, advice: str = "") -> SplitError:
     """The typed error of a failed RPC.
 
     Args:
         error: as raised by a stub.
         party: name of the party that was called.
         address: the address that it was called at.
+        advice: what else to look at where it cannot be reached, as an imperative; empty if nothing.
 
     Returns:
         The party's own error, with its fields, if it sent one; otherwise an error that describes the connection.
@@ -116,7 +118,7 @@ def error_from_rpc(error: grpc.RpcError, party: str, address: str) -> SplitError
     details = error.details() or ""
     sent = _parse(details)
     if sent is None:
-        return _connection_error(error.code(), details, party, address)
+        return _connection_error(error.code(), details.lower(), party, address=address, advice=advice)
     code, given = sent
     return error_from_code(code, bounded(given), party=party)
 
@@ -138,10 +140,12 @@ def _parse(details: str) -> tuple[str, ErrorFields] | None:
     return code, ErrorFields(what=what, **others)
 
 
-def _connection_error(status: grpc.StatusCode, details: str, party: str, address: str) -> SplitError:
+def _connection_error(status: grpc.StatusCode, lowered: str, party: str, *, address: str, advice: str) -> SplitError:
     where = f"party {party} at {address}"
-    lowered = details.lower()
-    if any(word in lowered for word in IDENTITY_WORDS):
+    if speaks_no_tls(lowered):
+        what = f"no trusted connection could be made: {NO_TLS.what}"
+        return IdentityError(what, where=where, fix=_both(NO_TLS.fix, advice))
+    if not is_unresolved(lowered) and any(word in lowered for word in IDENTITY_WORDS):
         return _identity_error(lowered, party, where)
     if (
         status is grpc.StatusCode.UNAVAILABLE
@@ -152,17 +156,21 @@ def _connection_error(status: grpc.StatusCode, details: str, party: str, address
         return ConnectionLostError(
             "closes the connection at once",
             where=where,
-            fix=f"look at its log: {party} may not trust this certificate, or its ca for this name is another one",
+            fix=_both(
+                f"look at its log: {party} may not trust this certificate, or its ca for this name is another one",
+                advice,
+            ),
         )
-    if status is grpc.StatusCode.UNAVAILABLE:
-        return ConnectionLostError(
-            "cannot be reached",
-            where=where,
-            fix="check that `party serve` runs there, the address, and any firewall between",
-        )
+    if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED):
+        what, fix = cause(lowered, address.rpartition(":")[0])
+        return ConnectionLostError(what, where=where, fix=_both(fix, advice))
     if status is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ConnectionLostError("did not answer in time", where=where, fix="look at its log; raise timeout_seconds")
     return ConnectionLostError(f"call failed with {status.name}", where=where)
+
+
+def _both(fix: str, advice: str) -> str:
+    return "; ".join(filter(None, (fix, advice)))
 
 
 def _identity_error(lowered: str, party: str, where: str) -> IdentityError:

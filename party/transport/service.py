@@ -111,17 +111,18 @@ class PartyService:
             protocol=PROTOCOL,
             role=self._context.role,
             state="idle",
-            datasets=[
-                DatasetRows(dataset=name, rows=self._context.tables.table(name).rows)
-                for name in self._context.tables.names
-                if self._context.admission.may_name(caller, name)
-            ],
+            datasets=[DatasetRows(dataset=name, rows=rows) for name, rows in self._named_rows(caller).items()],
         )
         current = self._sessions.current
         if current is not None:
             run_id, session = current
             reply.run_id, reply.state, reply.step = run_id, session.phase.value, session.step
         return reply
+
+    def _named_rows(self, caller: str) -> dict[str, int]:
+        """The rows of the datasets that a coordinator may name and that can be used."""
+        tables = self._context.tables
+        return tables.row_counts([name for name in tables.names if self._context.admission.may_name(caller, name)])
 
     def probe(self, request: pb.ProbeRequest, raw: bytes, caller: str) -> pb.ProbeReply:
         """Returns as many zeros as requested, to measure how long messages take."""

@@ -18,7 +18,7 @@ from coordinator.local_federation import LocalFederation
 from deploy.demo.experiment import prepare_scenario
 from deploy.demo.own_figures import last_evaluation
 from deploy.demo.scenarios import ADULT
-from party.configuration.strict import read_yaml
+from party.configuration.yaml_file import read_yaml
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.files import private_folder, write_atomically
 

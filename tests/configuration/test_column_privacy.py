@@ -53,9 +53,9 @@ REFUSED = {
     "unknown key privacy.columns.columns.b.value, did you mean values?": changed(
         columns={**COLUMNS, "b": {"value": ["x"]}}
     ),
-    "key privacy.columns.epsilon: Input should be greater": changed(epsilon=0.0),
-    "key privacy.columns.epsilon: Input should be less": changed(epsilon=65.0),
-    "key privacy.columns.columns: Dictionary should have at least 1 item": changed(columns={}),
+    "key privacy.columns.epsilon: must be a number from 0.01 to 64, ": changed(epsilon=0.0),
+    "from 0.01 to 64, such as": changed(epsilon=65.0),
+    "key privacy.columns.columns: must be a mapping of names to sections, at least 1 of them": changed(columns={}),
     "which privacy.columns protects: the penalty needs the true cells": {
         "columns": PRIVATE,
         "decorrelate": {"columns": ["b"]},
@@ -66,7 +66,7 @@ REFUSED = {
     },
     "the id column differs in every row": {"decorrelate": {"columns": ["ID"]}},
     "privacy.decorrelate.columns names c twice": {"decorrelate": {"columns": ["c", "c"]}},
-    "key privacy.decorrelate.weight: Input should be greater": {"decorrelate": {"columns": ["c"], "weight": 0.0}},
+    "key privacy.decorrelate.weight: must be a number above 0": {"decorrelate": {"columns": ["c"], "weight": 0.0}},
 }
 
 

@@ -57,8 +57,8 @@ def test_labels_are_exact_unless_they_say_otherwise():
         ({"data.labels.hours.privacy.minimum": 24.0}, "minimum must be below maximum"),
         ({"data.labels.hours.privacy.maximum": float("inf")}, "privacy.maximum"),
         ({"data.labels.liked.privacy": {"epsilon": 1.0, **BOUNDS}}, "unknown key data.labels.liked.privacy.minimum"),
-        ({"data.labels.liked.privacy.epsilon": 0.0}, "greater than or equal to 0.01"),
-        ({"data.labels.liked.privacy.epsilon": 16.5}, "less than or equal to 16"),
+        ({"data.labels.liked.privacy.epsilon": 0.0}, "must be a number from 0.01 to 16"),
+        ({"data.labels.liked.privacy.epsilon": 16.5}, "must be a number from 0.01 to 16"),
         ({"data.labels.liked.privacy.epsilon": float("nan")}, "data.labels.liked.privacy.epsilon"),
     ],
 )

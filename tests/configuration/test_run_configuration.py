@@ -205,7 +205,7 @@ def test_what_is_no_json_is_refused(data):
 
 @pytest.mark.parametrize("data", [b"[]", b"3", b"null", b'"x"'])
 def test_json_that_is_no_mapping_is_refused(data):
-    assert "should be a valid dictionary" in refusal(run_configuration_from_bytes, data)
+    assert "must be a section with the keys parties and label_party" in refusal(run_configuration_from_bytes, data)
 
 
 def test_too_long_is_refused_before_it_is_parsed():

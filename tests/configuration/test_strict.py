@@ -3,7 +3,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from party.configuration.strict import StrictModel, read_yaml, validate
+from party.configuration.strict import StrictModel, validate
+from party.configuration.yaml_file import read_yaml
 from tests.support.configuration_cases import refusal
 
 
@@ -50,12 +51,11 @@ def test_mapping_is_read(tmp_path):
         pytest.param("a: b: c\n", ":1: not valid YAML: ", id="two colons"),
         pytest.param("[a]: 1\n", ": not valid YAML: ", id="a list as key"),
         pytest.param("a: \x00\n", ": not valid YAML: ", id="control character"),
-        pytest.param("a: 2024-99-99\n", ": not valid YAML: ", id="no date"),
         pytest.param("a: !!python/object/apply:os.getcwd []\n", ":1: not valid YAML: ", id="code"),
         pytest.param("[" * 5000, ": not valid YAML: ", id="deep"),
         pytest.param("- a\n", ": is no mapping of keys to values", id="list"),
         pytest.param("", ": is no mapping of keys to values", id="empty"),
-        pytest.param(b"a: \xff\n", ": cannot be read (UnicodeDecodeError)", id="no UTF-8"),
+        pytest.param(b"a: 1\nb: \xff\n", ":2: is not UTF-8; save the file as UTF-8", id="no UTF-8"),
     ],
 )
 def test_file_that_is_no_mapping_is_refused(tmp_path, text, message):
@@ -87,25 +87,34 @@ def test_valid_content_is_accepted():
         (CAR | {"passengers": [ALICE, ALICE | {"nam": 1}]}, "unknown key passengers.1.nam, did you mean name?"),
         (
             CAR | {"parts": [{"kind": "wheel", "diameter": 1, "diametre": 2}]},
-            "unknown key parts.0.wheel.diametre, did you mean diameter?",
+            "unknown key parts.0.diametre, did you mean diameter?",
         ),
         (
             CAR | {"parts": [{"kind": "sledge", "diameter": 2}]},
-            "unknown key parts.0.sledge.diameter, did you mean length?",  # the other kind's keys are not on offer
+            "unknown key parts.0.diameter: diameter belongs to parts of kind wheel",
         ),
         ({}, "key colour is missing"),
         (CAR | {"driver": {}}, "key driver.name is missing"),
-        (CAR | {"parts": [{"kind": "wheel"}]}, "key parts.0.wheel.diameter is missing"),
-        (CAR | {"parts": [{"kind": "leg"}]}, "key parts.0: "),
-        (CAR | {"parts": [{}]}, "key parts.0: Unable to extract tag using discriminator 'kind'"),
-        ({"colour": 3}, "key colour: Input should be a valid string"),
-        (CAR | {"weight": "3"}, "key weight: Input should be a valid number"),
-        (CAR | {"driver": ALICE | {"licence": "yes"}}, "key driver.licence: Input should be a valid boolean"),
-        (CAR | {"driver": 3}, "key driver: "),
-        (CAR | {"parts": "wheel"}, "key parts: Input should be a list"),
-        (CAR | {3: 4}, "key 3: "),
-        ([], "Input should be a valid dictionary"),
-        (None, "Input should be a valid dictionary"),
+        (CAR | {"parts": [{"kind": "wheel"}]}, "key parts.0.diameter is missing: a whole number, such as diameter: 1"),
+        (CAR | {"parts": [{"kind": "leg"}]}, "key parts.0.kind: must be one of wheel, sledge"),
+        (CAR | {"parts": [{}]}, "key parts.0.kind is missing: one of wheel, sledge, such as kind: wheel"),
+        ({"colour": 3}, "key colour: must be a text, not a whole number: write the text in quotes"),
+        (CAR | {"weight": "3"}, "key weight: must be a number, such as 1.0, not a text: write it without quotes"),
+        (
+            CAR | {"driver": ALICE | {"licence": "yes"}},
+            "key driver.licence: must be true or false, not a text: write it without quotes",
+        ),
+        (
+            CAR | {"driver": 3},
+            "key driver: must be a section with the key name, such as {name: name}, not a whole number",
+        ),
+        (
+            CAR | {"parts": "wheel"},
+            "key parts: must be a list of sections, such as [{kind: wheel, diameter: 1}], not a text",
+        ),
+        (CAR | {3: 4}, "has a key that is no text; known keys are colour, weight, driver, parts, passengers"),
+        ([], "must be a section with the key colour, such as {colour: colour}, not a list"),
+        (None, "must be a section with the key colour, such as {colour: colour}, and has no value"),
     ],
 )
 def test_content_that_does_not_fit_is_refused_in_one_line(content, message):

@@ -84,5 +84,7 @@ def test_a_column_of_weights_is_needed_where_rows_are_trained_on(tmp_path):
     tables.read_all()
     assert tables.table("train").columns["w"].by_row().tolist() == ["1", "2"]
     (tmp_path / "train.csv").write_text("id,r\na,5\nb,1\nc,1\n")
+    tables.read_all()
+    assert tables.usable_names == ("test",)
     with pytest.raises(DataError, match=r"columns missing: w; .*check data\.sample_weight$"):
-        tables.read_all()
+        tables.table("train")

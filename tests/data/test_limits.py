@@ -192,7 +192,7 @@ def test_features_are_bounded():
     features = [{"kind": "numeric", "column": f"c{number}"} for number in range(MAXIMUM_FEATURES + 1)]
     from party.configuration.strict import validate  # noqa: PLC0415
 
-    with pytest.raises(ConfigurationError, match=rf"at most {MAXIMUM_FEATURES} items"):
+    with pytest.raises(ConfigurationError, match=rf"a list of sections, at most {MAXIMUM_FEATURES} of them"):
         validate(DataSection, {"id": "ID", "datasets": {"train": "x"}, "features": features}, "data")
     allowed = {"id": "ID", "datasets": {"train": "x"}, "features": features[:-1]}
     assert len(validate(DataSection, allowed, "data").features) == MAXIMUM_FEATURES

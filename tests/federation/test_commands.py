@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from coordinator.figures import figure_text
-from tests.support.commands import run_party
+from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
 from tests.support.organisations import Organisations, make_frames
 
@@ -238,10 +238,13 @@ def test_status_shows_every_party_and_run(organisations, run_id):
 def test_status_shows_a_party_that_cannot_be_reached(organisations):
     ports = {**organisations.ports, "alice": 1}
     organisations.write_run(ports=ports)
-    lines = succeed(organisations, "status").splitlines()
+    done = organisations.coordinator("status")
     organisations.write_run()
-    assert "party alice at 127.0.0.1:1: cannot be reached" in lines[0]
+    lines = done.stdout.splitlines()
+    assert "party alice at 127.0.0.1:1: cannot be reached: the connection is refused" in lines[0]
     assert lines[1].startswith("bob")
+    assert " run" in lines[2]
+    expect_error(done, 5, "1 of 2 parties do not answer as they should: alice; see the lines above")
 
 
 def test_check_prints_what_a_party_would_serve(organisations):

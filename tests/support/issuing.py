@@ -47,24 +47,25 @@ def authority(name="authority", *, issuer=None, path_length=0, start=-DAY, end=3
     """Issues an authority: a root, or an intermediate if `issuer` is given; `extra` extensions are not critical."""
     extensions = [
         (x509.BasicConstraints(ca=True, path_length=path_length), True),
-        (_key_usage(key_cert_sign=True), True),
+        (key_usage(key_cert_sign=True), True),
         *((extension, False) for extension in extra),
     ]
-    return _issue(name, issuer, p256(), start, end, extensions)
+    return issue(name, issuer, p256(), start=start, end=end, extensions=extensions)
 
 
 def leaf(issuer, names=("shop",), usages=PARTY, *, common_name="shop", key=None, start=-DAY, end=DAY):
     """Issues a leaf; names are DNS names or any x509.GeneralName; None for `names` or `usages` omits the extension."""
-    extensions = [(x509.BasicConstraints(ca=False, path_length=None), True), (_key_usage(digital_signature=True), True)]
+    extensions = [(x509.BasicConstraints(ca=False, path_length=None), True), (key_usage(digital_signature=True), True)]
     if usages is not None:
         extensions.append((x509.ExtendedKeyUsage(usages), False))
     if names is not None:
         general = [x509.DNSName(one) if isinstance(one, str) else one for one in names]
         extensions.append((x509.SubjectAlternativeName(general), False))
-    return _issue(common_name, issuer, key or p256(), start, end, extensions)
+    return issue(common_name, issuer, key or p256(), start=start, end=end, extensions=extensions)
 
 
-def _issue(common_name, issuer, key, start, end, extensions):
+def issue(common_name, issuer, key, *, extensions, start=-DAY, end=DAY):
+    """Issues what is asked for, with the identifiers of both keys; `extensions` are pairs (extension, critical)."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     signer = issuer.key if issuer else key
     builder = x509.CertificateBuilder(
@@ -86,7 +87,8 @@ def _issue(common_name, issuer, key, start, end, extensions):
     return Issued(builder.sign(signer, algorithm), key)
 
 
-def _key_usage(**set_bits):
+def key_usage(**set_bits):
+    """A key usage with these bits set."""
     names = (
         "digital_signature",
         "content_commitment",
