@@ -21,7 +21,7 @@ from party.data.limits import FileLimits
 from party.data.readable import check_readable
 from party.data.summary import encoding_problems
 from party.data.table import FileRules, Table, read_table
-from party.errors import ConfigurationError, DataError, ErrorFields, SplitError
+from party.errors import ConfigurationError, DataError, ErrorFields, SplitError, one_line
 from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
 Stamp = tuple[int, int]

@@ -85,9 +85,8 @@ def test_required_key_of_a_feature_is_missed(place, key):
 
 @pytest.mark.parametrize("place", range(6))
 def test_a_feature_has_one_column_or_several(place):
-    kind = label_party()["data"]["features"][place]["kind"]
     path = f"data.features.{place}"
-    said = f"key {path}.{kind}: needs column, or columns for several, and not both"
+    said = f"key {path}: needs column, or columns for several, and not both"
     assert said in refusal(check, change(label_party(), f"{path}.column", None))
     assert said in refusal(check, change(label_party(), f"{path}.columns", ["q*"]))
 

@@ -115,9 +115,9 @@ def test_a_list_names_columns_in_its_own_order(tmp_path):
         ([RANGE, {**RANGE, "columns": "x1*"}], {}, "features named twice: x1, x10"),
         ([RANGE], {"test_header": HEADER + ",x3"}, "received 3 of them, and 1 others"),
         ([RANGE], {"test_header": HEADER.replace("x10,", "")}, "received 2 of them, and 0 others"),
-        ([{**RANGE, "clip": [2.0, 1.0]}], {}, "key data.features.0.numeric: clip needs the lower bound first"),
+        ([{**RANGE, "clip": [2.0, 1.0]}], {}, "key data.features.0: clip needs the lower bound first"),
         ([{**RANGE, "columns": []}], {}, "needs column, or columns"),
-        ([{**RANGE, "columns": [""]}], {}, "data.features.0.numeric.columns.0"),
+        ([{**RANGE, "columns": [""]}], {}, "data.features.0.columns.0"),
     ],
 )
 def test_ranges_that_cannot_be_used_are_refused(tmp_path, features, headers, said):
