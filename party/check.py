@@ -11,7 +11,7 @@ from rich.table import Table as TextTable
 
 from party.configuration.labels import group_columns
 from party.configuration.large_tables import large_table_lines
-from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.configuration.party import PartyConfiguration
 from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
@@ -21,6 +21,7 @@ from party.errors import SplitError, one_line
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
+from party.runtime.column_ranges import load_with_columns, range_lines
 from party.runtime.tables import Tables
 from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
@@ -42,7 +43,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     Raises:
         SplitError: what `party serve` would stop with, or the problems of any dataset, all in one error.
     """
-    configuration = load_party_configuration(path)
+    configuration = load_with_columns(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
     # Draws with a secret of its own: nothing of a check is stored or sent.
@@ -54,6 +55,8 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     if columns:
         numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
         console.print(one_line(f"columns by number: {numbered}"))
+    for line in range_lines(configuration.data):
+        console.print(one_line(line))
     for line in join_lines(configuration.data):
         console.print(one_line(line))
     _print_datasets(configuration, tables, console)
@@ -129,18 +132,20 @@ def _print_dataset(
         text.add_column(column)
     for column in ("vocabulary size", "values per row", "missing"):
         text.add_column(column, justify="right")
-    summaries = summarise(configuration.party, data, table)
+    summary = summarise(configuration.party, data, table)
     merged = []
-    for summary in summaries:
-        counts = (f"{count:,}" for count in (summary.size, summary.width, summary.missing))
-        text.add_row(one_line(summary.name), summary.kind, *counts)
-        if summary.merged:
-            merged.append(f"feature {summary.name}: {summary.merged:,} {MERGED}")
+    for one in summary.columns:
+        counts = (f"{count:,}" for count in (one.size, one.width, one.missing))
+        text.add_row(one_line(one.name), one.kind, *counts)
+        if one.merged:
+            merged.append(f"feature {one.name}: {one.merged:,} {MERGED}")
     console.print(text)
     for note in table.notes:
         console.print(one_line(f"{dataset}: {note}"))
     for line in merged:
         console.print(one_line(line))
+    for remark in summary.remarks:
+        console.print(one_line(f"warning: {remark}"))
     for line in key_lines(table):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:
@@ -152,7 +157,7 @@ def _print_dataset(
             console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
-    return summaries
+    return summary.columns
 
 
 def unlabelled_words(table: Table, unlabelled: int) -> list[str]:

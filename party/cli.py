@@ -44,9 +44,9 @@ def serve(path: Path, debug: bool) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         # NumPy's threads spin while they wait for one another, and take the cores from TensorFlow's.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        from party.configuration.party import load_party_configuration  # noqa: PLC0415
+        from party.runtime.column_ranges import load_with_columns  # noqa: PLC0415
 
-        configuration = load_party_configuration(path)
+        configuration = load_with_columns(path)
         logging.basicConfig(level=configuration.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
         with _quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415

@@ -34,7 +34,7 @@ from party.audit.sent_rows import (
 )
 from party.audit.truth import rows_of, truth_columns, truth_of
 from party.configuration.labels import RegressionLabel
-from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.configuration.party import PartyConfiguration
 from party.data.labels import read_labels
 from party.data.table import Table
 from party.errors import StorageError
@@ -43,6 +43,7 @@ from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
 from party.runtime.audited_files import audited_rows, differs
+from party.runtime.column_ranges import load_with_columns
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
@@ -99,7 +100,7 @@ def show_audit(path: Path, run_id: str | None, *, target: Path | None, page: Pat
         SplitError: a file cannot be read.
         StorageError: the run was not recorded, or a file cannot be written.
     """
-    configuration = load_party_configuration(path)
+    configuration = load_with_columns(path)
     certificate, key = configuration.path(configuration.tls.certificate), configuration.path(configuration.tls.key)
     identity = own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=utc_now())
     part = audit_part(configuration, run_id, seed=seed, now=utc_now())
@@ -210,7 +211,7 @@ def _hijack(run: RecordedRun, ids: list[str], seed: int) -> Hijack | None:
     configuration = run.configuration
     if run.has("private columns"):
         return None
-    table = _table(run, sorted({feature.column for feature in configuration.data.features}))
+    table = _table(run, sorted(configuration.data.feature_columns))
     simulated = SimulatedHijack(configuration, run.record, run.folder, table=table, rows=rows_of(table, ids))
     batch_size = run.conditions.run.batch_size
     return lambda secret, known: simulated.hiddens(secret, known, batch_size=batch_size, seed=seed)

@@ -15,10 +15,12 @@ from party.configuration import party as party_configuration
 from party.configuration.audit import AuditSection
 from party.configuration.budgets import BudgetSection, BudgetsSection
 from party.configuration.csv_format import CsvSection
+from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
 from party.configuration.metrics import MetricSection
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.policy import PolicySection
 from party.configuration.run import (
@@ -69,7 +71,8 @@ SECTIONS = {
     "Kind `hash`": features.HashFeature,
     "Kind `vocabulary`": features.VocabularyFeature,
     "Kind `integer_buckets`": features.IntegerBucketsFeature,
-    "Kind `numeric`": features.NumericFeature,
+    "Kind `numeric`": NumericFeature,
+    "Kind `datetime`": DatetimeFeature,
     "Kind `multi_hot`": features.MultiHotFeature,
     "Kind `sequence`": features.SequenceFeature,
     "Model `deepfm`": models.DeepFMModel,

@@ -11,7 +11,8 @@ from coordinator.configuration import CoordinatorConfiguration, load_coordinator
 from coordinator.local_federation import LocalFederation
 from coordinator.local_folders import COORDINATOR, LocalFolders
 from deploy.demo.scenarios import DEEPFM, Scenario, Section
-from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.configuration.party import PartyConfiguration
+from party.runtime.column_ranges import load_with_columns
 from party.security.files import private_folder
 from party.security.randomness import SECRET_BYTES
 
@@ -69,5 +70,5 @@ def read_configurations(folder: Path) -> tuple[CoordinatorConfiguration, list[Pa
         The configuration of the run, and those of the parties.
     """
     folders = LocalFolders(folder)
-    parties = [load_party_configuration(folders.party_path(name)) for name in PARTIES]
+    parties = [load_with_columns(folders.party_path(name)) for name in PARTIES]
     return load_coordinator_configuration(folders.run_path), parties

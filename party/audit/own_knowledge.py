@@ -42,6 +42,7 @@ def read_own_columns(
     Raises:
         DataError: the file cannot be used, or lacks a row.
     """
-    table = read_named_table(path, id_column, list(dict.fromkeys(feature.column for feature in features)))
+    columns = dict.fromkeys(column for feature in features for column in feature.source_columns)
+    table = read_named_table(path, id_column, list(columns))
     frame = table.aligned(rows_of(table, ids))
     return own_columns(fit_encoders(AUDITOR, features, frame, path.name).encode(frame, path.name))

@@ -23,6 +23,8 @@ _EXAMPLES: Mapping[str, object] = {
     "class_weights": {"negative": 1.0, "positive": 5.0},
     "classes": ["drama", "war"],
     "column": "age",
+    "clip": [0.0, 100.0],
+    "clip_quantiles": [0.01, 0.99],
     "columns": ["age"],
     "coordinator": "coordinator",
     "coordinators": [{"name": "coordinator", "ca": "certs/coordinator-ca.pem"}],
@@ -31,7 +33,9 @@ _EXAMPLES: Mapping[str, object] = {
     "entity": "user_id",
     "evaluate_dataset": "test",
     "expert_units": [32, 16],
+    "features": [{"kind": "numeric", "column": "age"}],
     "file": "model.py",
+    "format": "%d.%m.%Y %H:%M",
     "fuse": "fuse_model",
     "gate_units": [32],
     "id": "user_id",
@@ -53,6 +57,8 @@ _EXAMPLES: Mapping[str, object] = {
     "peers": [{"name": "bob", "ca": "certs/bob-ca.pem"}],
     "peer_sets": [["alice"]],
     "public": ["city"],
+    "reference": "2024-01-31",
+    "reference_column": "bought",
     "reveal_row_counts": ["alice"],
     "rule": "Rating > 3",
     "sample_weight": "weight",
@@ -68,7 +74,9 @@ _EXAMPLES: Mapping[str, object] = {
     "training_datasets": ["train"],
     "units": [64],
     "unlabelled": ["test"],
+    "value_separator": ":",
     "values": ["F", "M"],
+    "zone": "Europe/Berlin",
 }
 
 

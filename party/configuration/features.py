@@ -9,45 +9,19 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from party.configuration.column_range import ColumnRange
 from party.configuration.csv_format import CsvSection
+from party.configuration.datetime_feature import DatetimeFeature
+from party.configuration.feature_section import FeatureSection, Malformed, refuse_exact
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels, group_columns
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
 from party.configuration.strict import StrictModel
 
-Malformed = Literal["error", "missing"]
 MAXIMUM_FEATURES = 4096
 DEFAULT_MAXIMUM_ROWS = 50_000_000
 DEFAULT_MAXIMUM_BYTES = 8 << 30
-
-
-class FeatureSection(StrictModel):
-    """The keys of every kind of feature.
-
-    Attributes:
-        column: name of the column in the files.
-        name: name of the feature; the name of the column if omitted.
-        missing: further texts that count as missing; an empty cell always does.
-        exact: whether cells that are written differently differ, as 1.1 and 1.10 do where they are versions; without
-            it, they are one value.
-    """
-
-    has_several: ClassVar[bool] = False  # whether a cell holds several values
-    column: str = Field(min_length=1)
-    name: str | None = Field(default=None, min_length=1)
-    missing: tuple[str, ...] = Field(default=(), strict=False)
-    exact: bool = False
-
-    @property
-    def key(self) -> str:
-        """The feature's name in arrays, tables and messages."""
-        return self.name or self.column
-
-
-def _refuse_exact(exact: bool) -> bool:
-    if exact:
-        raise ValueError("is for texts: equal numbers are equal, however they are written")
-    return exact
 
 
 class HashFeature(FeatureSection):
@@ -91,7 +65,7 @@ class IntegerBucketsFeature(FeatureSection):
     kind: Literal["integer_buckets"]
     boundaries: tuple[int, ...] = Field(min_length=1, strict=False)
     malformed: Malformed = "error"
-    _is_a_number = field_validator("exact")(_refuse_exact)
+    _is_a_number = field_validator("exact")(refuse_exact)
 
     @field_validator("boundaries")
     @classmethod
@@ -101,23 +75,18 @@ class IntegerBucketsFeature(FeatureSection):
         return boundaries
 
 
-class NumericFeature(FeatureSection):
-    """A number, standardised by mean and standard deviation of the training rows; a missing one becomes 0, the mean.
-
-    Attributes:
-        malformed: whether a cell that is not a finite number is an error or missing.
-    """
-
-    kind: Literal["numeric"]
-    malformed: Malformed = "error"
-    _is_a_number = field_validator("exact")(_refuse_exact)
+def _check_separator(separator: str | None, lists: bool) -> None:
+    if separator is not None and lists:
+        raise ValueError("needs a separator between values, or lists: true where cells are lists, and not both")
 
 
 class MultiHotFeature(FeatureSection):
     """A text of several values, or a list: a set of vocabulary indices, padded with 0.
 
     Attributes:
-        separator: separator between two values of a text; lists need none.
+        separator: separator between two values of a text; lists of a Parquet file need none.
+        lists: whether texts are lists as JSON and Python write them, in place of a separator.
+        value_separator: separator between a value and the number that weighs it; None if all weigh 1.
         minimum_count: values in fewer training rows count as unknown.
         maximum_values: most values of a cell; more are an error.
     """
@@ -125,15 +94,25 @@ class MultiHotFeature(FeatureSection):
     has_several: ClassVar[bool] = True
     kind: Literal["multi_hot"]
     separator: str | None = Field(default=None, min_length=1)
+    lists: bool = False
+    value_separator: str | None = Field(default=None, min_length=1)
     minimum_count: int = Field(default=1, ge=1)
     maximum_values: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_separator(self.separator, self.lists)
+        if self.value_separator is not None and self.value_separator == self.separator:
+            raise ValueError("separator and value_separator must differ")
+        return self
 
 
 class SequenceFeature(FeatureSection):
     """A text of several values, or a list, in order, the most recent one last: the latest ones, padded in front.
 
     Attributes:
-        separator: separator between two values of a text; lists need none.
+        separator: separator between two values of a text; lists of a Parquet file need none.
+        lists: whether texts are lists as JSON and Python write them, in place of a separator.
         maximum_length: number of latest values to keep.
         minimum_count: values in fewer training rows count as unknown.
         target: a vocabulary feature of this party with the same kind of values: the item that this history is scored
@@ -144,6 +123,7 @@ class SequenceFeature(FeatureSection):
     has_several: ClassVar[bool] = True
     kind: Literal["sequence"]
     separator: str | None = Field(default=None, min_length=1)
+    lists: bool = False
     maximum_length: int = Field(ge=1, le=1024)
     minimum_count: int = Field(default=1, ge=1)
     target: str | None = Field(default=None, min_length=1)
@@ -151,6 +131,7 @@ class SequenceFeature(FeatureSection):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        _check_separator(self.separator, self.lists)
         if self.share_embedding is not None and self.target is None:
             raise ValueError("share_embedding needs a target to share with")
         if self.shares and self.minimum_count != 1:
@@ -164,7 +145,13 @@ class SequenceFeature(FeatureSection):
 
 
 AnyFeature = Annotated[
-    HashFeature | VocabularyFeature | IntegerBucketsFeature | NumericFeature | MultiHotFeature | SequenceFeature,
+    HashFeature
+    | VocabularyFeature
+    | IntegerBucketsFeature
+    | NumericFeature
+    | DatetimeFeature
+    | MultiHotFeature
+    | SequenceFeature,
     Field(discriminator="kind"),
 ]
 
@@ -175,7 +162,7 @@ def columns_as_written(features: Iterable[FeatureSection]) -> frozenset[str]:
     Args:
         features: the features of a party.
     """
-    return frozenset(feature.column for feature in features if feature.exact or feature.has_several)
+    return frozenset(column for feature in features if feature.keeps_notation for column in feature.source_columns)
 
 
 def check_exact(features: Sequence[AnyFeature]) -> None:
@@ -190,10 +177,11 @@ def check_exact(features: Sequence[AnyFeature]) -> None:
     settings: dict[str, bool] = {}
     by_key = {feature.key: feature.exact for feature in features}
     for feature in features:
-        if isinstance(feature, NumericFeature | IntegerBucketsFeature):
+        if isinstance(feature, NumericFeature | IntegerBucketsFeature | DatetimeFeature):
             continue
-        if settings.setdefault(feature.column, feature.exact) != feature.exact:
-            raise ValueError(f"features of column {feature.column} differ in exact; set it for all of them or for none")
+        for column in feature.source_columns:
+            if settings.setdefault(column, feature.exact) != feature.exact:
+                raise ValueError(f"features of column {column} differ in exact; set it for all of them or for none")
     for feature in features:
         if isinstance(feature, SequenceFeature) and feature.shares and by_key[str(feature.target)] != feature.exact:
             raise ValueError(f"feature {feature.key}: exact must be as for its target {feature.target}")
@@ -220,6 +208,7 @@ class DataSection(StrictModel):
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
         maximum_rows: most rows of a dataset's files.
         maximum_bytes: most bytes of a dataset's files, as they are stored and once they are unfolded.
+        ranges: what `columns` of the features stood for in the headers of the files; no key of the file.
     """
 
     id: KeyColumns | None = None
@@ -237,6 +226,7 @@ class DataSection(StrictModel):
     label_independent_weights: bool = False
     maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)
     maximum_bytes: int = Field(default=DEFAULT_MAXIMUM_BYTES, ge=1)
+    ranges: tuple[ColumnRange, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _files_fit(self) -> Self:
@@ -256,11 +246,11 @@ class DataSection(StrictModel):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = Counter(feature.key for feature in self.features)
+        names = Counter(name for feature in self.features for name in {feature.key, *feature.encoded_names})
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"features named twice: {', '.join(twice)}; give one of them a name")
-        columns = {feature.column for feature in self.features}
+        columns = set(self.feature_columns)
         # A table's key stands in many rows: a model learns something of each entity.
         if not self.tables and columns & set(self.id_columns):
             raise ValueError("the id column cannot be a feature: an id identifies a row and generalises to no other")
@@ -286,6 +276,8 @@ class DataSection(StrictModel):
 
     @model_validator(mode="after")
     def _targets_exist(self) -> Self:
+        if self.has_open_ranges:
+            return self
         kinds = {feature.key: feature.kind for feature in self.features}
         targets = {one.key: one.target for one in self.features if isinstance(one, SequenceFeature) and one.target}
         for key, target in targets.items():
@@ -302,8 +294,23 @@ class DataSection(StrictModel):
 
     @property
     def feature_columns(self) -> tuple[str, ...]:
-        """Names of the columns of the features, each once, in the order of the file."""
-        return tuple(dict.fromkeys(feature.column for feature in self.features))
+        """Names of the columns that features read, each once, in the order of the configuration."""
+        return tuple(dict.fromkeys(column for feature in self.features for column in feature.source_columns))
+
+    @property
+    def other_columns(self) -> frozenset[str]:
+        """Columns that no pattern of a feature stands for: ids, labels, weights, keys, and those of other features."""
+        in_ranges = {column for one in self.ranges for column in one.columns}
+        patterns = [*(one.patterns for one in self.ranges), *(feature.columns for feature in self.features)]
+        named = {column for column in self.feature_columns if column not in in_ranges}.union(*patterns)
+        keys = {*self.id_columns, *(column for join in self.joins for column in join.key)}
+        labels = {label.source for label in self.labels.values()}
+        return frozenset(named | keys | labels | ({self.sample_weight} if self.sample_weight else set()))
+
+    @property
+    def has_open_ranges(self) -> bool:
+        """Whether it is not known yet which columns the patterns of features stand for."""
+        return any(feature.column is None for feature in self.features)
 
     @property
     def columns_as_written(self) -> frozenset[str]:
@@ -342,7 +349,7 @@ class DataSection(StrictModel):
             dataset: name of the dataset or table.
             trained_on: whether it may be trained on, so that its rows have weights where the owner gives any.
         """
-        columns = {feature.column for feature in self.features}
+        columns = set(self.feature_columns)
         if dataset not in self.unlabelled:
             columns |= {label.source for label in self.labels.values()} | set(group_columns(self.labels))
             if trained_on and self.sample_weight is not None:

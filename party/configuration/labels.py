@@ -84,6 +84,7 @@ class RegressionLabel(Label):
         column: the column with the number.
         loss: a Keras loss.
         metrics: metrics to report besides the loss.
+        scale: whether the model learns the number in units of its deviation over the training rows, or as it is.
         privacy: as for every label, with public bounds.
     """
 
@@ -93,6 +94,7 @@ class RegressionLabel(Label):
     metrics: tuple[NamedMetric, ...] = Field(
         default=(MetricSection(name="root_mean_squared_error"), MetricSection(name="mean_absolute_error")), strict=False
     )
+    scale: Literal["standard", "none"] = "standard"
     privacy: NumberPrivacy | None = None
 
     @property

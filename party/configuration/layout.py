@@ -61,6 +61,18 @@ class BaseLayout(StrictModel):
         return self.features[-1].end
 
 
+class OutputScale(StrictModel):
+    """The scale of a label's numbers: a model learns (number - centre) / spread.
+
+    Attributes:
+        centre: the number that a model without any weights predicts.
+        spread: the difference that counts as 1.
+    """
+
+    centre: float = Field(allow_inf_nan=False, repr=False)
+    spread: float = Field(gt=0.0, allow_inf_nan=False, repr=False)
+
+
 class FuseLayout(StrictModel):
     """The stored layout of a fuse model.
 
@@ -72,6 +84,7 @@ class FuseLayout(StrictModel):
         source_sha256: hexadecimal digest of the Python file of a model that the owner wrote; else empty.
         columns: units of the hiddens of every party by party and name, in the order of the columns of its matrix.
         absent: feature parties that there are learned vectors for, ascending; they replace the hiddens of absent rows.
+        scales: scales of the labels whose numbers it learns in units of their deviation, by label.
     """
 
     section: AnyFuse
@@ -81,6 +94,7 @@ class FuseLayout(StrictModel):
     source_sha256: str = ""
     columns: dict[str, dict[str, int]] = Field(default={})
     absent: tuple[str, ...] = Field(default=(), strict=False)
+    scales: dict[str, OutputScale] = Field(default={})
 
     @property
     def summed(self) -> bool:

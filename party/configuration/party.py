@@ -15,11 +15,11 @@ from party.configuration.budgets import SecretName, budget_warnings, check_budge
 from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.data_files import entries_of, is_address, is_unencrypted
 from party.configuration.feature_parties import FEWEST_SUMMANDS
-from party.configuration.features import DataSection, SequenceFeature
+from party.configuration.features import DataSection, MultiHotFeature, SequenceFeature
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
-from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse
+from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -130,6 +130,9 @@ class PartyConfiguration(StrictModel):
             raise ValueError("fuse: deepfm has one output; several labels or classes need kind dnn or mmoe")
         if self.policy.require_secure_aggregation and len(peers) < FEWEST_SUMMANDS:
             raise ValueError("policy.require_secure_aggregation needs two feature parties: list two peers or more")
+        weighted = [one.key for one in self.data.features if isinstance(one, MultiHotFeature) and one.value_separator]
+        if isinstance(self.model, OwnModel) and weighted:
+            raise ValueError(f"model: an own model reads no weights, and feature {weighted[0]} has value_separator")
         if isinstance(self.model, BSTModel):
             self._check_sequences(self.model)
         check_budgets(self.policy.budgets, self.holds_labels)
@@ -277,8 +280,8 @@ class PartyConfiguration(StrictModel):
     def list_columns(self) -> frozenset[str]:
         """The columns that may hold lists: those that features of several values read, and nothing else does."""
         data = self.data
-        several = {feature.column for feature in data.features if feature.has_several}
-        whole = {feature.column for feature in data.features if not feature.has_several}
+        several = {name for feature in data.features if feature.has_several for name in feature.source_columns}
+        whole = {name for feature in data.features if not feature.has_several for name in feature.source_columns}
         keys = {name for rule in data.key_rules.values() for name in rule.columns}
         read = {*data.id_columns, *keys, *group_columns(data.labels), *self.privacy.read, *self.meters.columns}
         return frozenset(several - whole - read - {data.sample_weight})

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from party.configuration.canonical_text import canonical_text
-from party.configuration.features import DataSection, IntegerBucketsFeature, NumericFeature
+from party.configuration.features import DataSection, IntegerBucketsFeature
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.strict import StrictModel, kind_of
 
 MAXIMUM_VALUES = 10_000
@@ -178,7 +179,9 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
     for what, name in (*(("id column", name) for name in data.id_columns), ("entity", section.entity)):
         if name in private:
             raise ValueError(f"privacy.columns: the {what} {name} cannot be private: rows are joined or drawn by it")
-    used = dict.fromkeys([feature.column for feature in data.features] + list(penalised))
+    if data.has_open_ranges:  # checked once it is known which columns are in use
+        return
+    used = dict.fromkeys([*data.feature_columns, *penalised])
     undeclared = [name for name in used if name not in private and name not in public]
     if undeclared:
         raise ValueError(
@@ -190,10 +193,16 @@ def _check_private(section: PrivateColumnsSection, data: DataSection, penalised:
     if unused:
         raise ValueError(f"privacy.columns.public names {_listed(unused)}, which no feature reads")
     for feature in data.features:
-        if isinstance(private.get(feature.column), RangeDomain) and not isinstance(feature, _NUMBER_KINDS):
+        in_range = [name for name in feature.source_columns if isinstance(private.get(name), RangeDomain)]
+        if in_range and not isinstance(feature, _NUMBER_KINDS):
             raise ValueError(
-                f"privacy.columns: {feature.column} has minimum and maximum, which are for numbers, and feature "
+                f"privacy.columns: {in_range[0]} has minimum and maximum, which are for numbers, and feature "
                 f"{feature.key} is of kind {feature.kind}; declare values"
+            )
+        if in_range and feature.reads_exact_text:
+            raise ValueError(
+                f"privacy.columns: {in_range[0]} has minimum and maximum, whose cells are drawn with a decimal point, "
+                f"and feature {feature.key} has decimal or thousands; declare values, or write its numbers with a point"
             )
 
 

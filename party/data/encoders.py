@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, NamedTuple
 
@@ -12,29 +12,38 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from party.configuration.canonical_text import VALUE_SEPARATOR, canonical_text
+from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.features import (
     AnyFeature,
     HashFeature,
     IntegerBucketsFeature,
     MultiHotFeature,
-    NumericFeature,
     SequenceFeature,
     VocabularyFeature,
     columns_as_written,
 )
+from party.configuration.numeric_feature import NumericFeature
 from party.configuration.strict import StrictModel
-from party.data.kinds.cells import Cells, Encoding, read_cells
+from party.data.kinds.cells import Cells, Encoding, NamedEncoding, pairs, read_cells
+from party.data.kinds.datetimes import DatetimeEncoder
 from party.data.kinds.hash_buckets import HashEncoder
 from party.data.kinds.integer_buckets import IntegerBucketsEncoder
 from party.data.kinds.multi_hot import MultiHotEncoder
 from party.data.kinds.numeric import NumericEncoder
+from party.data.kinds.remarks import encoder_remarks
 from party.data.kinds.sequence import SequenceEncoder
 from party.data.kinds.vocabulary import VocabularyEncoder
 from party.data.text_columns import TextColumn, TextColumns, canonical_column_of
 from party.errors import StorageError
 
 AnyEncoder = Annotated[
-    HashEncoder | VocabularyEncoder | IntegerBucketsEncoder | NumericEncoder | MultiHotEncoder | SequenceEncoder,
+    HashEncoder
+    | VocabularyEncoder
+    | IntegerBucketsEncoder
+    | NumericEncoder
+    | DatetimeEncoder
+    | MultiHotEncoder
+    | SequenceEncoder,
     Field(discriminator="kind"),
 ]
 
@@ -44,9 +53,9 @@ class EncodedFeature:
     """One feature of every row, ready for an embedding lookup weighted by values.
 
     Attributes:
-        name: name of the feature.
-        kind: kind of the feature, as in the configuration.
-        column: the column that it was encoded from.
+        name: name of the encoded feature.
+        kind: kind of the feature, as in the configuration; `numeric` for every number, such as an age.
+        column: the column that it was encoded from; of two columns, their pairs.
         encoding: the encoded form of each of the column's distinct texts; values are 0 where the index is padding.
         size: number of embedding rows that the feature needs; every index is below it.
         table: the feature that owns these embedding rows: this one, or the target that it shares them with.
@@ -114,11 +123,6 @@ class Encoders(StrictModel):
     def _features(self) -> tuple[AnyFeature, ...]:
         return tuple(encoder.feature for encoder in self.encoders)
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Embedding rows of each feature."""
-        return tuple(encoder.size for encoder in self.encoders)
-
     def encode(self, columns: TextColumns, source: str) -> tuple[EncodedFeature, ...]:
         """Encodes rows; each depends on its own cells alone.
 
@@ -127,13 +131,13 @@ class Encoders(StrictModel):
             source: name of their file, for errors.
 
         Returns:
-            One encoded feature per feature, in the order of the configuration.
+            The encoded features, in the order of the configuration.
 
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
         read = _columns(self._features, columns, f"{self.party}: {source}")
-        return tuple(_expand(encoder, cells) for encoder, cells in zip(self.encoders, read, strict=True))
+        return tuple(one for encoder, cells in zip(self.encoders, read, strict=True) for one in _expand(encoder, cells))
 
     def counts(self, columns: TextColumns, source: str) -> tuple[CellCounts, ...]:
         """Counts the cells of each feature that its owner should know of.
@@ -146,18 +150,25 @@ class Encoders(StrictModel):
             The counts of each feature, in the order of the configuration.
 
         Raises:
-            DataError: a cell of a numeric feature is malformed.
+            DataError: a cell of a feature that reads numbers or dates is malformed.
         """
         read = _columns(self._features, columns, f"{self.party}: {source}")
-        pairs = zip(self.encoders, read, strict=True)
-        return tuple(CellCounts(cells.row_count(one.missing(cells)), one.merged(cells)) for one, cells in pairs)
+        found = zip(self.encoders, read, strict=True)
+        return tuple(CellCounts(cells.row_count(one.missing(cells)), one.merged(cells)) for one, cells in found)
 
     def to_json(self) -> str:
         """Everything that was fitted, for `encoders_from_json`; it holds values of data and must stay at the party."""
         return self.model_dump_json()
 
 
-def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColumns, source: str) -> Encoders:
+def fit_encoders(
+    party: str,
+    features: Sequence[AnyFeature],
+    training: TextColumns,
+    source: str,
+    *,
+    warn: Callable[[str], None] | None = None,
+) -> Encoders:
     """Fits one encoder per feature on the training rows; their order does not matter.
 
     Args:
@@ -165,6 +176,7 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColum
         features: as the configuration lists them.
         training: columns of the training rows, among them the features'.
         source: name of their file, for errors.
+        warn: called with sentences on columns that can be read, and probably not as meant; they show no cell.
 
     Returns:
         The fitted encoders.
@@ -172,8 +184,12 @@ def fit_encoders(party: str, features: Sequence[AnyFeature], training: TextColum
     Raises:
         DataError: a cell is malformed, too far from the others or has too many values.
     """
-    columns = _columns(features, training, f"{party}: {source}")
-    fitted = {feature.key: _fit(feature, cells) for feature, cells in zip(features, columns, strict=True)}
+    columns = dict(zip((one.key for one in features), _columns(features, training, f"{party}: {source}"), strict=True))
+    fitted = {feature.key: _fit(feature, columns[feature.key]) for feature in features}
+    if warn is not None:
+        for feature in features:
+            for remark in encoder_remarks(fitted[feature.key], columns[feature.key]):
+                warn(remark)
     for feature in features:
         if isinstance(feature, SequenceFeature) and feature.shares:
             vocabulary = fitted[str(feature.target)]
@@ -240,13 +256,21 @@ def _check_version(text: str, where: str) -> None:
 
 
 def _columns(features: Sequence[AnyFeature], columns: TextColumns, where: str) -> Iterator[Cells]:
-    """The cells of each feature; one that reads whole cells of a column as it is written reads them as values here."""
+    """The cells of each feature."""
     as_written = columns_as_written(features)
     for feature in features:
-        column, place = columns[feature.column], f"{where}: column {feature.column}"
-        if feature.column in as_written and not feature.exact and not feature.has_several:
-            column = canonical_column_of(column)
-        yield _cells(feature, column, place)
+        names = feature.source_columns
+        place = f"{where}: column{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+        yield _cells(feature, _column(feature, columns, as_written), place)
+
+
+def _column(feature: AnyFeature, columns: TextColumns, as_written: Collection[str]) -> TextColumn:
+    """What a feature reads; where another one reads whole cells as they are written, they are made values here."""
+    first, *others = (
+        canonical_column_of(columns[name]) if name in as_written and not feature.keeps_notation else columns[name]
+        for name in feature.source_columns
+    )
+    return pairs(first, *others) if others else first
 
 
 def _cells(feature: AnyFeature, column: TextColumn, where: str) -> Cells:
@@ -261,32 +285,39 @@ def _cells(feature: AnyFeature, column: TextColumn, where: str) -> Cells:
 
 
 def _fit(feature: AnyFeature, cells: Cells) -> AnyEncoder:
+    encoder: AnyEncoder
     match feature:
         case HashFeature():
-            return HashEncoder(feature=feature)
+            encoder = HashEncoder(feature=feature)
         case VocabularyFeature():
-            return VocabularyEncoder.fit(feature, cells)
+            encoder = VocabularyEncoder.fit(feature, cells)
         case IntegerBucketsFeature():
-            return IntegerBucketsEncoder(feature=feature)
+            encoder = IntegerBucketsEncoder(feature=feature)
         case NumericFeature():
-            return NumericEncoder.fit(feature, cells)
+            encoder = NumericEncoder.fit(feature, cells)
+        case DatetimeFeature():
+            encoder = DatetimeEncoder.fit(feature, cells)
         case MultiHotFeature():
-            return MultiHotEncoder.fit(feature, cells)
+            encoder = MultiHotEncoder.fit(feature, cells)
         case SequenceFeature():
-            return SequenceEncoder.fit(feature, cells)
+            encoder = SequenceEncoder.fit(feature, cells)
+    return encoder
 
 
-def _expand(encoder: AnyEncoder, cells: Cells) -> EncodedFeature:
-    feature = encoder.feature
+def _expand(encoder: AnyEncoder, cells: Cells) -> tuple[EncodedFeature, ...]:
+    return tuple(_by_text(encoder.feature, encoding, cells) for encoding in encoder.encodings(cells))
+
+
+def _by_text(feature: AnyFeature, of_texts: NamedEncoding, cells: Cells) -> EncodedFeature:
     target = feature.target if isinstance(feature, SequenceFeature) else None
     shared = isinstance(feature, SequenceFeature) and feature.shares
     return EncodedFeature(
-        name=feature.key,
-        kind=encoder.kind,
+        name=of_texts.name,
+        kind=of_texts.kind,
         column=cells.column,
-        encoding=_of_all_texts(encoder.encode(cells), cells),
-        size=encoder.size,
-        table=str(target) if shared else feature.key,
+        encoding=_of_all_texts(of_texts.encoding, cells),
+        size=of_texts.size,
+        table=str(target) if shared else of_texts.name,
         target=target,
     )
 

@@ -28,6 +28,10 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": operator.ne,
 }
 _EQUALITIES = ("==", "!=")
+ONE_CLASS_FIX = (
+    "check the label's rule; if the file lists only what happened, such as clicks, add rows for what did not: what was"
+    " shown and not chosen or, without a record of that, a few items drawn for each row, in the ids of all parties"
+)
 LABELS = "labels are missing or malformed"
 WEIGHTS = "weights of rows are missing or malformed"
 
@@ -149,7 +153,7 @@ def check_classes(party: str, labels: Labels, values: NDArray[np.float32], sourc
                 where=where,
                 expected="rows of both classes to train on",
                 received=f"{len(column)} rows of one class",
-                fix="check the label's rule",
+                fix=ONE_CLASS_FIX,
             )
 
 
@@ -215,7 +219,7 @@ def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
     match label:
         case BinaryLabel():
             is_refused = label.privacy is None and (values.all() or not values.any())
-            only = ", one class only: not to be trained on" if is_refused else ""
+            only = f", one class only: not to be trained on; {ONE_CLASS_FIX}" if is_refused else ""
             return f"{label.rule}: {100 * label_balance(values):.1f} % positive{only}"
         case RegressionLabel():
             numbers = values.astype(np.float64)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from party.configuration.features import AnyFeature, DataSection, IntegerBucketsFeature, NumericFeature, SequenceFeature
+from party.configuration.features import AnyFeature, DataSection, IntegerBucketsFeature, SequenceFeature
+from party.configuration.numeric_feature import NumericFeature
 from party.data.encoders import CellCounts, fit_encoders
 from party.data.table import Table
 from party.errors import DataError, SplitError
@@ -15,7 +17,7 @@ class ColumnSummary:
     """One feature, fitted on all rows of a table.
 
     Attributes:
-        name: name of the feature.
+        name: name of the encoded feature.
         kind: kind of the feature.
         size: number of embedding rows that it needs.
         width: number of values of a row, as of a sequence.
@@ -32,19 +34,36 @@ class ColumnSummary:
     merged: int
 
 
-def encoding_problems(party: str, data: DataSection, table: Table) -> list[SplitError]:
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The features of a party, fitted on all rows of a table.
+
+    Attributes:
+        columns: one per encoded feature, in the order of the configuration.
+        remarks: sentences on columns that can be read, and probably not as meant.
+    """
+
+    columns: tuple[ColumnSummary, ...]
+    remarks: tuple[str, ...]
+
+
+def encoding_problems(
+    party: str, data: DataSection, table: Table, *, warn: Callable[[str], None] = lambda remark: None
+) -> list[SplitError]:
     """Finds the features of a table that cannot be encoded.
 
     Args:
         party: name of this party, for errors.
         data: the party's data section.
         table: one dataset, with the features' columns.
+        warn: called with sentences on columns that can be read, and probably not as meant.
 
     Returns:
         An error for each such feature, in the order of the configuration.
     """
     try:
-        summarise(party, data, table)
+        for remark in summarise(party, data, table).remarks:
+            warn(remark)
     except DataError as error:
         found = [_problem(party, data, feature, table) for feature in data.features]
         return [one for one in found if one is not None] or [error]
@@ -62,7 +81,7 @@ def _problem(party: str, data: DataSection, feature: AnyFeature, table: Table) -
     return None
 
 
-def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummary, ...]:
+def summarise(party: str, data: DataSection, table: Table) -> Summary:
     """Fits and applies the encoders to all rows of a table, and so finds every cell that training would refuse.
 
     Args:
@@ -71,29 +90,34 @@ def summarise(party: str, data: DataSection, table: Table) -> tuple[ColumnSummar
         table: one dataset, with the features' columns.
 
     Returns:
-        One summary per feature, in the order of the configuration.
+        The summary.
 
     Raises:
         DataError: a cell is malformed, too far from the others or has too many values.
     """
     source = table.path.name
-    encoders = fit_encoders(party, data.features, table.columns, source)
-    counts = encoders.counts(table.columns, source)
-    return tuple(
+    remarks: list[str] = []
+    encoders = fit_encoders(party, data.features, table.columns, source, warn=remarks.append)
+    counts = dict(zip(data.features, encoders.counts(table.columns, source), strict=True))
+    sections = {name: feature for feature in data.features for name in feature.encoded_names}
+    columns = tuple(
         ColumnSummary(
             name=feature.name,
             kind=feature.kind,
             size=feature.size,
             width=feature.width,
-            missing=count.missing,
-            merged=_merged(section, table, count),
+            missing=counts[sections[feature.name]].missing,
+            merged=_merged(sections[feature.name], table, counts[sections[feature.name]]),
         )
-        for section, feature, count in zip(data.features, encoders.encode(table.columns, source), counts, strict=True)
+        for feature in encoders.encode(table.columns, source)
     )
+    return Summary(columns=columns, remarks=tuple(remarks))
 
 
 def _merged(section: AnyFeature, table: Table, counts: CellCounts) -> int:
     """To a number it makes no difference how it is written."""
     if isinstance(section, NumericFeature | IntegerBucketsFeature):
         return 0
-    return counts.merged if section.has_several else table.merged.get(section.column, 0)
+    if section.has_several:
+        return counts.merged
+    return sum(table.merged.get(column, 0) for column in section.source_columns)

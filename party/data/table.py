@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from party.configuration.column_range import ColumnRange, matching_columns
 from party.configuration.csv_format import CsvSection
 from party.configuration.joins import KeyRule
-from party.data.files.columns import no_rows
+from party.data.files.columns import check_names, no_rows
 from party.data.files.limits import FileLimits
 from party.data.files.parts import Entry, entry_name
 from party.data.files.place import DataPlace
@@ -155,6 +156,8 @@ class FileRules:
         column_keys: the key of the configuration that names a column, for those that no feature reads.
         as_written: columns whose texts stay as they are written.
         lists: columns that may hold lists.
+        ranges: what patterns of columns stood for when the party started.
+        other_columns: columns that no pattern stands for.
     """
 
     id_rule: KeyRule | None
@@ -165,6 +168,8 @@ class FileRules:
     column_keys: Mapping[str, str] = field(default_factory=dict)
     as_written: Collection[str] = ()
     lists: Collection[str] = ()
+    ranges: Sequence[ColumnRange] = ()
+    other_columns: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -204,6 +209,7 @@ def read_table(
     keys = rules.columns_of_keys()
     needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
     with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
+        _check_ranges(source.names, where, rules)
         read = _read_chunks(source, needed, rules.lists)
         sha256 = source.sha256()
     rows = sum(map(len, next(iter(read.values()), [])))
@@ -226,6 +232,44 @@ def read_table(
         sha256=sha256,
         notes=source.notes,
     )
+
+
+def read_names(party: str, dataset: str, path: Path | Sequence[Entry], *, rules: FileRules) -> tuple[str, ...]:
+    """Reads the names of all columns of a dataset's first file.
+
+    Args:
+        party: name of this party, for errors.
+        dataset: name of the dataset or table.
+        path: its files, as for `read_table`.
+        rules: how files, ids and keys are read, and the largest dataset that the owner allows.
+
+    Raises:
+        DataError: the file cannot be read, or its first line lacks a column that the configuration names.
+    """
+    entries = (path,) if isinstance(path, Path) else tuple(path)
+    place = DataPlace(party, dataset, rules.kind)
+    with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
+        names = tuple(source.names)
+    # A first line without them may be a row of data, whose cells a pattern must not make names of features.
+    missing = {name: key for name, key in rules.columns_of_keys().items() if name not in names}
+    if missing:
+        check_names(names, missing, place.where(entry_name(entries)))
+    return names
+
+
+def _check_ranges(names: Sequence[str], where: str, rules: FileRules) -> None:
+    """Refuses a file in which patterns stand for other columns than when the party started."""
+    for one in rules.ranges:
+        present, known = set(matching_columns(one.patterns, names, rules.other_columns)), set(one.columns)
+        if present != known:
+            raise DataError(
+                f"columns {', '.join(one.patterns)} of data.features stand for other columns than at the start",
+                where=where,
+                expected=f"the {len(known)} columns of the start",
+                received=f"{len(present & known)} of them, and {len(present - known)} others",
+                fix="restore the file, or restart `party serve` and train anew",
+                public_message="a file of its data has other columns than at the start",
+            )
 
 
 def _read_chunks(source: Source, needed: Mapping[str, str], lists: Collection[str]) -> dict[str, list[pa.ChunkedArray]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from party.configuration.labels import Labels
-from party.configuration.layout import BaseLayout, FuseLayout
+from party.configuration.layout import BaseLayout, FuseLayout, OutputScale
 from party.configuration.models import (
     AnyFuse,
     AnyModel,
@@ -30,6 +30,7 @@ from party.models.absent import build_absent
 from party.models.embedding import INDICES, VALUES
 from party.models.fuse_outputs import FuseOutputs
 from party.models.initial_weights import draw_initial_weights
+from party.models.output_units import in_label_units
 from party.models.own import OwnRows, build_own_base, build_own_fuse, source_digest
 from party.models.packing import PackedFeatures, PackedRows
 from party.models.storage import load_weights, save_model, save_weights
@@ -78,6 +79,7 @@ class PartyModels:
         *,
         summed: bool = False,
         absent: Sequence[str] = (),
+        scales: Mapping[str, OutputScale] | None = None,
     ) -> None:
         """Adds the fuse model, once the hiddens of every party are known.
 
@@ -87,6 +89,7 @@ class PartyModels:
             specs: specs of the hiddens by party, this one included.
             summed: whether the parties add up all hiddens.
             absent: feature parties with rows that may be absent, ascending.
+            scales: scales of the numbers that it learns, by label.
 
         Raises:
             HandshakeError: the hiddens do not fit together, or do not fit the fuse model.
@@ -106,6 +109,7 @@ class PartyModels:
                 source_sha256=source_digest(self._folder, section.file) if isinstance(section, OwnFuse) else "",
                 columns={party: {spec.name: spec.units for spec in specs[party]} for party in sorted(specs)},
                 absent=tuple(absent),
+                scales=dict(scales or {}),
             )
         )
 
@@ -230,12 +234,16 @@ def _no_builtin(kind: str) -> ModelError:
 
 
 def build_fuse(layout: FuseLayout, folder: Path = Path()) -> keras.Model:
-    """Builds the fuse model that a layout's section names.
+    """Builds the fuse model that a layout's section names, with its outputs in the units of the labels.
 
     Args:
         layout: layout of the fuse model.
         folder: the folder that own models' files are relative to.
     """
+    return in_label_units(_build_fuse(layout, folder), layout.scales)
+
+
+def _build_fuse(layout: FuseLayout, folder: Path) -> keras.Model:
     match layout.section:
         case DeepFMFuse() as section:
             return deepfm.build_fuse(section, layout.units, layout.labels, summed=layout.summed)

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from party.configuration.labels import Labels, RegressionLabel
+from party.configuration.layout import OutputScale
 from party.cut.hidden import FloatArray
 from party.data.labels import LabelNoise
+from party.models.output_units import ScaledLoss, is_scaled
 from party.models.row_losses import row_loss
 
 CHUNK_ROWS = 65_536  # rows per call when the losses of a pass are recomputed, to bound the memory that Keras needs
@@ -28,6 +30,7 @@ class TaskLosses:
         uncertainty: whether the weights are learned.
         party: name of this party, for errors.
         noise: how labels were drawn, by label; omitted for true ones.
+        scales: scales of numbers by label; their losses are in units of the deviation, if they can be.
 
     Raises:
         ConfigurationError: a loss is not known, or it does not take an argument.
@@ -38,12 +41,21 @@ class TaskLosses:
     """
 
     def __init__(
-        self, labels: Labels, uncertainty: bool, party: str, noise: Mapping[str, LabelNoise] | None = None
+        self,
+        labels: Labels,
+        uncertainty: bool,
+        party: str,
+        noise: Mapping[str, LabelNoise] | None = None,
+        *,
+        scales: Mapping[str, OutputScale] | None = None,
     ) -> None:
         drawn = noise or {}
         self._losses = {
             name: row_loss(label, f"{party}: data.labels.{name}", drawn.get(name)) for name, label in labels.items()
         }
+        for name, scale in (scales or {}).items():
+            if is_scaled(labels[name]):
+                self._losses[name] = ScaledLoss(self._losses[name], scale)
         self._scales = [0.5 if isinstance(label, RegressionLabel) else 1.0 for label in labels.values()]
         self.fixed_weights = np.array([label.weight for label in labels.values()])
         self._log_variances = keras.Variable(np.zeros(len(labels), np.float32), name="log_variances")

@@ -92,7 +92,7 @@ def _private_lines(section: PrivateColumnsSection, configuration: PartyConfigura
             f"warning: privacy.columns.epsilon of {READABLE_EPSILON:g} and above is readable: somebody who knows how"
             " columns go together can guess most of them right"
         )
-    read = {feature.column for feature in configuration.data.features}
+    read = configuration.data.feature_columns
     unused = [name for name in section.columns if name not in read]
     if unused:
         yield f"warning: no feature reads {', '.join(unused)}, whose share of epsilon is given away for nothing"

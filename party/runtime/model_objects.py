@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from party.configuration.layout import OutputScale
 from party.configuration.models import OwnFuse, OwnModel
 from party.configuration.party import PartyConfiguration
 from party.configuration.run import OptimizerSection, TrainingSection
@@ -43,19 +44,24 @@ def party_scores(configuration: PartyConfiguration) -> Scores:
     return Scores(configuration.data.labels, configuration.party)
 
 
-def party_losses(configuration: PartyConfiguration, noise: Mapping[str, LabelNoise] | None = None) -> TaskLosses:
+def party_losses(
+    configuration: PartyConfiguration,
+    noise: Mapping[str, LabelNoise] | None = None,
+    scales: Mapping[str, OutputScale] | None = None,
+) -> TaskLosses:
     """Makes the losses of the party's labels.
 
     Args:
         configuration: the party's configuration.
         noise: how labels were drawn, by label; omitted for true ones.
+        scales: scales of numbers by label, as the fuse model has them.
 
     Raises:
         ConfigurationError: a loss is not known, or does not take an argument.
     """
     fuse = configuration.fuse_model
     uncertainty = fuse is not None and fuse.task_weighting == "uncertainty"
-    return TaskLosses(configuration.data.labels, uncertainty, configuration.party, noise)
+    return TaskLosses(configuration.data.labels, uncertainty, configuration.party, noise, scales=scales)
 
 
 def check_objects(configuration: PartyConfiguration) -> None:

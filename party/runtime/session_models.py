@@ -58,7 +58,8 @@ class SessionModels:
         self._models = head.models
         self._configuration = setup.opening.context.configuration
         self._layouts = dict(layouts)
-        self.losses: TaskLosses = party_losses(self._configuration, head.noise)
+        fuse = head.models.fuse_layout
+        self.losses: TaskLosses = party_losses(self._configuration, head.noise, fuse.scales if fuse else None)
         self.scores: Scores = party_scores(self._configuration)
 
     @property

@@ -75,7 +75,8 @@ def with_shuffled(opening: Opening, packed: PackedFeatures | None) -> PackedFeat
         )
     name = names[column.number - 1]
     logger.info("run %s: evaluates with column %s shuffled", opening.run_id.hex()[:8], printable(name))
-    keys = {feature.key for feature in configuration.data.features if feature.column == name}
+    read_by = [feature for feature in configuration.data.features if name in feature.source_columns]
+    keys = {encoded for feature in read_by for encoded in feature.encoded_names}
     seed = int.from_bytes(opening.context.random_bytes(SEED_BYTES))
     order = np.random.default_rng(seed).permutation(packed.rows)
     return packed.shuffled(keys, order)

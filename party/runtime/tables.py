@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from party.data.known_labels import without_unlabelled_rows
 from party.data.labels import read_labels
 from party.data.summary import encoding_problems
 from party.data.table import FileRules, Table, read_table
-from party.errors import ConfigurationError, DataError, ErrorFields, SplitError
+from party.errors import ConfigurationError, DataError, ErrorFields, SplitError, one_line
 from party.runtime.drawn_columns import DrawKeys, DrawnColumns
 
 Stamps = tuple[Stamp, ...]
@@ -52,6 +53,8 @@ class Tables:
     """
 
     def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
+        if configuration.data.has_open_ranges:
+            raise RuntimeError("read the configuration by load_with_columns")
         self._configuration = configuration
         self._tables: dict[str, tuple[Stamps, Table]] = {}
         section = configuration.privacy.columns
@@ -86,11 +89,12 @@ class Tables:
             for problem in problems[dataset]:
                 logger.error("%s %s cannot be used and is not served: %s", self._kind, dataset, problem)
 
-    def problems(self, dataset: str) -> list[SplitError]:
+    def problems(self, dataset: str, *, warn: Callable[[str], None] = lambda remark: None) -> list[SplitError]:
         """Finds everything that keeps a dataset or table from being used.
 
         Args:
             dataset: its name.
+            warn: called with sentences on columns that can be read, and probably not as meant.
 
         Returns:
             The errors; empty if it can be used.
@@ -100,7 +104,7 @@ class Tables:
             table = self._present(dataset)
         except DataError as error:
             return [error]
-        found = encoding_problems(party, data, table)
+        found = encoding_problems(party, data, table, warn=warn)
         checks: list[Callable[[], object]] = [lambda: self.check_groups(table)]
         if data.labels and dataset not in data.unlabelled:
             weighted = self._configuration.trains_on(dataset)
@@ -130,7 +134,7 @@ class Tables:
 
     def _examine(self, dataset: str) -> list[SplitError]:
         """Finds the problems of a dataset, and notes whether it can be used."""
-        stamp, problems = self._stamp(dataset), self.problems(dataset)
+        stamp, problems = self._stamp(dataset), self.problems(dataset, warn=partial(_log_remark, dataset))
         self._unusable.pop(dataset, None)
         if problems:
             self._unusable[dataset] = (stamp, self._refusal(dataset, problems[0]))
@@ -242,6 +246,10 @@ class Tables:
         return stamps(configuration.files(dataset), DataPlace(configuration.party, dataset))
 
 
+def _log_remark(dataset: str, remark: str) -> None:
+    logger.warning("%s: %s", dataset, one_line(remark))
+
+
 def file_rules(configuration: PartyConfiguration) -> FileRules:
     """How the files of a party are read.
 
@@ -263,6 +271,8 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
             **{label.source: "data.labels" for label in data.labels.values()},
             **({} if data.sample_weight is None else {data.sample_weight: "data.sample_weight"}),
         },
+        ranges=data.ranges,
+        other_columns=data.other_columns,
     )
 
 

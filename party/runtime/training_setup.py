@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from party.data.encoders import fit_encoders
 from party.data.groups import row_groups
 from party.data.known_labels import rows_with_labels
 from party.data.text_columns import TextColumns
+from party.errors import one_line
 from party.models.assembly import TEACHER, PartyModels, base_layout
 from party.models.packing import PackedFeatures, pack
 from party.protocol.miniature import MiniatureSchedule
@@ -23,6 +25,7 @@ from party.runtime.absence import parties_to_do_without
 from party.runtime.batch_setup import BatchSetup, private_labels
 from party.runtime.column_keys import column_protection
 from party.runtime.continued_run import ContinuedRun, continued_run
+from party.runtime.label_scales import label_scales
 from party.runtime.masked_sums import require_sums
 from party.runtime.metric_groups import metric_groups
 from party.runtime.proposal import Opening
@@ -104,11 +107,10 @@ def complete_models(setup: BatchSetup, specs: Mapping[str, tuple[HiddenSpec, ...
     section = configuration.fuse_model
     if section is None:
         raise RuntimeError("a label party without a fuse model passed validation")
-    summed = setup.opening.run.training.secure_aggregation
+    summed, scales = setup.opening.run.training.secure_aggregation, label_scales(setup)
+    absent = parties_to_do_without(setup.opening)
     for models in setup.heads:
-        models.add_fuse(
-            section, configuration.data.labels, specs, summed=summed, absent=parties_to_do_without(setup.opening)
-        )
+        models.add_fuse(section, configuration.data.labels, specs, summed=summed, absent=absent, scales=scales)
     _draw_weights(setup)
 
 
@@ -156,7 +158,7 @@ def _setup(
         groups=_groups(opening, rows, columns, whole),
         metric_groups=metric_groups(opening, columns),
         teacher=teacher,
-        read_labels=labels.read,
+        read_labels=None if labels.read is None else cache(labels.read),  # for their scales, and to train
         record=record,
         continued=continued,
         protection=labels.protection or column_protection(configuration, rows.table),
@@ -192,8 +194,14 @@ def _encoded(
     if continued is not None:
         return pack(continued.encoders(opening).encode(columns, rows.source)), continued.encoders_json()
     training = columns.take(rows.own_numbers(whole.training_rows))
-    encoders = fit_encoders(configuration.party, configuration.data.features, training, rows.source)
+    encoders = fit_encoders(
+        configuration.party, configuration.data.features, training, rows.source, warn=_warn_of_training_rows
+    )
     return pack(encoders.encode(columns, rows.source)), encoders.to_json()
+
+
+def _warn_of_training_rows(remark: str) -> None:
+    logger.warning("training rows: %s", one_line(remark))
 
 
 def _groups(

@@ -21,12 +21,13 @@ import grpc
 
 from party import __version__
 from party.alignment.store import AlignmentStore
-from party.configuration.party import PartyConfiguration, load_party_configuration
+from party.configuration.party import PartyConfiguration
 from party.errors import ConfigurationError, IdentityError, SplitError
 from party.ledger.entry import Content
 from party.ledger.file import RUNS_FOLDER, Ledger
 from party.policy.admission import make_admission, record_start
 from party.runtime.column_keys import StoredColumnKeys
+from party.runtime.column_ranges import load_with_columns
 from party.runtime.context import PartyContext
 from party.runtime.garbage import freeze_loaded_objects
 from party.runtime.model_objects import check_objects, check_own_model
@@ -296,7 +297,7 @@ def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
 def _read_again(server: PartyServer, path: Path) -> None:
     sha256 = configuration_sha256(path, ())
     try:
-        configuration = load_party_configuration(path)
+        configuration = load_with_columns(path)
         sha256 = configuration_sha256(path, configuration.authority_files)
         changes = str(server.revise(configuration))
         logger.info("configuration read again: %s", changes)

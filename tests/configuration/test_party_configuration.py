@@ -77,12 +77,23 @@ def test_required_key_is_missed(path):
     assert f"key {path} is missing" in refusal(check, change(label_party(), path, None))
 
 
-@pytest.mark.parametrize(
-    ("place", "key"), [(0, "buckets"), (2, "boundaries"), *((place, "column") for place in range(6))]
-)
+@pytest.mark.parametrize(("place", "key"), [(0, "buckets"), (2, "boundaries"), (5, "maximum_length")])
 def test_required_key_of_a_feature_is_missed(place, key):
     text = refusal(check, change(label_party(), f"data.features.{place}.{key}", None))
     assert f"key data.features.{place}.{key} is missing" in text
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_feature_has_one_column_or_several(place):
+    path = f"data.features.{place}"
+    said = f"key {path}: needs column, or columns for several, and not both"
+    assert said in refusal(check, change(label_party(), f"{path}.column", None))
+    assert said in refusal(check, change(label_party(), f"{path}.columns", ["q*"]))
+
+
+def test_the_features_of_several_columns_have_no_name_of_their_own():
+    content = change(change(label_party(), "data.features.3.columns", "d*"), "data.features.3.column", None)
+    assert "name belongs to a single column" in refusal(check, content)
 
 
 WRONG = {

@@ -20,6 +20,16 @@ MIXED = (
     feature("integer_buckets", "number", boundaries=(-5, 0, 7), malformed="missing"),
     feature("numeric", "number", name="standardised", malformed="missing"),
     feature("multi_hot", "text", name="parts", separator="a"),
+    feature("numeric", "number", name="robust", malformed="missing", scaling="robust", clip_quantiles=(0.1, 0.9)),
+    feature(
+        "datetime",
+        "number",
+        name="time",
+        malformed="missing",
+        unit="seconds",
+        parts=("hour", "age_days"),
+        reference="2024-01-01",
+    ),
 )
 ROWS = st.lists(st.tuples(TEXTS, NUMBERS | TEXTS), min_size=1, max_size=12)
 
@@ -71,8 +81,9 @@ def test_json_restores_the_encoders(training, rows):
 
 def test_features_come_in_the_order_of_the_configuration():
     encoded = fit_encoders("alice", MIXED, table([("a", "1")]), "train.csv").encode(table([]), "test.csv")
-    assert [one.name for one in encoded] == ["text", "word", "given", "number", "standardised", "parts"]
-    assert [one.kind for one in encoded] == [one.kind for one in MIXED]
+    names = ["text", "word", "given", "number", "standardised", "parts", "robust", "time_hour", "time_age_days"]
+    assert [one.name for one in encoded] == names
+    assert [one.kind for one in encoded] == [*(one.kind for one in MIXED), "numeric"]
     assert all(len(one.indices) == 0 for one in encoded)
 
 
@@ -107,11 +118,13 @@ def damage(state):
         (0, {"kind": "numeric"}),
         (1, {"texts": [CANARY, CANARY]}),
         (1, {"texts": [CANARY, 5]}),
-        (4, {"deviation": 0.0}),
-        (4, {"mean": CANARY}),
+        (4, {"scale": {"centre": 1.5, "spread": 0.0}}),
+        (4, {"scale": {"centre": CANARY, "spread": 1.0}}),
+        (4, {"low": CANARY}),
         (5, {"width": 65}),
         (5, {"width": 0}),
         (5, {"texts": ["q", "q"]}),
+        (7, {"scale": None}),
     ]:
         encoders = [dict(one) for one in state["encoders"]]
         encoders[position].update(change)
@@ -121,7 +134,7 @@ def damage(state):
 def test_a_damaged_state_is_refused():
     text = fit_encoders("alice", MIXED, table([("a", "1"), ("b", "2")]), "train.csv").to_json()
     damaged = [json.dumps(state) for state in damage(json.loads(text))]
-    for wrong in [*damaged, text[:-1], "", "[]", "null", text.replace('"mean":1.5', '"mean":NaN')]:
+    for wrong in [*damaged, text[:-1], "", "[]", "null", text.replace('"centre":1.5', '"centre":NaN')]:
         assert wrong != text
         with pytest.raises(StorageError) as caught:
             encoders_from_json(wrong, MIXED)
@@ -151,7 +164,7 @@ def test_missing_rows_agree_with_the_arrays(cells):
     assert whole == (buckets.indices == 0).sum()
     assert hashed == (hashes.indices == 0).sum()
     assert numeric == sum(cell in ("", "x", "?") for cell in cells)
-    assert not math.isnan(encoders.encoders[2].mean)
+    assert not math.isnan(encoders.encoders[2].scale.centre)
 
 
 def test_negative_zero_is_zero():

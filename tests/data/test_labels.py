@@ -94,6 +94,7 @@ def test_one_class_only_is_read_and_not_trained_on(rule, cells):
     message = str(caught.value)
     assert "one class only" in message
     assert f"{len(cells)} rows of one class" in message
+    assert "add rows for what did not: what was shown and not chosen" in message
 
 
 def test_order_needs_a_number():

@@ -210,7 +210,7 @@ def test_summary_counts_sizes_and_missing_cells(tmp_path):
         {"kind": "multi_hot", "column": "tags", "separator": "|", "missing": ["?"]},
     )
     data = DataSection(id="id", datasets={"train": "train.csv"}, features=features)
-    summaries = summarise("alice", data, read(path, ["age", "town", "tags"]))
+    summaries = summarise("alice", data, read(path, ["age", "town", "tags"])).columns
     assert [(one.name, one.kind, one.size, one.width, one.missing) for one in summaries] == [
         ("age", "integer_buckets", 3, 1, 3),
         ("years", "numeric", 1, 1, 3),

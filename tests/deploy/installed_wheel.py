@@ -17,7 +17,7 @@ from tests.support.commands import expect_error
 from tests.support.documents import ROOT
 from tests.support.organisations import Organisations, make_frames
 
-OF_A_PARTY = {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow"}
+OF_A_PARTY = {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow", "tzdata"}
 INSTALL_SECONDS = 1800
 PARTY = """
 party: alice

@@ -17,7 +17,7 @@ from tests.support.checkout_wheel import build_wheel, metadata_of, requirements
 from tests.support.commands import expect_error
 from tests.support.documents import ROOT, examples
 
-OF_A_PARTY = {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow"}
+OF_A_PARTY = {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow", "tzdata"}
 # Runs a function of the wheel as if nothing but what a coordinator needs were installed.
 PROGRAM = """
 import importlib, sys
@@ -127,7 +127,7 @@ def test_keras_and_tensorflow_have_bounds_that_the_tested_versions_keep(wheel):
 
 
 def test_libraries_of_a_party_are_absent(absent):
-    assert {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow"} <= absent
+    assert {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow", "tzdata"} <= absent
     assert absent.isdisjoint({"click", "cryptography", "google", "grpc", "pydantic", "rich", "yaml"})
 
 

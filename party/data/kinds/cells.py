@@ -6,18 +6,20 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from party.configuration.features import FeatureSection, Malformed
+from party.configuration.feature_section import FeatureSection
 from party.configuration.strict import StrictModel
 from party.data.text_columns import TextColumn
 from party.errors import DataError
 
 # Stricter than float(), which also takes 1_000, nan, inf and the digits of other scripts.
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+_PAIR = "\x1e"  # the record separator, which is in no text that people write
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,6 +53,16 @@ class Cells:
         """Number of rows whose text is among the chosen ones, a mask over `texts`."""
         return int(self.counts[chosen].sum())
 
+    def part(self, texts: slice) -> Cells:
+        """The cells that hold some of the texts."""
+        numbers, counts, missing = self.numbers[texts], self.counts[texts], self.missing[texts]
+        return replace(self, numbers=numbers, texts=self.texts[texts], counts=counts, missing=missing)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.counts.sum())
+
 
 def read_cells(column: TextColumn, missing: Sequence[str], where: str) -> Cells:
     """Finds the texts that the rows of a column hold.
@@ -77,6 +89,26 @@ def read_cells(column: TextColumn, missing: Sequence[str], where: str) -> Cells:
     )
 
 
+def pairs(first: TextColumn, second: TextColumn) -> TextColumn:
+    """Two columns as one, for a feature that reads both: `split_pair` takes its texts apart.
+
+    Args:
+        first: a column.
+        second: another one of the same rows.
+    """
+    numbers = first.codes.astype(np.int64) * len(second.distinct) + second.codes
+    found, codes = np.unique(numbers, return_inverse=True)
+    firsts, seconds = first.texts(), second.texts()
+    texts = [firsts[one // len(seconds)] + _PAIR + seconds[one % len(seconds)] for one in found.tolist()]
+    return TextColumn(codes.astype(np.int32), pa.array(texts, pa.large_string()))
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    """The two cells of a pair; the second is empty in a column that was not made by `pairs`."""
+    first, _, second = text.partition(_PAIR)
+    return first, second
+
+
 @dataclass(frozen=True, eq=False)
 class Encoding:
     """The encoded form of a feature's distinct texts.
@@ -90,10 +122,49 @@ class Encoding:
     values: NDArray[np.float32]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NamedEncoding:
+    """One encoded feature, of the distinct texts of a column.
+
+    Attributes:
+        name: name of the encoded feature.
+        kind: how a model reads it: `numeric` as a number, any other as indices.
+        size: embedding rows that it needs.
+        encoding: the encoded form of each distinct text.
+    """
+
+    name: str
+    kind: str
+    size: int
+    encoding: Encoding
+
+
 class Encoder(StrictModel, ABC):
     """A feature with everything that was fitted on training rows; also the form in which that is stored."""
 
     feature: FeatureSection
+
+    @abstractmethod
+    def encodings(self, cells: Cells) -> tuple[NamedEncoding, ...]:
+        """Encodes each distinct text of a column, once for each of the feature's `encoded_names`."""
+
+    def missing(self, cells: Cells) -> NDArray[np.bool_]:
+        """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
+        return cells.missing
+
+    def merged(self, cells: Cells) -> int:
+        """Number of distinct values in cells of several ones that are written differently but are the same value."""
+        return 0
+
+    def advice(self, cells: Cells) -> str:
+        """What to do about cells that are not what the feature reads, for the owner; empty if nothing is known."""
+        return ""
+
+
+class SingleEncoder(Encoder):
+    """The encoder of a feature that becomes one encoded feature."""
+
+    kind: str
 
     @property
     @abstractmethod
@@ -104,13 +175,9 @@ class Encoder(StrictModel, ABC):
     def encode(self, cells: Cells) -> Encoding:
         """Encodes each distinct text of a column."""
 
-    def merged(self, cells: Cells) -> int:
-        """Number of distinct values in cells of several ones that are written differently but are the same value."""
-        return 0
-
-    def missing(self, cells: Cells) -> NDArray[np.bool_]:
-        """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
-        return cells.missing
+    def encodings(self, cells: Cells) -> tuple[NamedEncoding, ...]:
+        """See `Encoder`."""
+        return (NamedEncoding(name=self.feature.key, kind=self.kind, size=self.size, encoding=self.encode(cells)),)
 
 
 def one_index(indices: NDArray[np.int32]) -> Encoding:
@@ -134,25 +201,21 @@ def parse_number(text: str) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def refuse_malformed(cells: Cells, malformed: NDArray[np.bool_], treatment: Malformed, expected: str) -> None:
-    """Refuses malformed cells, unless the feature's owner chose to count them as missing.
+def malformed_cells(cells: Cells, malformed: NDArray[np.bool_], *, expected: str, advice: str = "") -> DataError:
+    """The error for malformed cells; it counts their rows.
 
     Args:
         cells: the column.
         malformed: mask over the distinct texts.
-        treatment: as the feature's configuration has it.
         expected: what a cell must be, for the error.
-
-    Raises:
-        DataError: a cell is malformed and the treatment is `error`; the text counts the rows.
+        advice: what to do in place of correcting single cells; empty where they are few.
     """
-    if treatment == "error" and malformed.any():
-        received = f"{cells.row_count(malformed)} rows with something else"
-        raise DataError(
-            "malformed cells",
-            where=cells.where,
-            expected=expected,
-            received=received,
-            fix="correct the file or, in data.features, list the texts under missing or set malformed: missing",
-            public_message=f"malformed cells; expected {expected}; received {received}",
-        )
+    received = f"{cells.row_count(malformed)} rows with something else"
+    return DataError(
+        "malformed cells",
+        where=cells.where,
+        expected=expected,
+        received=received,
+        fix=advice or "correct the file or, in data.features, list the texts under missing or set malformed: missing",
+        public_message=f"malformed cells; expected {expected}; received {received}",
+    )

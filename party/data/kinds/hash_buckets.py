@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 
 from party.configuration.features import HashFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, one_index
+from party.data.kinds.cells import Cells, Encoding, SingleEncoder, one_index
 
 _DIGEST_BYTES = 8
 
 
-class HashEncoder(Encoder):
+class HashEncoder(SingleEncoder):
     """Index 0 is missing; 1 to `buckets` are keyed BLAKE2b digests of the text modulo the number of buckets.
 
     The digest has 64 bits, read big-endian; its key is the SHA-256 digest of the salt.

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from party.configuration.features import IntegerBucketsFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, one_index, refuse_malformed
+from party.data.kinds.advice import number_advice
+from party.data.kinds.cells import Cells, Encoding, SingleEncoder, malformed_cells, one_index
 
 # Zeros after the point are still a whole number: many tools write 3.0 once a column has had an empty cell.
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*", re.ASCII)
@@ -21,7 +22,7 @@ _LARGE = re.compile(r"-?[0-9](?:\.[0-9]+)?e\+[0-9]{2}", re.ASCII)
 _MAXIMUM_CHARACTERS = 100
 
 
-class IntegerBucketsEncoder(Encoder):
+class IntegerBucketsEncoder(SingleEncoder):
     """Index 0 is missing, 1 is below the first boundary, 2 from the first boundary on, and so on."""
 
     kind: Literal["integer_buckets"] = "integer_buckets"
@@ -36,12 +37,18 @@ class IntegerBucketsEncoder(Encoder):
         """Encodes each distinct text of a column."""
         indices = self._indices(cells)
         malformed = (indices == 0) & ~cells.missing
-        refuse_malformed(cells, malformed, self.feature.malformed, expected="whole numbers")
+        if self.feature.malformed == "error" and malformed.any():
+            advice = number_advice(cells, malformed, kind=self.kind)
+            raise malformed_cells(cells, malformed, expected="whole numbers", advice=advice)
         return one_index(indices)
 
     def missing(self, cells: Cells) -> NDArray[np.bool_]:
         """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
         return np.equal(self._indices(cells), 0)
+
+    def advice(self, cells: Cells) -> str:
+        """What malformed cells that count as missing look like; empty if nothing known."""
+        return number_advice(cells, self.missing(cells) & ~cells.missing, kind=self.kind)
 
     def _indices(self, cells: Cells) -> NDArray[np.int32]:
         """Index of each distinct text; 0 for missing and malformed ones."""

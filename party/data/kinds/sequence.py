@@ -11,6 +11,7 @@ import numpy as np
 from party.configuration.features import SequenceFeature
 from party.data.kinds.cells import Cells, Encoding
 from party.data.kinds.parts import SeveralEncoder, split_cells
+from party.data.kinds.several_values import several_values_advice
 from party.data.kinds.texts import UNKNOWN, index_by_text, utf8_sorted
 
 
@@ -50,6 +51,10 @@ class SequenceEncoder(SeveralEncoder):
             if values:
                 row[length - len(values) :] = [index_of.get(value, UNKNOWN) for value in values]
         return Encoding(indices, (indices > 0).astype(np.float32))
+
+    def advice(self, cells: Cells) -> str:
+        """What to do where cells are lists that are not read so; empty where nothing is known."""
+        return several_values_advice(self.feature, cells)
 
 
 def _latest(feature: SequenceFeature, cells: Cells) -> Sequence[Sequence[str]]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from party.configuration.canonical_text import canonical_text
 from party.configuration.features import VocabularyFeature
-from party.data.kinds.cells import Cells, Encoder, Encoding, one_index
+from party.data.kinds.cells import Cells, Encoding, SingleEncoder, one_index
 from party.data.kinds.texts import MISSING, UNKNOWN, Texts, index_by_text, utf8_sorted, vocabulary_size
 from party.errors import DataError
 
 
-class VocabularyEncoder(Encoder):
+class VocabularyEncoder(SingleEncoder):
     """Index 0 is missing, 1 is unknown, then the texts in their order.
 
     Attributes:
