@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -78,3 +79,12 @@ def refuse_exact(exact: bool) -> bool:
     if exact:
         raise ValueError("is for texts: equal numbers are equal, however they are written")
     return exact
+
+
+def columns_as_written(features: Iterable[FeatureSection]) -> frozenset[str]:
+    """Columns whose texts are kept as they are written: exact ones, and those of several values.
+
+    Args:
+        features: the features of a party.
+    """
+    return frozenset(column for feature in features if feature.keeps_notation for column in feature.source_columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from party.configuration.column_range import ColumnRange
 from party.configuration.csv_format import CsvSection
 from party.configuration.datetime_feature import DatetimeFeature
-from party.configuration.feature_section import FeatureSection, Malformed, refuse_exact
+from party.configuration.feature_section import FeatureSection, Malformed, columns_as_written, refuse_exact
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels, group_columns
 from party.configuration.numeric_feature import NumericFeature
@@ -154,15 +154,6 @@ AnyFeature = Annotated[
     | SequenceFeature,
     Field(discriminator="kind"),
 ]
-
-
-def columns_as_written(features: Iterable[FeatureSection]) -> frozenset[str]:
-    """Columns whose texts are kept as they are written: exact ones, and those of several values.
-
-    Args:
-        features: the features of a party.
-    """
-    return frozenset(column for feature in features if feature.keeps_notation for column in feature.source_columns)
 
 
 def check_exact(features: Sequence[AnyFeature]) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from party.configuration.canonical_text import VALUE_SEPARATOR, canonical_text
 from party.configuration.datetime_feature import DatetimeFeature
+from party.configuration.feature_section import columns_as_written
 from party.configuration.features import (
     AnyFeature,
     HashFeature,
@@ -20,7 +21,6 @@ from party.configuration.features import (
     MultiHotFeature,
     SequenceFeature,
     VocabularyFeature,
-    columns_as_written,
 )
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.strict import StrictModel

@@ -180,11 +180,9 @@ def test_the_order_of_repetitions_changes_no_bit(values, random):
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        ("multi_hot", {}),
         ("multi_hot", {"lists": True, "separator": ","}),
         ("multi_hot", {"separator": ":", "value_separator": ":"}),
         ("multi_hot", {"separator": ":", "value_separator": ""}),
-        ("sequence", {"maximum_length": 3}),
         ("sequence", {"maximum_length": 3, "lists": True, "separator": ","}),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from party.configuration.features import AnyFeature, columns_as_written
+from party.configuration.feature_section import columns_as_written
+from party.configuration.features import AnyFeature
 from party.data.encoders import fit_encoders
 from party.data.text_columns import canonical_column_of
 from party.errors import DataError
