@@ -312,5 +312,8 @@ def _section_name(path: str, kinds: Sequence[str]) -> str:
 
 
 def _nearest(key: str, known: Sequence[str]) -> tuple[str, float]:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return (near[0], difflib.SequenceMatcher(None, near[0], key).ratio()) if near else ("", 0.0)
+    """The known key that is written most alike; among equally near ones, one of the same letters in another order."""
+    near = {one: difflib.SequenceMatcher(None, one, key).ratio() for one in known}
+    if not near:
+        return "", 0.0
+    return max(near.items(), key=lambda pair: (pair[1], sorted(pair[0]) == sorted(key), pair[0]))

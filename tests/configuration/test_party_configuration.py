@@ -212,6 +212,12 @@ def test_label_rule_is_taken_apart(rule, parts):
     assert check(change(label_party(), "data.labels.liked.rule", rule)).data.labels["liked"].parts == parts
 
 
+def test_two_letters_in_the_wrong_order_name_the_key_of_the_same_letters():
+    content = label_party()
+    content["data"]["lables"] = content["data"].pop("labels")
+    assert "unknown key data.lables, did you mean labels?" in refusal(check, content)
+
+
 @settings(max_examples=150, deadline=None)
 @given(mistyped(label_party))
 def test_mistyped_key_is_named_with_its_path_and_the_right_key(case):
