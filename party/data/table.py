@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from party.data.files.parts import Entry, entry_name
 from party.data.files.place import DataPlace
 from party.data.files.source import Source, open_source
 from party.data.keys import NO_KEY, Texts, row_keys
-from party.data.text_columns import TextColumns, text_column
-from party.data.values.keys import canonical_keys
-from party.data.values.texts import CanonicalColumn, canonical_column
+from party.data.reading import NeededColumns, read_columns
+from party.data.store.column_stores import ColumnStores
+from party.data.text_columns import TextColumns
 from party.errors import DataError
 
 REPEATED_KEY_FIX = "leave one row for each key in the file"
@@ -184,7 +185,13 @@ class FileRules:
 
 
 def read_table(
-    party: str, dataset: str, path: Path | Sequence[Entry], *, columns: Collection[str], rules: FileRules
+    party: str,
+    dataset: str,
+    path: Path | Sequence[Entry],
+    *,
+    columns: Collection[str],
+    rules: FileRules,
+    stores: ColumnStores | None = None,
 ) -> Table:
     """Reads the needed columns of a dataset's files: cells as the text of their value, keys as the rules say.
 
@@ -194,6 +201,7 @@ def read_table(
         path: the file, a folder of files or a pattern of their names; or several of these, and addresses.
         columns: columns of features and label.
         rules: how files, ids and keys are read, and the largest dataset that the owner allows.
+        stores: keeps the columns of large files on disk; None reads them into memory.
 
     Returns:
         The table. An empty cell is the empty text; ids and keys are neither stripped nor normalised but as the rules
@@ -206,32 +214,53 @@ def read_table(
     entries = (path,) if isinstance(path, Path) else tuple(path)
     place = DataPlace(party, dataset, rules.kind)
     where = place.where(entry_name(entries))
-    keys = rules.columns_of_keys()
-    needed = {**keys, **{name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}}
-    with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
-        _check_ranges(source.names, where, rules)
-        read = _read_chunks(source, needed, rules.lists)
-        sha256 = source.sha256()
-    rows = sum(map(len, next(iter(read.values()), [])))
-    if not rows:
+
+    @contextmanager
+    def opened() -> Iterator[Source]:
+        with open_source(entries, place, form=rules.csv, limits=rules.limits) as source:
+            _check_ranges(source.names, where, rules)
+            yield source
+
+    needed = _needed(columns, rules, where)
+    if stores is None:
+        with opened() as source:
+            read = read_columns(source, needed)
+    else:
+        read = stores.read(opened, needed)
+    if not read.rows:
         raise no_rows("has no rows", where)
-    frame = pd.DataFrame({name: _keys(read[name], f"{where}: column {name}").to_pandas() for name in keys}).astype(
-        "str"
-    )
-    cells = {
-        name: _cells(read[name], f"{where}: column {name}", exact=name in rules.as_written)
-        for name in dict.fromkeys(columns)
-    }
+    frame = pd.DataFrame({name: _series(read.keys[name]) for name in needed.keys})
     return Table(
         dataset=dataset,
         path=path if isinstance(path, Path) else Path(entry_name(entries)),
         ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
         keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
-        columns=TextColumns({name: text_column(one.texts) for name, one in cells.items()}, rows),
-        merged={name: one.merged for name, one in cells.items() if one.merged},
-        sha256=sha256,
-        notes=source.notes,
+        columns=read.cells,
+        merged=read.merged,
+        sha256=read.sha256,
+        notes=read.notes,
     )
+
+
+def _needed(columns: Collection[str], rules: FileRules, where: str) -> NeededColumns:
+    keys = rules.columns_of_keys()
+    others = {name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}
+    joined = {name for rule in rules.key_rules.values() for name in rule.columns}
+    ids = () if rules.id_rule is None else rules.id_rule.columns
+    return NeededColumns(
+        needed={**keys, **others},
+        ids=tuple(name for name in ids if len(ids) == 1 and name not in joined),
+        keys=tuple(keys),
+        cells={name: name in rules.as_written for name in dict.fromkeys(columns)},
+        lists=rules.lists,
+        where=where,
+    )
+
+
+def _series(texts: pa.Array | pa.ChunkedArray) -> pd.Series[str]:
+    """Texts as pandas has them, without a copy."""
+    chunks = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+    return pd.Series(pd.arrays.ArrowStringArray(chunks), dtype="str")
 
 
 def read_names(party: str, dataset: str, path: Path | Sequence[Entry], *, rules: FileRules) -> tuple[str, ...]:
@@ -270,28 +299,6 @@ def _check_ranges(names: Sequence[str], where: str, rules: FileRules) -> None:
                 fix="restore the file, or restart `party serve` and train anew",
                 public_message="a file of its data has other columns than at the start",
             )
-
-
-def _read_chunks(source: Source, needed: Mapping[str, str], lists: Collection[str]) -> dict[str, list[pa.ChunkedArray]]:
-    """All rows of the columns: a chunked array for each run of batches in which a column has one type."""
-    runs: dict[str, list[list[pa.Array]]] = {name: [] for name in needed}
-    for batch in source.batches(needed, lists=lists):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if not runs[name] or runs[name][-1][0].type != column.type:
-                runs[name].append([])
-            runs[name][-1].append(column)
-    return {name: [pa.chunked_array(run) for run in found] for name, found in runs.items()}
-
-
-def _keys(runs: Sequence[pa.ChunkedArray], where: str) -> pa.ChunkedArray:
-    texts = [canonical_keys(run, where=where) for run in runs]
-    return pa.chunked_array([chunk for one in texts for chunk in one.chunks], pa.large_string())
-
-
-def _cells(runs: Sequence[pa.ChunkedArray], where: str, *, exact: bool) -> CanonicalColumn:
-    found = [canonical_column(run, exact=exact, where=where) for run in runs]
-    chunks = [chunk for one in found for chunk in one.texts.chunks]
-    return CanonicalColumn(pa.chunked_array(chunks, pa.large_string()), sum(one.merged for one in found))
 
 
 def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:

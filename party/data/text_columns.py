@@ -72,6 +72,10 @@ class TextColumn:
         """The text of each row, (rows,)."""
         return np.array(self.texts(), dtype=object)[self.codes]
 
+    def in_rows(self) -> Any:
+        """The text of each row, an Arrow array."""
+        return self.distinct.take(pa.array(self.codes))
+
     def holds(self, text: str) -> npt.NDArray[np.bool_]:
         """Which rows hold a text, bool (rows,)."""
         number = pa.compute.index(self.distinct, pa.scalar(text, self.distinct.type)).as_py()
@@ -147,6 +151,14 @@ class TextColumns(Mapping[str, TextColumn]):
         """
         shared = [name for name in self._columns if name in other]
         return TextColumns({name: self[name].followed_by(other[name]) for name in shared}, self.count + other.count)
+
+    def renamed(self, names: Mapping[str, str]) -> TextColumns:
+        """Some of the columns under other names.
+
+        Args:
+            names: the new name of each, by its present one.
+        """
+        return TextColumns({new: self[name] for name, new in names.items()}, self.count)
 
     def with_columns(self, columns: Mapping[str, TextColumn]) -> TextColumns:
         """The columns with some of them replaced or added.

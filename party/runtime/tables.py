@@ -20,6 +20,7 @@ from party.data.files.storage import Stamp
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
 from party.data.labels import read_labels
+from party.data.store.column_stores import ColumnStores
 from party.data.summary import encoding_problems
 from party.data.table import FileRules, Table, read_table
 from party.errors import ConfigurationError, DataError, ErrorFields, SplitError, one_line
@@ -50,12 +51,19 @@ class Tables:
     Args:
         configuration: the party's configuration.
         draw_keys: makes the keys of the draws of private columns; called if there are any.
+        stores: keeps the columns of large files on disk; None reads them into memory.
     """
 
-    def __init__(self, configuration: PartyConfiguration, draw_keys: Callable[[], DrawKeys]) -> None:
+    def __init__(
+        self,
+        configuration: PartyConfiguration,
+        draw_keys: Callable[[], DrawKeys],
+        stores: ColumnStores | None = None,
+    ) -> None:
         if configuration.data.has_open_ranges:
             raise RuntimeError("read the configuration by load_with_columns")
         self._configuration = configuration
+        self._stores = stores
         self._tables: dict[str, tuple[Stamps, Table]] = {}
         section = configuration.privacy.columns
         self._columns = None if section is None else DrawnColumns(configuration, section, draw_keys())
@@ -236,6 +244,7 @@ class Tables:
             configuration.files(dataset),
             columns=configuration.columns(dataset),
             rules=file_rules(configuration),
+            stores=self._stores,
         )
         if not configuration.trains_on(dataset) or not data.labels or dataset in data.unlabelled:
             return table

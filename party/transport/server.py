@@ -22,6 +22,7 @@ import grpc
 from party import __version__
 from party.alignment.store import AlignmentStore
 from party.configuration.party import PartyConfiguration
+from party.data.store.column_stores import COLUMNS_FOLDER, ColumnStores
 from party.errors import ConfigurationError, IdentityError, SplitError
 from party.ledger.entry import Content
 from party.ledger.file import RUNS_FOLDER, Ledger
@@ -198,7 +199,9 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
         identity=lambda: party_identity(configuration, utc_now()),
         peers=load_trusted(configuration.peers, configuration.folder),
         tables=Tables(
-            configuration, lambda: StoredColumnKeys(configuration, os.urandom, charged=admission.latest_generation)
+            configuration,
+            lambda: StoredColumnKeys(configuration, os.urandom, charged=admission.latest_generation),
+            ColumnStores(state / COLUMNS_FOLDER),
         ),
         alignments=AlignmentStore(state / "alignments"),
         records=RunRecords(state / RUNS_FOLDER, configuration.party),

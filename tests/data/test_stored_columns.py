@@ -25,10 +25,10 @@ def batches(rows, sizes):
 
 
 def write(folder, rows, sizes=()):
-    writer = ColumnWriter(folder, ["city", "id"], ["id"])
+    writer = ColumnWriter(folder.with_name("new"), ["city", "id"], ["id"])
     for batch in batches(rows, sizes):
         writer.append(batch)
-    writer.finish()
+    writer.finish(folder, meanings={}, sha256="00")
     return folder
 
 
@@ -62,11 +62,11 @@ def test_rows_are_chosen_without_a_copy_of_the_store(root):
 
 
 def test_an_abandoned_store_leaves_nothing_and_a_killed_one_is_replaced(root):
-    writer = ColumnWriter(root / "store", ["city", "id"], ["id"])
+    writer = ColumnWriter(root / "new", ["city", "id"], ["id"])
     writer.append(next(batches([("a", "1")], [])))
     writer.abandon()
     assert list(root.iterdir()) == []
-    killed = ColumnWriter(root / "store", ["city", "id"], ["id"])
+    killed = ColumnWriter(root / "new", ["city", "id"], ["id"])
     killed.append(next(batches([("a", "1")], [])))
     assert open_columns(write(root / "store", [("b", "2")])).plain["id"].to_pylist() == ["2"]
     assert [path.name for path in root.iterdir()] == ["store"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from party.data.files.place import DataPlace
 from party.data.files.storage import OpenedFile, Part, Stamp
 from party.errors import DataError
 
+T = TypeVar("T")
 _PARQUET_SUFFIX = ".parquet"
 _DIGEST_LABEL = b"splitrain/1 files\0"
 
@@ -98,10 +99,41 @@ class Source:
         """
         if len(self._digests) < len(self._parts):
             raise RuntimeError("the digest of files is known once all of them were read")
-        form = self._form.model_dump_json(exclude_defaults=True) if self._has_csv else "{}"
-        if len(self._digests) == 1 and form == "{}":
-            return self._digests[0].hex()
-        return hashlib.sha256(_DIGEST_LABEL + form.encode() + b"\0" + b"".join(self._digests)).hexdigest()
+        return self._combined(self._digests, has_csv=self._has_csv)
+
+    def _combined(self, digests: Sequence[bytes], *, has_csv: bool) -> str:
+        form = self._form.model_dump_json(exclude_defaults=True) if has_csv else "{}"
+        if len(digests) == 1 and form == "{}":
+            return digests[0].hex()
+        return hashlib.sha256(_DIGEST_LABEL + form.encode() + b"\0" + b"".join(digests)).hexdigest()
+
+    def stored_bytes(self) -> int:
+        """Bytes of all files as they are stored."""
+        return sum(self._over_files(lambda number, file: file.size))
+
+    def digest(self) -> str:
+        """What `sha256` will be, from the bytes of all files, none of which is parsed.
+
+        Raises:
+            DataError: a file cannot be read or is too large.
+        """
+        allowance = Allowance(self._allowance.limits)
+
+        def sha256(number: int, file: OpenedFile) -> bytes:
+            return HashedStream(file, allowance, self._place.where(self._parts[number].name)).sha256()
+
+        def is_csv(number: int, file: OpenedFile) -> bool:
+            return file.size > 0 and not is_parquet(file.read_at(0, FIRST_BYTES))
+
+        return self._combined(list(self._over_files(sha256)), has_csv=any(self._over_files(is_csv)))
+
+    def _over_files(self, function: Callable[[int, OpenedFile], T]) -> Iterator[T]:
+        for number, part in enumerate(self._parts):
+            file = part.open(self._place)
+            try:
+                yield function(number, file)
+            finally:
+                file.close()
 
     def close(self) -> None:
         """Closes what is open."""

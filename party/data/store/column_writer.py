@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from party.data.store.stored_columns import (
     description_bytes,
     texts_path,
 )
+from party.data.values.texts import CanonicalColumn
 from party.errors import StorageError
 from party.security.files import private_folder, write_atomically
 
@@ -32,13 +33,14 @@ _FILE_MODE = 0o600
 _ROWS_OF_TEXTS = 1 << 20  # rows that are written together
 _ENCODED = pa.dictionary(pa.int32(), pa.large_string())
 _PLAIN = pa.large_string()
+Meaning = Callable[[pa.Array], CanonicalColumn]
 
 
 class ColumnWriter:
     """Writes a store; nothing is in its place before it is complete.
 
     Args:
-        folder: of the store, which does not exist yet.
+        folder: to write in, beside the folder of the store; what it holds is removed.
         names: the columns.
         plain: those of them whose texts do not repeat, or hardly.
 
@@ -47,12 +49,12 @@ class ColumnWriter:
     """
 
     def __init__(self, folder: Path, names: Sequence[str], plain: Collection[str]) -> None:
-        self._folder = folder
         self._names = tuple(names)
         self._plain = frozenset(plain)
         self._rows = 0
         private_folder(folder.parent)
         self._partial = folder.with_name(folder.name + _PARTIAL)
+        self._merged: dict[str, int] = {}
         shutil.rmtree(self._partial, ignore_errors=True)
         private_folder(self._partial)
         self._streams = [self._stream(number, name) for number, name in enumerate(self._names)]
@@ -69,10 +71,17 @@ class ColumnWriter:
                 stream.write_batch(pa.record_batch([encoded], names=[TEXTS]))
         self._rows += len(batch[self._names[0]])
 
-    def finish(self) -> None:
+    def finish(self, folder: Path, *, meanings: Mapping[str, Meaning], sha256: str, notes: Sequence[str] = ()) -> None:
         """Completes the store and puts it in its place.
 
+        Args:
+            folder: of the store.
+            meanings: by column, what its distinct texts mean; those of others stand for themselves.
+            sha256: hexadecimal digest of the files.
+            notes: what the owner should know of the files, in sentences.
+
         Raises:
+            DataError: a text of a column cannot be used.
             StorageError: it cannot be written.
         """
         try:
@@ -82,23 +91,25 @@ class ColumnWriter:
                 if name in self._plain:
                     _finish_plain(self._spilled(number), texts_path(self._partial, number))
                 else:
-                    _finish_repeating(self._spilled(number), self._partial, number)
+                    self._finish_repeating(number, meanings.get(name))
                 self._spilled(number).unlink()
             columns = tuple(
                 StoredColumn(name=name, number=number, repeats=name not in self._plain)
                 for number, name in enumerate(self._names)
             )
-            write_atomically(
-                self._partial / DESCRIPTION, description_bytes(Description(rows=self._rows, columns=columns))
+            description = Description(
+                rows=self._rows, sha256=sha256, notes=tuple(notes), merged=self._merged, columns=columns
             )
+            write_atomically(self._partial / DESCRIPTION, description_bytes(description))
             for path in self._partial.iterdir():
                 _sync(path)
-            self._partial.rename(self._folder)
-            _sync(self._folder.parent)
+            shutil.rmtree(folder, ignore_errors=True)
+            self._partial.rename(folder)
+            _sync(folder.parent)
         except (OSError, pa.ArrowException) as error:
             raise StorageError(
                 "the columns of a file cannot be stored",
-                where=self._folder,
+                where=folder,
                 received=type(error).__name__,
                 fix="check the free space of the state folder",
                 public_message="the columns of a file cannot be stored",
@@ -109,6 +120,24 @@ class ColumnWriter:
         for stream in self._streams:
             stream.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _finish_repeating(self, number: int, meaning: Meaning | None) -> None:
+        chunks = pa.chunked_array(list(_batches(self._spilled(number))), type=_ENCODED).unify_dictionaries()
+        texts = chunks.chunk(0).dictionary if chunks.num_chunks else pa.array([], _PLAIN)
+        code_of = np.arange(len(texts), dtype=np.int32)
+        if meaning is not None and len(texts):
+            found = meaning(texts)
+            self._merged |= {self._names[number]: found.merged} if found.merged else {}
+            encoded = found.texts.combine_chunks().dictionary_encode()
+            encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+            texts, code_of = encoded.dictionary, encoded.indices.to_numpy().astype(np.int32, copy=False)
+        path = codes_path(self._partial, number)
+        _private_file(path)
+        with path.open("wb") as file:
+            for chunk in chunks.chunks:
+                codes = code_of[chunk.indices.to_numpy(zero_copy_only=False)]
+                file.write(np.ascontiguousarray(codes, "<i4").data)
+        _write_texts(texts_path(self._partial, number), texts)
 
     def _stream(self, number: int, name: str) -> pa.RecordBatchStreamWriter:
         kind = _PLAIN if name in self._plain else _ENCODED
@@ -137,17 +166,6 @@ def _finish_plain(spilled: Path, target: Path) -> None:
     # One chunk, so that the file can be mapped as one array.
     parts = list(_batches(spilled))
     _write_texts(target, pa.concat_arrays(parts) if parts else pa.array([], _PLAIN))
-
-
-def _finish_repeating(spilled: Path, folder: Path, number: int) -> None:
-    chunks = pa.chunked_array(list(_batches(spilled)), type=_ENCODED).unify_dictionaries()
-    path = codes_path(folder, number)
-    _private_file(path)
-    with path.open("wb") as file:
-        for chunk in chunks.chunks:
-            file.write(np.ascontiguousarray(chunk.indices.to_numpy(zero_copy_only=False), "<i4").data)
-    texts = chunks.chunk(0).dictionary if chunks.num_chunks else pa.array([], _PLAIN)
-    _write_texts(texts_path(folder, number), texts)
 
 
 def _write_texts(path: Path, texts: Any) -> None:

@@ -47,15 +47,21 @@ class Description(StrictModel):
     Attributes:
         format: version of the form on disk.
         rows: number of rows.
+        sha256: hexadecimal digest of the files.
+        notes: what the owner should know of the files, in sentences.
+        merged: by column, the number of distinct texts that were made one with another.
         columns: its columns.
     """
 
     format: Literal[1] = 1
     rows: int = Field(ge=0)
+    sha256: str
+    notes: tuple[str, ...] = Field(strict=False)
+    merged: dict[str, int]
     columns: tuple[StoredColumn, ...] = Field(strict=False)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredColumns:
     """The columns of a store.
 
@@ -63,11 +69,17 @@ class StoredColumns:
         rows: number of rows.
         repeating: columns whose texts may repeat.
         plain: by name of a column whose texts stand for themselves, the text of each row; Arrow arrays.
+        sha256: hexadecimal digest of the files.
+        notes: what the owner should know of the files, in sentences.
+        merged: by column, the number of distinct texts that were made one with another.
     """
 
     rows: int
     repeating: TextColumns
     plain: Mapping[str, Any]
+    sha256: str
+    notes: tuple[str, ...]
+    merged: Mapping[str, int]
 
 
 def open_columns(folder: Path) -> StoredColumns:
@@ -92,7 +104,14 @@ def open_columns(folder: Path) -> StoredColumns:
                 raise damaged(folder)
     except (ValidationError, OSError, pa.ArrowException, ValueError) as error:
         raise damaged(folder) from error
-    return StoredColumns(description.rows, TextColumns(repeating, description.rows), plain)
+    return StoredColumns(
+        rows=description.rows,
+        repeating=TextColumns(repeating, description.rows),
+        plain=plain,
+        sha256=description.sha256,
+        notes=description.notes,
+        merged=description.merged,
+    )
 
 
 def texts_path(folder: Path, number: int) -> Path:
