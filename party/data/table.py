@@ -23,6 +23,7 @@ from party.data.files.place import DataPlace
 from party.data.files.source import Source, open_source
 from party.data.keys import NO_KEY, Texts, row_keys
 from party.data.reading import NeededColumns, read_columns
+from party.data.repeated_texts import repeated_texts
 from party.data.store.column_stores import ColumnStores
 from party.data.text_columns import TextColumns
 from party.errors import DataError
@@ -326,7 +327,7 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             fix="fill them, or leave these rows out of the file",
             public_message=f"empty {several}; received {empty} rows without one",
         )
-    repeated = int(ids[ids.duplicated()].nunique())
+    repeated = repeated_texts(pa.array(ids, pa.large_string()))
     if repeated:
         received = f"{repeated} {several} that appear more than once"
         raise DataError(

@@ -1,0 +1,52 @@
+"""Counts texts that repeat among many, in eight bytes of memory for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import compute
+
+_BLOCK_ROWS = 1 << 18
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a power of it is never 0
+_LENGTHS = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+def repeated_texts(texts: pa.Array | pa.ChunkedArray) -> int:
+    """Counts the distinct texts that appear more than once.
+
+    Texts are told apart by a hash first; those whose hashes are equal are compared as they are.
+
+    Args:
+        texts: large_string without nulls.
+    """
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *map(_hashes, chunks)])
+    ordered = np.sort(hashes)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
+        return 0
+    suspects = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
+    counts = compute.value_counts(suspects.filter(pa.array(np.isin(hashes, repeated)))).field("counts")
+    return int(compute.sum(compute.greater(counts, 1)).as_py() or 0)
+
+
+def _hashes(texts: Any) -> NDArray[np.uint64]:
+    """A hash of each text, uint64 (texts,): a polynomial of its bytes and its length."""
+    hashes = np.empty(len(texts), np.uint64)
+    for start in range(0, len(texts), _BLOCK_ROWS):
+        block = texts.slice(start, _BLOCK_ROWS)
+        offsets = np.frombuffer(block.buffers()[1], np.int64)[block.offset : block.offset + len(block) + 1]
+        lengths = np.diff(offsets)
+        hashed = lengths.astype(np.uint64) * _LENGTHS
+        if offsets[-1] > offsets[0]:
+            content = np.frombuffer(block.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+            places = np.arange(len(content)) - np.repeat(offsets[:-1] - offsets[0], lengths)
+            powers = np.cumprod(np.full(int(lengths.max()), _BASE, np.uint64))
+            filled = np.flatnonzero(lengths)
+            terms = (content.astype(np.uint64) + np.uint64(1)) * powers[places]
+            hashed[filled] += np.add.reduceat(terms, (offsets[:-1] - offsets[0])[filled])
+        hashes[start : start + len(block)] = hashed
+    return hashes
