@@ -92,9 +92,25 @@ def aligned_ids(organisations, name):
 
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
-ONLY_ALICE = [COMPOSED, "only", " spaced", "7", "A", "1.0", "ﬁ"]
-ONLY_BOB = [DECOMPOSED, "only ", "spaced", "007", "a", "1", "fi"]
-BOTH = ["Straße", "Å", "A\u030a", "in ner", " both", "both", "both ", "0042", "42", "42.0", "日本", "😀", "None", "nan"]
+ONLY_ALICE = [COMPOSED, "only", " spaced", "7", "A", "1.10", "ﬁ"]
+ONLY_BOB = [DECOMPOSED, "only ", "spaced", "007", "a", "1.1", "fi"]
+BOTH = [
+    "Straße",
+    "Å",
+    "A\u030a",
+    "in ner",
+    " both",
+    "both",
+    "both ",
+    "0042",
+    "42",
+    "42.50",
+    "42.5",
+    "日本",
+    "😀",
+    "None",
+    "nan",
+]
 
 
 def test_ids_are_compared_exactly(make_organisations):

@@ -106,7 +106,7 @@ def test_other_labels_behind_the_same_draws_change_nothing_that_others_get(make_
 
 
 def test_a_run_with_two_heads_goes_on_to_the_same_bits(make_organisations):
-    organisations = federation(make_organisations, epochs=3)
+    organisations = federation(make_organisations, epochs=3, early_stopping={"patience": 3})
     undisturbed = outcome(organisations, train(organisations))
     run_id = stop_at(organisations, 4)
     restart(organisations, *organisations.names)

@@ -16,7 +16,7 @@ import pathlib
 import sys
 import numpy as np
 from party.errors import SplitError
-from party.data.rows import InMemoryRows
+from party.models.packing import PackedRows
 from party.engine.trainable_base_model import TrainableBaseModel
 from party.engine.trainable_fuse_model import TrainableFuseModel
 from party.runtime.tables import Tables
@@ -44,13 +44,13 @@ for method in ("gradients", "apply"):
     sabotage(TrainableFuseModel, method)
 sabotage(Tables, "table")
 
-gather = InMemoryRows.gather
+gather = PackedRows.gather
 def out_of_range(self, rows):
     gathered = gather(self, rows)
     if place.read_text() == "inside of TensorFlow" and "indices" in gathered:
         gathered = {**gathered, "indices": np.full_like(gathered["indices"], 987654321)}
     return gathered
-InMemoryRows.gather = out_of_range
+PackedRows.gather = out_of_range
 
 InternalError, frames = answering.InternalError, answering._frames
 def leaking_error(text, where):
