@@ -30,6 +30,7 @@ LAYERS = (
         "party.export",
         "party.health",
         "party.runs",
+        "party.stored_data",
         "party.reload",
         "party.ledger_lines",
         "party.budget_lines",

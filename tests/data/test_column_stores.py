@@ -10,20 +10,11 @@ from pyarrow import parquet
 from party.configuration.joins import KeyRule
 from party.data.store.column_stores import ColumnStores
 from party.data.store.stored_columns import codes_path
-from party.data.table import FileRules, read_table
 from party.errors import DataError
+from tests.support.column_files import read, write_csv
 
 CELLS = st.sampled_from(["3", "3.0", "3e0", "", "True", "1", "ulm", "007", "2024-01-01T00:00", "2024-01-01"])
 ROWS = st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12)
-COLUMNS = ("a", "b")
-
-
-def rules(**changes):
-    return FileRules(id_rule=KeyRule(("id",)), **changes)
-
-
-def read(path, stores=None, columns=COLUMNS, **changes):
-    return read_table("alice", "train", path, columns=columns, rules=rules(**changes), stores=stores)
 
 
 @pytest.fixture
@@ -34,12 +25,6 @@ def stores(tmp_path):
 
 def folders(tmp_path):
     return {one.name: one.stat().st_ino for one in (tmp_path / "state" / "columns").iterdir()}
-
-
-def write_csv(path, rows):
-    lines = [",".join((f"id{number}", *cells)) for number, cells in enumerate(rows)]
-    path.write_text("\n".join(["id,a,b", *lines]) + "\n")
-    return path
 
 
 def expect_same(one, other):

@@ -68,7 +68,9 @@ class ColumnStores:
         if not folder.exists():
             return None
         try:
-            return _read(open_columns(folder), columns)
+            found = _read(open_columns(folder), columns)
+            folder.touch()  # the time of its latest use, for `party data`
+            return found
         except (StorageError, KeyError):
             logger.warning("the stored columns of a file were damaged, and are made anew: %s", folder.name)
             shutil.rmtree(folder)

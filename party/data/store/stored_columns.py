@@ -91,9 +91,9 @@ def open_columns(folder: Path) -> StoredColumns:
     Raises:
         StorageError: it is damaged, or of another version.
     """
+    description = describe(folder)
+    repeating, plain = {}, {}
     try:
-        description = Description.model_validate_json(read_private(folder / DESCRIPTION))
-        repeating, plain = {}, {}
         for column in description.columns:
             texts = mapped_texts(texts_path(folder, column.number))
             if column.repeats:
@@ -102,7 +102,7 @@ def open_columns(folder: Path) -> StoredColumns:
                 plain[column.name] = texts
             else:
                 raise damaged(folder)
-    except (ValidationError, OSError, pa.ArrowException, ValueError) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise damaged(folder) from error
     return StoredColumns(
         rows=description.rows,
@@ -112,6 +112,21 @@ def open_columns(folder: Path) -> StoredColumns:
         notes=description.notes,
         merged=description.merged,
     )
+
+
+def describe(folder: Path) -> Description:
+    """What a store holds.
+
+    Args:
+        folder: of the store.
+
+    Raises:
+        StorageError: it is unfinished, damaged or of another version.
+    """
+    try:
+        return Description.model_validate_json(read_private(folder / DESCRIPTION))
+    except (ValidationError, OSError, ValueError) as error:
+        raise damaged(folder) from error
 
 
 def texts_path(folder: Path, number: int) -> Path:

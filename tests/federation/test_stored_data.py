@@ -1,0 +1,61 @@
+"""`party data`: what is stored is listed and removed, and nothing else."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from party.data.store.column_stores import COLUMNS_FOLDER, ColumnStores
+from party.errors import DataError
+from party.stored_data import remove_stored, remove_unused, stored_lines
+from tests.support.column_files import read, write_csv
+from tests.support.commands import expect_error, run_party
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+def party(make_organisations):
+    """A party that is not started, with two files whose columns are stored."""
+    organisations = make_organisations()
+    folder = organisations.state_path("alice")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    organisations.stores = ColumnStores(folder / COLUMNS_FOLDER, from_bytes=0)
+    for name, rows in (("old", 2), ("new", 3)):
+        read(write_csv(folder.parent / f"{name}.csv", [("3", "x")] * rows), organisations.stores)
+    return organisations
+
+
+def names(party):
+    return [line.split()[0] for line in stored_lines(party.party_path("alice"))]
+
+
+def test_stores_are_listed_with_rows_and_size(party):
+    lines = run_party("data", "--config", party.party_path("alice")).stdout.splitlines()
+    assert sorted(line.split("  ")[1] for line in lines) == ["2 rows", "3 rows"]
+    assert all("MB  last used 20" in line for line in lines)
+
+
+def test_one_is_removed_by_a_shortened_name(party):
+    first, second = names(party)
+    path = party.party_path("alice")
+    assert f"{first} is removed" in remove_stored(path, first[:12])
+    assert names(party) == [second]
+    expect_error(run_party("data", "--remove", "nothing", "--config", path), DataError.exit_code, "no stored columns")
+
+
+def test_those_that_no_start_used_are_removed(party):
+    first, second = names(party)
+    folder = party.state_path("alice") / COLUMNS_FOLDER
+    for name, days in ((first, 40), (second, 20)):
+        at = (NOW - timedelta(days=days)).timestamp()
+        os.utime(folder / name, (at, at))
+    assert list(remove_unused(party.party_path("alice"), 30, NOW)) == [f"{first} is removed"]
+    assert names(party) == [second]
+
+
+def test_an_unfinished_store_is_listed_as_such(party):
+    folder = party.state_path("alice") / COLUMNS_FOLDER / "new-killed.partial"
+    folder.mkdir(mode=0o700)
+    (line,) = [line for line in stored_lines(party.party_path("alice")) if "new-killed" in line]
+    assert "unfinished or damaged" in line
