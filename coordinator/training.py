@@ -16,7 +16,6 @@ from party.errors import StoppedError
 from party.pb import party_pb2 as pb
 
 REPORT_SECONDS = 1.0
-STOP_CHECK_SECONDS = 0.5
 SHOWN_METRICS = 4  # on the live line, the loss included
 
 
@@ -90,7 +89,7 @@ class StepPause:
     """Makes checkpoints between two steps, and stops the run there on request.
 
     Args:
-        stop_requested: returns whether the run is to stop.
+        stop_requested: returns whether the run is to stop; called between any two steps.
         checkpointer: of the session.
         run_id: in hexadecimal.
         steps: number of steps of the whole run.
@@ -101,15 +100,11 @@ class StepPause:
         self._checkpointer = checkpointer
         self._run_id = run_id
         self._steps = steps
-        self._due_seconds = 0.0
         self._stopping = False
 
     def is_due(self, traffic: Traffic) -> bool:
         """Whether a checkpoint is due, or the run is to stop."""
-        now = time.monotonic()
-        if now >= self._due_seconds:
-            self._due_seconds = now + STOP_CHECK_SECONDS
-            self._stopping = self._stop_requested()
+        self._stopping = self._stopping or self._stop_requested()
         return self._stopping or self._checkpointer.is_due(traffic)
 
     def run(self, traffic: Traffic) -> None:

@@ -23,6 +23,7 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.security.clock import utc_now
 
+STOP_CHECK_SECONDS = 0.5  # between two looks for a request of another process
 MAXIMUM_ATTEMPTS_WITHOUT_PROGRESS = 10  # in a row that lost a party before committing a checkpoint
 
 
@@ -60,6 +61,7 @@ class TrainingRun:
         self._run: RunConfiguration = run_configuration_from_bytes(entry.configuration)
         self._display = display
         self._stop = stop
+        self._look_again_seconds = 0.0
         self._unusable: set[Mark] = set()
         self._attempts_without_progress = 0
 
@@ -158,7 +160,13 @@ class TrainingRun:
         return commits[-1] if commits else Commit(ORIGIN, "", 0.0, 0)
 
     def _stop_requested(self) -> bool:
-        return self._stop.is_set() or self._journal.stop_requested(self._run_id)
+        """Whether this process was asked to stop, or another one left a request, for which it looks now and then."""
+        now = time.monotonic()
+        if now >= self._look_again_seconds:
+            self._look_again_seconds = now + STOP_CHECK_SECONDS
+            if self._journal.stop_requested(self._run_id):
+                return True
+        return self._stop.is_set()
 
     def _restart_run_without_agreement(self) -> None:
         """Starts a new run if not every party agreed to this one: it cannot be resumed, and has no progress to lose."""

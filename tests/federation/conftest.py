@@ -37,11 +37,3 @@ def relayed_organisations(tmp_path_factory):
             made.run_id = parties.fit().run_id
         made.reference = {name: made.weights(name, made.run_id) for name in made.names}
         yield made
-
-
-@pytest.fixture(scope="module")
-def stop_is_seen_at_once():
-    """A run that is asked to stop ends before its next batch, whatever the clock says."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
-        yield

@@ -9,8 +9,6 @@ from tests.support.fitting import expect_same_bits, fit, results
 from tests.support.organisations import Organisations, make_frames
 from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 TRAINING = {"epochs": 2, "batch_size": 62}
 INT8 = {"hidden": {"kind": "int8"}, "gradient": {"kind": "int8"}}
 TOPK = {"kind": "topk", "fraction": 0.15, "values": "int8"}

@@ -11,8 +11,6 @@ from party.ledger.file import read_ledger
 from tests.support.organisations import SMALL_MODEL, Organisations, make_frames
 from tests.support.resuming import NEVER, expect_equal, outcome, run_path, stop_at
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 # One step is one epoch, so that the order of rows does not matter, and SGD without momentum has no state.
 WHOLE = {"batch_size": 1000, "optimizer": {"name": "sgd", "learning_rate": 0.5}}
 PRIVATE = {"bob": {"labels": {"liked": {"rule": "rating > 3", "privacy": {"epsilon": 2.0}}}}}

@@ -13,8 +13,6 @@ from tests.support.organisations import Organisations
 from tests.support.relaying import Relay
 from tests.support.resuming import StopAfter, run_path
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 WAIT_SECONDS = 60  # bounds a failure of the tests; nothing waits so long
 
 

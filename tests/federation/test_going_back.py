@@ -6,7 +6,6 @@ from tests.support.codec_cases import FED_BACK, WIDE
 from tests.support.relaying import Relay
 from tests.support.resuming import checkpoints_of, expect_equal, outcome, restart, run_path, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
 TRAINING = {
     "epochs": 5,
     "seed": 6,

@@ -14,8 +14,6 @@ from tests.support.oracle import JoinedOracle, OracleParty
 from tests.support.organisations import SMALL_FUSE, SMALL_MODEL
 from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 TRAINING = {"epochs": 2, "batch_size": 32, "validation_fraction": 0.2, "party_dropout": {"charlie": 0.25}}
 
 

@@ -17,8 +17,6 @@ from tests.support.organisations import SMALL_MODEL, Organisations
 from tests.support.pipelined_oracle import pipelined
 from tests.support.resuming import DROPOUT, NORMALISED, restart, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 TRAINING = {"epochs": 2, "batch_size": 96, "validation_fraction": 0.1}
 EMBEDDING_L2 = 0.01
 POSITIVE_WEIGHT = 2.0

@@ -19,8 +19,6 @@ from tests.support.organisations import FEATURES, FOURTH, LABEL_RULE, SMALL_MODE
 from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 from tests.support.uniformity import MOST_CHI_SQUARE, chi_square
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 CONCATENATING = """
 import keras
 

@@ -17,8 +17,6 @@ from party.protocol.gradient_sender import GradientSender
 from tests.support.organisations import EXACT_METRICS, LABEL_RULE, make_frames
 from tests.support.resuming import expect_equal, outcome, restart, run_path, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 ROWS = 2450
 TRAINING = {"epochs": 2, "batch_size": 64, "validation_fraction": 0.074}
 PIPELINED = {"kind": "pipelined", "depth": 3}

@@ -19,8 +19,6 @@ from tests.support.pipelined_oracle import PipelinedOracle, pipelined
 from tests.support.proxy import TcpProxy
 from tests.support.resuming import expect_equal, outcome, restart, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 TRAINING = {"epochs": 2, "batch_size": 31, "validation_fraction": 0.167}
 NAMES = ("alice", "bob", "charlie")
 

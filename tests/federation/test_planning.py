@@ -94,11 +94,9 @@ def test_auto_trains_with_what_the_planner_takes_and_goes_on_with_it(organisatio
     lines = []
     around = StopPlannedRun(2, lines)
     path = organisations.write_run({**AUTO, "codecs": INT8})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coordinator.training.STOP_CHECK_SECONDS", 0.0)
-        with Relay(path, around) as around.relay, pytest.raises(StoppedError):
-            around.relay._display = CurrentDisplay(lambda: Lines(lines))
-            around.relay.fit()
+    with Relay(path, around) as around.relay, pytest.raises(StoppedError):
+        around.relay._display = CurrentDisplay(lambda: Lines(lines))
+        around.relay.fit()
     with connect(path) as parties:
         stopped = parties.stopped_run()
         assert stopped is not None

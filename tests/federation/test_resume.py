@@ -41,8 +41,6 @@ from tests.support.resuming import (
     train,
 )
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 EARLY = {"metric": "val_auc", "mode": "max", "patience": 1}
 DECAY = {"initial_learning_rate": 0.02, "decay_steps": 3, "decay_rate": 0.9}
 SCHEDULE = {"name": "ExponentialDecay", "arguments": DECAY}

@@ -12,8 +12,6 @@ from party.ledger.file import read_ledger
 from tests.support.organisations import Organisations, make_frames
 from tests.support.resuming import NEVER, expect_equal, outcome, restart, stop_at
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 DATASETS = ["later", "today", "train"]
 HELD_OUT = {"validation_dataset": "later", "epochs": 2, "batch_size": 93}
 EVERY = 4  # every fourth row has no label yet

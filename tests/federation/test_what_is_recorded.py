@@ -14,8 +14,6 @@ from party.runtime.records import RunRecords
 from tests.support.organisations import Organisations
 from tests.support.resuming import restart, run_path, stop_at, train
 
-pytestmark = pytest.mark.usefixtures("stop_is_seen_at_once")
-
 NAMES = ("alice", "bob", "charlie")
 RECORDING = {"alice": "gradient", "bob": "hidden"}
 TRAINING = {"epochs": 2, "batch_size": 62, "validation_fraction": 0.167}
