@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
-from party.data.store.column_stores import COLUMNS_FOLDER
+from party.data.store.column_stores import COLUMNS_FOLDER, STORED_FROM_BYTES
 from party.data.store.stored_columns import describe
 from party.errors import DataError, StorageError, one_line
 
@@ -22,9 +22,12 @@ def stored_lines(path: Path) -> Iterator[str]:
         path: the party's YAML file.
 
     Yields:
-        A line for each file whose columns are stored.
+        A line for each file whose columns are stored; or one that says that there is none.
     """
-    for folder in _folders(path):
+    folders = _folders(path)
+    if not folders:
+        yield f"nothing is stored: files under {STORED_FROM_BYTES >> 20} MiB are read anew at each start"
+    for folder in folders:
         size = sum(file.stat().st_size for file in folder.iterdir())
         yield one_line(
             f"{folder.name}  {_rows(folder)}  {size / MEGABYTE:,.1f} MB  last used {_last_use(folder):%Y-%m-%d}"

@@ -228,6 +228,7 @@ def read_table(
             read = read_columns(source, needed)
     else:
         read = stores.read(opened, needed)
+        rules.limits.check_rows(read.rows, where)  # columns may have been stored when the owner allowed more
     if not read.rows:
         raise no_rows("has no rows", where)
     frame = pd.DataFrame({name: _series(read.keys[name]) for name in needed.keys})

@@ -1,5 +1,7 @@
 """Tables whose columns are on disk: the same as in memory, made once, and made anew whenever they have to be."""
 
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from party.configuration.joins import KeyRule
+from party.data.files.limits import FileLimits
 from party.data.store.column_stores import ColumnStores
 from party.data.store.stored_columns import codes_path
 from party.errors import DataError
@@ -102,6 +105,25 @@ def test_a_damaged_store_is_made_anew(tmp_path, stores, caplog):
     damaged.write_bytes(b"\xff" * damaged.stat().st_size)
     expect_same(read(path, stores), read(path))
     assert "were damaged, and are made anew" in caplog.text
+
+
+def test_a_store_of_another_file_under_the_name_of_this_one_is_made_anew(tmp_path, stores):
+    other, path = (write_csv(tmp_path / f"{cell}.csv", [(cell, "x")]) for cell in ("3", "4"))
+    read(other, stores)
+    (name,) = folders(tmp_path)
+    read(path, stores)
+    (mine,) = set(folders(tmp_path)) - {name}
+    folder = tmp_path / "state" / "columns"
+    shutil.rmtree(folder / mine)
+    (folder / name).rename(folder / mine)
+    expect_same(read(path, stores), read(path))
+
+
+def test_stored_columns_are_held_against_the_limit_of_now(tmp_path, stores):
+    path = write_csv(tmp_path / "train.csv", [("3", "x"), ("4", "y")])
+    read(path, stores)
+    with pytest.raises(DataError, match=r"has too many rows; expected at most 1 \(data\.maximum_rows\)"):
+        read(path, stores, limits=FileLimits(rows=1))
 
 
 def test_a_file_that_cannot_be_parsed_leaves_no_store(tmp_path, stores):

@@ -54,6 +54,11 @@ def test_those_that_no_start_used_are_removed(party):
     assert names(party) == [second]
 
 
+def test_where_nothing_is_stored_one_line_says_so(make_organisations):
+    (line,) = stored_lines(make_organisations().party_path("alice"))
+    assert line.startswith("nothing is stored")
+
+
 def test_an_unfinished_store_is_listed_as_such(party):
     folder = party.state_path("alice") / COLUMNS_FOLDER / "new-killed.partial"
     folder.mkdir(mode=0o700)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from party.data.files.source import Source
 from party.data.reading import NeededColumns, ReadColumns, batches_of, meaning_of, read_columns, written_texts
 from party.data.store.column_writer import ColumnWriter
-from party.data.store.stored_columns import StoredColumns, open_columns
+from party.data.store.stored_columns import StoredColumns, damaged, open_columns
 from party.data.values.keys import canonical_keys
 from party.errors import StorageError
 
@@ -54,7 +54,7 @@ class ColumnStores:
             if source.stored_bytes() < self._from_bytes:
                 return read_columns(source, columns)
             sha256 = source.digest()
-        known = self._known(self._place(sha256, columns), columns)
+        known = self._known(sha256, columns)
         if known is not None:
             return known
         with opened() as source:
@@ -63,12 +63,15 @@ class ColumnStores:
     def _place(self, sha256: str, columns: NeededColumns) -> Path:
         return self._folder / f"{sha256[:_NAME_DIGITS]}-{columns.digest()[:_NAME_DIGITS]}"
 
-    def _known(self, folder: Path, columns: NeededColumns) -> ReadColumns | None:
+    def _known(self, sha256: str, columns: NeededColumns) -> ReadColumns | None:
         """The columns of a store; None where there is none, and where it is damaged, which removes it."""
+        folder = self._place(sha256, columns)
         if not folder.exists():
             return None
         try:
             found = _read(open_columns(folder), columns)
+            if found.sha256 != sha256:  # the folder's name has a part of the digest
+                raise damaged(folder)
             folder.touch()  # the time of its latest use, for `party data`
             return found
         except (StorageError, KeyError):
