@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -32,6 +32,16 @@ def files_of(organisations, name):
     return OrganisationFiles(name, organisations.certificates(name))
 
 
+def port_at(host):
+    """0 for any port; at localhost one that is free in both families: gRPC takes the second address only if it can."""
+    while host == "localhost" and socket.has_ipv6:
+        with socket.socket() as first, socket.socket(socket.AF_INET6) as second, suppress(OSError):
+            first.bind(("127.0.0.1", 0))
+            second.bind(("::1", first.getsockname()[1]))
+            return first.getsockname()[1]
+    return 0
+
+
 @contextmanager
 def serving(organisations, files, host="127.0.0.1", start=True):
     """A server with a party's own credentials; what it would answer to a call does not matter here."""
@@ -44,7 +54,7 @@ def serving(organisations, files, host="127.0.0.1", start=True):
         clock=lambda: datetime.now(UTC),
     )
     server = grpc.server(futures.ThreadPoolExecutor(1), options=server_options())
-    port = server.add_secure_port(f"{host}:0", credentials)
+    port = server.add_secure_port(f"{host}:{port_at(host)}", credentials)
     if start:
         server.start()
     try:
