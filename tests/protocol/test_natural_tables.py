@@ -15,7 +15,7 @@ from tests.support.entity_run import SECRET, EntityRun, make_models, make_optimi
 from tests.support.entity_tables import ALICE, CHARLIE, KEYS, make_tables
 from tests.support.keras_models import LAYOUT, arrays_of, assert_identical, assert_near
 
-STEPS = 40  # more than three epochs
+STEPS = 100
 INNER, LEFT = dict.fromkeys(KEYS, "inner"), dict.fromkeys(KEYS, "left")
 MIXED = {ALICE: "left", CHARLIE: "inner"}
 PIPELINED = {"kind": "pipelined", "depth": 3}
