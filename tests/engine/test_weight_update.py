@@ -9,7 +9,7 @@ from party.engine.weight_update import WeightUpdate
 from tests.support.keras_models import OPTIMIZERS
 
 SHAPES = ((17, 33), (33,), (33, 5), (5,), (1,))
-TABLE_ROWS, STEPS = 9, 15
+TABLE_ROWS, STEPS = 9, 40
 
 
 def make_weights():
