@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 import tracemalloc
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -54,29 +55,34 @@ def test_a_worker_holds_one_chunk_however_many_there_are():
     assert peaks[-1] - peaks[FIRST_CHUNKS] < GROWTH_BYTES
 
 
-def peak_bytes_of(function, *arguments):
-    """What a call holds at most beyond what there was before, as Python and NumPy count it."""
+def traced(function, *arguments):
     tracemalloc.start()
-    try:
-        result = function(*arguments)
-        return tracemalloc.get_traced_memory()[1], result
-    finally:
-        tracemalloc.stop()
+    result = function(*arguments)
+    return tracemalloc.get_traced_memory()[1], result
+
+
+def peak_bytes_of(function, *arguments):
+    """What a call holds at most beyond what there was before, as Python and NumPy count it.
+
+    In a process of its own: tracing is not safe beside the threads of other libraries.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(traced, function, *arguments).result()
+
+
+def intersect(chunks, rows):
+    setup, responses = ReceivedElements(rows, "setup"), ReceivedElements(rows, "responses")
+    for one, other in zip(chunks, reversed(chunks), strict=True):
+        setup.append(one)
+        responses.append(other)
+    return equal_elements(setup, responses)
 
 
 def test_an_owner_holds_elements_and_positions_and_nothing_of_each_chunk():
     generator = np.random.default_rng(0)
     chunks = [generator.bytes(CHUNK_ROWS * ELEMENT_BYTES) for _ in range(ROWS // CHUNK_ROWS)]
     rows = len(chunks) * CHUNK_ROWS
-
-    def intersect():
-        setup, responses = ReceivedElements(rows, "setup"), ReceivedElements(rows, "responses")
-        for one, other in zip(chunks, reversed(chunks), strict=True):
-            setup.append(one)
-            responses.append(other)
-        return equal_elements(setup, responses)
-
-    peak, (positions, places) = peak_bytes_of(intersect)
+    peak, (positions, places) = peak_bytes_of(intersect, chunks, rows)
     backwards = np.arange(rows).reshape(-1, CHUNK_ROWS)[::-1].ravel()
     assert (backwards[places] == positions).all()
     assert len(np.unique(places)) == rows
