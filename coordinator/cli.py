@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from coordinator.allocator import retain_freed_memory
+from coordinator.command_line import (
+    configuration_option,
+    connect,
+    dataset_option,
+    debug_option,
+    inference_options,
+    interrupt,
+    run_command,
+    run_id_argument,
+    run_option,
+)
+from coordinator.commands.audit import audit_command
 from party import __version__
 from party.certificate import certificate_command
-from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SessionError, SplitError
+from party.errors import SessionError
 from party.security.printable import printable
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
-    from coordinator.progress import Display
-
-
-configuration_option = click.option(
-    "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
-)
-debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
-run_id_argument = click.argument("run_id")
-run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")
-without_option = click.option(
-    "--without",
-    "without",
-    multiple=True,
-    metavar="PARTY",
-    help="Leave a feature party out, which may be down; repeatable. The model must have learned to do without it.",
-)
-dataset_option = click.option("--dataset", default=None, help="Default: evaluate_dataset of the configuration.")
-
-
-def inference_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of the commands that apply a trained run to a dataset, in the order of `--help`."""
-    return configuration_option(run_option(dataset_option(without_option(debug_option(command)))))
 
 
 @click.group()
@@ -62,11 +49,11 @@ def align(path: Path, force: bool, debug: bool) -> None:
     def run() -> None:
         from coordinator.alignment_table import alignment_lines  # noqa: PLC0415
 
-        with _connect(path) as federation:
+        with connect(path) as federation:
             for line in alignment_lines(federation.align(force=force)):
                 click.echo(line)
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -97,7 +84,7 @@ def train(*, path: Path, resume: str | None, continue_from: str | None, new: boo
         raise click.UsageError("--resume excludes --new and --continue: a run is resumed as it began")
 
     def run() -> None:
-        with _connect(path) as federation, _stopping_in_order(federation):
+        with connect(path) as federation, _stopping_in_order(federation):
             stopped = federation.stopped_run() if resume is None and not new else None
             if stopped is not None:
                 raise SessionError(
@@ -115,7 +102,7 @@ def train(*, path: Path, resume: str | None, continue_from: str | None, new: boo
             )
             click.echo(f"wrote {folder / 'history.json'}")
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -127,11 +114,11 @@ def plan(path: Path, debug: bool) -> None:
     def run() -> None:
         from coordinator.planning.table import plan_lines  # noqa: PLC0415
 
-        with _connect(path) as federation:
+        with connect(path) as federation:
             for line in plan_lines(federation.plan()):
                 click.echo(line)
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -157,12 +144,12 @@ def evaluate(
         from coordinator.shuffled_figures import evaluation_lines, shuffled_columns  # noqa: PLC0415
 
         columns = shuffled_columns(shuffle)
-        with _connect(path, without) as federation:
+        with connect(path, without) as federation:
             once = partial(federation.evaluate, dataset, run_id=run_id, without=without)
             for line in evaluation_lines(lambda column: once(shuffled=column), columns):
                 click.echo(line)
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -171,12 +158,12 @@ def predict(*, path: Path, run_id: str | None, dataset: str | None, without: tup
     """Makes the label party write predictions for a dataset."""
 
     def run() -> None:
-        with _connect(path, without) as federation:
+        with connect(path, without) as federation:
             written = federation.predict(dataset, run_id=run_id, without=without)
             files = ", ".join(printable(name) for name in written.files)
             click.echo(f"{written.rows:,} predictions in {files} at party {written.party}")
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -192,14 +179,14 @@ def contributions(*, path: Path, run_id: str | None, dataset: str | None, target
         from coordinator.contribution_table import contributions_to_bytes, print_contributions  # noqa: PLC0415
         from party.security.files import write_atomically  # noqa: PLC0415
 
-        with _connect(path) as federation:
+        with connect(path) as federation:
             found = print_contributions(
                 lambda taken: federation.contributions(dataset, run_id=run_id, on_result=taken), click.echo
             )
         if target is not None:
             write_atomically(target, contributions_to_bytes(found))
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -213,7 +200,7 @@ def status(path: Path, debug: bool) -> None:
 
         print_status(path, click.echo)
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -228,7 +215,7 @@ def stop(run_id: str, path: Path, debug: bool) -> None:
 
         click.echo(stop_run(path, run_id))
 
-    _run_command(run, debug)
+    run_command(run, debug)
 
 
 @main.command()
@@ -243,48 +230,7 @@ def remove(run_id: str, path: Path, debug: bool) -> None:
 
         click.echo(remove_run(path, run_id))
 
-    _run_command(run, debug)
-
-
-@main.command()
-@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--html", "page", type=click.Path(path_type=Path), default=None, help="File for the page.")
-@click.option("--json", "target", type=click.Path(path_type=Path), default=None, help="File for all parts together.")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="The run's YAML file: its authorities must vouch for the parties that signed.",
-)
-@debug_option
-def audit(*, files: tuple[Path, ...], page: Path | None, target: Path | None, path: Path | None, debug: bool) -> None:
-    """Puts the parts together that `party audit --json` wrote at each party, of one run or several."""
-
-    def run() -> None:
-        from coordinator.audit import audit_report, read_all  # noqa: PLC0415
-        from party.audit.report.signed_part import report_to_bytes  # noqa: PLC0415
-        from party.audit.report.written_report import show_report  # noqa: PLC0415
-        from party.security.files import write_atomically  # noqa: PLC0415
-
-        parts = read_all(files)
-        show_report(audit_report(parts, path), page)
-        if target is not None:
-            write_atomically(target, report_to_bytes(parts))
-
-    _run_command(run, debug)
-
-
-def _connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
-    from coordinator.federation import connect_federation  # noqa: PLC0415
-
-    return connect_federation(path, _display, without=without)
-
-
-def _display() -> Display:
-    from coordinator.progress import LiveDisplay, PlainDisplay  # noqa: PLC0415
-
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+    run_command(run, debug)
 
 
 @contextmanager
@@ -294,7 +240,7 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         federation.stop()
         for which in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(which, _interrupt)
+            signal.signal(which, interrupt)
         # Said last: whoever reads it may interrupt at once.
         click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
 
@@ -309,38 +255,5 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
             signal.signal(which, handler)
 
 
-def _run_command(command: Callable[[], None], debug: bool) -> None:
-    retain_freed_memory()
-    signal.signal(signal.SIGTERM, _interrupt)
-    if not debug:
-        # The error that follows a failed connection says what gRPC would log, once and readable.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    try:
-        command()
-    except KeyboardInterrupt as interrupt:
-        notes = getattr(interrupt, "__notes__", ())  # of a session, if one was open
-        click.echo(": ".join(["interrupted", *notes]), err=True)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Not sys.exit, which would wait for threads with abandoned calls.
-        os._exit(INTERRUPTED_EXIT_CODE)
-    except SplitError as error:
-        _fail(error, debug)
-    except Exception as error:
-        if debug:
-            raise
-        _fail(InternalError(f"failed ({type(error).__name__})", fix="run again with --debug"), debug)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _fail(error: SplitError, debug: bool) -> NoReturn:
-    if debug:
-        raise error
-    click.echo(f"error: {error}", err=True)
-    sys.exit(error.exit_code)
-
-
-main.add_command(certificate_command("coordinator", _run_command))
+main.add_command(audit_command)
+main.add_command(certificate_command("coordinator", run_command))

@@ -5,27 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from party import __version__
 from party.certificate import certificate_command
-from party.errors import InstallationError, InternalError, SplitError
+from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
+from party.commands.data import data_command
 
-STANDARD_ERROR = 2
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
-# Only the coordinator may be installed, which needs fewer libraries.
-INSTALLATION = "install splitrain[party] instead: in a checkout, pip install -c constraints.txt '.[party]'"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
-configuration_option = click.option(
-    "--config", "path", required=True, type=click.Path(path_type=Path), help="The party's YAML file."
-)
-debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 
 @click.group()
@@ -48,7 +38,7 @@ def serve(path: Path, debug: bool) -> None:
 
         configuration = load_with_columns(path)
         logging.basicConfig(level=configuration.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-        with _quiet_native_log():
+        with quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
             from party.transport.server import serve as serve_forever  # noqa: PLC0415
 
@@ -70,7 +60,7 @@ def check(path: Path, debug: bool) -> None:
         configuration, tables = print_check(path)
         # TensorFlow takes seconds to load: errors in the data are reported before.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with _quiet_native_log():
+        with quiet_native_log():
             from party.runtime.model_objects import check_objects, check_own_model  # noqa: PLC0415
 
             check_objects(configuration)
@@ -103,7 +93,7 @@ def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
 
     def run() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with _quiet_native_log():
+        with quiet_native_log():
             from party.export import export_models  # noqa: PLC0415
 
         for folder in export_models(path, run_id, output):
@@ -139,34 +129,6 @@ def remove(path: Path, run_id: str, recording: bool, debug: bool) -> None:
         from party.runs import remove_recording, remove_run  # noqa: PLC0415
 
         click.echo(remove_recording(path, run_id) if recording else remove_run(path, run_id))
-
-    run_command(run, debug)
-
-
-@main.command()
-@configuration_option
-@click.option("--remove", "name", default=None, metavar="NAME", help="Remove what is stored under this name.")
-@click.option(
-    "--remove-unused",
-    "days",
-    type=click.IntRange(min=0),
-    default=None,
-    metavar="DAYS",
-    help="Remove what no start used for so many days.",
-)
-@debug_option
-def data(path: Path, name: str | None, days: int | None, debug: bool) -> None:
-    """Lists the columns of large files that this party has on disk, or removes some."""
-
-    def run() -> None:
-        from party.security.clock import utc_now  # noqa: PLC0415
-        from party.stored_data import remove_stored, remove_unused, stored_lines  # noqa: PLC0415
-
-        lines = [] if name is None else [remove_stored(path, name)]
-        if days is not None:
-            lines += remove_unused(path, days, utc_now())
-        for line in stored_lines(path) if name is None and days is None else lines:
-            click.echo(line)
 
     run_command(run, debug)
 
@@ -250,7 +212,7 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
         from party.configuration.party import load_party_configuration  # noqa: PLC0415
 
         threads = load_party_configuration(path).threads
-        with _quiet_native_log():
+        with quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
             from party.own_audit import show_audit  # noqa: PLC0415
 
@@ -261,46 +223,5 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
     run_command(run, debug)
 
 
-@contextmanager
-def _quiet_native_log() -> Iterator[None]:
-    """Drops what TensorFlow's libraries write while they load, so that an error stays one line; exceptions pass."""
-    sys.stderr.flush()
-    saved = os.dup(STANDARD_ERROR)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), STANDARD_ERROR)
-    try:
-        yield
-    finally:
-        os.dup2(saved, STANDARD_ERROR)
-        os.close(saved)
-
-
-def run_command(command: Callable[[], None], debug: bool) -> None:
-    """Runs a command and turns its errors into one line and an exit code.
-
-    Args:
-        command: to run.
-        debug: whether to show tracebacks instead.
-    """
-    try:
-        command()
-    except SplitError as error:
-        _fail(error, debug)
-    except ModuleNotFoundError as error:
-        if debug:
-            raise
-        _fail(InstallationError(f"the library {error.name} is not installed", fix=INSTALLATION), debug)
-    except Exception as error:
-        if debug:
-            raise
-        _fail(InternalError(f"failed ({type(error).__name__})", fix="run again with --debug"), debug)
-
-
-def _fail(error: SplitError, debug: bool) -> NoReturn:
-    if debug:
-        raise error
-    click.echo(f"error: {error}", err=True)
-    sys.exit(error.exit_code)
-
-
+main.add_command(data_command)
 main.add_command(certificate_command("party", run_command))

@@ -36,6 +36,8 @@ LAYERS = (
         "party.budget_lines",
         "party.own_audit",
     ),
+    ("party.command_line",),
+    ("party.commands",),
     ("party.cli",),
     ("party.__main__",),
 )
@@ -103,7 +105,7 @@ POLICY_ROOMS = (
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
 PLAN = "Plan"
-AUDITORS = ("party.audit", "party.runtime", "party.cli", "party.own_audit", "party.runs")
+AUDITORS = ("party.audit", "party.runtime", "party.commands", "party.cli", "party.own_audit", "party.runs")
 AUDIT = ("party.audit",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -41,6 +42,11 @@ def exact(arguments: Sequence[Argument]) -> list[tf.TensorSpec]:
         A spec per tensor or array.
     """
     return [_spec(array) for array in flatten(arguments)]
+
+
+# Parties of one process trace one after another. While three did so at once, TensorFlow once ended the process. Nothing
+# is lost: tracing holds Python's lock. A function that is traced may compile another one.
+_TRACING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,8 @@ class CompiledCall(Generic[Result]):
             return structures[-1].tensors
 
         specs = exact(arguments) if self._specs is None else self._specs(arguments)
-        function = tf.function(flat_function, autograph=False).get_concrete_function(*specs)
+        with _TRACING:
+            function = tf.function(flat_function, autograph=False).get_concrete_function(*specs)
         types = [output.dtype for output in function.outputs]
         return _Compiled(function, list(function.captured_inputs), structures[-1], types)
 

@@ -209,12 +209,12 @@ def test_interrupt_ends_an_alignment_at_once(organisations):
 
 
 INTERRUPTED = """
-from coordinator.cli import _run_command
+from coordinator.command_line import run_command
 
 def command():
     raise KeyboardInterrupt
 
-_run_command(command, False)
+run_command(command, False)
 """
 
 

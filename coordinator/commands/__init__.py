@@ -1,0 +1,1 @@
+"""The commands of `coordinator`, a module each; what they do is loaded when they run."""

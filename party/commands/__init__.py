@@ -1,0 +1,1 @@
+"""The commands of `party`, a module each; what they do is loaded when they run."""
