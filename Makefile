@@ -93,6 +93,6 @@ clean:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[party,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[party,prometheus,tensorboard,mlflow,dev]'
 	rm -f $(VENV)/installed-*
 	touch $@
