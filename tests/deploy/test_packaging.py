@@ -17,7 +17,7 @@ from tests.support.checkout_wheel import build_wheel, metadata_of, requirements
 from tests.support.commands import expect_error
 from tests.support.documents import ROOT, examples
 
-OF_A_PARTY = {"gmpy2", "keras", "numpy", "pandas", "pyarrow", "tensorflow", "tzdata"}
+OF_A_PARTY = {"gmpy2", "grpcio-health-checking", "keras", "numpy", "pandas", "pyarrow", "tensorflow", "tzdata"}
 # Runs a function of the wheel as if nothing but what a coordinator needs were installed.
 PROGRAM = """
 import importlib, sys
@@ -109,7 +109,7 @@ def test_the_wheel_states_licence_version_and_commands(wheel):
 
 
 def test_only_the_extra_needs_what_only_a_party_needs(wheel):
-    assert {"party", "dev"} == set(metadata_of(wheel).get_all("Provides-Extra"))
+    assert {"party", "prometheus", "tensorboard", "mlflow", "dev"} == set(metadata_of(wheel).get_all("Provides-Extra"))
     assert set(requirements(wheel, "party")) - set(requirements(wheel)) == OF_A_PARTY
 
 
