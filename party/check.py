@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as TextTable
 
+from party.check_quality import CheckedQuality
 from party.configuration.labels import group_columns
 from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration
@@ -67,14 +68,27 @@ def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: 
     """Prints every dataset that can be used; the error has all problems of the others."""
     problems = {dataset: tables.problems(dataset) for dataset in tables.names}
     sizes: dict[str, int] = {}
+    compared = configuration.compared_dataset
+    usable = compared is not None and not problems[compared]
+    quality = CheckedQuality(configuration, tables.table(compared) if compared is not None and usable else None)
     for dataset in tables.names:
-        for summary in () if problems[dataset] else _print_dataset(configuration, tables, dataset, console):
+        if problems[dataset]:
+            continue
+        for summary in _print_dataset(configuration, tables, dataset, console):
             sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
+        _print_quality(quality, tables.table(dataset), console)
     for line in large_table_lines(configuration, sizes):
         console.print(one_line(line))
     found = [problem for several in problems.values() for problem in several]
     if found:
         raise _together(found)
+
+
+def _print_quality(quality: CheckedQuality, table: Table, console: Console) -> None:
+    """Prints statistics and warnings of a dataset that can be used."""
+    statistics, lines = quality.tell(table)
+    for one in (*statistics, *lines):
+        console.print(one)
 
 
 def _together(problems: Sequence[SplitError]) -> SplitError:
