@@ -38,7 +38,7 @@ def mean_shift(learned: NumberStatistics, found: NumberStatistics) -> float:
     Returns:
         The distance; 0 where it is within `STANDARD_ERRORS`, or where the training rows do not vary.
     """
-    error = math.sqrt(learned.deviation**2 / learned.rows + found.deviation**2 / found.rows)
+    error = math.hypot(learned.deviation / math.sqrt(learned.rows), found.deviation / math.sqrt(found.rows))
     difference = abs(found.mean - learned.mean)
     if not math.isfinite(difference) or not learned.deviation or difference <= STANDARD_ERRORS * error:
         return 0.0

@@ -95,7 +95,9 @@ def _quantiles(distinct: Numbers, rows: Counts, shares: tuple[float, ...]) -> Nu
     places = np.array(shares) * (last[-1] - 1)
     below, above = np.floor(places), np.ceil(places)
     low, high = (distinct[np.searchsorted(last, place, side="right")] for place in (below, above))
-    found: Numbers = low + (high - low) * (places - below)
+    part = places - below
+    # A difference of large numbers would overflow; equal neighbours must not be rounded apart.
+    found: Numbers = np.where(low == high, low, low * (1 - part) + high * part)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What `party check` says of the cells of each dataset: statistics, and what a model cannot learn from."""
+"""What the owner is told of each dataset: statistics, and what a model cannot learn from, labels included."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table as TextTable
 
 from party.configuration.party import PartyConfiguration
 from party.data.labels import read_labels
-from party.data.statistics.feature_warnings import WarningKind, differing_warnings, own_warnings, percent
+from party.data.statistics.feature_warnings import WarningKind, differing_warnings, own_warnings
 from party.data.statistics.label_warnings import differing_labels, telling_features
 from party.data.statistics.profiles import DatasetProfile, LearnedProfile, learn_profile, profile_beside
 from party.data.table import Table
@@ -32,23 +31,24 @@ class CheckedQuality:
         self._trained = None if trained is None else self._learn(trained)
         self._labels = None if trained is None else self._label_values(trained)
 
-    def tell(self, table: Table) -> tuple[list[TextTable], list[str]]:
+    def tell(self, table: Table) -> tuple[DatasetProfile | None, list[str]]:
         """Looks at a dataset or table.
 
         Args:
             table: one that can be used.
 
         Returns:
-            The statistics of its features, and its warnings, a line each.
+            The statistics of its features, None without any; and its warnings, a line each.
 
         Raises:
             DataError: a cell that fits the dataset alone does not fit what was learned from the other one.
         """
         configuration, trained = self._configuration, self._trained
         if not configuration.data.features:
-            return [], self._lines(table, self._label_lines(table))
+            return None, self._lines(table, self._label_lines(table))
         if trained is None or configuration.trains_on(table.dataset):
-            learned = self._learn(table)
+            is_compared = trained is not None and trained.profile.dataset == table.dataset
+            learned = trained if trained is not None and is_compared else self._learn(table)
             profile = learned.profile
             found = own_warnings(profile, is_table=bool(configuration.data.tables))
             telling = self._telling_lines(learned, table)
@@ -57,7 +57,7 @@ class CheckedQuality:
             found = differing_warnings(trained.profile, profile)
         # That all cells are missing is also said where the party starts, with what the cells look like.
         lines = [f"feature {one.feature}: {one.text}" for one in found if one.kind != WarningKind.DEAD]
-        return statistics_tables(profile), self._lines(table, [*lines, *telling, *self._label_lines(table)])
+        return profile, self._lines(table, [*lines, *telling, *self._label_lines(table)])
 
     def _lines(self, table: Table, found: Iterable[str]) -> list[str]:
         return [one_line(f"warning: {table.dataset}: {line}") for line in found]
@@ -84,34 +84,3 @@ class CheckedQuality:
             return None
         read = read_labels(self._configuration.party, data, table.columns, table.path.name, weighted=False)
         return {name: read.values[:, place] for place, name in enumerate(data.labels)}
-
-
-def statistics_tables(profile: DatasetProfile) -> list[TextTable]:
-    """The statistics of the features of a dataset, in a form for people.
-
-    Args:
-        profile: the dataset.
-
-    Returns:
-        The cells of all features, and then the numbers of those that have any, as the feature bounds them.
-    """
-    cells = _titled(f"cells of {profile.dataset}", ("missing", "unknown", "distinct"))
-    for feature in profile.features:
-        shares = [percent(count, feature.rows) for count in (feature.missing, feature.unknown)]
-        cells.add_row(one_line(feature.name), *shares, f"{feature.distinct:,}")
-    numbers = _titled(f"numbers of {profile.dataset}", ("least", "greatest", "mean", "deviation", "outliers"))
-    for feature in profile.features:
-        found = feature.numbers
-        if found is not None:
-            figures = (found.least, found.greatest, found.mean, found.deviation)
-            texts = [f"{figure:.4g}" for figure in figures]
-            numbers.add_row(one_line(feature.name), *texts, percent(found.outliers, found.rows))
-    return [cells, numbers] if numbers.row_count else [cells]
-
-
-def _titled(title: str, columns: Iterable[str]) -> TextTable:
-    text = TextTable(title=one_line(title), title_justify="left")
-    text.add_column("feature")
-    for column in columns:
-        text.add_column(column, justify="right")
-    return text
