@@ -119,33 +119,35 @@ def _is_id(feature: FeatureProfile, is_table: bool) -> bool:
 
 
 def _differences(before: FeatureProfile, feature: FeatureProfile, trained: str) -> Iterator[FeatureWarning]:
-    name = feature.name
+    if shares_differ((before.missing, before.rows), (feature.missing, feature.rows), MISSING_DIFFERENCE):
+        mine, theirs = percent(feature.missing, feature.rows), percent(before.missing, before.rows)
+        text = f"{mine} of its cells are missing, and {theirs} in {trained}: check how both files were made"
+        yield FeatureWarning(WarningKind.MISSING_DIFFERS, feature.name, text)
     if feature.unknown > UNKNOWN_SHARE * feature.rows:
         text = (
             f"{percent(feature.unknown, feature.rows)} of its cells hold values that {trained} does not have, so that"
             " nothing is learned for them: compare how both files write them, or train on rows that have them"
         )
-        yield FeatureWarning(WarningKind.UNKNOWN, name, text)
-    if shares_differ((before.missing, before.rows), (feature.missing, feature.rows), MISSING_DIFFERENCE):
-        mine, theirs = percent(feature.missing, feature.rows), percent(before.missing, before.rows)
-        text = f"{mine} of its cells are missing, and {theirs} in {trained}: check how both files were made"
-        yield FeatureWarning(WarningKind.MISSING_DIFFERS, name, text)
-    if before.numbers is not None and feature.numbers is not None:
-        shift = mean_shift(before.numbers, feature.numbers)
-        if shift > MEAN_SHIFT:
-            text = (
-                f"its mean lies {shift:.2g} deviations of {trained} away from that of {trained}: compare the units of"
-                " both files"
-            )
-            yield FeatureWarning(WarningKind.NUMBERS_DIFFER, name, text)
-            return
+        yield FeatureWarning(WarningKind.UNKNOWN, feature.name, text)
+        return  # the values that are left differ too
+    shift = _shift(before, feature)
+    if shift > MEAN_SHIFT:
+        text = f"its mean moved by {shift:.2g} deviations of {trained}: compare units and times of both files"
+        yield FeatureWarning(WarningKind.NUMBERS_DIFFER, feature.name, text)
+        return
     distance = variation_distance(before.parts, feature.parts, rows=(before.given, feature.given - feature.unknown))
     if distance > DISTRIBUTION_DISTANCE:
         text = (
             f"its values are distributed otherwise than in {trained}, by {100 * distance:.0f} % (total variation"
             " distance): check how both files were made"
         )
-        yield FeatureWarning(WarningKind.VALUES_DIFFER, name, text)
+        yield FeatureWarning(WarningKind.VALUES_DIFFER, feature.name, text)
+
+
+def _shift(before: FeatureProfile, feature: FeatureProfile) -> float:
+    if before.numbers is None or feature.numbers is None:
+        return 0.0
+    return mean_shift(before.numbers, feature.numbers)
 
 
 def percent(count: int, rows: int) -> str:

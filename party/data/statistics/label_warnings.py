@@ -86,7 +86,7 @@ def _difference(label: AnyLabel, first: LabelValues, second: LabelValues, datase
             learned, found = _statistics(first), _statistics(second)
             shift = 0.0 if learned is None or found is None else mean_shift(learned, found)
             if shift > MEAN_SHIFT:
-                return f"its mean lies {shift:.2g} deviations of {dataset} away from that of {dataset}"
+                return f"its mean moved by {shift:.2g} deviations of {dataset}"
         case MultiClassLabel():
             counts = [np.bincount(one.astype(np.int64), minlength=len(label.classes)) for one in (first, second)]
             distance = variation_distance(counts[0], counts[1], rows=(len(first), len(second)))
