@@ -95,7 +95,8 @@ def quality_lines(quality: Mapping[str, DataQuality], parties: Iterable[str]) ->
             continue
         shares = ((found.missing_percent, "missing"), (found.unknown_percent, "unknown"))
         said = [f"{share} % of cells {what}" for share, what in shares if share is not None]
-        yield f"{name:<{_NAME_WIDTH}} {', '.join([*said, '' if found.warnings else 'nothing amiss']).strip(', ')}"
+        said += [] if found.warnings else ["nothing amiss"]
+        yield f"{name:<{_NAME_WIDTH}} {', '.join(said)}".rstrip()
         for warning, features in sorted(found.warnings.items()):
             yield f"  warning: {_warning(warning, features)}; {_ASK}"
 
