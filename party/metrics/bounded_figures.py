@@ -18,7 +18,8 @@ class BoundedFigure:
         value: the exact figure.
         bound: most by which it changes when one row, with its label and its outputs, is replaced by another.
         root: whether its square root is released in its place.
-        units: number of units behind it where these are not rows but groups of rows, rounded down; None for rows.
+        units: number of units behind it where these are not rows but groups of rows, or events with the negatives that
+            were sampled for them, rounded down; None for rows.
     """
 
     value: float

@@ -17,6 +17,11 @@ class SampledNegatives:
     dataset: int = 0
     held_out: int = 0
 
+    @property
+    def most(self) -> int:
+        """The larger number of both."""
+        return max(self.dataset, self.held_out)
+
 
 def negatives_words(per_positive: int) -> str:
     """Says what figures are over, to stand after them; empty where no negatives were sampled.

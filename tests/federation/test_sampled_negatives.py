@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from coordinator import connect
+from coordinator.federation import connect_federation
 from party.alignment.joined_store import JoinedStore
 from party.runtime.column_ranges import load_with_columns
 from party.runtime.negative_secrets import stored_secret
@@ -35,7 +36,8 @@ def made(tmp_path_factory):
     parties["bob"] |= {"data": {"negatives": NEGATIVES}}
     with JoinedOrganisations(folder, parties, TRAINING) as organisations:
         organisations.start_servers()
-        with connect(run_path(organisations, training={"maximum_steps": 0})) as federation:
+        path = run_path(organisations, training={"maximum_steps": 0}, alignment={"datasets": ["test", "train"]})
+        with connect(path) as federation:
             federation.align()
             run_id = federation.fit().run_id
         organisations.initial = {name: organisations.weights(name, run_id) for name in organisations.names}
@@ -115,12 +117,8 @@ def test_predictions_are_of_the_rows_of_the_file(made):
 def test_figures_say_what_they_are_over(made, caplog):
     caplog.set_level("INFO")
     lines = []
-    path = run_path(
-        made,
-        training={"validation_dataset": "test", "maximum_steps": 4, "epochs": 1},
-        alignment={"datasets": ["test", "train"]},
-    )
-    with connect(path, display=lambda: Lines(lines)) as federation:
+    path = run_path(made, training={"validation_dataset": "test", "epochs": 1})
+    with connect_federation(path, lambda: Lines(lines)) as federation:
         history = federation.fit()
         federation.evaluate("test")
     (epoch,) = [line for line in lines if line.startswith("epoch")]
