@@ -84,10 +84,16 @@ def test_columns_of_a_pattern_are_listed(tmp_path, capsys):
 
 
 def test_clicks_alone_get_negatives_by_an_option(tmp_path, capsys):
-    """The check of a file with nothing but clicks names the option; what is missing beside it is said; then it works."""
+    """The check of a file of clicks names the option, says what is missing beside it, and then counts."""
     made = organisations(tmp_path, {"columns": "x*", "kind": "numeric"})
     assert "items that data.negatives samples for each row" in printed(capsys, made, "bob")
-    data = {"negatives": {"per_positive": 2, "user": "ID", "item": "item"}}
+    data = {
+        "id": "ID",
+        "datasets": {"train": "train.csv"},
+        "labels": {"liked": {"rule": "rating > 3"}},
+        "features": [{"column": "item", "kind": "vocabulary"}],
+        "negatives": {"per_positive": 2, "user": "ID", "item": "item"},
+    }
     made.write_party("bob", data=data)
     with pytest.raises(ConfigurationError, match=r"data\.negatives needs data\.joins.*may be the id of the rows"):
         print_check(made.party_path("bob"))
