@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Negatives:
         """Number of negatives for which every try hit an item that the user has a positive row with."""
         return self.per_positive * self.positives - self.drawn
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hexadecimal digest of the drawn rows."""
         digest = hashlib.sha256(self.file_rows.to_bytes(8, "little"))

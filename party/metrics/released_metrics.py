@@ -128,7 +128,7 @@ def of_events(bounded: Bounded, rows: int) -> Bounded:
     """Figures whose bounds hold for a row of a file together with the negatives that were sampled for it.
 
     Args:
-        bounded: computes figures with their bounds for one row, or for one group.
+        bounded: computes figures with their bounds for one row; those with other units stay.
         rows: number of rows of an event: its own and its negatives.
     """
 

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.labels import group_columns
 from party.configuration.large_tables import LARGE_TABLE_ROWS, moves_every_row
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
@@ -138,6 +139,7 @@ def _setup(
     configuration = opening.context.configuration
     columns = rows.columns()
     _check_known_labels(opening, rows)
+    _warn_of_split_negatives(opening, rows)
     continued = continued_run(opening, former)
     packed, encoders_json = _encoded(opening, rows, columns, whole=whole, continued=continued)
     models = _base_models(opening, packed)
@@ -174,6 +176,16 @@ def _check_known_labels(opening: Opening, rows: SessionRows) -> None:
     if configuration.holds_labels and rows.held_out is not None:
         count = int(rows_with_labels(configuration.data.labels, rows.held_out.columns()).sum())
         opening.grant.check_metric_rows(count, f"rows of dataset {rows.held_out.dataset} with a label")
+
+
+def _warn_of_split_negatives(opening: Opening, rows: SessionRows) -> None:
+    """Warns of ranked figures over held-out rows that were chosen one by one."""
+    labels = opening.context.configuration.data.labels
+    if rows.negatives.dataset and opening.run.training.validation_fraction and group_columns(labels):
+        logger.warning(
+            "training.validation_fraction holds out single rows, positives without their sampled negatives: for figures"
+            " of groups, hold out another dataset by training.validation_dataset"
+        )
 
 
 def _encoded(

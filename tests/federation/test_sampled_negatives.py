@@ -20,6 +20,7 @@ from tests.support.organisations import SMALL_FUSE, SMALL_MODEL
 from tests.support.resuming import Lines, expect_equal, outcome, restart, run_path, stop_at, train
 
 NEGATIVES = {"per_positive": 2, "user": "UserID", "item": ["Title", "Year"], "columns": ["film"]}
+METRICS = ["auc", {"name": "hit_rate", "by": "UserID", "k": 2}]
 TRAINING = {"epochs": 2, "batch_size": 32, "distinct": False}
 SAID = "(over 2 sampled negatives for each positive row)"
 
@@ -33,7 +34,8 @@ def clicks(dataset, seed):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clicks")
     parties = described(bob={"train": clicks("train", 3), "test": clicks("test", 4)})
-    parties["bob"] |= {"data": {"negatives": NEGATIVES}}
+    labels = {"liked": {"rule": "rating > 3", "metrics": METRICS}}
+    parties["bob"] |= {"data": {"negatives": NEGATIVES}, "labels": labels}
     with JoinedOrganisations(folder, parties, TRAINING) as organisations:
         organisations.start_servers()
         path = run_path(organisations, training={"maximum_steps": 0}, alignment={"datasets": ["test", "train"]})
@@ -120,7 +122,8 @@ def test_figures_say_what_they_are_over(made, caplog):
     path = run_path(made, training={"validation_dataset": "test", "epochs": 1})
     with connect_federation(path, lambda: Lines(lines)) as federation:
         history = federation.fit()
-        federation.evaluate("test")
+        evaluated = federation.evaluate("test")
+    assert 0 < evaluated["hit_rate_2"] < 1
     (epoch,) = [line for line in lines if line.startswith("epoch")]
     assert epoch.count(SAID) == 2
     assert f"test: metrics {SAID}" in lines
@@ -131,6 +134,13 @@ def test_figures_say_what_they_are_over(made, caplog):
     assert json.loads((own / "evaluations.jsonl").read_text())["negatives_per_positive"] == 2
     logged = [one for one in caplog.messages if "epoch 1:" in one or "evaluation of" in one]
     assert [one.count(SAID) for one in logged] == [2, 1]
+
+
+def test_ranked_figures_over_rows_held_out_one_by_one_are_warned_of(made, caplog):
+    with connect(run_path(made, training={"validation_fraction": 0.2, "maximum_steps": 1})) as federation:
+        federation.fit()
+    (warned,) = [one for one in caplog.messages if "validation_fraction" in one]
+    assert warned.endswith("hold out another dataset by training.validation_dataset")
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits_after_a_restart(made):
