@@ -69,6 +69,7 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
     rows, row_key = _ordered_rows(opening, former)
     schedule = _read_as(rows, TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows))
     opening.grant.check_training(schedule)
+    _warn_of_split_negatives(opening, rows)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
 
@@ -139,7 +140,6 @@ def _setup(
     configuration = opening.context.configuration
     columns = rows.columns()
     _check_known_labels(opening, rows)
-    _warn_of_split_negatives(opening, rows)
     continued = continued_run(opening, former)
     packed, encoders_json = _encoded(opening, rows, columns, whole=whole, continued=continued)
     models = _base_models(opening, packed)
