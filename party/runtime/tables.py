@@ -43,7 +43,7 @@ class Drawn(NamedTuple):
 
     stamps: dict[str, Stamps]
     tables: dict[str, Table]
-    unreadable: dict[str, DataError | ConfigurationError]
+    unreadable: dict[str, DataError]
 
 
 class Tables:
@@ -203,7 +203,7 @@ class Tables:
     def _present(self, dataset: str) -> Table:
         """The content of a file as it is, whether or not its cells can be used."""
         if self._columns is not None:
-            return self._drawn_table(self._columns, dataset)
+            return self._drawn_table(self._columns, dataset)  # at a feature party, which has no negatives
         stamp = self._stamp(dataset)
         known = self._tables.get(dataset)
         if known is not None and known[0] == stamp:
@@ -223,20 +223,13 @@ class Tables:
             return self._drawn.tables[dataset]
 
     def _draw(self, columns: DrawnColumns, stamps: dict[str, Stamps]) -> Drawn:
-        read: dict[str, Table] = {}
-        unreadable: dict[str, DataError | ConfigurationError] = {}
+        read, unreadable = {}, {}
         for name in self.names:
             try:
                 read[name] = self._read(name)
             except DataError as error:
                 unreadable[name] = error
-        drawn = columns.draw(read) if read else {}
-        for name, table in drawn.items():
-            try:
-                drawn[name] = self._with_negatives(table)
-            except (DataError, ConfigurationError) as error:
-                unreadable[name] = error
-        return Drawn(stamps, drawn, unreadable)
+        return Drawn(stamps, columns.draw(read) if read else {}, unreadable)
 
     def _with_negatives(self, table: Table) -> Table:
         section = self._configuration.negatives(table.dataset)
