@@ -12,6 +12,7 @@ from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
+from party.metrics.sampled_negatives import negatives_words
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 
@@ -53,6 +54,8 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
+        if negatives := negatives_words(report.evaluation.negatives_per_positive):
+            display.print_line(f"{proposal.dataset}: metrics{negatives}")
         finished = session.finish()
         tells = proposal.purpose == Purpose.PURPOSE_EVALUATE and not proposal.without and proposal.shuffled is None
         quality = {name: one for name, reply in finished.items() for one in received_quality(reply)[:1]}
