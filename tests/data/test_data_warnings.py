@@ -1,10 +1,13 @@
 """Each kind of warning where it belongs, and none where a dataset is as datasets are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from party.configuration.policy import PolicySection
+from party.data.negatives import Negatives
 from party.data.statistics.feature_warnings import WarningKind
 from party.data.statistics.label_warnings import differing_labels, telling_features
 from party.data.statistics.profiles import learn_profile
@@ -175,6 +178,18 @@ def test_counts_of_a_dataset_are_those_of_its_warnings_and_cells():
     assert (own.compared, own.compared_rows, beside.compared, beside.compared_rows) == (None, 0, "train", 400)
     assert beside.warnings == {WarningKind.DEAD: 1, WarningKind.UNKNOWN: 1}
     assert (beside.cells, beside.missing, beside.unknown) == (300, 100 + CITIES[:75].count(""), 25)
+
+
+def test_drawn_rows_are_not_counted():
+    data = section(VOCABULARY)
+    made = table(data, {"x": CITIES})
+    rows = np.arange(400)
+    drawn = Negatives(per_positive=1, positives=100, file_rows=300, origin=rows, item_origin=rows)
+    found, alone = (
+        dataset_quality("bob", data, one, compared=None)
+        for one in (replace(made, negatives=drawn), table(data, {"x": CITIES[:300]}))
+    )
+    assert found == alone
 
 
 def test_the_default_of_the_policy_is_warnings():

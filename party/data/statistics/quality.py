@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from party.configuration.features import DataSection
 from party.data.statistics.feature_warnings import WarningKind, differing_warnings, own_warnings
@@ -38,7 +40,7 @@ class DatasetQuality:
 
 
 def dataset_quality(party: str, data: DataSection, table: Table, *, compared: Table | None) -> DatasetQuality:
-    """Counts warnings and cells of a dataset.
+    """Counts warnings and cells of a dataset, without drawn rows: how many there are depends on labels.
 
     Args:
         party: name of this party, for errors.
@@ -49,6 +51,7 @@ def dataset_quality(party: str, data: DataSection, table: Table, *, compared: Ta
     Raises:
         DataError: a cell cannot be encoded.
     """
+    table, compared = _in_file(table), None if compared is None else _in_file(compared)
     if compared is None:
         profile = learn_profile(party, data, table).profile
         warnings = own_warnings(profile, is_table=bool(data.tables))
@@ -67,3 +70,9 @@ def dataset_quality(party: str, data: DataSection, table: Table, *, compared: Ta
         missing=sum(feature.missing for feature in profile.features),
         unknown=sum(feature.unknown for feature in profile.features),
     )
+
+
+def _in_file(table: Table) -> Table:
+    if table.negatives is None:
+        return table
+    return replace(table, columns=table.columns.take(np.arange(table.negatives.file_rows)))
