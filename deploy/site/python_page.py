@@ -1,0 +1,49 @@
+"""A page with every name of the Python interface, from its docstrings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+from pdoc.docstrings import google
+
+import coordinator
+
+
+def python_page() -> str:
+    """Writes the page.
+
+    Returns:
+        Markdown: a section for each name of `coordinator.__all__`.
+    """
+    lines = ["# Python interface", "", "Every name that can be imported from `coordinator`.", ""]
+    for name in coordinator.__all__:
+        value = getattr(coordinator, name)
+        lines += _described(name, value, "##")
+        if inspect.isclass(value) and not issubclass(value, Exception):
+            for method, inner in vars(value).items():
+                if not method.startswith("_") and (inspect.isfunction(inner) or isinstance(inner, property)):
+                    lines += _described(f"{name}.{method}", inner, "###")
+    return "\n".join(lines)
+
+
+def _described(name: str, value: object, level: str) -> Iterator[str]:
+    """Writes a heading, how it is called, and the docstring."""
+    yield from (f"{level} {name}", "")
+    if callable(value) and not (inspect.isclass(value) and issubclass(value, Exception)):
+        yield from ("```python", f"{name}{_signature(value)}", "```", "")
+    docstring = inspect.getdoc(value) or ""
+    # Headings of a docstring's parts would fill the table of contents.
+    yield from (_without_headings(google(docstring)), "")
+
+
+def _signature(value: Callable[..., object]) -> str:
+    """Returns the arguments without `self`, one a line if they are many."""
+    signature = inspect.signature(value)
+    parameters = [one for name, one in signature.parameters.items() if name != "self"]
+    return str(signature.replace(parameters=parameters)).replace("'", "")
+
+
+def _without_headings(text: str) -> str:
+    """Turns headings into bold lines."""
+    return "\n".join(f"**{line.lstrip('#').strip().rstrip(':')}**" if line.startswith("#") else line for line in text.split("\n"))
