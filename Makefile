@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock clean
+.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference site wheel wheel-party lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -73,6 +73,10 @@ proto: $(INSTALLED)
 reference: $(INSTALLED)
 	$(BIN)/python -m deploy.reference reference
 
+# The documentation as a site in site/; a broken link or anchor is an error.
+site: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 # Installs the wheel with packages of the index into an empty environment: a coordinator alone, or a party.
 wheel: $(INSTALLED)
 	$(BIN)/python -m pytest -s -o tmp_path_retention_policy=none tests/deploy/installed_wheel.py::test_a_coordinator_alone
@@ -89,7 +93,7 @@ lock:
 		--constraint constraints.txt --extra party --output-file deploy/requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build reference *.egg-info
+	rm -rf $(VENV) build reference site *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

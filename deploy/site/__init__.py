@@ -1,1 +1,1 @@
-"""The documentation as a site: pages that the generator makes from commands, docstrings, notebooks and the repository."""
+"""The documentation as a site: pages made from commands, docstrings, notebooks and files of the repository."""

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
-
-import nbformat
 
 
 def notebook_page(path: Path) -> str:
     """Writes the cells of a notebook as Markdown, with the notebook itself to download.
 
     Args:
-        path: the notebook.
+        path: the notebook, of format 4.
 
     Returns:
         Markdown: text as it stands, code in blocks.
     """
-    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
-    return "\n".join([*_cells(notebook), f'<a href="{path.name}" download>Download this notebook</a>', ""])
-
-
-def _cells(notebook: nbformat.NotebookNode) -> Iterator[str]:
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            yield from ("```python", cell.source, "```", "")
-        else:
-            yield from (cell.source, "")
+    lines: list[str] = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        lines += ["```python", source, "```", ""] if cell["cell_type"] == "code" else [source, ""]
+    return "\n".join([*lines, f'<a href="{path.name}" download>Download this notebook</a>', ""])

@@ -9,6 +9,8 @@ from pdoc.docstrings import google
 
 import coordinator
 
+CHARACTERS_OF_A_LINE = 60
+
 
 def python_page() -> str:
     """Writes the page.
@@ -38,12 +40,22 @@ def _described(name: str, value: object, level: str) -> Iterator[str]:
 
 
 def _signature(value: Callable[..., object]) -> str:
-    """Returns the arguments without `self`, one a line if they are many."""
+    """Returns the arguments without `self`, one a line if they are too long for a line."""
     signature = inspect.signature(value)
     parameters = [one for name, one in signature.parameters.items() if name != "self"]
-    return str(signature.replace(parameters=parameters)).replace("'", "")
+    line = str(signature.replace(parameters=parameters)).replace("'", "")
+    if len(line) <= CHARACTERS_OF_A_LINE:
+        return line
+    returned = line[line.rindex(")") :]
+    shown = [str(one).replace("'", "") for one in parameters]
+    keywords = [number for number, one in enumerate(parameters) if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    if keywords and not any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
+        shown.insert(keywords[0], "*")
+    return "\n".join(["(", *(f"    {one}," for one in shown), returned])
 
 
 def _without_headings(text: str) -> str:
     """Turns headings into bold lines."""
-    return "\n".join(f"**{line.lstrip('#').strip().rstrip(':')}**" if line.startswith("#") else line for line in text.split("\n"))
+    return "\n".join(
+        f"**{line.lstrip('#').strip().rstrip(':')}**" if line.startswith("#") else line for line in text.split("\n")
+    )

@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 OF_THE_ROOT = [README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
-DOCUMENTS = [path for path in [*OF_THE_ROOT, *sorted((ROOT / "docs").glob("*.md"))] if path.exists()]
-NAMES = [path.name for path in DOCUMENTS]
+DOCUMENTS = [path for path in [*OF_THE_ROOT, *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 SHELL_LANGUAGES = ("sh", "bash", "console", "shell", "ini")
 FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<content>.*?)^```", re.DOTALL | re.MULTILINE)
