@@ -271,7 +271,7 @@ class Federation:
 
         def attempt() -> Inference:
             with self._display.shown() as display:
-                return infer(clients, run, proposal, display)
+                return infer(clients, run, proposal, display, folder=self._journal.run_folder(entry.run_id))
 
         return self._until_connected(attempt, clients)
 

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
+from party.errors import StorageError
 from party.pb import party_pb2 as pb
-from party.security.files import write_atomically
+from party.security.files import read_private, write_atomically
+
+HISTORY_FILE = "history.json"
 
 
 @dataclass
@@ -99,11 +102,53 @@ class History:
             "timings": self.timings,
             "best_epoch": self.best_epoch,
         }
-        write_atomically(folder / "history.json", json.dumps(content, indent=2, allow_nan=False).encode())
+        write_atomically(folder / HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False).encode())
 
     def _append(self, prefix: str, metrics: pb.Metrics) -> None:
         for one in metrics.values:
             self.history.setdefault(prefix + one.name, []).append(one.value)
+
+
+def read_history(folder: Path) -> History | None:
+    """Reads the history of a finished run.
+
+    Args:
+        folder: of the run, in the coordinator's output folder.
+
+    Returns:
+        The history, without losses of steps, which the file does not hold; None if the run has not finished.
+
+    Raises:
+        StorageError: the file is damaged.
+    """
+    path = folder / HISTORY_FILE
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(read_private(path))
+        best = content.get("best_epoch")  # runs of earlier versions have no such key
+        return History(
+            str(content["run_id"]),
+            history={
+                str(name): [math.nan if value is None else float(value) for value in values]
+                for name, values in content["history"].items()
+            },
+            epoch=[int(one) for one in content["epoch"]],
+            params={str(name): int(count) for name, count in content["params"].items()},
+            seconds=float(content["seconds"]),
+            samples=int(content["samples"]),
+            message_bytes=int(content["message_bytes"]),
+            timings={
+                str(party): {str(activity): float(seconds) for activity, seconds in timed.items()}
+                for party, timed in content["timings"].items()
+            },
+            continues=str(content.get("continues", "")),
+            best_epoch=None if best is None else int(best),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StorageError(
+            "history is damaged", where=path, fix="delete the file: the report then does without"
+        ) from None
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:

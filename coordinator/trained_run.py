@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from coordinator.exchanges import run_exchanges
+from coordinator.history import metrics_as_dictionary
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
+from coordinator.stored_evaluations import StoredEvaluation, add_evaluation
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
 from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import Purpose
+from party.security.clock import utc_now
 
 
 @dataclass(frozen=True)
@@ -30,25 +36,50 @@ class Inference:
 
 
 def infer(
-    clients: Mapping[str, PartyClient], run: RunConfiguration, proposal: ProposedSession, display: Display
+    clients: Mapping[str, PartyClient],
+    run: RunConfiguration,
+    proposal: ProposedSession,
+    display: Display,
+    *,
+    folder: Path,
 ) -> Inference:
-    """Sends a dataset through the models of a finished run.
+    """Sends a dataset through the models of a finished run, and writes down what an evaluation released.
 
     Args:
         clients: by party name, of the session's parties.
         run: configuration of the run.
         proposal: an evaluation or a prediction.
         display: shows the progress.
+        folder: of the run, at the coordinator.
 
     Returns:
         What the parties replied.
 
     Raises:
         SplitError: a party refuses, or cannot be reached.
+        StorageError: the file of evaluations cannot be written.
     """
     with CoordinatedSession(clients, run, proposal) as session:
         traffic = run_exchanges(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
-        return Inference(report, session.finish(), traffic)
+        inference = Inference(report, session.finish(), traffic)
+    if proposal.purpose == Purpose.PURPOSE_EVALUATE:
+        add_evaluation(folder, _evaluation(proposal, inference))
+    return inference
+
+
+def _evaluation(proposal: ProposedSession, inference: Inference) -> StoredEvaluation:
+    released = inference.report.evaluation
+    return StoredEvaluation(
+        at=utc_now().isoformat(timespec="seconds"),
+        dataset=proposal.dataset,
+        without=proposal.without,
+        shuffled="" if proposal.shuffled is None else str(proposal.shuffled),
+        rows=released.rows,
+        metrics={
+            name: value if math.isfinite(value) else None for name, value in metrics_as_dictionary(released).items()
+        },
+        message_bytes=inference.traffic.message_bytes,
+    )

@@ -15,6 +15,7 @@ from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.retry import FIRST_DELAY_SECONDS, GROWTH, LONGEST_DELAY_SECONDS
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
+from coordinator.statements import save_statements
 from coordinator.traffic import Traffic
 from coordinator.training import train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
@@ -127,6 +128,7 @@ class TrainingRun:
         )
         with CoordinatedSession(self._clients, self._run, proposal) as session:
             self._journal.agreed(self._run_id, session.steps)
+            save_statements(self._journal.run_folder(self._run_id.hex()), session.hellos)
             if start.mark != ORIGIN or began:
                 self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
             elif self._continues:

@@ -6,7 +6,10 @@ import html
 from collections.abc import Iterable
 from typing import Self
 
-EMPTY_ELEMENTS = frozenset({"meta"})
+from party.security.printable import printable
+
+EMPTY_ELEMENTS = frozenset({"meta", "rect", "line", "polyline", "circle"})
+MOST_CHARACTERS = 4000  # of one text
 
 
 class Markup(str):
@@ -25,11 +28,13 @@ def element(name: str, /, *children: str, **attributes: str) -> Markup:
     Args:
         name: of the element.
         children: texts, which are escaped, and markup.
-        attributes: by name, a trailing `_` is dropped; values are escaped.
+        attributes: by name; a trailing `_` is dropped, any other one becomes `-`. Values are escaped.
     """
-    written = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items())
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{_escaped(value, len(value))}"' for key, value in attributes.items()
+    )
     if name in EMPTY_ELEMENTS:
-        return Markup(f"<{name}{written}>")
+        return Markup(f"<{name}{written}>" if name == "meta" else f"<{name}{written}/>")
     return Markup(f"<{name}{written}>{joined(children)}</{name}>")
 
 
@@ -39,4 +44,9 @@ def joined(children: Iterable[str]) -> Markup:
     Args:
         children: texts, which are escaped, and markup.
     """
-    return Markup("".join(str(one) if isinstance(one, Markup) else html.escape(one) for one in children))
+    return Markup("".join(str(one) if isinstance(one, Markup) else _escaped(one) for one in children))
+
+
+def _escaped(text: str, most_characters: int = MOST_CHARACTERS) -> str:
+    """A text of anybody; what cannot be printed could turn the direction of the text around it."""
+    return html.escape(printable(text, most_characters))
