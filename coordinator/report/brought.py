@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from coordinator.contributions import MAXIMUM_FEATURE_PARTIES, left_out_sets
-from coordinator.report.figures_by_epoch import optional_text
+from coordinator.report.compared import metrics_side_by_side
+from coordinator.report.released_figures import optional_text
 from coordinator.report.stored_run import StoredRun
 from coordinator.stored_evaluations import StoredEvaluation
 from party.page.document import Section
-from party.page.markup import Markup, element
+from party.page.markup import Markup, element, prose
 from party.page.metric_words import metric_key
 from party.page.plots import Bar, bar_plot
-from party.page.quantities import bytes_text, count_text
-from party.page.tables import table
 from party.security.printable import printable
 
 Left = tuple[str, ...]
 GUESS = 0.5  # the area under the curve of a guess
-NO_FIGURE = "–"
 MASKED = "With masked sums nobody can tell what a single party brings: only the sum is known."
 NOT_MEASURED = (
     "Not measured. `coordinator contributions` evaluates the run with every subset of the feature parties; the model"
@@ -37,13 +35,15 @@ def brought_section(stored: StoredRun) -> Section:
         return Section("brought", title, (element("p", MASKED),))
     found = _complete(stored)
     if found is None:
-        return Section("brought", title, (element("p", NOT_MEASURED),))
+        return Section("brought", title, (element("p", prose(NOT_MEASURED)),))
     dataset, by_left_out = found
     text = (
         f"The same model on dataset {dataset}, with every subset of the feature parties. The label party always takes"
         " part; for those left out it uses what it learned in training."
     )
-    return Section("brought", title, (element("p", text), *_gain(stored, by_left_out), _figures(stored, by_left_out)))
+    columns = [(_present(stored, left_out), one) for left_out, one in by_left_out.items()]
+    compared = metrics_side_by_side("Figures with every subset, as released", columns)
+    return Section("brought", title, (element("p", text), *_gain(stored, by_left_out), compared))
 
 
 def _complete(stored: StoredRun) -> tuple[str, Mapping[Left, StoredEvaluation]] | None:
@@ -57,21 +57,6 @@ def _complete(stored: StoredRun) -> tuple[str, Mapping[Left, StoredEvaluation]] 
         if all(left_out in latest for left_out in wanted):
             return dataset, {left_out: latest[left_out] for left_out in wanted}
     return None
-
-
-def _figures(stored: StoredRun, by_left_out: Mapping[Left, StoredEvaluation]) -> Markup:
-    names = list(dict.fromkeys(name for one in by_left_out.values() for name in one.metrics))
-    body = [
-        (
-            _present(stored, left_out),
-            *(optional_text(one.metrics[name]) if name in one.metrics else NO_FIGURE for name in names),
-            count_text(one.rows),
-            bytes_text(one.message_bytes),
-        )
-        for left_out, one in by_left_out.items()
-    ]
-    head = ("parties", *map(printable, names), "rows", "messages")
-    return table("Figures with every subset, as released", head, body, numbers=range(1, len(head)))
 
 
 def _gain(stored: StoredRun, by_left_out: Mapping[Left, StoredEvaluation]) -> list[Markup]:

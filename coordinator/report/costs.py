@@ -8,7 +8,7 @@ from party.page.document import Section
 from party.page.markup import Markup, element
 from party.page.plots import Bar, bar_plot
 from party.page.quantities import bytes_text, count_text, seconds_text, time_text
-from party.page.tables import facts, table
+from party.page.tables import facts
 from party.security.printable import printable
 
 ACTIVITIES = {
@@ -68,12 +68,7 @@ def _work(history: History | None) -> list[Markup]:
         Bar(f"{party}: {activity}", seconds, f"{seconds_text(seconds)}, {seconds / total:.0%}")
         for party, activity, seconds in spent
     ]
-    by_party = [
-        (name, seconds_text(sum(seconds for party, _, seconds in spent if party == name)))
-        for name in dict.fromkeys(party for party, _, _ in spent)
-    ]
     return [
         element("p", READING),
         bar_plot("work", "Work by party", bars, head=("party and work", "time and share")),
-        table("Work by party, in all", ("party", "time"), by_party, numbers=(1,)),
     ]

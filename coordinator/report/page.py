@@ -8,14 +8,15 @@ from datetime import datetime
 from coordinator.report.about import about_section
 from coordinator.report.brought import brought_section
 from coordinator.report.costs import costs_section
-from coordinator.report.figures_by_epoch import optional_text
 from coordinator.report.protections import protection_sections
-from coordinator.report.quality import evaluation_section, main_metric, quality_section
+from coordinator.report.quality import evaluation_section, quality_section
 from coordinator.report.released import released_section
+from coordinator.report.released_figures import optional_text
 from coordinator.report.stored_run import StoredRun
 from party import __version__
 from party.page.document import Section, document
 from party.page.markup import Markup, element
+from party.page.metric_figures import main_metric
 from party.page.metric_words import GLOSSARY
 from party.page.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.tables import terms, tiles
@@ -51,7 +52,7 @@ def _head(stored: StoredRun, now: datetime) -> tuple[Markup, ...]:
         f"{parties} trained one model together on dataset {run.training.dataset}. The labels are at {run.label_party}."
         " Each party's rows, columns and model stayed at home; numbers computed from them crossed the network, sealed."
     )
-    made = f"Made by coordinator {stored.coordinator} on {time_text(now.isoformat())} with version {__version__}."
+    made = f"Made at {time_text(now.isoformat())} by the coordinator, {stored.coordinator}, with version {__version__}."
     return (
         element("p", text, class_="lead"),
         tiles(_tiles(stored)),
@@ -66,7 +67,7 @@ def _tiles(stored: StoredRun) -> Iterator[tuple[str, str]]:
     history = stored.history
     if history is not None:
         yield "Epochs", f"{len(history.epoch):,} of {stored.run.training.epochs:,}"
-        main = main_metric(history)
+        main = main_metric(stored.metrics)
         if main is not None:
             held_out = any(value is not None for value in main.held_out)
             values = main.held_out if held_out else main.train

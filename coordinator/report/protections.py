@@ -8,7 +8,7 @@ from coordinator.report.about import codec_text
 from coordinator.report.released import metrics_are_rounded
 from coordinator.report.stored_run import StoredRun
 from party.page.document import Section
-from party.page.markup import element
+from party.page.markup import element, prose
 from party.page.metric_words import is_standard_error
 from party.page.protections import (
     BUDGETS,
@@ -38,8 +38,10 @@ def protection_sections(stored: StoredRun) -> tuple[Section, Section]:
     """
     note = element(
         "p",
-        "“Not known here” means that the coordinator cannot see it. Ask the party's owner for `party report`, or for an"
-        " audit, which measures what a run gave away.",
+        prose(
+            "“Not known here” means that the coordinator cannot see it. Ask the party's owner for `party report`, or"
+            " for an audit, which measures what a run gave away."
+        ),
         class_="muted",
     )
     return (

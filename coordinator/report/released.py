@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordinator.report.figures_by_epoch import is_rounded, metrics_by_epoch
+from coordinator.report.released_figures import is_rounded
 from coordinator.report.stored_run import StoredRun
 from party.page.document import Section
-from party.page.markup import element
+from party.page.markup import element, prose
 from party.page.quantities import bytes_text, count_text
 from party.page.tables import bullets, table
 
@@ -35,7 +35,7 @@ def released_section(stored: StoredRun) -> Section:
         "What was released to whom",
         (
             table("What left its owner in this run", head, list(_rows(stored))),
-            element("p", LEDGERS),
+            element("p", prose(LEDGERS)),
             element("h3", "What the coordinator never received"),
             bullets(NEVER_RECEIVED),
         ),
@@ -52,8 +52,7 @@ def _rows(stored: StoredRun) -> Iterator[tuple[str, str, str, str]]:
         yield name, label, what, f"all {how_often}; those held out or evaluated, once each time"
     for name in run.feature_parties:
         yield label, name, "gradients of its hiddens, row by row", f"all {how_often}"
-    figures = [] if history is None else metrics_by_epoch(history)
-    count = sum(value is not None for one in figures for value in (*one.train, *one.held_out))
+    count = sum(len(one.values) for one in stored.metrics)
     yield label, stored.coordinator, "metrics of whole passes", f"{count_text(count)} figures of training"
     told = sum(len(one.metrics) for one in stored.evaluations)
     yield (
@@ -78,7 +77,6 @@ def metrics_are_rounded(stored: StoredRun) -> bool | None:
     Args:
         stored: the run.
     """
-    figures = [] if stored.history is None else metrics_by_epoch(stored.history)
-    values = [value for one in figures for value in one.values]
+    values = [value for one in stored.metrics for value in one.values]
     values += [value for one in stored.evaluations for value in one.metrics.values() if value is not None]
     return is_rounded(values) if values else None

@@ -12,6 +12,7 @@ from coordinator.journal import FAILED, RUNNING, TRAINED, RunEntry, find_run, is
 from coordinator.statements import PartyStatement, read_statements
 from coordinator.stored_evaluations import StoredEvaluation, read_evaluations
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
+from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
 
 SHOWN_RUN_CHARACTERS = 8
 
@@ -63,6 +64,11 @@ class StoredRun:
         """Number of rows in common of the dataset that was trained on; None if it is not known."""
         stated = self.statements.get(self.run.label_party)
         return None if stated is None else stated.rows.get(self.run.training.dataset)
+
+    @property
+    def metrics(self) -> list[MetricByEpoch]:
+        """The metrics that were released of its epochs."""
+        return [] if self.history is None else metrics_by_epoch(self.history.history, len(self.history.epoch))
 
     @property
     def seconds(self) -> float:

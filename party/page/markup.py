@@ -47,6 +47,16 @@ def joined(children: Iterable[str]) -> Markup:
     return Markup("".join(str(one) if isinstance(one, Markup) else _escaped(one) for one in children))
 
 
+def prose(text: str) -> Markup:
+    """A text of this software, in which backticks set commands and keys apart.
+
+    Args:
+        text: with an even number of backticks.
+    """
+    pieces = text.split("`")
+    return joined(element("code", one) if place % 2 else one for place, one in enumerate(pieces))
+
+
 def _escaped(text: str, most_characters: int = MOST_CHARACTERS) -> str:
     """A text of anybody; what cannot be printed could turn the direction of the text around it."""
     return html.escape(printable(text, most_characters))

@@ -23,13 +23,13 @@ h1 {{ font-size: 1.75rem; line-height: 1.25; margin: .5rem 0 .5rem; overflow-wra
 h2 {{ font-size: 1.25rem; margin: 2.6rem 0 .7rem; padding-bottom: .25rem; border-bottom: 2px solid var(--ink);
   break-after: avoid; }}
 h3 {{ font-size: 1.02rem; margin: 1.5rem 0 .4rem; break-after: avoid; }}
-p, ul {{ max-width: 62rem; }}
+p, ul {{ max-width: 62rem; overflow-wrap: anywhere; }}
 a {{ color: var(--link); }}
 a:focus-visible, [tabindex]:focus-visible {{ outline: 3px solid var(--link); outline-offset: 2px; }}
 .lead {{ font-size: 1.06rem; max-width: 60rem; }}
 .muted {{ color: var(--muted); }}
 nav ul {{ display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: 1rem 0 0; padding: 0; }}
-.tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }}
+.tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }}
 .tiles div {{ background: var(--panel); border: 1px solid var(--rule); border-radius: .4rem; padding: .6rem .8rem; }}
 .tiles dt {{ color: var(--muted); font-weight: 400; font-size: .88rem; }}
 .tiles dd {{ font-size: 1.25rem; font-weight: 600; margin: 0; overflow-wrap: anywhere; }}
@@ -46,7 +46,8 @@ th {{ text-align: left; font-weight: 600; }}
   overflow-wrap: break-word; }}
 .figures tbody th {{ font-weight: 600; }}
 .figures tr {{ break-inside: avoid; }}
-.figures .number {{ text-align: right; white-space: nowrap; }}
+.figures .number {{ text-align: right; }}
+.figures td.number {{ white-space: nowrap; }}
 .scroll {{ overflow-x: auto; margin: .6rem 0 1rem; }}
 .plot {{ margin: 1rem 0 1.6rem; display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: .4rem 2rem;
   align-items: start; break-inside: avoid; }}
@@ -71,6 +72,7 @@ svg .value {{ fill: var(--ink); }}
 .unknown {{ background: var(--yellow-fill); color: var(--yellow-text); }}
 .warning {{ border-left: 4px solid var(--orange-text); background: var(--orange-fill); color: var(--orange-text);
   padding: .5rem .9rem; }}
+code {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .93em; }}
 small {{ display: block; color: var(--muted); font-size: .86em; line-height: 1.35; white-space: normal; }}
 dl {{ margin: 0; }}
 .terms {{ display: grid; grid-template-columns: 9.5rem 1fr; gap: .25rem .8rem; }}
