@@ -127,8 +127,7 @@ class TrainingRun:
             continues=bytes.fromhex(self._continues),
         )
         with CoordinatedSession(self._clients, self._run, proposal) as session:
-            self._journal.agreed(self._run_id, session.steps)
-            save_statements(self._journal.run_folder(self._run_id.hex()), session.hellos)
+            self._note_agreement(session)
             if start.mark != ORIGIN or began:
                 self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
             elif self._continues:
@@ -156,6 +155,10 @@ class TrainingRun:
         history.seconds += start.seconds
         history.message_bytes += start.message_bytes
         return history
+
+    def _note_agreement(self, session: CoordinatedSession) -> None:
+        self._journal.agreed(self._run_id, session.steps)
+        save_statements(self._journal.run_folder(self._run_id.hex()), session.hellos)
 
     def _latest_usable(self) -> Commit:
         commits = [one for one in self._journal.entry(self._run_id).commits if one.mark not in self._unusable]

@@ -22,7 +22,7 @@ from party.page.protections import (
     ROUNDED,
     SEALED,
     TLS,
-    Protection,
+    RunProtection,
     protections_table,
 )
 from party.page.tables import bullets
@@ -50,46 +50,48 @@ def protection_sections(stored: StoredRun) -> tuple[Section, Section]:
     )
 
 
-def _protections(stored: StoredRun) -> Iterator[Protection]:
+def _protections(stored: StoredRun) -> Iterator[RunProtection]:
     training = stored.run.training
-    yield Protection(SEALED, "on", "always")
+    yield RunProtection(SEALED, "on", "always")
     yield _tls(stored)
     yield _rounded(stored)
     masked = stored.run.masked_parties
     if masked:
-        yield Protection(MASKED_SUMS, "on", f"of {len(masked)} feature parties")
+        yield RunProtection(MASKED_SUMS, "on", f"of {len(masked)} feature parties")
     else:
-        yield Protection(MASKED_SUMS, "off", "the label party gets each party's own hiddens")
+        yield RunProtection(MASKED_SUMS, "off", "the label party gets each party's own hiddens")
     yield _private_labels(stored)
-    yield Protection(PRIVATE_COLUMNS, "unknown", OWNERS_ALONE)
-    yield Protection(DECORRELATION, "unknown", OWNERS_ALONE)
-    yield Protection(BUDGETS, "unknown", OWNERS_ALONE)
+    yield RunProtection(PRIVATE_COLUMNS, "unknown", OWNERS_ALONE)
+    yield RunProtection(DECORRELATION, "unknown", OWNERS_ALONE)
+    yield RunProtection(BUDGETS, "unknown", OWNERS_ALONE)
     kinds = (training.codecs.hidden, training.codecs.gradient)
     detail = f"hiddens {codec_text(kinds[0])}; gradients {codec_text(kinds[1])}"
-    yield Protection(CODECS, "on" if any(one.kind != "float32" for one in kinds) else "off", detail)
-    yield Protection(NOISE, "off", "in every run")
+    yield RunProtection(CODECS, "none", detail)
+    yield RunProtection(NOISE, "off", "in every run")
 
 
-def _tls(stored: StoredRun) -> Protection:
+def _tls(stored: StoredRun) -> RunProtection:
     if not stored.statements:
-        return Protection(TLS, "unknown", "statements of the parties are not stored")
+        return RunProtection(TLS, "unknown", "statements of the parties are not stored")
     without = [name for name, stated in stored.statements.items() if stated.insecure]
     if without:
-        return Protection(TLS, "off", f"turned off at {', '.join(without)}: allowed on one machine alone")
-    return Protection(TLS, "on", "at all parties")
+        return RunProtection(TLS, "off", f"turned off at {', '.join(without)}: allowed on one machine alone")
+    return RunProtection(TLS, "on", "at all parties")
 
 
-def _rounded(stored: StoredRun) -> Protection:
+def _rounded(stored: StoredRun) -> RunProtection:
     rounded = metrics_are_rounded(stored)
     if rounded is None:
-        return Protection(ROUNDED, "unknown", "no figure was released")
+        return RunProtection(ROUNDED, "unknown", "no figure was released")
     if rounded:
-        return Protection(ROUNDED, "on", "no figure has more than three digits that count")
-    return Protection(ROUNDED, "off", "the label party's owner released exact figures")
+        return RunProtection(ROUNDED, "on", "no figure has more than three digits that count")
+    return RunProtection(ROUNDED, "off", "the label party's owner released exact figures")
 
 
-def _private_labels(stored: StoredRun) -> Protection:
+def _private_labels(stored: StoredRun) -> RunProtection:
     names = [] if stored.history is None else list(stored.history.history)
     if any(is_standard_error(name, names) for name in names):
-        return Protection(PRIVATE_LABELS, "on", "released figures state standard errors, as those of drawn labels do")
-    return Protection(PRIVATE_LABELS, "unknown", OWNERS_ALONE)
+        return RunProtection(
+            PRIVATE_LABELS, "on", "released figures state standard errors, as those of drawn labels do"
+        )
+    return RunProtection(PRIVATE_LABELS, "unknown", OWNERS_ALONE)

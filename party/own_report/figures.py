@@ -48,9 +48,9 @@ def model_section(run: OwnRun) -> Section:
         run: the run.
     """
     base, fuse = run.record.base, run.record.fuse
-    kinds = [f"base model {base.section.kind}"] if base is not None else []
-    kinds += [f"fuse model {fuse.section.kind}"] if fuse is not None else []
-    text = f"{' and '.join(kinds)}." if kinds else "No model is saved: the run has not finished."
+    kinds = [f"Base model: {base.section.kind}."] if base is not None else []
+    kinds += [f"Fuse model: {fuse.section.kind}."] if fuse is not None else []
+    text = " ".join(kinds) or "No model is saved: the run has not finished."
     made = [element("p", text)]
     if base is not None:
         body = [(one.name, one.kind, count_text(one.width), count_text(one.size)) for one in base.features]

@@ -20,7 +20,7 @@ from party.page.protections import (
     PRIVATE_LABELS,
     SEALED,
     TLS,
-    Protection,
+    RunProtection,
     State,
     protections_table,
 )
@@ -47,27 +47,26 @@ def protection_sections(run: OwnRun) -> tuple[Section, Section]:
     )
 
 
-def _protections(run: OwnRun) -> Iterator[Protection]:
+def _protections(run: OwnRun) -> Iterator[RunProtection]:
     configuration = run.configuration
-    yield Protection(SEALED, "on", "always")
-    yield Protection(TLS, "off" if configuration.insecure else "on", NOW)
+    yield RunProtection(SEALED, "on", "always")
+    yield RunProtection(TLS, "off" if configuration.insecure else "on", NOW)
     wording = PRIVATE_LABELS if configuration.holds_labels else PRIVATE_COLUMNS
-    yield Protection(wording, *_of_the_ledger(run))
+    yield RunProtection(wording, *_of_the_ledger(run))
     if not configuration.holds_labels:
         penalty = configuration.privacy.decorrelate
         detail = NOW if penalty is None else f"weight {penalty.weight:g}, {NOW}"
-        yield Protection(DECORRELATION, "off" if penalty is None else "on", detail)
+        yield RunProtection(DECORRELATION, "off" if penalty is None else "on", detail)
         summed = run.record.base is not None and run.record.base.summed
-        yield Protection(MASKED_SUMS, "on" if summed else "off", "as the run's record says")
+        yield RunProtection(MASKED_SUMS, "on" if summed else "off", "as the run's record says")
     use = budget_use(configuration, run.entries)
     budget = (
         "limits alone, no budget" if use.budget is None else f"a budget of epsilon {use.budget:g}, {use.left:g} left"
     )
-    yield Protection(BUDGETS, "on", budget)
+    yield RunProtection(BUDGETS, "on", budget)
     codecs = {kind for one in run.lines for kind in one.codecs.values()}
-    lossy = bool(codecs - {"float32"})
-    yield Protection(CODECS, "on" if lossy else "off", ", ".join(sorted(codecs)) or "no training was agreed")
-    yield Protection(NOISE, "off", "in every run")
+    yield RunProtection(CODECS, "none", ", ".join(sorted(codecs)) or "no training was agreed")
+    yield RunProtection(NOISE, "off", "in every run")
 
 
 def _of_the_ledger(run: OwnRun) -> tuple[State, str]:

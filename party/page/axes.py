@@ -12,7 +12,7 @@ SLACK = 1e-9
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """A linear scale.
 
     Attributes:
@@ -43,7 +43,7 @@ class Scale:
         return shown if math.isclose(float(shown.replace(",", "")), mark, abs_tol=SLACK) else f"{mark:,.{digits + 1}f}"
 
 
-def scale_of(values: Sequence[float], marks: int) -> Scale:
+def scale_of(values: Sequence[float], marks: int) -> AxisScale:
     """A scale that holds all values between two marks.
 
     Args:
@@ -57,10 +57,10 @@ def scale_of(values: Sequence[float], marks: int) -> Scale:
     rough = (high - low) / (marks - 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(mantissa * power for mantissa in MANTISSAS if mantissa * power >= rough * (1 - SLACK))
-    return Scale(math.floor(low / step + SLACK) * step, math.ceil(high / step - SLACK) * step, step)
+    return AxisScale(math.floor(low / step + SLACK) * step, math.ceil(high / step - SLACK) * step, step)
 
 
-def whole_scale(last: int, marks: int) -> Scale:
+def whole_scale(last: int, marks: int) -> AxisScale:
     """A scale of whole numbers from 1.
 
     Args:
@@ -68,4 +68,4 @@ def whole_scale(last: int, marks: int) -> Scale:
         marks: about how many marks there should be.
     """
     step = max(1.0, math.ceil(scale_of((0.0, float(max(last, 2))), marks).step))
-    return Scale(1.0, float(max(last, 2)), step)
+    return AxisScale(1.0, float(max(last, 2)), step)

@@ -21,6 +21,7 @@ from party.security.printable import printable
 
 MOST_METRICS = 120  # of one page: a label party may name any number
 MOST_PLOTS = 12
+OF_A_MODEL = ("gate", "gradient_share", "")  # these say less than measures of quality, and come last
 Text = Callable[[float], str]
 Values = tuple[float | None, ...]
 
@@ -81,7 +82,8 @@ def metric_plots(metrics: Sequence[MetricByEpoch], epochs: tuple[int, ...], text
         epochs: numbers of the epochs, from 1.
         text: writes a value.
     """
-    plots = [_plot(one, f"metric-{number}", epochs, text) for number, one in enumerate(metrics[:MOST_PLOTS], start=1)]
+    ordered = sorted(metrics, key=lambda one: metric_key(one.name) in OF_A_MODEL)
+    plots = [_plot(one, f"metric-{number}", epochs, text) for number, one in enumerate(ordered[:MOST_PLOTS], start=1)]
     rest = len(metrics) - len(plots)
     return [*plots, element("p", f"{rest} more metrics are in the table alone.", class_="muted")] if rest else plots
 

@@ -23,6 +23,8 @@ MEANINGS: dict[str, str] = {
     "calibration": "Positive rows that the model expects over those there are: 1 is right, above 1 is too many.",
     "calibration_error": "Mean distance between predicted probability and observed share: 0 is right.",
     "grouped_auc": "AUC within each group of rows, such as those of one user, averaged.",
+    "gate": "How much this label uses this expert, on average.",
+    "gradient_share": "Share of this label in the gradients that all labels train together.",
     "hit_rate": "Share of the groups with a positive row among the first k.",
     "ndcg": "Quality of the ranking within groups: 1 is perfect.",
     "mean_absolute_error": "Mean distance between predicted and true number. Lower is better.",

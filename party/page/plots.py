@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from party.page.axes import Scale, scale_of, whole_scale
+from party.page.axes import AxisScale, scale_of, whole_scale
 from party.page.markup import Markup, element
 from party.page.palette import SERIES
 from party.page.tables import table
@@ -144,7 +144,7 @@ def bar_plot(anchor: str, title: str, bars: Sequence[Bar], *, head: tuple[str, s
     return element("figure", element("figcaption", title), element("div", drawing), figures, class_="plot")
 
 
-def _axes(across: Scale, down: Scale) -> list[Markup]:
+def _axes(across: AxisScale, down: AxisScale) -> list[Markup]:
     made = []
     for mark in down.marks:
         height = _height(down, mark)
@@ -163,7 +163,7 @@ def _axes(across: Scale, down: Scale) -> list[Markup]:
     return made
 
 
-def _line(number: int, points: Sequence[tuple[int, float | None]], across: Scale, down: Scale) -> list[Markup]:
+def _line(number: int, points: Sequence[tuple[int, float | None]], across: AxisScale, down: AxisScale) -> list[Markup]:
     """The line of a series, in pieces where values are missing; each value is marked while there is room."""
     pieces: list[list[tuple[str, str]]] = [[]]
     for epoch, value in points:
@@ -211,9 +211,9 @@ def _thinned(count: int, most: int) -> list[int]:
     return sorted({round(number * (count - 1) / (most - 1)) for number in range(most)})
 
 
-def _place(scale: Scale, value: float) -> str:
+def _place(scale: AxisScale, value: float) -> str:
     return f"{LEFT + scale.share(value) * (WIDTH - LEFT - RIGHT):.1f}"
 
 
-def _height(scale: Scale, value: float) -> str:
+def _height(scale: AxisScale, value: float) -> str:
     return f"{HEIGHT - BOTTOM - scale.share(value) * (HEIGHT - TOP - BOTTOM):.1f}"

@@ -9,7 +9,7 @@ from typing import Literal
 from party.page.markup import Markup, element, joined
 from party.page.tables import chip, table
 
-State = Literal["on", "off", "unknown"]
+State = Literal["on", "off", "none", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Protection:
+class RunProtection:
     """A protection of a run.
 
     Attributes:
         wording: what is always true of it.
-        state: whether it was on; `unknown` to whom the page is made for.
+        state: whether it was on; `none` for what protects nothing, `unknown` to whom the page is made for.
         detail: how it was set.
     """
 
@@ -106,10 +106,10 @@ NOT_PROTECTED = (
     "Parties that collude know what each of them knows, and more.",
     "Nothing here protects against somebody with full rights on a party's own machine.",
 )
-STATES: dict[State, str] = {"on": "on", "off": "off", "unknown": "not known here"}
+STATES: dict[State, str] = {"on": "on", "off": "off", "none": "no protection", "unknown": "not known here"}
 
 
-def protections_table(protections: Iterable[Protection]) -> Markup:
+def protections_table(protections: Iterable[RunProtection]) -> Markup:
     """A table of protections.
 
     Args:

@@ -68,11 +68,12 @@ svg .value {{ fill: var(--ink); }}
 .chip {{ display: inline-block; padding: .05rem .5rem; border: 1px solid currentColor; border-radius: .7rem;
   font-size: .88em; white-space: nowrap; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 .on {{ background: var(--green-fill); color: var(--green-text); font-weight: 600; }}
-.off {{ background: var(--panel); color: var(--ink); border-style: dashed; }}
+.off, .none {{ background: var(--panel); color: var(--ink); border-style: dashed; }}
 .unknown {{ background: var(--yellow-fill); color: var(--yellow-text); }}
 .warning {{ border-left: 4px solid var(--orange-text); background: var(--orange-fill); color: var(--orange-text);
   padding: .5rem .9rem; }}
 code {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .93em; }}
+figcaption small {{ font-weight: 400; }}
 small {{ display: block; color: var(--muted); font-size: .86em; line-height: 1.35; white-space: normal; }}
 dl {{ margin: 0; }}
 .terms {{ display: grid; grid-template-columns: 9.5rem 1fr; gap: .25rem .8rem; }}

@@ -140,7 +140,28 @@ def test_a_page_loads_nothing_and_stands_alone():
     page = Page(content)
     assert set(page.tags) <= {
         *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "section", "table", "thead", "tbody"),
-        *("main", "nav", "a", "caption", "tr", "th", "td", "b", "small", "span", "i", "u", "dl", "dt", "dd", "ul", "ol", "li", "div", "sup"),
+        *(
+            "main",
+            "nav",
+            "a",
+            "caption",
+            "tr",
+            "th",
+            "td",
+            "b",
+            "small",
+            "span",
+            "i",
+            "u",
+            "dl",
+            "dt",
+            "dd",
+            "ul",
+            "ol",
+            "li",
+            "div",
+            "sup",
+        ),
     }
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
     assert not re.search(r"https?:|//|@import|url\(", content.replace("<!DOCTYPE html>", ""))
