@@ -36,7 +36,7 @@ GLOSSARY = (
     ("party", "An organisation that takes part with its own data. One of them holds the labels."),
     ("coordinator", "The program that drives a run. It holds no data, no labels and no keys of parties."),
     ("label", "What the model learns to predict."),
-    ("row", "One case, such as one purchase or one rating, known to the parties by a common id."),
+    ("row", "One case, such as one purchase or one visit, known to the parties by a common id."),
     ("hidden", "Numbers that a party's model computes from its columns and sends to the label party."),
     ("gradient", "Numbers that the label party sends back, by which a party's model improves."),
     ("epoch, step", "One pass over all training rows; one update by one batch of rows."),

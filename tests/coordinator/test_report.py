@@ -210,7 +210,7 @@ def test_a_damaged_file_is_named(folder, name, content):
 
 @pytest.mark.parametrize("run_id", ["ffff", "zz"])
 def test_an_unknown_run_is_an_error_that_says_what_to_do(folder, run_id):
-    with pytest.raises(ConfigurationError, match="no run.*see `coordinator status`"):
+    with pytest.raises(ConfigurationError, match=r"no run.*see `coordinator status`"):
         read_stored_run(folder.config, run_id)
     folder.journal.close()
 
