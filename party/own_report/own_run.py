@@ -20,6 +20,7 @@ from party.runtime.sent_file import SentInSession, read_sent
 from party.security.files import read_private
 
 SHOWN_RUN_CHARACTERS = 8
+NOT_AS_WRITTEN = (ValueError, KeyError, TypeError, AttributeError)  # what JSON of another shape raises
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +111,13 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
     record = _latest(records, configuration.party) if run_id is None else records.find_begun(run_id)
     folder = records.folder(bytes.fromhex(record.run_id))
     history = _history(folder)
-    epochs = tuple(history.get("epoch", ()))
     return OwnRun(
         configuration=configuration,
         record=record,
         entries=read_ledger(state),
-        epochs=epochs,
-        best_epoch=history.get("best_epoch"),
-        metrics=metrics_by_epoch(history.get("history", {}), len(epochs)),
+        epochs=history.epochs,
+        best_epoch=history.best_epoch,
+        metrics=history.metrics,
         evaluations=_evaluations(folder),
         sent=read_sent(folder),
     )
@@ -130,17 +130,29 @@ def _latest(records: RunRecords, party: str) -> RunRecord:
     return found[-1]
 
 
-def _history(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _OwnHistory:
+    epochs: tuple[int, ...]
+    best_epoch: int | None
+    metrics: Sequence[MetricByEpoch]
+
+
+def _history(folder: Path) -> _OwnHistory:
     path = folder / HISTORY_FILE
     if not path.exists():
-        return {}
+        return _OwnHistory((), None, ())
     try:
-        content: dict[str, Any] = json.loads(read_private(path))
-    except ValueError:
+        content = json.loads(read_private(path))
+        epochs, best = tuple(map(int, content["epoch"])), content.get("best_epoch")
+        series = {
+            str(name): [None if value is None else float(value) for value in values]
+            for name, values in content["history"].items()
+        }
+    except NOT_AS_WRITTEN:
         raise StorageError(
             "history is damaged", where=path, fix="delete the file: the report then does without"
         ) from None
-    return content
+    return _OwnHistory(epochs, None if best is None else int(best), metrics_by_epoch(series, len(epochs)))
 
 
 def _evaluations(folder: Path) -> list[ExactEvaluation]:
@@ -148,7 +160,7 @@ def _evaluations(folder: Path) -> list[ExactEvaluation]:
     lines = read_private(path).splitlines() if path.exists() else []
     try:
         return [_evaluation(json.loads(line)) for line in lines]
-    except (ValueError, KeyError, TypeError):
+    except NOT_AS_WRITTEN:
         raise StorageError("the evaluations are damaged", where=path, fix="delete the file") from None
 
 
