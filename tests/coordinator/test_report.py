@@ -20,8 +20,7 @@ from party.pb.handshake_pb2 import DatasetRows, Hello
 from party.pb.tensor_pb2 import TensorSpec
 from party.protocol.checkpoints import Mark
 from party.security.clock import utc_now
-from tests.page.test_page_laws import HOSTILE
-from tests.support.pages import ReadPage, broken_laws
+from tests.support.pages import HOSTILE, ReadPage, broken_laws
 
 RUN_ID = bytes(range(16))
 SHORT = RUN_ID.hex()[:8]

@@ -17,8 +17,7 @@ from party.runtime.records import RunRecord, RunRecords
 from party.runtime.sent_file import SENT_FILE, add_sent, read_sent
 from party.security.clock import utc_now
 from party.security.files import write_atomically
-from tests.page.test_page_laws import HOSTILE
-from tests.support.pages import ReadPage, broken_laws
+from tests.support.pages import HOSTILE, ReadPage, broken_laws
 
 RUN_ID = bytes(range(16))
 LABEL_PARTY = """

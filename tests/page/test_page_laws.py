@@ -16,9 +16,8 @@ from party.page.palette import FILLS, GROUNDS, INKS
 from party.page.plots import MOST_ROWS, Bar, LinePlot, Series, bar_plot, line_plot
 from party.page.quantities import bytes_text, seconds_text, time_text
 from party.page.tables import bullets, facts, table, terms, tiles
-from tests.support.pages import ReadPage, broken_laws
+from tests.support.pages import HOSTILE, ReadPage, broken_laws
 
-HOSTILE = "</title></style><script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\u202e\x1b[2J"
 READABLE_CONTRAST = 4.5  # WCAG 2.1, level AA, of text
 
 

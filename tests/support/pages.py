@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+HOSTILE = "</title></style><script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\u202e\x1b[2J"
 EMPTY = {"meta", "rect", "line", "polyline", "circle"}
 MOST_BYTES = 1_000_000
 TAGS = {
@@ -57,6 +58,7 @@ def broken_laws(content):
     named = [one for attributes in every for one in attributes.get("aria-labelledby", "").split()]
     links = [attributes.get("href", "") for attributes in page.attributes("a")]
     tables = page.count("table")
+    regions = [attributes["aria-label"] for attributes in every if attributes.get("role") == "region"]
     with_heads = {path for tag, _, path in page.elements if tag == "th"}
     laws = {
         "well-formed": not page.problems,
@@ -66,6 +68,7 @@ def broken_laws(content):
         "known elements alone": set(tags) <= TAGS,
         "ids once": len(ids) == len(set(ids)),
         "labels exist": set(named) <= set(ids),
+        "regions told apart": len(regions) == len(set(regions)),
         "links inside": all(one.startswith("#") and one[1:] in ids for one in links),
         "heads of tables": all(attributes.get("scope") in ("col", "row") for attributes in page.attributes("th")),
         "a head in every table": not tables or bool(with_heads),

@@ -94,7 +94,7 @@ def _rows(run: RunReport) -> Markup:
                 element("td", _chip(row)),
             ]
         )
-    caption = "Attacks, and areas under the ROC curve that they reach"
+    caption = f"Attacks on run {run.run.run_id[:8]}, and areas under the ROC curve that they reach"
     notes = [element("ol", *(element("li", note) for note in run.notes), class_="notes")] if run.notes else []
     return joined([table(caption, head, body), *notes])
 
