@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from coordinator.report.released_figures import optional_text
 from coordinator.stored_evaluations import StoredEvaluation
 from party.page.markup import Markup
+from party.page.metric_figures import MOST_METRICS
 from party.page.quantities import bytes_text, count_text
 from party.page.tables import table
 from party.security.printable import printable
@@ -27,7 +28,7 @@ def metrics_side_by_side(caption: str, columns: Sequence[tuple[str, StoredEvalua
             printable(name),
             *(optional_text(one.metrics[name]) if name in one.metrics else NO_FIGURE for one in told),
         )
-        for name in dict.fromkeys(name for one in told for name in one.metrics)
+        for name in list(dict.fromkeys(name for one in told for name in one.metrics))[:MOST_METRICS]
     ]
     body.append(("rows", *(count_text(one.rows) for one in told)))
     body.append(("messages", *(bytes_text(one.message_bytes) for one in told)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
@@ -65,7 +66,7 @@ class StoredRun:
         stated = self.statements.get(self.run.label_party)
         return None if stated is None else stated.rows.get(self.run.training.dataset)
 
-    @property
+    @cached_property
     def metrics(self) -> list[MetricByEpoch]:
         """The metrics that were released of its epochs."""
         return [] if self.history is None else metrics_by_epoch(self.history.history, len(self.history.epoch))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from party.page.markup import Markup, element
@@ -54,13 +55,14 @@ def metrics_by_epoch(series: Mapping[str, Sequence[float | None]], epochs: int) 
         epochs: number of epochs.
     """
     named = dict.fromkeys(name.removeprefix(VALIDATION_PREFIX) for name in series)
+    chosen = [one for one in named if not is_standard_error(one, named)][:MOST_METRICS]
     made = [
         MetricByEpoch(
-            printable(name),
+            shown,
             _padded(series.get(name, ()), epochs),
             _padded(series.get(VALIDATION_PREFIX + name, ()), epochs),
         )
-        for name in [one for one in named if not is_standard_error(one, named)][:MOST_METRICS]
+        for shown, name in zip(_told_apart(chosen), chosen, strict=True)
     ]
     return [one for one in made if one.values]
 
@@ -138,6 +140,14 @@ def _plot(metric: MetricByEpoch, anchor: str, epochs: tuple[int, ...], text: Tex
 def _on_best_rows(metric: MetricByEpoch) -> Values:
     """Values on held-out rows where there are any, else on training rows."""
     return metric.held_out if any(value is not None for value in metric.held_out) else metric.train
+
+
+def _told_apart(names: Sequence[str]) -> Iterator[str]:
+    """The names as they are shown: a number tells those apart that only what is cut off does."""
+    seen: Counter[str] = Counter()
+    for name in map(printable, names):
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
 
 
 def _padded(values: Sequence[float | None], epochs: int) -> Values:

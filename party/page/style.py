@@ -80,8 +80,8 @@ dl {{ margin: 0; }}
 dt {{ font-weight: 600; }}
 dd {{ margin: 0; }}
 li {{ margin: .2rem 0; overflow-wrap: anywhere; }}
-@media (max-width: 56rem) {{ .plot {{ grid-template-columns: minmax(0, 1fr); }} }}
-@media (max-width: 34rem) {{
+@media screen and (max-width: 56rem) {{ .plot {{ grid-template-columns: minmax(0, 1fr); }} }}
+@media screen and (max-width: 34rem) {{
   .facts th, .facts td {{ display: block; width: auto; padding: 0; }}
   .facts td {{ padding-bottom: .5rem; }}
   .terms {{ grid-template-columns: 1fr; }} .terms dd {{ margin-bottom: .5rem; }}

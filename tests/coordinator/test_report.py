@@ -251,9 +251,9 @@ def test_no_name_that_a_party_chose_becomes_markup(folder):
 
 
 def test_a_page_stays_small_whatever_a_label_party_names(folder):
-    history = {f"{'m' * 5000}{number}": [0.5] * 1000 for number in range(300)}
-    for number in range(200):
-        folder.evaluated(**{f"{'x' * 3000}{number}{place}": 0.5 for place in range(20)})
+    history = {f"{'m' * 500}{number}": [0.5] * 500 for number in range(150)}
+    for number in range(3):
+        folder.evaluated(**{f"{'x' * 500}{number}{place}": 0.5 for place in range(1000)})
     assert folder.agreed(80).trained(history).page()
 
 

@@ -42,7 +42,7 @@ def test_whatever_a_text_holds_it_stays_a_text():
         terms([(HOSTILE, HOSTILE)]),
         tiles([(HOSTILE, HOSTILE)]),
         bar_plot("bars", HOSTILE, [Bar(HOSTILE, 1.0, HOSTILE)], head=(HOSTILE, HOSTILE)),
-        plot_of(0.5, 0.6, name=HOSTILE),
+        plot_of(0.5, 0.6, name=f"{HOSTILE}2"),
     )
     content = document(HOSTILE, [HOSTILE], [Section("one", HOSTILE, body)])
     assert broken_laws(content.replace("src=x", "").replace("src=", "")) == []
