@@ -26,7 +26,7 @@ NO_EPOCH = "The run ended without a whole epoch, so no figure was released."
 NOTHING_RELEASED = "The label party released no figures of this run."
 ROC = (
     "ROC curve: not released. A curve is many figures of the labels; what was released is the area under it, in the"
-    " metrics named auc. The label party has the predictions, and can draw it."
+    " metrics named auc. The label party can draw it, with `party report --curves`."
 )
 RELIABILITY = (
     "Reliability curve: not released, for the same reason. Released are the metrics calibration and calibration_error"
@@ -60,7 +60,7 @@ def evaluation_section(stored: StoredRun) -> Section:
     told = [one for one in stored.evaluations if not one.shuffled and not one.without][-MOST_EVALUATIONS:]
     known = [one.name for one in stored.metrics] + [name for one in told for name in one.metrics]
     calibrated = sorted({name for name in known if metric_key(name).startswith("calibration")})
-    not_told = bullets([ROC, RELIABILITY + (", ".join(map(printable, calibrated)) or "none in this run") + "."])
+    not_told = bullets([prose(ROC), RELIABILITY + (", ".join(map(printable, calibrated)) or "none in this run") + "."])
     if not told:
         return Section(
             "evaluations", "Figures on other rows", (element("p", "No evaluation of this run is stored."), not_told)

@@ -46,6 +46,7 @@ class OwnRun:
 
     Attributes:
         configuration: the party's file, as it is now.
+        folder: of the run.
         record: of the run.
         entries: all lines of the ledger.
         epochs: numbers of its epochs, from 0; empty at a feature party.
@@ -56,6 +57,7 @@ class OwnRun:
     """
 
     configuration: PartyConfiguration
+    folder: Path
     record: RunRecord
     entries: Sequence[LedgerEntry]
     epochs: tuple[int, ...]
@@ -113,6 +115,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
     history = _history(folder)
     return OwnRun(
         configuration=configuration,
+        folder=folder,
         record=record,
         entries=read_ledger(state),
         epochs=history.epochs,

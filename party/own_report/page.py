@@ -26,13 +26,14 @@ FOR_WHOM = (
 )
 
 
-def own_page(path: Path, run_id: str | None, now: datetime) -> str:
+def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None = None) -> str:
     """The page.
 
     Args:
         path: the party's YAML file.
         run_id: of the run, in hexadecimal, possibly shortened; None for the one that changed last.
         now: the current time, with a time zone.
+        curves: a dataset whose predictions to draw curves of, at the label party; None for none.
 
     Returns:
         HTML.
@@ -45,6 +46,7 @@ def own_page(path: Path, run_id: str | None, now: datetime) -> str:
     sections = (
         _about(run),
         figures_section(run),
+        *_curves(run, path, curves),
         left_section(run),
         model_section(run),
         *protection_sections(run),
@@ -74,6 +76,13 @@ def _tiles(run: OwnRun) -> Iterator[tuple[str, str]]:
         yield name, "undefined" if value is None else exact_text(value)
     if run.sent:
         yield "Sent to others", bytes_text(sum(one.bytes for session in run.sent for one in session.sent))
+
+
+def _curves(run: OwnRun, path: Path, dataset: str | None) -> Iterator[Section]:
+    if dataset is not None:
+        from party.own_report.curves import curves_section  # noqa: PLC0415 - reads data, which takes libraries
+
+        yield curves_section(path, run.folder, dataset)
 
 
 def _about(run: OwnRun) -> Section:

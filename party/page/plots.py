@@ -18,6 +18,7 @@ MOST_ROWS = 60  # of the table beside a plot
 BAR_HEIGHT, BAR_GAP = 18, 26
 BAR_LEFT, BAR_ROOM = 8, 120
 NONE = "–"
+EPOCH = "epoch"
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,25 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class LinePlot:
-    """Figures by epoch.
+    """Figures by epoch, or by a share.
 
     Attributes:
         anchor: id of the plot in its page.
         title: what it shows.
         meaning: how to read it, in one sentence.
-        epochs: numbers of the epochs, from 1.
+        epochs: numbers of the epochs, from 1; or shares, ascending.
         series: at least one, at most as many as the palette has colours, each with a value for every epoch.
         text: writes a value.
+        across: what stands across; shares unless it is EPOCH.
     """
 
     anchor: str
     title: str
     meaning: str
-    epochs: tuple[int, ...]
+    epochs: tuple[float, ...]
     series: tuple[Series, ...]
     text: Callable[[float], str]
+    across: str = EPOCH
 
 
 def line_plot(plot: LinePlot) -> Markup:
@@ -64,7 +67,9 @@ def line_plot(plot: LinePlot) -> Markup:
         raise ValueError(f"a plot has at most {len(SERIES)} series")
     places = _thinned(len(plot.epochs), MOST_POINTS)
     known = [value for one in plot.series for place in places if (value := one.values[place]) is not None]
-    down, across = scale_of(known, MARKS), whole_scale(plot.epochs[-1], MARKS + 1)
+    is_by_epoch = plot.across == EPOCH
+    across = whole_scale(int(plot.epochs[-1]), MARKS + 1) if is_by_epoch else scale_of((0.0, 1.0), MARKS + 1)
+    down = scale_of(known if is_by_epoch else (0.0, 1.0), MARKS)
     lines = [
         made
         for number, one in enumerate(plot.series)
@@ -77,7 +82,7 @@ def line_plot(plot: LinePlot) -> Markup:
     drawing = element(
         "svg",
         *named,
-        *_axes(across, down),
+        *_axes(across, down, plot.across),
         *lines,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
@@ -144,7 +149,7 @@ def bar_plot(anchor: str, title: str, bars: Sequence[Bar], *, head: tuple[str, s
     return element("figure", element("figcaption", title), element("div", drawing), figures, class_="plot")
 
 
-def _axes(across: AxisScale, down: AxisScale) -> list[Markup]:
+def _axes(across: AxisScale, down: AxisScale, name: str) -> list[Markup]:
     made = []
     for mark in down.marks:
         height = _height(down, mark)
@@ -158,12 +163,14 @@ def _axes(across: AxisScale, down: AxisScale) -> list[Markup]:
         made.append(element("line", x1=place, x2=place, y1=f"{foot}", y2=f"{foot + 5}", class_="axis"))
         made.append(element("text", across.text(mark), x=place, y=f"{foot + 19}", text_anchor="middle"))
     middle = f"{(LEFT + WIDTH - RIGHT) / 2:.0f}"
-    made.append(element("text", "epoch", x=middle, y=f"{HEIGHT - 6}", text_anchor="middle"))
+    made.append(element("text", name, x=middle, y=f"{HEIGHT - 6}", text_anchor="middle"))
     made.append(element("line", x1=f"{LEFT}", x2=f"{WIDTH - RIGHT}", y1=f"{foot}", y2=f"{foot}", class_="axis"))
     return made
 
 
-def _line(number: int, points: Sequence[tuple[int, float | None]], across: AxisScale, down: AxisScale) -> list[Markup]:
+def _line(
+    number: int, points: Sequence[tuple[float, float | None]], across: AxisScale, down: AxisScale
+) -> list[Markup]:
     """The line of a series, in pieces where values are missing; each value is marked while there is room."""
     pieces: list[list[tuple[str, str]]] = [[]]
     for epoch, value in points:
@@ -195,9 +202,13 @@ def _key(series: Sequence[Series]) -> Markup:
 def _figures(plot: LinePlot) -> Markup:
     places = _thinned(len(plot.epochs), MOST_ROWS)
     every = "" if len(places) == len(plot.epochs) else f", {len(places)} of {len(plot.epochs)} epochs"
-    rows = [(f"{plot.epochs[place]:,}", *(_text(plot, one.values[place]) for one in plot.series)) for place in places]
-    names = ("epoch", *(one.name for one in plot.series))
+    rows = [(_across_text(plot, place), *(_text(plot, one.values[place]) for one in plot.series)) for place in places]
+    names = (plot.across, *(one.name for one in plot.series))
     return table(f"{plot.title}: figures{every}", names, rows, numbers=range(len(names)))
+
+
+def _across_text(plot: LinePlot, place: int) -> str:
+    return f"{plot.epochs[place]:,}" if plot.across == EPOCH else plot.text(plot.epochs[place])
 
 
 def _text(plot: LinePlot, value: float | None) -> str:

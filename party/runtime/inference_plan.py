@@ -21,7 +21,8 @@ from party.runtime.inference_setup import inference_setup
 from party.runtime.own_entities import entities_referred, most_sent
 from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
-from party.runtime.predictions import prediction_table, predictions_file
+from party.runtime.prediction_files import predictions_file
+from party.runtime.predictions import prediction_table
 from party.runtime.proposal import Opening
 from party.runtime.session_report import SessionReport, label_report
 from party.security.files import write_atomically

@@ -184,7 +184,8 @@ def pages(organisations, tmp_path_factory):
     made = {}
     commands = [("coordinator", coordinator_main, ["report", run_id[:8], "--config", str(organisations.run_path)])]
     for name in organisations.names:
-        commands.append((name, party_main, ["report", "--config", str(organisations.party_path(name))]))
+        curves = ["--curves", "train"] if name == "bob" else []
+        commands.append((name, party_main, ["report", "--config", str(organisations.party_path(name)), *curves]))
     for name, command, arguments in commands:
         target = folder / f"{name}.html"
         done = CliRunner().invoke(command, [*arguments, "--output", str(target)])
@@ -217,6 +218,7 @@ def test_no_page_holds_an_id_a_cell_a_key_or_a_path(organisations, pages):
     for name, page in made.items():
         assert broken_laws(page) == []
         assert held(page, secrets) == [], name
+    assert "ROC curve of liked" in made["bob"]
 
 
 def test_the_coordinators_page_holds_no_column(organisations, pages):

@@ -78,7 +78,8 @@ def run_pages(folder: Path) -> list[Path]:
                 parties.predict("test")
             commands = {"run": (coordinator_main, ["report", run_id, "--config", str(made.run_path)])}
             for name in NAMES:
-                commands[name] = (party_main, ["report", "--config", str(made.party_path(name))])
+                curves = ["--curves", "test"] if name == "bob" else []
+                commands[name] = (party_main, ["report", "--config", str(made.party_path(name)), *curves])
             return [write(folder / f"{name}.html", *command) for name, command in commands.items()]
 
 
