@@ -26,6 +26,7 @@ class StoredEvaluation(StrictModel):
         without: feature parties that it left out, ascending.
         shuffled: the column that it shuffled among the rows, by its place; empty without one.
         rows: number of rows behind the metrics.
+        negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
         metrics: those that the label party released, by name; None where one is undefined.
         message_bytes: size of all messages between parties, each counted once.
     """
@@ -35,6 +36,7 @@ class StoredEvaluation(StrictModel):
     without: tuple[str, ...] = Field(default=(), strict=False)
     shuffled: str = ""
     rows: Count
+    negatives_per_positive: Count = 0
     metrics: dict[str, Figure]
     message_bytes: Count
 

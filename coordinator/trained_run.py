@@ -15,6 +15,7 @@ from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.stored_evaluations import StoredEvaluation, add_evaluation
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
+from party.metrics.sampled_negatives import negatives_words
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
@@ -64,6 +65,8 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
+        if negatives := negatives_words(report.evaluation.negatives_per_positive):
+            display.print_line(f"{proposal.dataset}: metrics{negatives}")
         inference = Inference(report, session.finish(), traffic)
     if proposal.purpose == Purpose.PURPOSE_EVALUATE:
         add_evaluation(folder, _evaluation(proposal, inference))
@@ -78,6 +81,7 @@ def _evaluation(proposal: ProposedSession, inference: Inference) -> StoredEvalua
         without=proposal.without,
         shuffled="" if proposal.shuffled is None else str(proposal.shuffled),
         rows=released.rows,
+        negatives_per_positive=released.negatives_per_positive,
         metrics={
             name: value if math.isfinite(value) else None for name, value in metrics_as_dictionary(released).items()
         },

@@ -31,6 +31,10 @@ def metrics_side_by_side(caption: str, columns: Sequence[tuple[str, StoredEvalua
         for name in list(dict.fromkeys(name for one in told for name in one.metrics))[:MOST_METRICS]
     ]
     body.append(("rows", *(count_text(one.rows) for one in told)))
+    if any(one.negatives_per_positive for one in told):
+        body.append(
+            ("sampled negatives for each positive row", *(count_text(one.negatives_per_positive) for one in told))
+        )
     body.append(("messages", *(bytes_text(one.message_bytes) for one in told)))
     head = ("metric", *(title for title, _ in columns))
     return table(caption, head, body, numbers=range(1, len(head)))

@@ -10,7 +10,7 @@ from coordinator.report.released_figures import last_digit, optional_text, value
 from coordinator.report.stored_run import StoredRun
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
-from party.page.metric_figures import MetricByEpoch, balance_of_labels, metric_plots
+from party.page.metric_figures import MetricByEpoch, balance_of_labels, metric_plots, sampled_note
 from party.page.metric_words import metric_key, metric_meaning
 from party.page.quantities import time_text
 from party.page.tables import bullets, table
@@ -48,7 +48,17 @@ def quality_section(stored: StoredRun) -> Section:
     epochs = tuple(epoch + 1 for epoch in history.epoch)
     plots = metric_plots(metrics, epochs, value_text)
     balance = balance_of_labels(metrics, epochs, value_text)
-    return Section("quality", "How training went", (_best(history), _at_the_end(history, metrics), *plots, *balance))
+    return Section(
+        "quality",
+        "How training went",
+        (
+            _best(history),
+            *sampled_note(history.negatives_per_positive),
+            _at_the_end(history, metrics),
+            *plots,
+            *balance,
+        ),
+    )
 
 
 def evaluation_section(stored: StoredRun) -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from party.own_report.own_run import ExactEvaluation, OwnRun
 from party.page.document import Section
 from party.page.markup import Markup, element
-from party.page.metric_figures import balance_of_labels, metric_plots
+from party.page.metric_figures import balance_of_labels, metric_plots, sampled_note
 from party.page.metric_words import metric_meaning
 from party.page.quantities import count_text, time_text
 from party.page.tables import table
@@ -33,6 +33,7 @@ def figures_section(run: OwnRun) -> Section:
         "figures",
         title,
         (
+            *sampled_note(run.negatives),
             _at_the_end(run),
             *_evaluations(run),
             *metric_plots(run.metrics, epochs, exact_text),
@@ -78,6 +79,9 @@ def _evaluations(run: OwnRun) -> list[Markup]:
     names = dict.fromkeys(name for one in shown for name in one.metrics)
     body = [(printable(name), *(_of(one, name) for one in shown)) for name in names]
     body.append(("rows", *(count_text(one.rows) for one in shown)))
+    if any(one.negatives_per_positive for one in shown):
+        counts = (count_text(one.negatives_per_positive) for one in shown)
+        body.append(("sampled negatives for each positive row", *counts))
     head = ("metric", *(f"{one.rows_of}, {time_text(one.at)}" for one in shown))
     return [table("Latest evaluations, exact", head, body, numbers=range(1, len(head)))]
 

@@ -14,7 +14,7 @@ from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
-from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE
+from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE, NEGATIVES
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.sent_file import SentInSession, read_sent
 from party.security.files import read_private
@@ -32,12 +32,14 @@ class ExactEvaluation:
         rows_of: what was evaluated, in words.
         rows: number of rows.
         metrics: exact figures by name; None where one is undefined.
+        negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
     """
 
     at: str
     rows_of: str
     rows: int
     metrics: Mapping[str, float | None]
+    negatives_per_positive: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class OwnRun:
         epochs: numbers of its epochs, from 0; empty at a feature party.
         best_epoch: the epoch whose weights stayed, if early stopping chose one.
         metrics: exact metrics of the epochs.
+        negatives: number of negatives that were sampled for each positive row, under `train` and `validation`.
         evaluations: exact ones, oldest first.
         sent: what each of its sessions sealed for others, oldest first.
     """
@@ -63,6 +66,7 @@ class OwnRun:
     epochs: tuple[int, ...]
     best_epoch: int | None
     metrics: Sequence[MetricByEpoch]
+    negatives: Mapping[str, int]
     evaluations: Sequence[ExactEvaluation]
     sent: Sequence[SentInSession]
 
@@ -121,6 +125,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
         epochs=history.epochs,
         best_epoch=history.best_epoch,
         metrics=history.metrics,
+        negatives=history.negatives,
         evaluations=_evaluations(folder),
         sent=read_sent(folder),
     )
@@ -138,14 +143,16 @@ class _OwnHistory:
     epochs: tuple[int, ...]
     best_epoch: int | None
     metrics: Sequence[MetricByEpoch]
+    negatives: Mapping[str, int]
 
 
 def _history(folder: Path) -> _OwnHistory:
     path = folder / HISTORY_FILE
     if not path.exists():
-        return _OwnHistory((), None, ())
+        return _OwnHistory((), None, (), {})
     try:
         content = json.loads(read_private(path))
+        negatives = {str(rows): int(count) for rows, count in content.get(NEGATIVES, {}).items()}
         epochs, best = tuple(map(int, content["epoch"])), content.get("best_epoch")
         series = {
             str(name): [None if value is None else float(value) for value in values]
@@ -155,7 +162,7 @@ def _history(folder: Path) -> _OwnHistory:
         raise StorageError(
             "history is damaged", where=path, fix="delete the file: the report then does without"
         ) from None
-    return _OwnHistory(epochs, None if best is None else int(best), metrics_by_epoch(series, len(epochs)))
+    return _OwnHistory(epochs, None if best is None else int(best), metrics_by_epoch(series, len(epochs)), negatives)
 
 
 def _evaluations(folder: Path) -> list[ExactEvaluation]:
@@ -176,4 +183,5 @@ def _evaluation(line: dict[str, Any]) -> ExactEvaluation:
         rows_of=f"{line['dataset']}{left_out}{column}",
         rows=int(line["rows"]),
         metrics={name: None if value is None else float(value) for name, value in line["metrics"].items()},
+        negatives_per_positive=int(line.get(NEGATIVES, 0)),
     )

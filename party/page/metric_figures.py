@@ -123,6 +123,23 @@ def balance_of_labels(metrics: Sequence[MetricByEpoch], epochs: tuple[int, ...],
     return made
 
 
+def sampled_note(negatives: Mapping[str, int]) -> list[Markup]:
+    """Says that figures are over sampled negatives, which are no others'; nothing where none were sampled.
+
+    Args:
+        negatives: number for each positive row, under `train` and `validation`.
+    """
+    named = {"train": "training rows", "validation": "held-out rows"}
+    texts = [f"{named.get(rows, rows)}: {count:,}" for rows, count in negatives.items() if count]
+    if not texts:
+        return []
+    text = (
+        "Figures are over negatives that were sampled for each positive row, and compare only with such figures"
+        f" ({'; '.join(texts)} for each)."
+    )
+    return [element("p", text, class_="warning")]
+
+
 def _plot(metric: MetricByEpoch, anchor: str, epochs: tuple[int, ...], text: Text) -> Markup:
     both = (("training rows", metric.train), ("held-out rows", metric.held_out))
     return line_plot(

@@ -261,6 +261,13 @@ def test_many_epochs_make_no_large_page(folder):
     assert "20,000" in folder.agreed(80).trained({"loss": [0.5] * 20_000, "auc": [0.6] * 20_000}).page()
 
 
+def test_figures_over_sampled_negatives_say_so(folder):
+    folder.evaluated(auc=0.9)
+    text = folder.agreed(80).trained(GOOD, negatives_per_positive={"train": 4, "validation": 9}).page()
+    assert "training rows: 4; held-out rows: 9 for each" in text
+    assert "sampled negatives for each positive row" not in text, "the evaluation had none"
+
+
 def test_masked_sums_say_that_nobody_brings_anything_by_itself(tmp_path):
     text = CONFIGURATION.replace("codecs: {hidden: {kind: int8}}", "secure_aggregation: true")
     made = Folder(tmp_path, text).agreed(80).trained(GOOD).page()

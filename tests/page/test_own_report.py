@@ -147,6 +147,15 @@ def test_the_label_party_sees_exact_figures_and_what_left(bob):
         assert expected in text
 
 
+def test_figures_over_sampled_negatives_say_so(bob):
+    bob.begun()
+    write(bob, HISTORY_FILE, json.dumps(HISTORY | {"negatives_per_positive": {"train": 4, "validation": 0}}))
+    write(bob, EVALUATIONS_FILE, json.dumps(EVALUATION | {"negatives_per_positive": 7}) + "\n")
+    text = bob.page()
+    assert "training rows: 4 for each" in text
+    assert "sampled negatives for each positive row 7" in text
+
+
 def test_the_feature_party_has_no_figures_and_its_own_protections(alice):
     text = alice.begun().agreed(epsilon=8.0, hiddens=5000).page()
     assert "A feature party computes none." in text
