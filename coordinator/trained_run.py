@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.data_quality import quality_lines, received_quality
 from coordinator.exchanges import run_exchanges
 from coordinator.history import metrics_as_dictionary
 from coordinator.party_client import PartyClient
@@ -67,7 +68,12 @@ def infer(
         report = session.label.report(session.reference)
         if negatives := negatives_words(report.evaluation.negatives_per_positive):
             display.print_line(f"{proposal.dataset}: metrics{negatives}")
-        inference = Inference(report, session.finish(), traffic)
+        finished = session.finish()
+        tells = proposal.purpose == Purpose.PURPOSE_EVALUATE and not proposal.without and proposal.shuffled is None
+        quality = {name: one for name, reply in finished.items() for one in received_quality(reply)[:1]}
+        for line in quality_lines(quality, finished) if tells else ():
+            display.print_line(line)
+        inference = Inference(report, finished, traffic)
     if proposal.purpose == Purpose.PURPOSE_EVALUATE:
         add_evaluation(folder, _evaluation(proposal, inference))
     return inference

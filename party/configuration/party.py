@@ -301,6 +301,11 @@ class PartyConfiguration(StrictModel):
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets
 
+    @property
+    def compared_dataset(self) -> str | None:
+        """The dataset that others are compared with: the first that the owner trains on; None with tables."""
+        return next((name for name in self.policy.training_datasets if name in self.data.datasets), None)
+
     def files(self, dataset: str) -> tuple[Path | str, ...]:
         """The files of a dataset or table, in order: a path for each on this machine, else its address.
 
