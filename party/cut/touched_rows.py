@@ -11,8 +11,8 @@ RowNumbers = npt.NDArray[np.integer]
 class TouchedRows:
     """Rows of a table that may differ from the base of its checkpoints.
 
-    The base is replaced in two steps. `begin` is called with the snapshot that shall become the next base, `accept` once
-    that one counts. In between, rows touched before and after the snapshot are kept apart: if it never counts, the
+    The base is replaced in two steps. `begin` is called with the snapshot that shall become the next base, `accept`
+    once that one counts. In between, rows touched before and after the snapshot are kept apart: if it never counts, the
     former base goes on to serve.
 
     `accept` may be called by another thread than the one that touches rows.

@@ -38,7 +38,8 @@ class VariableTable:
     @property
     def dtype(self) -> np.dtype[Any]:
         """See `Table`."""
-        return np.dtype(self.variable.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.variable.dtype)
+        return dtype
 
     def take(self, rows: RowNumbers) -> Matrix:
         """See `Table`."""
