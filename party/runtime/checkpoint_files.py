@@ -142,7 +142,7 @@ class CheckpointFiles:
         for mark in marks:
             with contextlib.suppress(OSError):
                 self._path(mark).unlink(missing_ok=True)
-        self._tables.drop_unneeded(self.prepared())
+        self._drop_unneeded_tables()
 
     def sweep(self) -> None:
         """Removes what a killed process left half written; no other process may be writing."""
@@ -150,7 +150,11 @@ class CheckpointFiles:
             with contextlib.suppress(OSError):
                 path.unlink()
         self._tables.sweep()
-        self._tables.drop_unneeded(self.prepared())
+        self._drop_unneeded_tables()
+
+    def _drop_unneeded_tables(self) -> None:
+        if self._tables.held():
+            self._tables.drop_unneeded(self.prepared())
 
     def _path(self, mark: Mark) -> Path:
         return self._folder / f"{mark.step:012d}-{mark.lineage.hex()}{SUFFIX}"

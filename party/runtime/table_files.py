@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -110,23 +110,25 @@ class TableFiles:
         with self._opened(TablesReference(mark, b"")) as reader:
             return reader.header.base or TablesReference(mark, reader.stated_digest)
 
-    def drop_unneeded(self, marks: Iterable[Mark]) -> None:
+    def held(self) -> list[Mark]:
+        """The points that have a file, readable or not."""
+        matches = [FILE_PATTERN.fullmatch(path.name) for path in self._folder.glob(f"*{SUFFIX}")]
+        return [Mark(int(one["step"]), bytes.fromhex(one["lineage"])) for one in matches if one is not None]
+
+    def drop_unneeded(self, marks: Sequence[Mark]) -> None:
         """Removes all files that no checkpoint needs; keeps everything if one of them cannot be read.
 
         Args:
             marks: the points of the checkpoints that exist.
         """
-        held = list(marks)
         try:
-            bases = [self.base_of(mark) for mark in held]
+            bases = [self.base_of(mark) for mark in marks]
         except CheckpointError:
             return
-        needed = {*held, *(base.mark for base in bases if base is not None)}
-        for path in self._folder.glob(f"*{SUFFIX}"):
-            found = FILE_PATTERN.fullmatch(path.name)
-            if found and Mark(int(found["step"]), bytes.fromhex(found["lineage"])) not in needed:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
+        needed = {*marks, *(base.mark for base in bases if base is not None)}
+        for mark in set(self.held()) - needed:
+            with contextlib.suppress(OSError):
+                self._path(mark).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Removes files that a killed process left half written; no other process may be writing."""

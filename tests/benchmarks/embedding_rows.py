@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=1, help="batches under way")
     parser.add_argument("--quality", action="store_true", help="compare test AUCs in place of times")
     parser.add_argument("--checkpoints", action="store_true", help="measure checkpoints in place of steps")
-    parser.add_argument("--rounds", type=int, default=3, help="of checkpoints, each of three minutes")
+    parser.add_argument("--rounds", type=int, default=4, help="of checkpoints")
     parser.add_argument("--exponent", type=float, default=1.0, help="an id's share falls with its rank; 0: all alike")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     parser.add_argument("--epochs", type=int, default=3)

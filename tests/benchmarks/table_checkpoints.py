@@ -1,20 +1,22 @@
 """What checkpoints of a large table cost: `python -m tests.benchmarks.embedding_rows --checkpoints`.
 
-A DeepFM base model trains in this process without a pause, with the real files of checkpoints, in blocks of half a
-minute in turn: without a checkpoint; with one as parties make it; with one of the whole table. Each is written beside
-training.
+A DeepFM base model and the real files of checkpoints, in this process. Checkpoints as parties make them and checkpoints
+of the whole table are made in turn. Between two of them pass as many samples as the model trains in half a minute
+without a pause; the rows of their batches are noted as with an update. Processor time, so that other processes matter
+less: of the snapshot, in which training waits, and of the writing, which goes on beside training.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from coordinator.configuration import CheckpointIntervalSection
 from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import DeepFMModel
@@ -33,11 +35,11 @@ from party.runtime.training_checkpoints import TrainingCheckpoints
 from party.security.files import private_folder
 from party.security.sealing import SealingKeys
 
-NONE, CHANGED, WHOLE = "none", "changed rows", "whole table"
-ROUND = (NONE, CHANGED, CHANGED, CHANGED, NONE, WHOLE)
-BLOCK_SECONDS = 30.0  # the default cadence: one checkpoint at the beginning of each block
+CHANGED, WHOLE = "changed rows", "whole table"
+ROUND = (CHANGED, CHANGED, CHANGED, WHOLE)
+CADENCE_SECONDS = CheckpointIntervalSection().every_seconds
 SAMPLES = 1 << 24
-WARM_UP_STEPS = 50
+WARM_UP_STEPS, STEPS = 10, 100
 
 
 def draw_ids(rows: int, exponent: float) -> np.ndarray:
@@ -48,6 +50,15 @@ def draw_ids(rows: int, exponent: float) -> np.ndarray:
     cumulated = np.cumsum(np.arange(1, rows + 1, dtype=np.float64) ** -exponent)
     ranks = np.searchsorted(cumulated, generator.random(SAMPLES) * cumulated[-1])
     return generator.permutation(rows).astype(np.int32)[np.minimum(ranks, rows - 1)][:, None]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Processor time of one checkpoint."""
+
+    what: str
+    waited_seconds: float
+    writing_seconds: float
 
 
 class Trainer:
@@ -65,33 +76,35 @@ class Trainer:
         self.base.forward(self._batch(0))
         self._written = {what: make_checkpoints(folder / what.replace(" ", "-")) for what in (CHANGED, WHOLE)}
 
-    def run(self, seconds: float, at_most: int = 1 << 60) -> int:
-        """Trains for a time; returns the number of steps."""
-        first, end = self._steps, time.perf_counter() + seconds
-        while time.perf_counter() < end and self._steps < first + at_most:
+    def run(self, steps: int) -> float:
+        """Trains for some steps; returns the processor time of one, in seconds."""
+        started_seconds = time.process_time()
+        for _ in range(steps):
             self._steps += 1
             self.base.backward_and_forward(self._gradients, self._batch(self._steps))
-        return self._steps - first
+        return (time.process_time() - started_seconds) / steps
 
-    def block(self, what: str) -> dict[str, object]:
-        """Trains for a block that begins with a checkpoint, if any; all of it must be done when the block ends."""
-        started_seconds, writer = time.perf_counter(), None
-        if what != NONE:
-            checkpoints, step = self._written[what], self._steps
-            state = self.base.state()
-            if what == WHOLE:  # as arrays, which is what a checkpoint has of all other variables
-                whole = {name: table.variable.numpy().copy() for name, table in state.tables.items()}
-                state = State(state.values, {**state.arrays, **whole})
-            checkpoints.take(step, state)
-            writer = threading.Thread(target=lambda: (checkpoints.prepare(step), checkpoints.commit(step, [])))
-        waited_seconds = time.perf_counter() - started_seconds
-        if writer is not None:
-            writer.start()
-        steps = self.run(BLOCK_SECONDS - waited_seconds)
-        if writer is not None:
-            writer.join()
-        lasted_seconds = time.perf_counter() - started_seconds
-        return {"what": what, "waited_seconds": waited_seconds, "steps_per_second": steps / lasted_seconds}
+    def pass_by(self, steps: int) -> None:
+        """Notes the rows of the batches of some steps, which are not computed."""
+        for _ in range(steps):
+            self._steps += 1
+            self.base.note_update(self.base.gather(self._batch(self._steps)))
+
+    def checkpoint(self, what: str) -> Cost:
+        """Makes a checkpoint."""
+        checkpoints, step = self._written[what], self._steps
+        started_seconds = time.process_time()
+        state = self.base.state()
+        if what == WHOLE:  # as arrays, which is what a checkpoint has of all other variables
+            whole = {name: table.variable.numpy().copy() for name, table in state.tables.items()}
+            state = State(state.values, {**state.arrays, **whole})
+        checkpoints.take(step, state)
+        waited_seconds = time.process_time() - started_seconds
+        del state
+        started_seconds = time.process_time()
+        checkpoints.prepare(step)
+        checkpoints.commit(step, [])
+        return Cost(what, waited_seconds, time.process_time() - started_seconds)
 
     def _batch(self, number: int) -> np.ndarray:
         first = number * self._size % SAMPLES
@@ -111,22 +124,30 @@ def make_checkpoints(folder: Path) -> TrainingCheckpoints:
 def measure_checkpoints(
     folder: Path, *, rows: int, exponent: float, batch_size: int, rounds: int
 ) -> list[dict[str, object]]:
-    """Prints and returns what was measured of every block; the first checkpoint of a run is told apart."""
+    """Prints and returns what checkpoints cost; the first one of a run, which holds all rows, is told apart."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         trainer = Trainer(rows, exponent, batch_size, Path(scratch))
-        trainer.run(BLOCK_SECONDS, WARM_UP_STEPS)
-        first = trainer.block(CHANGED)
-        blocks = [trainer.block(what) for _ in range(rounds) for what in ROUND]
-    speeds = {what: [float(one["steps_per_second"]) for one in blocks if one["what"] == what] for what in ROUND}
-    waits = {what: [float(one["waited_seconds"]) for one in blocks if one["what"] == what] for what in ROUND}
-    without = statistics.median(speeds[NONE])
+        trainer.run(WARM_UP_STEPS)
+        steps = round(CADENCE_SECONDS / trainer.run(STEPS))
+        costs = [trainer.checkpoint(CHANGED)]
+        for what in ROUND * rounds:
+            trainer.pass_by(steps if what == CHANGED else 0)
+            costs.append(trainer.checkpoint(what))
     print(f"{rows:,} rows, lazy_adam, ids {f'by rank to the power of -{exponent}' if exponent else 'all alike'}")
-    print(f"without checkpoints {without:,.0f} steps of {batch_size} samples per second")
-    print(f"first checkpoint: training waited {first['waited_seconds']:.2f} s")
-    print(f"{'checkpoint':>14} {'waited s':>18} {'share of time':>14} {'throughput':>11}")
+    print(f"{steps:,} steps of {batch_size} samples in {CADENCE_SECONDS:.0f} s")
+    print(f"first checkpoint: training waits {costs[0].waited_seconds:.2f} s")
+    print(f"{'checkpoint':>14} {'training waits, s':>20} {'share':>7} {'writing beside, s':>20}")
     for what in (CHANGED, WHOLE):
-        low, high, mean = min(waits[what]), max(waits[what]), statistics.mean(waits[what])
-        ratio = statistics.mean(speeds[what]) / statistics.mean(speeds[NONE])
-        share = mean / BLOCK_SECONDS
-        print(f"{what:>14} {f'{mean:.2f} ({low:.2f}-{high:.2f})':>18} {share:>14.1%} {ratio:>11.3f}", flush=True)
-    return [first, *blocks]
+        waited, writing = (
+            [getattr(one, field) for one in costs[1:] if one.what == what]
+            for field in ("waited_seconds", "writing_seconds")
+        )
+        mean = statistics.mean(waited)
+        share = mean / (CADENCE_SECONDS + mean)
+        print(f"{what:>14} {with_range(waited):>20} {share:>7.1%} {with_range(writing):>20}", flush=True)
+    return [asdict(one) for one in costs]
+
+
+def with_range(values: list[float]) -> str:
+    """The mean of some values, and the smallest and largest one."""
+    return f"{statistics.mean(values):.2f} ({min(values):.2f}-{max(values):.2f})"
