@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from party.cut.table import Table
+from party.cut.large_table import LargeTable
 from party.errors import CheckpointError
 
 Array = npt.NDArray[np.generic]
@@ -27,7 +27,7 @@ class State:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, LargeTable] = field(default_factory=dict)
 
 
 def join_states(parts: Mapping[str, State]) -> State:

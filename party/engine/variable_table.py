@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from party.cut.table import Matrix
+from party.cut.large_table import Matrix
 from party.cut.touched_rows import RowNumbers, TouchedRows
 
 COPIED_BYTES = 1 << 22  # of one piece: TensorFlow copies what it reads of a variable, and NumPy once more
@@ -31,18 +31,18 @@ class VariableTable:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """See `Table`."""
+        """See `LargeTable`."""
         rows, columns = self.variable.shape
         return rows, columns
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """See `Table`."""
+        """See `LargeTable`."""
         dtype: np.dtype[Any] = np.dtype(self.variable.dtype)
         return dtype
 
     def take(self, rows: RowNumbers) -> Matrix:
-        """See `Table`."""
+        """See `LargeTable`."""
         taken = np.empty((len(rows), self.shape[1]), self.dtype)
         length = max(1, COPIED_BYTES // max(1, self.shape[1] * self.dtype.itemsize))
         for start in range(0, len(rows), length):
@@ -51,5 +51,5 @@ class VariableTable:
         return taken
 
     def whole(self) -> Matrix:
-        """See `Table`."""
+        """See `LargeTable`."""
         return self.take(np.arange(self.shape[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from party.cut.table import Matrix, Table
+from party.cut.large_table import LargeTable, Matrix
 from party.cut.touched_rows import RowNumbers, TouchedRows
 from party.protocol.checkpoints import Mark
 from party.runtime.table_format import ROW_NUMBER, TableSpec, TablesReference
@@ -34,8 +34,13 @@ class TableCopy:
             name: its name in the state.
             whole: whether the file shall hold all rows.
         """
-        columns, held = self.values.shape[1], self.total if whole else len(self.values)
-        return TableSpec(name, self.values.dtype.newbyteorder("<").str, self.total, columns, held)
+        return TableSpec(
+            name=name,
+            dtype=self.values.dtype.newbyteorder("<").str,
+            rows=self.total,
+            columns=self.values.shape[1],
+            held=self.total if whole else len(self.values),
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class TableSnapshots:
         self._candidate: Mark | None = None
         self._touched: list[TouchedRows] = []
 
-    def take(self, mark: Mark, tables: Mapping[str, Table]) -> TablesCopy:
+    def take(self, mark: Mark, tables: Mapping[str, LargeTable]) -> TablesCopy:
         """Copies what a checkpoint needs, between two steps.
 
         Args:
@@ -106,7 +111,7 @@ class TableSnapshots:
             touched.accept()
 
 
-def _are_many(tables: Mapping[str, Table], counts: Mapping[int, int]) -> bool:
+def _are_many(tables: Mapping[str, LargeTable], counts: Mapping[int, int]) -> bool:
     changed = whole = 0
     for one in tables.values():
         total, columns = one.shape

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from party.cut.table import Matrix, StoredTable
+from party.cut.large_table import Matrix, StoredTable
 from party.cut.touched_rows import TouchedRows
 from party.errors import CheckpointError, StorageError
 from party.protocol.checkpoints import Mark

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from party.cut.table import Matrix
+from party.cut.large_table import Matrix
 from party.protocol.checkpoints import Mark
 from party.security.files import replacing
 
@@ -41,7 +41,7 @@ class TablesReference:
     digest: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableSpec:
     """A table in a file.
 

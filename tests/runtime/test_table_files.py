@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from party.cut.large_table import StoredTable
 from party.cut.state import State
-from party.cut.table import StoredTable
 from party.cut.touched_rows import TouchedRows
 from party.errors import CheckpointError, StorageError
 from party.protocol.checkpoints import ORIGIN, Mark

@@ -13,7 +13,7 @@ from party.cut.touched_rows import RowNumbers, TouchedRows
 Matrix = npt.NDArray[Any]
 
 
-class Table(Protocol):
+class LargeTable(Protocol):
     """A matrix that training changes row by row.
 
     Unlike an array of a state, it is no copy: whoever takes a snapshot reads it before training goes on.
@@ -59,19 +59,19 @@ class StoredTable:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """See `Table`."""
+        """See `LargeTable`."""
         rows, columns = self.values.shape
         return rows, columns
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """See `Table`."""
+        """See `LargeTable`."""
         return self.values.dtype
 
     def take(self, rows: RowNumbers) -> Matrix:
-        """See `Table`."""
+        """See `LargeTable`."""
         return self.values[rows]
 
     def whole(self) -> Matrix:
-        """See `Table`; the array itself, which nothing changes any more."""
+        """See `LargeTable`; the array itself, which nothing changes any more."""
         return self.values
