@@ -20,6 +20,7 @@ KINDS: dict[Kind, str] = {
     "predictions": "predictions, which stay in this party's own folder",
     "intersections": "ids in common",
     "row_maps": "which rows refer to which entity of a table",
+    "data_quality": "what was said of the quality of a dataset, without names of columns",
 }
 MESSAGES = {
     "confirm": "confirmation of the handshake",

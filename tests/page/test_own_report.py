@@ -1,6 +1,7 @@
 """The organisation's own page in every state of its folder."""
 
 import json
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
@@ -8,8 +9,9 @@ from click.testing import CliRunner
 from party.cli import main
 from party.errors import SessionError, StorageError
 from party.ledger.charge import Charge
-from party.ledger.entry import Content
+from party.ledger.entry import Content, Kind
 from party.ledger.file import Ledger
+from party.own_report.left import KINDS
 from party.own_report.page import own_page
 from party.pb.party_pb2 import MessageKind
 from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE
@@ -219,6 +221,10 @@ def test_sizes_are_added_up_and_a_line_that_was_cut_off_is_skipped(bob):
         file.write('{"at": "2026')
     assert len(read_sent(bob.folder)) == 2
     assert "gradients train alice 6 2.0 kB" in bob.page()
+
+
+def test_every_kind_of_release_has_words():
+    assert set(KINDS) == set(get_args(Kind))
 
 
 def test_the_size_of_an_alignment_goes_nowhere(bob):
