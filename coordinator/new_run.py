@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from coordinator.accepting import run_acceptor
+from coordinator.configuration import CoordinatorConfiguration
+from party.configuration.described_schema import RUN_TITLE, schema_text
+from party.configuration.schema_file import schema_path, with_schema_line
 from party.configuration.sections import TlsSection
 from party.configuration.strict import validate
 from party.configuration.yaml_file import read_yaml
@@ -18,6 +22,7 @@ from party.invitation.invitation import VERSION, Invitation
 from party.invitation.received import ReceivedInvitation
 from party.invitation.sending import authority_pem, invitation_path, refuse_existing, write_invitation
 from party.security.certificates import Usage
+from party.security.files import write_atomically
 from party.security.issuing import check_certificate_name
 from party.security.protocol import PROTOCOL
 
@@ -26,9 +31,11 @@ _TEXT = """\
 coordinator: {name}
 tls: {tls}
 
-# `coordinator accept` adds parties here, once you have confirmed the fingerprints of their invitations; it also
-# names the label party, and the datasets that all parties have.
+# `coordinator accept` adds parties here, once you have confirmed the fingerprints of their invitations.
 parties: []
+label_party:  # the party that holds the labels, as its invitation says
+alignment:
+  datasets: []  # those that all parties have
 
 output: runs  # folder for histories of runs
 training:
@@ -41,25 +48,38 @@ training:
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """What is to be written for a new coordinator.
+
+    Attributes:
+        name: certificate name.
+        target: path of the run's file; the other files are written beside it.
+        writes_schema: whether the JSON Schema is written beside the run's file.
+        force: whether run file and invitation may be replaced; certificates never are.
+    """
+
+    name: str
+    target: Path
+    writes_schema: bool
+    force: bool
+
+
 def create_run(
-    name: str,
-    target: Path,
+    new: NewRun,
     received: Sequence[ReceivedInvitation],
     *,
     fingerprints: Sequence[str],
     ask: Ask | None,
-    force: bool,
     now: datetime,
 ) -> list[str]:
     """Writes certificate, run file and invitation of a coordinator.
 
     Args:
-        name: certificate name.
-        target: path of the run's file; the other files are written beside it.
+        new: what to write.
         received: invitations of parties to accept at once, which were shown.
         fingerprints: as their senders told them.
         ask: how to ask for confirmation; None where nobody can be asked.
-        force: whether run file and invitation may be replaced; certificates never are.
         now: the current time, with a time zone.
 
     Returns:
@@ -70,15 +90,19 @@ def create_run(
         IdentityError: the name is unfit, certificates cannot be used, or a fingerprint is not confirmed.
         StorageError: a file cannot be written.
     """
+    name, target, home = new.name, new.target, new.target.parent
     check_certificate_name(name)
-    invitation = invitation_path(name, target.parent)
-    refuse_existing([target, invitation], force=force)
+    invitation = invitation_path(name, home)
+    refuse_existing([target, invitation], force=new.force)
     folder = Path("certs") / name
     tls = {"certificate": f"{folder}/{name}.pem", "key": f"{folder}/{name}-key.pem"}
-    lines = [made_or_kept(name, Usage.COORDINATOR, target.parent / folder, now=now)]
+    lines = [made_or_kept(name, Usage.COORDINATOR, home / folder, now=now)]
     text = _TEXT.format(name=name, tls=flow_text(tls))
+    if new.writes_schema:
+        write_atomically(schema_path(target), schema_text(CoordinatorConfiguration, RUN_TITLE).encode())
+        text = with_schema_line(text, target)
     lines += accept(target, run_acceptor(), received, fingerprints=fingerprints, replace=False, ask=ask, text=text)
-    lines += write_invitation(_invitation(name, tls, target.parent, now), invitation, force=force)
+    lines += write_invitation(_invitation(name, tls, home, now), invitation, force=new.force)
     return [*lines, f"for further parties: coordinator accept --config {target} INVITATION..."]
 
 

@@ -10,7 +10,7 @@ import click
 
 from party.command_line import debug_option, run_command
 from party.errors import ConfigurationError
-from party.invitation.options import force_option
+from party.invitation.options import force_option, schema_option
 
 MODELS = ("deepfm", "dnn", "bst")
 DEFAULT_PORT = 50051
@@ -29,6 +29,7 @@ NOBODY = "answer on a terminal, or add --yes to take the guess"
 @click.option("--model", type=click.Choice(MODELS), default=None, help="The base model.  [default: deepfm]")
 @click.option("--output", "target", type=click.Path(path_type=Path), default=None, help="[default: NAME.yaml]")
 @click.option("--yes", is_flag=True, help="Ask nothing, and take the guesses.")
+@schema_option
 @force_option
 @debug_option
 def init_command(
@@ -43,6 +44,7 @@ def init_command(
     model: str | None,
     target: Path | None,
     yes: bool,
+    writes_schema: bool,
     force: bool,
     debug: bool,
 ) -> None:
@@ -60,7 +62,7 @@ def init_command(
             files={TRAIN: files, **named_files(datasets)}, id=row_id, labels=labels or None, left_out=leave_out
         )
         reached = address or answers.text("HOST:PORT at which others reach this party", default_address(), "--address")
-        new = NewParty(name=party, address=reached, model=model, data=request)
+        new = NewParty(name=party, address=reached, model=model, writes_schema=writes_schema, data=request)
         for line in create_party(new, target or Path(f"{party}.yaml"), answers, force=force, now=utc_now()):
             click.echo(line)
 

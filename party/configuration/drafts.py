@@ -29,7 +29,9 @@ def validated_draft(content: Mapping[str, Any], where: Path) -> PartyConfigurati
     filled = {**content, "folder": where.resolve().parent}
     for key, name in (("peers", _PEER), ("coordinators", _COORDINATOR)):
         filled[key] = content.get(key) or [{"name": name, "ca": f"{name}.pem"}]
-    filled.setdefault("label_party", filled["peers"][0].get("name") if isinstance(filled["peers"][0], dict) else _PEER)
+    if content.get("label_party") is None:
+        first = filled["peers"][0]
+        filled["label_party"] = first.get("name") if isinstance(first, dict) else _PEER
     return validate(PartyConfiguration, filled, where)
 
 

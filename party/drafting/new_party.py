@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from party.configuration.addresses import checked_address
+from party.configuration.described_schema import PARTY_TITLE, schema_text
+from party.configuration.party import PartyConfiguration
+from party.configuration.schema_file import schema_path, with_schema_line
 from party.drafting.draft import DataRequest, Questions, draft_party
 from party.drafting.party_text import PartyPlace
 from party.errors import ConfigurationError
@@ -29,12 +32,14 @@ class NewParty:
         name: certificate name.
         address: host and port at which the coordinator reaches the party.
         model: kind of the base model; None leaves the default.
+        writes_schema: whether the JSON Schema is written beside the configuration.
         data: of its data.
     """
 
     name: str
     address: str
     model: str | None
+    writes_schema: bool
     data: DataRequest
 
 
@@ -65,7 +70,11 @@ def create_party(new: NewParty, target: Path, questions: Questions, *, force: bo
     place = PartyPlace(name=new.name, listen=_listen(new.address), address=new.address, tls=tls, model=new.model)
     draft = draft_party(place, new.data, target, questions)
     lines = [*draft.lines, made_or_kept(new.name, Usage.PARTY, target.parent / folder, now=now)]
-    write_atomically(target, draft.text.encode())
+    text = draft.text
+    if new.writes_schema:
+        write_atomically(schema_path(target), schema_text(PartyConfiguration, PARTY_TITLE).encode())
+        text = with_schema_line(text, target)
+    write_atomically(target, text.encode())
     lines.append(f"wrote {target}: look at its comments")
     lines += write_invitation(party_invitation(draft.configuration, new.address, now), invitation, force=force)
     return [*lines, f"then: party accept --config {target} INVITATION..., and party serve --config {target}"]

@@ -28,7 +28,7 @@ tls: {tls}
 state: state  # folder for alignments, models and the ledger of what left; nobody else may read it
 """
 _LABEL_PARTY = "label_party: {name}  # this party holds the labels\n"
-_NO_LABELS = "# label_party: `party accept` adds the name of the party that holds the labels.\n"
+_NO_LABELS = "label_party:  # `party accept` adds the name of the party that holds the labels\n"
 
 
 @dataclass(frozen=True, kw_only=True)

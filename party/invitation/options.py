@@ -25,6 +25,9 @@ _output = click.option(
     default=None,
     help="File to write.  [default: NAME.invitation]",
 )
+schema_option = click.option(
+    "--schema", "writes_schema", is_flag=True, help="Also write the JSON Schema, by which editors check and complete."
+)
 force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
 
 
