@@ -67,6 +67,8 @@ def _settled(text: str, received: ReceivedInvitation, path: Path) -> str:
     text = settled_label_party(text, received, path)
     content = parse_yaml(text, path)
     named = _at(content, ALIGNED)
+    if not isinstance(named, list | None):
+        raise ConfigurationError("alignment.datasets is no list", where=path, expected="names of datasets")
     datasets = common_datasets(named, received)
     if datasets and datasets != named:
         text = with_value(text, ALIGNED, datasets, path)

@@ -61,6 +61,8 @@ def descriptions(section: type[BaseModel]) -> dict[str, str]:
     """
     found = {KIND: KIND_DESCRIPTION}
     for one in reversed(section.__mro__):
+        if one is BaseModel:
+            continue
         attributes = inspect.cleandoc(one.__dict__.get("__doc__") or "").partition(_ATTRIBUTES)[2]
         for name, text in _ATTRIBUTE.findall(attributes):
             sentence = " ".join(text.split())

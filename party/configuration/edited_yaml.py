@@ -30,9 +30,12 @@ def with_entry(text: str, key: str, entry: Mapping[str, object], where: object) 
         ConfigurationError: the text is no YAML, or is written in a way that cannot be changed without risk.
     """
     wanted = parse_yaml(text, where)
-    wanted[key] = [*(wanted.get(key) or []), dict(entry)]
-    value = _value(_root(text), key)
     line = flow_text(entry)
+    present = wanted.get(key) or []
+    if not isinstance(present, list):
+        raise _unchangeable(f"{key}:\n  - {line}", where)
+    wanted[key] = [*present, dict(entry)]
+    value = _value(_root(text), key)
     if value is None:
         changed = f"{_ended(text)}{key}:\n  - {line}\n"
     elif not isinstance(value, yaml.SequenceNode) or not value.value:
@@ -142,9 +145,13 @@ def _checked(changed: str, wanted: Mapping[str, Any], addition: str, where: obje
     except ConfigurationError:
         is_as_wanted = False
     if not is_as_wanted:
-        raise ConfigurationError(
-            "is written in a way that cannot be changed without risk",
-            where=where,
-            fix=f"change it by hand: {' '.join(addition.split())}",
-        )
+        raise _unchangeable(addition, where)
     return changed
+
+
+def _unchangeable(addition: str, where: object) -> ConfigurationError:
+    return ConfigurationError(
+        "is written in a way that cannot be changed without risk",
+        where=where,
+        fix=f"change it by hand: {' '.join(addition.split())}",
+    )

@@ -7,7 +7,8 @@ from party.data.kinds.lists import is_list, read_list
 from party.drafting.column import Column
 from party.drafting.guess import Guess
 
-SEPARATORS = ("|", ";", ",")
+COMMA = ","
+SEPARATORS = ("|", ";", COMMA)
 FEWEST_SPLIT = 0.1  # share of the rows that a separator splits
 MOST_DISTINCT = 0.5  # distinct values, as a share of all values: they must come again
 DEFAULT_MAXIMUM_VALUES = 64
@@ -35,8 +36,11 @@ def guess_several(column: Column) -> Guess | None:
         several = sum(column.given[text] for text, values in split.items() if len(values) > 1)
         if several < FEWEST_SPLIT * column.given_rows or not several:
             continue
-        values = [one for text in split for one in split[text]]
-        if len(set(values)) > MOST_DISTINCT * len(values) or _is_prose(set(values)):
+        values = {one for found in split.values() for one in found}
+        # A comma also stands inside of names: there the values must come again in different texts.
+        weights = dict.fromkeys(split, 1) if separator == COMMA else column.given
+        times = sum(weights[text] * len(found) for text, found in split.items())
+        if len(values) > MOST_DISTINCT * times or _is_prose(values):
             continue
         return Guess({"kind": "multi_hot", "separator": separator, **_bound(max(map(len, split.values())))}, _WHY)
     return None

@@ -81,7 +81,7 @@ class Acceptance:
         invitation, content = received.invitation, parse_yaml(self._text, self._path)
         key = self._acceptor.list_of(received)
         self._check_name(received, content, key)
-        known = {one.get("name"): place for place, one in enumerate(content.get(key) or []) if isinstance(one, dict)}
+        known = {one.get("name"): place for place, one in enumerate(_entries(content, key)) if isinstance(one, dict)}
         if invitation.name in known:
             self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
@@ -106,7 +106,7 @@ class Acceptance:
 
     def _check_name(self, received: ReceivedInvitation, content: Mapping[str, Any], key: str) -> None:
         name, others = received.invitation.name, set(self._acceptor.lists) - {key}
-        taken = {one.get("name") for other in others for one in content.get(other) or [] if isinstance(one, dict)}
+        taken = {one.get("name") for other in others for one in _entries(content, other) if isinstance(one, dict)}
         if name == content.get(self._acceptor.own_key) or name in taken:
             raise ConfigurationError(
                 f"the name {name} is taken in {self._path.name}",
@@ -193,6 +193,12 @@ def settled_label_party(text: str, received: ReceivedInvitation, path: Path, *, 
             fix="ask that organisation, and correct label_party",
         )
     return text
+
+
+def _entries(content: Mapping[str, Any], key: str) -> Sequence[Any]:
+    """The entries of a list as the file has them, none where there is no list."""
+    entries = content.get(key)
+    return entries if isinstance(entries, list) else ()
 
 
 def _other_authority(received: ReceivedInvitation, known: Path) -> IdentityError:

@@ -1,4 +1,4 @@
-"""From two CSV files in two folders to a trained joint model, without a text editor; `make newcomer` does so with the wheel."""
+"""From two CSV files in two folders to a trained joint model, without an editor; `make newcomer` uses the wheel."""
 
 import sys
 
@@ -11,7 +11,7 @@ INSTALLATION = 2  # `make newcomer` also types the two commands that install the
 def test_two_files_become_a_joint_model(tmp_path):
     programs = {name: [sys.executable, "-m", name] for name in ("party", "coordinator")}
     with Newcomer(tmp_path, programs) as shells:
-        write_files(tmp_path, rows=1200)
+        write_files(tmp_path, rows=600)
         from_files_to_a_model(shells)
         history = shells.history()
     assert len(shells.typed) + INSTALLATION <= MOST_COMMANDS

@@ -92,11 +92,8 @@ def write_files(folder, rows, seed=0):
 
 def fingerprint(printed):
     """The last fingerprint that a command printed, which its owner reads to partners."""
-    return (
-        [line for line in printed.splitlines() if line.startswith("fingerprint")][-1]
-        .removeprefix("fingerprint")
-        .strip()
-    )
+    lines = [line for line in printed.splitlines() if line.startswith("fingerprint")]
+    return lines[-1].removeprefix("fingerprint").strip()
 
 
 def free_address():
@@ -110,17 +107,15 @@ def from_files_to_a_model(shells):
     start = time.monotonic()
     printed = shells.type(ALICE, f"party init --name alice --data customers.csv --yes --address {free_address()}")
     alice = fingerprint(printed)
-    printed = shells.type(
-        BOB, f"party init --name bob --data sales.csv --label clicked --yes --address {free_address()}"
-    )
+    line = f"party init --name bob --data sales.csv --label clicked --yes --address {free_address()}"
+    printed = shells.type(BOB, line)
     bob = fingerprint(printed)
     told = ("--fingerprint", alice, "--fingerprint", bob)
     printed = shells.type(COORDINATOR, "coordinator init ../alice/alice.invitation ../bob/bob.invitation", *told)
     driver = fingerprint(printed)
-    for who, other, told in ((ALICE, BOB, bob), (BOB, ALICE, alice)):
+    for who, other, read in ((ALICE, BOB, bob), (BOB, ALICE, alice)):
         files = f"../{other}/{other}.invitation ../coordinator/coordinator.invitation"
-        told = ("--fingerprint", told, "--fingerprint", driver)
-        shells.type(who, f"party accept --config {who}.yaml {files}", *told)
+        shells.type(who, f"party accept --config {who}.yaml {files}", "--fingerprint", read, "--fingerprint", driver)
     shells.serve(ALICE)
     shells.serve(BOB)
     shells.type(COORDINATOR, "coordinator align --config run.yaml")
