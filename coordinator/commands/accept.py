@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,16 +15,14 @@ from party.invitation.options import accept_options
 @configuration_option
 @accept_options
 @debug_option
-def accept_command(
-    *, path: Path, files: tuple[Path, ...], fingerprints: tuple[str, ...], replace: bool, debug: bool
-) -> None:
+def accept_command(path: Path, debug: bool, **given: Any) -> None:
     """Takes parties' invitations into the run's file, once their fingerprints are confirmed."""
 
     def run() -> None:
         from coordinator.accepting import run_acceptor  # noqa: PLC0415
         from party.invitation.accepting import accept_files  # noqa: PLC0415
 
-        for line in accept_files(path, run_acceptor(), files, fingerprints=fingerprints, replace=replace):
+        for line in accept_files(path, run_acceptor(), **given):
             click.echo(line)
 
     run_command(run, debug)

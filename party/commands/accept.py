@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,16 +15,14 @@ from party.invitation.options import accept_options
 @configuration_option
 @accept_options
 @debug_option
-def accept_command(
-    *, path: Path, files: tuple[Path, ...], fingerprints: tuple[str, ...], replace: bool, debug: bool
-) -> None:
+def accept_command(path: Path, debug: bool, **given: Any) -> None:
     """Takes partners' invitations into the configuration, once their fingerprints are confirmed."""
 
     def run() -> None:
         from party.invitation.accepting import accept_files  # noqa: PLC0415
         from party.invitation.at_party import party_acceptor  # noqa: PLC0415
 
-        for line in accept_files(path, party_acceptor(path), files, fingerprints=fingerprints, replace=replace):
+        for line in accept_files(path, party_acceptor(path), **given):
             click.echo(line)
 
     run_command(run, debug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -41,12 +41,13 @@ class GuessedForm:
     remarks: tuple[str, ...] = ()
 
 
-def guess_form(entries: Sequence[Entry], place: DataPlace) -> GuessedForm:
+def guess_form(entries: Sequence[Entry], place: DataPlace, known: Collection[str] = ()) -> GuessedForm:
     """Guesses how a dataset's files are written, from the first of them.
 
     Args:
         entries: its files, as for `open_source`.
         place: the dataset, for errors.
+        known: names of columns that the owner gave: a first line with one of them is one of names.
 
     Returns:
         The form; the usual one for Parquet.
@@ -64,7 +65,7 @@ def guess_form(entries: Sequence[Entry], place: DataPlace) -> GuessedForm:
         allowance = Allowance(FileLimits())
         if marked is not None:
             text = open_text(HashedStream(file, allowance, where), marked, allowance, where)
-            return _form(text.read(SAMPLE_BYTES).decode(errors="replace"), marked)
+            return _form(text.read(SAMPLE_BYTES).decode(errors="replace"), marked, known)
         source = open_text(HashedStream(file, allowance, where), _BYTE_FOR_BYTE, allowance, where)
         decoder, sample, encoding = codecs.getincrementaldecoder("utf-8")(), b"", "utf-8"
         while piece := source.read(_PIECE_BYTES):
@@ -77,7 +78,7 @@ def guess_form(entries: Sequence[Entry], place: DataPlace) -> GuessedForm:
                 break
     if encoding == "cp1252" and not _decodes(sample, encoding):
         encoding = _BYTE_FOR_BYTE
-    return _form(sample.decode(encoding, errors="replace").removeprefix("\ufeff"), encoding)
+    return _form(sample.decode(encoding, errors="replace").removeprefix("\ufeff"), encoding, known)
 
 
 def _decodes(sample: bytes, encoding: str) -> bool:
@@ -88,7 +89,7 @@ def _decodes(sample: bytes, encoding: str) -> bool:
     return True
 
 
-def _form(sample: str, encoding: str) -> GuessedForm:
+def _form(sample: str, encoding: str, known: Collection[str]) -> GuessedForm:
     lines = sample.splitlines(keepends=True)
     if len(lines) > 1 and len(sample) >= SAMPLE_BYTES // 4:
         lines = lines[:-1]  # the last one may be cut
@@ -100,7 +101,7 @@ def _form(sample: str, encoding: str) -> GuessedForm:
     if best != ",":
         remarks.append(f"cells stand between {'tabs' if best == TAB else best}")
     form = {"separator": best, "encoding": encoding, "escape": escape}
-    if rows and not _is_header(rows[0]):
+    if rows and not _is_header(rows[0], known):
         columns = tuple(f"column_{number}" for number in range(1, len(rows[0]) + 1))
         remarks.append("the first line looks like a row of data, so the names of columns are made up: give better ones")
         return GuessedForm(CsvSection.model_validate({**form, "header": False, "columns": columns}), tuple(remarks))
@@ -127,6 +128,8 @@ def _rows(lines: Sequence[str], form: CsvSection) -> list[list[str]]:
         return []
 
 
-def _is_header(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str], known: Collection[str]) -> bool:
     given = [name for name in names if name.strip()]
+    if any(name.strip() in known for name in given):
+        return True
     return sum(map(looks_like_data, given)) <= _NUMBERS_SHARE * len(given)

@@ -104,7 +104,8 @@ def draft_party(place: PartyPlace, request: DataRequest, target: Path, questions
 
 def _drafted(party: str, request: DataRequest, target: Path, questions: Questions) -> DraftedData:
     entries = {dataset: tuple(map(_entry, files)) for dataset, files in request.files.items()}
-    form = guess_form(entries[TRAIN], DataPlace(party, TRAIN))
+    known = () if request.id is None else (request.id,)
+    form = guess_form(entries[TRAIN], DataPlace(party, TRAIN), known)
     samples = [read_sample(files, DataPlace(party, dataset), form.section) for dataset, files in entries.items()]
     first = samples[0]
     row_id = request.id

@@ -82,7 +82,7 @@ def accept(
 
 
 def accept_files(
-    path: Path, acceptor: Acceptor, files: Sequence[Path], *, fingerprints: Sequence[str], replace: bool
+    path: Path, acceptor: Acceptor, *, files: Sequence[Path], fingerprints: Sequence[str], replace: bool
 ) -> list[str]:
     """Does what the commands `accept` do: shows invitations, has them confirmed and takes them into a configuration.
 

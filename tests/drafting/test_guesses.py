@@ -6,30 +6,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from party.data.values.types import plain_type  # noqa: F401 - Arrow first
 from party.drafting.draft import DataRequest, draft_party
-from party.drafting.party_text import PartyPlace
 from party.errors import ConfigurationError, DataError
+from tests.support.guessing import PLACE, Guessing
 
 ROWS = 60
 IDS = [f"u{number}" for number in range(ROWS)]
-PLACE = PartyPlace(
-    name="alice",
-    listen="0.0.0.0:50051",
-    address="alice.example:50051",
-    tls={"certificate": "alice.pem", "key": "alice-key.pem"},
-    model=None,
-)
-
-
-class Guessing:
-    """Answers with the likeliest."""
-
-    def id_column(self, candidates):
-        return candidates[0]
-
-    def labels(self, candidates):
-        return ()
 
 
 def draft(folder, files, *, row_id="ID", labels=(), left_out=()):
