@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from party.configuration.addresses import ReachableAddress
 from party.configuration.feature_parties import check_feature_parties
+from party.configuration.partners import with_partners
 from party.configuration.paths import FilePath
 from party.configuration.run import (
     MAXIMUM_PARTIES,
@@ -81,6 +82,11 @@ class CoordinatorConfiguration(StrictModel):
     use_proxy: bool = False
     insecure: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_partners(cls, content: object) -> object:
+        return with_partners(content, "coordinator", "parties")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

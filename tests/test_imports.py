@@ -57,6 +57,7 @@ DATA_FREE = (
     "party.configuration.edited_yaml",
     "party.configuration.schema_file",
     "party.configuration.yaml_text",
+    "party.configuration.partners",
     "party.configuration.paths",
     "party.configuration.patterns",
     "party.configuration.yaml_file",

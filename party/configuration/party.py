@@ -20,6 +20,7 @@ from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
+from party.configuration.partners import with_partners
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -108,6 +109,11 @@ class PartyConfiguration(StrictModel):
     insecure: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     folder: Path = Field(default=Path(), exclude=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_partners(cls, content: object) -> object:
+        return with_partners(content, "party", "peers", "coordinators")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
