@@ -13,7 +13,7 @@ from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
 from tests.support.guessing import PLACE, Guessing
 
-EXAMPLES = 60
+EXAMPLES = 40
 CELLS = st.one_of(
     st.integers(-10_000, 10_000).map(str),
     st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: f"{number:.3f}"),
