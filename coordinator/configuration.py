@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from party.configuration.addresses import ReachableAddress
 from party.configuration.feature_parties import check_feature_parties
-from party.configuration.partners import with_partners
+from party.configuration.partners import FileWithPartners
 from party.configuration.paths import FilePath
 from party.configuration.run import (
     MAXIMUM_PARTIES,
@@ -46,7 +46,7 @@ class CheckpointIntervalSection(StrictModel):
     every_steps: int | None = Field(default=None, ge=1)
 
 
-class CoordinatorConfiguration(StrictModel):
+class CoordinatorConfiguration(FileWithPartners):
     """The validated file of a run; its paths are relative to `folder`.
 
     Attributes:
@@ -82,11 +82,6 @@ class CoordinatorConfiguration(StrictModel):
     use_proxy: bool = False
     insecure: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_partners(cls, content: object) -> object:
-        return with_partners(content, "coordinator", "parties")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -116,7 +116,7 @@ POLICY_ROOMS = (
     "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules", "QualityRules")
 PLAN = "Plan"
 AUDITORS = ("party.audit", "party.runtime", "party.commands", "party.cli", "party.own_audit", "party.runs")
 AUDIT = ("party.audit",)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
 
-def with_partners(content: object, program: str, *lists: str) -> object:
-    """Checks that a file names a partner, before its keys are looked at.
+from party.configuration.strict import StrictModel
 
-    Args:
-        content: of the file.
-        program: the command that takes invitations.
-        lists: the keys that name partners.
+_PROGRAMS = {"peers": "party", "coordinators": "party", "parties": "coordinator"}  # by list: whose `accept` fills it
 
-    Returns:
-        The same content.
 
-    Raises:
-        ValueError: all lists are there and empty, as `init` writes them.
-    """
-    if isinstance(content, dict) and all(content.get(key) == [] for key in lists):
-        raise ValueError(
-            f"key {' and key '.join(lists)}: no partner is named yet; `{program} accept` adds those whose invitations"
-            " you confirm"
-        )
-    return content
+class FileWithPartners(StrictModel):
+    """A whole file that names partners in lists, which `init` writes empty."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_partners(cls, content: object) -> object:
+        lists = [key for key in _PROGRAMS if key in cls.model_fields]
+        if isinstance(content, dict) and all(content.get(key) == [] for key in lists):
+            raise ValueError(
+                f"key {' and key '.join(lists)}: no partner is named yet; `{_PROGRAMS[lists[0]]} accept` adds those whose"
+                " invitations you confirm"
+            )
+        return content

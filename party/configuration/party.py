@@ -22,7 +22,7 @@ from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
 from party.configuration.negatives import NegativesSection
-from party.configuration.partners import with_partners
+from party.configuration.partners import FileWithPartners
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -62,7 +62,7 @@ class ThreadsSection(StrictModel):
     inter_operation: int = Field(default=1, ge=0)
 
 
-class PartyConfiguration(StrictModel):
+class PartyConfiguration(FileWithPartners):
     """One party's file, validated; paths in it are relative to `folder`.
 
     Attributes:
@@ -111,11 +111,6 @@ class PartyConfiguration(StrictModel):
     insecure: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     folder: Path = Field(default=Path(), exclude=True, strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_partners(cls, content: object) -> object:
-        return with_partners(content, "party", "peers", "coordinators")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -306,6 +301,11 @@ class PartyConfiguration(StrictModel):
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets
+
+    @property
+    def compared_dataset(self) -> str | None:
+        """The dataset that others are compared with: the first that the owner trains on; None with tables."""
+        return next((name for name in self.policy.training_datasets if name in self.data.datasets), None)
 
     def files(self, dataset: str) -> tuple[Path | str, ...]:
         """The files of a dataset or table, in order: a path for each on this machine, else its address.

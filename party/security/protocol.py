@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # Counts up with every change of the handshake or of a sealed message: parties of two versions refuse each other.
-PROTOCOL = 7
+PROTOCOL = 8

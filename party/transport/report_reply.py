@@ -6,8 +6,11 @@ from dataclasses import asdict
 
 from party.metrics.pass_metrics import PassMetrics
 from party.pb import party_pb2 as pb
+from party.policy.quality_rules import ReleasedQuality
 from party.runtime.plan import SessionResult
 from party.runtime.session_report import ReleasedFigures, SessionReport
+
+_WARNING = "DATA_WARNING_"
 
 
 def report_reply(report: SessionReport) -> pb.ReportReply:
@@ -46,6 +49,21 @@ def finish_reply(result: SessionResult) -> pb.FinishReply:
         files=result.files,
         rows=result.rows,
         joins=[pb.JoinCounts(**asdict(one)) for one in result.joins],
+        quality=[quality_message(one) for one in result.quality],
+    )
+
+
+def quality_message(quality: ReleasedQuality) -> pb.DataQuality:
+    """Makes the message with what is released of the quality of a dataset."""
+    warnings = [
+        pb.WarnedFeatures(warning=f"{_WARNING}{kind.name}", features=features)
+        for kind, features in quality.warnings.items()
+    ]
+    return pb.DataQuality(
+        dataset=quality.dataset,
+        warnings=warnings,
+        missing_percent=quality.missing_percent,
+        unknown_percent=quality.unknown_percent,
     )
 
 

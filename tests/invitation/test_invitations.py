@@ -19,6 +19,7 @@ from party.invitation.of_party import invite_for_party
 from party.invitation.received import MAXIMUM_BYTES, read_invitation
 from party.security.certificates import Usage
 from party.security.issuing import write_organisation
+from party.security.protocol import PROTOCOL
 
 NOW = datetime.now(UTC)
 PARTY = """\
@@ -188,7 +189,7 @@ REFUSED = {
     "an unknown key": ([("role:", "ca: /etc/passwd\nrole:")], "unknown key"),
     "a key twice": ([("role:", "name: eve\nrole:")], "given twice"),
     "another version of the form": ([("invitation: 1", "invitation: 2")], "key invitation"),
-    "another protocol": ([("protocol: 7", "protocol: 6")], "another version"),
+    "another protocol": ([(f"protocol: {PROTOCOL}", f"protocol: {PROTOCOL - 1}")], "another version"),
     "an address of nothing": ([("127.0.0.1:50051", "http://x")], "key address"),
     "no address": ([('address: "127.0.0.1:50051"\n', "")], "address"),
     "an object of Python": ([("name: bob", "name: !!python/object/apply:os.system [x]")], "not valid YAML"),
