@@ -18,7 +18,7 @@ class FileWithPartners(StrictModel):
         lists = [key for key in _PROGRAMS if key in cls.model_fields]
         if isinstance(content, dict) and all(content.get(key) == [] for key in lists):
             raise ValueError(
-                f"key {' and key '.join(lists)}: no partner is named yet; `{_PROGRAMS[lists[0]]} accept` adds those whose"
-                " invitations you confirm"
+                f"key {' and key '.join(lists)}: no partner is named yet; `{_PROGRAMS[lists[0]]} accept` adds those"
+                " whose invitations you confirm"
             )
         return content
