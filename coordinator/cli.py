@@ -23,10 +23,15 @@ from coordinator.command_line import (
     run_id_argument,
     run_option,
 )
+from coordinator.commands.accept import accept_command
 from coordinator.commands.audit import audit_command
+from coordinator.commands.init import init_command
+from coordinator.commands.invite import invite_command
 from coordinator.commands.report import report_command
+from coordinator.commands.schema import schema_command
 from party import __version__
 from party.certificate import certificate_command
+from party.completion import completion_command
 from party.errors import SessionError
 from party.security.printable import printable
 
@@ -257,5 +262,10 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 main.add_command(audit_command)
+main.add_command(init_command)
+main.add_command(invite_command)
+main.add_command(accept_command)
+main.add_command(schema_command)
+main.add_command(completion_command("coordinator"))
 main.add_command(certificate_command("coordinator", run_command))
 main.add_command(report_command)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from party.configuration.addresses import ReachableAddress
 from party.configuration.feature_parties import check_feature_parties
+from party.configuration.partners import FileWithPartners
 from party.configuration.paths import FilePath
 from party.configuration.run import (
     MAXIMUM_PARTIES,
@@ -45,7 +46,7 @@ class CheckpointIntervalSection(StrictModel):
     every_steps: int | None = Field(default=None, ge=1)
 
 
-class CoordinatorConfiguration(StrictModel):
+class CoordinatorConfiguration(FileWithPartners):
     """The validated file of a run; its paths are relative to `folder`.
 
     Attributes:

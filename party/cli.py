@@ -12,8 +12,13 @@ import click
 from party import __version__
 from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
+from party.commands.accept import accept_command
 from party.commands.data import data_command
+from party.commands.init import init_command
+from party.commands.invite import invite_command
 from party.commands.report import report_command
+from party.commands.schema import schema_command
+from party.completion import completion_command
 
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -225,5 +230,10 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
 
 
 main.add_command(data_command)
+main.add_command(init_command)
+main.add_command(invite_command)
+main.add_command(accept_command)
+main.add_command(schema_command)
+main.add_command(completion_command("party"))
 main.add_command(certificate_command("party", run_command))
 main.add_command(report_command)

@@ -22,6 +22,7 @@ from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
 from party.configuration.negatives import NegativesSection
+from party.configuration.partners import FileWithPartners
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -61,7 +62,7 @@ class ThreadsSection(StrictModel):
     inter_operation: int = Field(default=1, ge=0)
 
 
-class PartyConfiguration(StrictModel):
+class PartyConfiguration(FileWithPartners):
     """One party's file, validated; paths in it are relative to `folder`.
 
     Attributes:
