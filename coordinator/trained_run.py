@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordinator.exchanges import run_exchanges
+from coordinator.figures import withheld_text
+from coordinator.history import coarse_reason
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
@@ -51,4 +53,6 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
+        if report.evaluation.withheld and proposal.shuffled is None:  # what is compared with this one comes after it
+            display.print_line(withheld_text(report.evaluation.withheld, coarse_reason(report.evaluation.rows)))
         return Inference(report, session.finish(), traffic)

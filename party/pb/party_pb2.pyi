@@ -388,12 +388,14 @@ class NamedValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("rows", "values")
+    __slots__ = ("rows", "values", "withheld")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
     rows: int
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
-    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ...) -> None: ...
+    withheld: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., withheld: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EpochReport(_message.Message):
     __slots__ = ("epoch", "train", "validation")

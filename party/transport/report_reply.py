@@ -51,8 +51,12 @@ def finish_reply(result: SessionResult) -> pb.FinishReply:
 
 def metrics_message(metrics: PassMetrics) -> pb.Metrics:
     """Makes the message with the released metrics of a pass."""
-    values = [pb.NamedValue(name=name, value=value) for name, value in metrics.released.items()]
-    return pb.Metrics(rows=metrics.rows, values=values)
+    released = metrics.released.items()
+    return pb.Metrics(
+        rows=metrics.rows,
+        values=[pb.NamedValue(name=name, value=value) for name, value in released if value is not None],
+        withheld=[name for name, value in released if value is None],
+    )
 
 
 def _add_figures(reply: pb.ReportReply, figures: ReleasedFigures) -> None:
