@@ -43,6 +43,4 @@ def test_a_withheld_metric_is_named_and_explained():
     assert metrics_text("val_", metrics) == "val_loss 0.6  val_auc?[2J withheld"
     assert coarse_reason(150) == "too coarse over 150 rows"
     text = withheld_text(["auc\n"], coarse_reason(150, 900))
-    assert (
-        text == "withheld: auc?: too coarse after 900 releases over 150 rows; the label party's own record has them"
-    )
+    assert text == "withheld: auc?: too coarse after 900 releases over 150 rows; the label party's own record has them"
