@@ -284,9 +284,7 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str
     key, path = str(location[-1])[:SHOWN_KEY_CHARACTERS], shown_path((*outer, location[-1]))
     known = _keys(above)
     nearest, nearness = _nearest(key, known)
-    if nearest and nearness >= NEAR:
-        return f"unknown key {path}, did you mean {nearest}?"
-    meant = _meant_by(model, key, known)
+    meant = [nearest] if nearest and nearness >= NEAR else _meant_by(model, key, known)
     if meant:
         return f"unknown key {path}, did you mean {_listed(meant, 'or')}?"
     elsewhere = sections_with(model, key)
