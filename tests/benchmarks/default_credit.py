@@ -120,8 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
-    for name in ("--guest", "--host", "--test-guest", "--test-host"):
-        parser.add_argument(name, type=Path, help="CSV file of the pair")
+    parser.add_argument("--guest", type=Path, help="CSV file with the columns id, y, x0 and so on")
+    parser.add_argument("--host", type=Path, help="CSV file with the columns id, x0 and so on")
+    parser.add_argument("--test-guest", type=Path, help="the same, with test rows")
+    parser.add_argument("--test-host", type=Path, help="the same, with test rows")
     arguments = parser.parse_args()
     folder = private_folder(arguments.folder.resolve())
     for seed in arguments.seeds:
