@@ -30,6 +30,8 @@ class History:
         continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
         best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
         withheld: why the label party withholds a metric, by name; `history` does not have it.
+        negatives_per_positive: number of negatives that the label party sampled for each positive row of what metrics
+            are over, under `train` and `validation`; empty if it sampled none.
     """
 
     run_id: str
@@ -45,6 +47,7 @@ class History:
     continues: str = ""
     best_epoch: int | None = None
     withheld: dict[str, str] = field(default_factory=dict)
+    negatives_per_positive: dict[str, int] = field(default_factory=dict)
 
     @property
     def samples_per_second(self) -> float:
@@ -74,8 +77,10 @@ class History:
         self.samples = sum(one.train.rows for one in report.epochs)
         for one in report.epochs:
             self._append("", one.train)
+            self._note_negatives("train", one.train)
             if one.HasField("validation"):
                 self._append("val_", one.validation)
+                self._note_negatives("validation", one.validation)
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.
@@ -101,6 +106,7 @@ class History:
             "bytes_per_sample": self.bytes_per_sample,
             "timings": self.timings,
             "best_epoch": self.best_epoch,
+            **({"negatives_per_positive": self.negatives_per_positive} if self.negatives_per_positive else {}),
         }
         write_atomically(folder / "history.json", json.dumps(content, indent=2, allow_nan=False).encode())
 
@@ -109,6 +115,10 @@ class History:
             self.history.setdefault(prefix + one.name, []).append(one.value)
         reason = coarse_reason(metrics.rows, self.params.get("epochs", 1))
         self.withheld.update((prefix + name, reason) for name in metrics.withheld)
+
+    def _note_negatives(self, rows: str, metrics: pb.Metrics) -> None:
+        if metrics.negatives_per_positive:
+            self.negatives_per_positive[rows] = metrics.negatives_per_positive
 
 
 def coarse_reason(rows: int, releases: int = 1) -> str:

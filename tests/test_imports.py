@@ -58,6 +58,7 @@ DATA_FREE = (
     "party.configuration.run",
     "party.configuration.candidates",
     "party.configuration.keras_objects",
+    "party.metrics.sampled_negatives",
     "party.protocol.checkpoints",
     "party.protocol.shuffled_column",
     "party.security.authority",
@@ -78,6 +79,7 @@ REACHED_BY_DATA_FREE = (
     "party.configuration.extent",
     "party.configuration.schema",
     "party.configuration.wording",
+    "party.metrics",
     "party.protocol",
     "party.security",
     "party.security.chains",
@@ -103,7 +105,7 @@ POLICY_ROOMS = (
     "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules", "QualityRules")
 PLAN = "Plan"
 AUDITORS = ("party.audit", "party.runtime", "party.commands", "party.cli", "party.own_audit", "party.runs")
 AUDIT = ("party.audit",)
