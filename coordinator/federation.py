@@ -164,7 +164,7 @@ class Federation:
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
-                its policy releases them; NaN where one is undefined, as an AUC of one class is.
+                its policy releases them and they tell anything; NaN where one is undefined.
         """
         inference = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled)
         return metrics_as_dictionary(inference.report.evaluation)

@@ -32,6 +32,7 @@ class History:
         timings: seconds by party and activity.
         continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
         best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
+        withheld: why the label party withholds a metric, by name; `history` does not have it.
         negatives_per_positive: number of negatives that the label party sampled for each positive row of what metrics
             are over, under `train` and `validation`; empty if it sampled none.
     """
@@ -48,6 +49,7 @@ class History:
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
     continues: str = ""
     best_epoch: int | None = None
+    withheld: dict[str, str] = field(default_factory=dict)
     negatives_per_positive: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -72,7 +74,7 @@ class History:
             report: the latest report, with all epochs so far and the new step reports.
         """
         self.step_loss.extend((one.step, one.rows, one.loss) for one in report.steps)
-        self.history = {}
+        self.history, self.withheld = {}, {}
         self.best_epoch = report.best_epoch if report.HasField("best_epoch") else None
         self.epoch = [one.epoch for one in report.epochs]
         self.samples = sum(one.train.rows for one in report.epochs)
@@ -97,6 +99,7 @@ class History:
             "continues": self.continues,
             "history": {name: [_finite(value) for value in values] for name, values in self.history.items()},
             "undefined": self.undefined,
+            "withheld": self.withheld,
             "epoch": self.epoch,
             "params": self.params,
             "seconds": self.seconds,
@@ -113,6 +116,8 @@ class History:
     def _append(self, prefix: str, metrics: pb.Metrics) -> None:
         for one in metrics.values:
             self.history.setdefault(prefix + one.name, []).append(one.value)
+        reason = coarse_reason(metrics.rows, self.params.get("epochs", 1))
+        self.withheld.update((prefix + name, reason) for name in metrics.withheld)
 
     def _note_negatives(self, rows: str, metrics: pb.Metrics) -> None:
         if metrics.negatives_per_positive:
@@ -154,6 +159,7 @@ def read_history(folder: Path) -> History | None:
             },
             continues=str(content.get("continues", "")),
             best_epoch=None if best is None else int(best),
+            withheld={str(name): str(reason) for name, reason in content.get("withheld", {}).items()},
             negatives_per_positive={
                 str(rows): int(count) for rows, count in content.get("negatives_per_positive", {}).items()
             },
@@ -162,6 +168,17 @@ def read_history(folder: Path) -> History | None:
         raise StorageError(
             "history is damaged", where=path, fix="delete the file: the report then does without"
         ) from None
+
+
+def coarse_reason(rows: int, releases: int = 1) -> str:
+    """Says why the label party withholds a metric.
+
+    Args:
+        rows: number of rows behind the metric.
+        releases: number of times that the metric of these rows may be released.
+    """
+    after = f"after {releases:,} releases " if releases > 1 else ""
+    return f"too coarse {after}over {rows:,} rows"
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:

@@ -28,6 +28,7 @@ class StoredEvaluation(StrictModel):
         rows: number of rows behind the metrics.
         negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
         metrics: those that the label party released, by name; None where one is undefined.
+        withheld: names of those that it withheld, as their rounding would leave nothing of them.
         message_bytes: size of all messages between parties, each counted once.
     """
 
@@ -38,6 +39,7 @@ class StoredEvaluation(StrictModel):
     rows: Count
     negatives_per_positive: Count = 0
     metrics: dict[str, Figure]
+    withheld: tuple[str, ...] = Field(default=(), strict=False)
     message_bytes: Count
 
 

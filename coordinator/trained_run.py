@@ -9,7 +9,8 @@ from pathlib import Path
 
 from coordinator.data_quality import quality_lines, received_quality
 from coordinator.exchanges import run_exchanges
-from coordinator.history import metrics_as_dictionary
+from coordinator.figures import withheld_text
+from coordinator.history import coarse_reason, metrics_as_dictionary
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
@@ -66,6 +67,8 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
+        if report.evaluation.withheld and proposal.shuffled is None:  # what is compared with this one comes after it
+            display.print_line(withheld_text(report.evaluation.withheld, coarse_reason(report.evaluation.rows)))
         if negatives := negatives_words(report.evaluation.negatives_per_positive):
             display.print_line(f"{proposal.dataset}: metrics{negatives}")
         finished = session.finish()
@@ -91,5 +94,6 @@ def _evaluation(proposal: ProposedSession, inference: Inference) -> StoredEvalua
         metrics={
             name: value if math.isfinite(value) else None for name, value in metrics_as_dictionary(released).items()
         },
+        withheld=tuple(released.withheld),
         message_bytes=inference.traffic.message_bytes,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.exchanges import run_exchanges
-from coordinator.figures import metrics_text
+from coordinator.figures import metrics_text, withheld_text
 from coordinator.history import History
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession
@@ -36,6 +36,7 @@ class TrainingMonitor:
         self._last = (self._started_seconds, session.start.step, 0)
         self._shown_epochs = session.epochs_before  # shown by an earlier session
         self._explained = False
+        self._told: set[str] = set()
         self._due_seconds = self._started_seconds + REPORT_SECONDS
 
     def __call__(self, traffic: Traffic) -> None:
@@ -56,7 +57,17 @@ class TrainingMonitor:
             if complete:
                 self._display.print_line(_epoch_line(epoch))
                 self._shown_epochs += 1
+                self._explain_withheld()
         return reply
+
+    def _explain_withheld(self) -> None:
+        """Says once which metrics are withheld."""
+        withheld = self._history.withheld
+        for reason in dict.fromkeys(withheld.values()):
+            text = withheld_text([name for name, why in withheld.items() if why == reason], reason)
+            if text not in self._told:
+                self._told.add(text)
+                self._display.print_line(text)
 
     def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
         before_seconds, before_steps, before_bytes = self._last

@@ -26,9 +26,9 @@ def metrics_side_by_side(caption: str, columns: Sequence[tuple[str, StoredEvalua
     body = [
         (
             printable(name),
-            *(optional_text(one.metrics[name]) if name in one.metrics else NO_FIGURE for one in told),
+            *(_figure(name, one) for one in told),
         )
-        for name in list(dict.fromkeys(name for one in told for name in one.metrics))[:MOST_METRICS]
+        for name in list(dict.fromkeys(name for one in told for name in (*one.metrics, *one.withheld)))[:MOST_METRICS]
     ]
     body.append(("rows", *(count_text(one.rows) for one in told)))
     if any(one.negatives_per_positive for one in told):
@@ -38,3 +38,9 @@ def metrics_side_by_side(caption: str, columns: Sequence[tuple[str, StoredEvalua
     body.append(("messages", *(bytes_text(one.message_bytes) for one in told)))
     head = ("metric", *(title for title, _ in columns))
     return table(caption, head, body, numbers=range(1, len(head)))
+
+
+def _figure(name: str, evaluation: StoredEvaluation) -> str:
+    if name in evaluation.withheld:
+        return "withheld"
+    return optional_text(evaluation.metrics[name]) if name in evaluation.metrics else NO_FIGURE

@@ -10,7 +10,7 @@ from coordinator.report.released_figures import last_digit, optional_text, value
 from coordinator.report.stored_run import StoredRun
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
-from party.page.metric_figures import MetricByEpoch, balance_of_labels, metric_plots, sampled_note
+from party.page.metric_figures import MOST_METRICS, MetricByEpoch, balance_of_labels, metric_plots, sampled_note
 from party.page.metric_words import metric_key, metric_meaning
 from party.page.quantities import time_text
 from party.page.tables import bullets, table
@@ -44,7 +44,7 @@ def quality_section(stored: StoredRun) -> Section:
     metrics = stored.metrics
     if history is None or not metrics:
         text = NO_HISTORY if history is None else NOTHING_RELEASED if history.epoch else NO_EPOCH
-        return Section("quality", "How training went", (element("p", prose(text)),))
+        return Section("quality", "How training went", (element("p", prose(text)), *_withheld(history)))
     epochs = tuple(epoch + 1 for epoch in history.epoch)
     plots = metric_plots(metrics, epochs, value_text)
     balance = balance_of_labels(metrics, epochs, value_text)
@@ -55,6 +55,7 @@ def quality_section(stored: StoredRun) -> Section:
             _best(history),
             *sampled_note(history.negatives_per_positive),
             _at_the_end(history, metrics),
+            *_withheld(history),
             *plots,
             *balance,
         ),
@@ -86,6 +87,15 @@ def _best(history: History) -> Markup:
     return element(
         "p", f"{len(history.epoch):,} epochs; the weights of epoch {history.best_epoch + 1:,} were the best and stay."
     )
+
+
+def _withheld(history: History | None) -> tuple[Markup, ...]:
+    """The metrics that the label party withholds, and why."""
+    if history is None or not history.withheld:
+        return ()
+    named = [f"{printable(name)}: withheld, {printable(reason)}." for name, reason in history.withheld.items()]
+    named = named[:MOST_METRICS]
+    return (bullets(named),)
 
 
 def _at_the_end(history: History, metrics: Sequence[MetricByEpoch]) -> Markup:

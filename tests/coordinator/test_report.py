@@ -86,7 +86,7 @@ class Folder:
         ).save(self.path)
         return self.ended(TRAINED)
 
-    def evaluated(self, without=(), shuffled="", **metrics):
+    def evaluated(self, without=(), shuffled="", withheld=(), **metrics):
         add_evaluation(
             self.path,
             StoredEvaluation(
@@ -96,6 +96,7 @@ class Folder:
                 shuffled=shuffled,
                 rows=500,
                 metrics=metrics,
+                withheld=withheld,
                 message_bytes=1000,
             ),
         )
@@ -242,7 +243,7 @@ def test_no_name_that_a_party_chose_becomes_markup(folder):
     save_statements(folder.path, {"alice": hello, "bob": hello, HOSTILE: hello})
     for without in SUBSETS:
         folder.evaluated(without, **{f"{HOSTILE}_auc": 0.6, f"{HOSTILE}calibration": 0.5})
-    folder.trained(history)
+    folder.trained(history, withheld={HOSTILE: HOSTILE})
     path = folder.path / "history.json"
     path.write_text(path.read_text().replace('"base"', json.dumps(HOSTILE)))
     content = run_page(read_stored_run(folder.config, SHORT), utc_now())
@@ -259,6 +260,18 @@ def test_a_page_stays_small_whatever_a_label_party_names(folder):
 
 def test_many_epochs_make_no_large_page(folder):
     assert "20,000" in folder.agreed(80).trained({"loss": [0.5] * 20_000, "auc": [0.6] * 20_000}).page()
+
+
+def test_withheld_figures_are_named_with_the_reason(folder):
+    folder.evaluated(withheld=("auc",), loss=0.5)
+    folder.agreed(80).trained({"loss": [0.6]}, withheld={"val_auc": "too coarse after 900 releases over 150 rows"})
+    text = folder.page()
+    assert "val_auc: withheld, too coarse after 900 releases over 150 rows." in text
+    assert "auc withheld" in text
+
+
+def test_a_run_all_of_whose_figures_are_withheld_says_so(folder):
+    assert "loss: withheld, why." in folder.agreed(80).trained({}, withheld={"loss": "why"}).page()
 
 
 def test_figures_over_sampled_negatives_say_so(folder):

@@ -168,7 +168,8 @@ def test_a_command_that_needs_more_says_what_to_install(run, folder, command):
     (folder / "train.csv").write_text("ID,Age\n1,20\n2,30\n")
     new = ["--name", "dora", "--data", "train.csv", "--address", "127.0.0.1:1", "--yes"]
     configured = ["--config", "alice.yaml"]
-    more = {"remove": ["1234", *configured], "export": ["--output", "exported", *configured], "init": new}
+    written = ["--output", "written", *configured]
+    more = {"remove": ["1234", *configured], "export": written, "report": written, "init": new}
     done = run("party", command, *more.get(command, configured))
     expect_error(done, InstallationError.exit_code, " is not installed; install splitrain[party]")
     assert done.stdout == ""
