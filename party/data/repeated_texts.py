@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,19 @@ def repeated_texts(texts: pa.Array | pa.ChunkedArray) -> int:
         texts: large_string without nulls.
     """
     chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
-    hashes = np.concatenate([np.zeros(0, np.uint64), *map(_hashes, chunks)])
-    ordered = np.sort(hashes)
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    hashes = _all_hashes(chunks)
+    hashes.sort()
+    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     if not len(repeated):
         return 0
+    hashes = _all_hashes(chunks)
     suspects = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
     counts = compute.value_counts(suspects.filter(pa.array(np.isin(hashes, repeated)))).field("counts")
     return int(compute.sum(compute.greater(counts, 1)).as_py() or 0)
+
+
+def _all_hashes(chunks: Sequence[Any]) -> NDArray[np.uint64]:
+    return np.concatenate([np.zeros(0, np.uint64), *map(_hashes, chunks)])
 
 
 def _hashes(texts: Any) -> NDArray[np.uint64]:

@@ -21,10 +21,10 @@ from party.runtime.inference_setup import inference_setup
 from party.runtime.own_entities import entities_referred, most_sent
 from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
-from party.runtime.predictions import prediction_table, predictions_file
+from party.runtime.predictions import prediction_parts, predictions_file
 from party.runtime.proposal import Opening
 from party.runtime.session_report import SessionReport, label_report
-from party.security.files import write_atomically
+from party.security.files import writing_atomically
 from party.security.sealing import SealingKeys
 
 
@@ -99,9 +99,9 @@ class InferencePlan:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else self._by_row(label.own_inference.outputs)
-        frame = prediction_table(rows.row_names(), data.labels, outputs)
         name = predictions_file(rows.dataset, self._opening.proposal.without)
-        write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
+        with writing_atomically(self._opening.folder / name) as file:
+            file.writelines(prediction_parts(rows.first.name_column, rows.first.row_names(), data.labels, outputs))
         return SessionResult((name,), len(rows), self._lineage)
 
     def close(self) -> None:
@@ -153,6 +153,7 @@ def _release(setup: BatchSetup, predicts: bool) -> Release:
     rows = len(setup.rows)
     if not setup.opening.context.configuration.holds_labels:
         distinct = setup.opening.run.training.sends_distinct
-        most = most_sent(setup.rows.own_map, np.arange(rows), [setup.schedule.exchanges], distinct=distinct)
+        every = np.arange(rows, dtype=np.int32)
+        most = most_sent(setup.rows.own_map, every, [setup.schedule.exchanges], distinct=distinct)
         return Release(entities_referred(setup.rows.own_map, rows), most={"hiddens": most})
     return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

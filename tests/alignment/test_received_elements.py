@@ -27,7 +27,7 @@ def test_equal_elements_are_those_of_a_comparison_one_by_one(setup, responses, c
     assert sorted(pairs) == sorted(
         (position, place) for position, one in enumerate(setup) for place, other in enumerate(responses) if one == other
     )
-    assert (positions.dtype, places.dtype) == ("int64", "int64")
+    assert (positions.dtype, places.dtype) == ("int32", "int32")
 
 
 @given(elements=DISTINCT.filter(bool), data=st.data())

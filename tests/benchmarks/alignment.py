@@ -24,6 +24,7 @@ from party.alignment.label_side import LabelSide
 from party.alignment.messages import chunk_count
 from party.alignment.pool import WorkerPool
 from party.alignment.terms import AlignmentTerms
+from party.data.ids import ids_of
 from party.pb.party_pb2 import (
     MESSAGE_KIND_ALIGNED_ELEMENTS,
     MESSAGE_KIND_ALIGNMENT_COUNTERPROOF,
@@ -83,7 +84,7 @@ def terms(party: str, peer: str, first_id: int, rows: int, chunk_rows: int) -> A
     return AlignmentTerms(
         party=party,
         peers={peer: {DATASET: rows}},
-        ids={DATASET: [f"sample-{number:012d}" for number in range(first_id, first_id + rows)]},
+        ids={DATASET: ids_of([f"sample-{number:012d}" for number in range(first_id, first_id + rows)])},
         chunk_rows=chunk_rows,
         rules=AlignmentRules(party, minimum_intersection=1, maximum_peer_rows=rows),
     )

@@ -103,13 +103,10 @@ def _texts(batch: Mapping[str, pa.Array], columns: NeededColumns) -> dict[str, p
 
 
 def _read(stored: StoredColumns, columns: NeededColumns) -> ReadColumns:
-    keys = {}
-    for name in columns.keys:
-        key = f"{_KEY}{name}"
-        keys[name] = stored.plain[key] if name in columns.ids else stored.repeating[key].in_rows()
     return ReadColumns(
         rows=stored.rows,
-        keys=keys,
+        ids={name: stored.plain[f"{_KEY}{name}"] for name in columns.ids},
+        keys={name: stored.repeating[f"{_KEY}{name}"] for name in columns.keys if name not in columns.ids},
         cells=stored.repeating.renamed({f"{_CELL}{name}": name for name in columns.cells}),
         merged={name.removeprefix(_CELL): count for name, count in stored.merged.items()},
         sha256=stored.sha256,
