@@ -9,7 +9,8 @@ from party.alignment.curve import ELEMENT_BYTES
 from party.data.scratch import IN_MEMORY, Scratch
 from party.errors import AlignmentError
 
-COMPARED_TOGETHER = 1 << 19  # elements, about
+COMPARED_TOGETHER = 1 << 14  # elements at least, where there are so many
+_MOST_PARTS = 64
 _ELEMENT = np.dtype(f"S{ELEMENT_BYTES}")  # compares byte by byte
 _LEADING = np.dtype(">u2")  # ascending as the bytes are
 _LEADING_BITS = 16
@@ -79,15 +80,12 @@ class ReceivedElements:
             )
 
 
-def equal_elements(
-    setup: ReceivedElements, responses: ReceivedElements, *, together: int = COMPARED_TOGETHER
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def equal_elements(setup: ReceivedElements, responses: ReceivedElements) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Finds the elements that both hold; both are empty afterwards.
 
     Args:
         setup: a peer's elements under both keys.
         responses: own elements under both keys.
-        together: number of elements that are compared at a time, about.
 
     Returns:
         Their positions in the setup, and those of the same elements in the responses; shape (equal elements,), int32.
@@ -95,7 +93,7 @@ def equal_elements(
     Raises:
         AlignmentError: an element occurs twice in one of them.
     """
-    parts = min(1 << _LEADING_BITS, max(1, -(-max(len(setup), len(responses)) // together)))
+    parts = min(_MOST_PARTS, max(1, max(len(setup), len(responses)) // COMPARED_TOGETHER))
     setup_parts, response_parts = setup.parts(parts), responses.parts(parts)
     positions, places = [], []
     for part in range(parts):

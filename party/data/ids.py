@@ -14,7 +14,7 @@ from party.errors import DataError
 
 Rows = npt.NDArray[np.integer[Any]]
 
-_BLOCK_ROWS = 1 << 16
+_BLOCK_ROWS = 1 << 13  # of which Python's texts are made at a time
 
 
 class Ids:

@@ -30,7 +30,10 @@ def order_by_words(blocks: Callable[[], Iterable[Words]], rows: int, *, together
     Returns:
         Row numbers, int32 (rows,).
     """
-    parts = max(1, -(-rows // together))
+    if rows <= together:
+        every = list(blocks()) or [np.zeros((0, 1), np.uint64)]
+        return np.lexsort((every[0] if len(every) == 1 else np.concatenate(every)).T).astype(np.int32)
+    parts = -(-rows // together)
     order, filled = np.empty(rows, np.int32), 0
     for part in range(parts):
         lowest, highest = part * _WORD_VALUES // parts, (part + 1) * _WORD_VALUES // parts - 1

@@ -90,12 +90,8 @@ def test_an_owner_holds_elements_and_positions_and_nothing_of_each_chunk():
     assert peak < BYTES_PER_PAIR * rows
 
 
-def ordered(ids):
-    return hidden_order(new_key(), ids_of(ids))
-
-
 def test_the_order_of_ids_takes_a_hash_and_a_number_for_each():
     ids = [f"id-{number}" for number in range(ROWS)]
-    peak, order = peak_bytes_of(ordered, ids)
+    peak, order = peak_bytes_of(hidden_order, new_key(), ids_of(ids))
     assert len(order) == ROWS
     assert peak < BYTES_PER_ID * ROWS

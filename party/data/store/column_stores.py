@@ -92,6 +92,7 @@ class ColumnStores:
         except BaseException:
             writer.abandon()
             raise
+        pa.default_memory_pool().release_unused()  # Arrow keeps what parsing took, and nothing here needs it again
         return _read(open_columns(target), columns)
 
 
