@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from party.alignment import received_elements as module
 from party.alignment.curve import ELEMENT_BYTES
 from party.alignment.received_elements import ReceivedElements, equal_elements
 from party.errors import AlignmentError
@@ -39,3 +40,18 @@ def test_every_repetition_is_counted_on_either_side(elements, data):
         equal_elements(received(repeated, "peer"), received(elements))
     with pytest.raises(AlignmentError, match=pattern):
         equal_elements(received(elements), received(repeated, "peer"))
+
+
+@given(setup=DISTINCT, responses=DISTINCT, more=st.lists(ELEMENTS, max_size=2))
+def test_parts_give_what_a_comparison_of_all_at_once_gives(setup, responses, more):
+    """In the same order; and repetitions are counted over all parts."""
+    outcomes = []
+    for together in (module.COMPARED_TOGETHER, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "COMPARED_TOGETHER", together)
+            try:
+                found = equal_elements(received(setup + more), received(responses))
+                outcomes.append([one.tolist() for one in found])
+            except AlignmentError as error:
+                outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
