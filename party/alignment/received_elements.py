@@ -11,6 +11,7 @@ from party.errors import AlignmentError
 
 COMPARED_TOGETHER = 1 << 14  # elements at least, where there are so many
 _MOST_PARTS = 64
+_BLOCK_ELEMENTS = 1 << 16
 _ELEMENT = np.dtype(f"S{ELEMENT_BYTES}")  # compares byte by byte
 _LEADING = np.dtype(">u2")  # ascending as the bytes are
 _LEADING_BITS = 16
@@ -50,7 +51,11 @@ class ReceivedElements:
             uint16, shape (elements,).
         """
         leading = self._elements.view(_LEADING)[:: ELEMENT_BYTES // _LEADING.itemsize]
-        return np.asarray(leading.astype(np.uint32) * np.uint32(count) >> _LEADING_BITS).astype(np.uint16)
+        parts = np.empty(len(leading), np.uint16)
+        for start in range(0, len(leading), _BLOCK_ELEMENTS):
+            block = leading[start : start + _BLOCK_ELEMENTS].astype(np.uint32)
+            parts[start : start + len(block)] = block * np.uint32(count) >> _LEADING_BITS
+        return parts
 
     def sorted_of(self, positions: NDArray[np.int32]) -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:
         """Some elements in ascending order; those that occur twice among them are counted.

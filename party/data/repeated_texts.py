@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-_BLOCK_ROWS = 1 << 16  # hashed at a time
+_BLOCK_ROWS = 1 << 13  # hashed at a time
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a power of it is never 0
 _LENGTHS = np.uint64(0xC2B2AE3D27D4EB4F)
 

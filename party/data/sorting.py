@@ -13,7 +13,8 @@ from pyarrow import compute
 Order = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]
 
-SORTED_TOGETHER = 1 << 20  # rows of one part, about
+SORTED_TOGETHER = 1 << 17  # rows of one part, about; more of very many rows
+_MOST_PARTS = 64
 _SAMPLES_PER_PART = 64
 _WORD_VALUES = 1 << 64
 
@@ -33,7 +34,7 @@ def order_by_words(blocks: Callable[[], Iterable[Words]], rows: int, *, together
     if rows <= together:
         every = list(blocks()) or [np.zeros((0, 1), np.uint64)]
         return np.lexsort((every[0] if len(every) == 1 else np.concatenate(every)).T).astype(np.int32)
-    parts = -(-rows // together)
+    parts = min(_MOST_PARTS, -(-rows // together))
     order, filled = np.empty(rows, np.int32), 0
     for part in range(parts):
         lowest, highest = part * _WORD_VALUES // parts, (part + 1) * _WORD_VALUES // parts - 1
@@ -64,7 +65,7 @@ def order_by_text(
         Row numbers, int32 (rows,).
     """
     count = len(texts) if rows is None else len(rows)
-    parts = -(-count // together)
+    parts = min(_MOST_PARTS, -(-count // together))
     if parts <= 1:
         return _sorted(texts, rows)
     splits = _splits(texts, rows, parts)
