@@ -201,7 +201,7 @@ def weighted_labels(
     Returns:
         The labels with these weights.
     """
-    if sample_weights is None and all(_weighs_alike(one) for one in labels.values()):
+    if sample_weights is None and all(one == 1 for label in labels.values() for one in _weights_by_class(label)):
         return LabelArrays(values, None)
     weight = np.stack([_class_weights(one, values[:, place]) for place, one in enumerate(labels.values())], axis=1)
     if sample_weights is not None:
@@ -257,25 +257,21 @@ def _read_label(cells: Cells, label: AnyLabel, advice: str) -> NDArray[np.float3
             return _read_classes(cells, label, advice)
 
 
-def _weighs_alike(label: AnyLabel) -> bool:
-    """Whether all rows have weight 1, whatever their class."""
+def _weights_by_class(label: AnyLabel) -> list[float]:
+    """The weight of each class; none for a number."""
     match label:
         case BinaryLabel():
-            return label.class_weights.negative == label.class_weights.positive == 1
+            return [label.class_weights.negative, label.class_weights.positive]
         case MultiClassLabel():
-            return all(one == 1 for one in label.weights_by_class)
+            return list(label.weights_by_class)
         case RegressionLabel():
-            return True
+            return []
 
 
 def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    match label:
-        case BinaryLabel():
-            by_class = [label.class_weights.negative, label.class_weights.positive]
-        case MultiClassLabel():
-            by_class = list(label.weights_by_class)
-        case RegressionLabel():
-            return np.ones_like(values)
+    by_class = _weights_by_class(label)
+    if not by_class:
+        return np.ones_like(values)
     return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int32)]  # the weight of no label has no use
 
 
