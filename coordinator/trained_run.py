@@ -11,6 +11,7 @@ from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
+from party.metrics.sampled_negatives import negatives_words
 from party.pb import party_pb2 as pb
 
 
@@ -51,4 +52,6 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
+        if negatives := negatives_words(report.evaluation.negatives_per_positive):
+            display.print_line(f"{proposal.dataset}: metrics{negatives}")
         return Inference(report, session.finish(), traffic)

@@ -12,6 +12,7 @@ from rich.table import Table as TextTable
 from party.configuration.labels import group_columns
 from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration
+from party.data.drawn_rows import negative_lines
 from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
@@ -26,6 +27,7 @@ from party.runtime.tables import Tables
 from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
+from party.security.randomness import SECRET_BYTES
 from party.security.trust import load_trusted
 
 MERGED = "distinct texts are written differently but are the same value; exact: true keeps them apart"
@@ -46,8 +48,12 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     configuration = load_with_columns(path)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
-    # Draws with a secret of its own: nothing of a check is stored or sent.
-    tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
+    # Draws with secrets of its own: nothing of a check is stored or sent.
+    tables = Tables(
+        configuration,
+        lambda: PassingColumnKeys(os.urandom),
+        negatives_secret=lambda: os.urandom(SECRET_BYTES),
+    )
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
@@ -146,7 +152,7 @@ def _print_dataset(
         console.print(one_line(line))
     for remark in summary.remarks:
         console.print(one_line(f"warning: {remark}"))
-    for line in key_lines(table):
+    for line in (*negative_lines(table), *key_lines(table)):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:
         trained_on = configuration.trains_on(dataset)

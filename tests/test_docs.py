@@ -20,6 +20,7 @@ from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
 from party.configuration.metrics import MetricSection
+from party.configuration.negatives import NegativesSection
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.policy import PolicySection
@@ -59,6 +60,7 @@ SECTIONS = {
     "`data`": features.DataSection,
     "`data.csv`": CsvSection,
     "`data.joins`": JoinSection,
+    "`data.negatives`": NegativesSection,
     "Label `binary`": labels.BinaryLabel,
     "`class_weights`": labels.ClassWeights,
     "Label `regression`": labels.RegressionLabel,

@@ -16,10 +16,12 @@ from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.data_files import entries_of, is_address, is_unencrypted
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, MultiHotFeature, SequenceFeature
+from party.configuration.fitting_negatives import check_negatives
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
+from party.configuration.negatives import NegativesSection
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -152,6 +154,7 @@ class PartyConfiguration(StrictModel):
     @model_validator(mode="after")
     def _privacy_fits(self) -> Self:
         self.privacy.check(self.data, self.holds_labels)
+        check_negatives(self.data, holds_labels=self.holds_labels, records=self.audit.record)
         return self
 
     @model_validator(mode="after")
@@ -274,6 +277,8 @@ class PartyConfiguration(StrictModel):
             dataset: name of the dataset or table.
         """
         read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
+        if (negatives := self.negatives(dataset)) is not None:
+            read |= negatives.read
         return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
 
     @property
@@ -284,7 +289,13 @@ class PartyConfiguration(StrictModel):
         whole = {name for feature in data.features if not feature.has_several for name in feature.source_columns}
         keys = {name for rule in data.key_rules.values() for name in rule.columns}
         read = {*data.id_columns, *keys, *group_columns(data.labels), *self.privacy.read, *self.meters.columns}
+        read |= set() if data.negatives is None else {*data.negatives.user, *data.negatives.item}
         return frozenset(several - whole - read - {data.sample_weight})
+
+    def negatives(self, dataset: str) -> NegativesSection | None:
+        """How negatives are drawn for a dataset; None where it gets none."""
+        section = self.data.negatives
+        return section if section is not None and section.draws(dataset, self.data.unlabelled) else None
 
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""

@@ -55,7 +55,8 @@ def distinct_texts(column: TextColumn) -> DistinctTexts:
     Args:
         column: the column.
     """
-    order = order_by_text(column.distinct, np.flatnonzero(column.counts()))
+    held = np.flatnonzero(column.counts())
+    order = held[order_by_text(column.distinct, held)]
     ranks = np.zeros(len(column.distinct), np.int32)
     ranks[order] = np.arange(len(order), dtype=np.int32)
     return DistinctTexts(column.distinct.take(pa.array(order)), column, ranks)

@@ -92,12 +92,11 @@ class Ids:
         Returns:
             The row numbers, int32.
         """
-        if self._rows is None:
-            return order_by_text(self._stored, rows)
-        ordered = order_by_text(self._stored, self._rows if rows is None else self._rows[rows])
-        own = np.empty(len(self._stored), np.int32)
-        own[self._rows] = np.arange(len(self._rows), dtype=np.int32)
-        return own[ordered]
+        stored: Rows | None = rows
+        if self._rows is not None:
+            stored = self._rows if rows is None else self._rows[rows]
+        places = order_by_text(self._stored, stored)
+        return places if rows is None else rows[places]
 
     def texts(self) -> Any:
         """The ids as one Arrow array: a copy where they are not all rows of a file in their order."""

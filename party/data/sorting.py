@@ -62,7 +62,7 @@ def order_by_text(
         together: rows of one part, about.
 
     Returns:
-        Row numbers, int32 (rows,).
+        Places in `rows`, int32 (rows,); those of equal texts ascending.
     """
     count = len(texts) if rows is None else len(rows)
     parts = min(_MOST_PARTS, -(-count // together))
@@ -79,16 +79,14 @@ def order_by_text(
     order, filled = np.empty(count, np.int32), 0
     for part in range(parts):
         places = np.flatnonzero(part_of_row == part)
-        order[filled : filled + len(places)] = _sorted(texts, places if rows is None else rows[places])
+        order[filled : filled + len(places)] = places[_sorted(texts, places if rows is None else rows[places])]
         filled += len(places)
     return order
 
 
 def _sorted(texts: Any, rows: npt.NDArray[np.integer[Any]] | None) -> Order:
-    if rows is None:
-        return np.asarray(compute.sort_indices(texts).to_numpy().astype(np.int32))
-    places = compute.sort_indices(texts.take(pa.array(rows))).to_numpy()
-    return np.asarray(rows[places].astype(np.int32, copy=False))
+    taken = texts if rows is None else texts.take(pa.array(rows))
+    return np.asarray(compute.sort_indices(taken).to_numpy().astype(np.int32))
 
 
 def _taken(texts: Any, rows: npt.NDArray[np.integer[Any]] | None, chosen: slice) -> Any:

@@ -388,12 +388,14 @@ class NamedValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("rows", "values")
+    __slots__ = ("rows", "values", "negatives_per_positive")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVES_PER_POSITIVE_FIELD_NUMBER: _ClassVar[int]
     rows: int
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
-    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ...) -> None: ...
+    negatives_per_positive: int
+    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., negatives_per_positive: _Optional[int] = ...) -> None: ...
 
 class EpochReport(_message.Message):
     __slots__ = ("epoch", "train", "validation")

@@ -56,7 +56,7 @@ class InferencePlan:
         label = self._batches.label_side
         if label is None or not self._predicts:
             return self._batches.released
-        return {"predictions": len(self._setup.rows) if label.finished else 0}
+        return {"predictions": int(self._setup.rows.first.in_file.sum()) if label.finished else 0}
 
     def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Prepares for the first batch, and removes checkpoints of the run if every party has finished it.
@@ -79,8 +79,10 @@ class InferencePlan:
         timings, label = self._batches.timings.totals(), self._batches.label_side
         if label is None:
             return SessionReport(timings=timings)
-        rules = self._opening.grant.metrics
-        return label_report(label, timings, rules, steps_seen=steps_seen, evaluation=self._evaluation)
+        rules, negatives = self._opening.grant.metrics, self._setup.rows.negatives
+        return label_report(
+            label, timings, rules, steps_seen=steps_seen, negatives=negatives, evaluation=self._evaluation
+        )
 
     def finish(self) -> SessionResult:
         """Writes the predictions, at the label party in a session that predicts.
@@ -99,10 +101,12 @@ class InferencePlan:
             return SessionResult((), len(rows), self._lineage)
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else self._by_row(label.own_inference.outputs)
+        # Nobody asks for predictions of rows that were drawn.
+        in_file, names = rows.first.in_file, rows.first.row_names()
         name = predictions_file(rows.dataset, self._opening.proposal.without)
         with writing_atomically(self._opening.folder / name) as file:
-            file.writelines(prediction_parts(rows.first.name_column, rows.first.row_names(), data.labels, outputs))
-        return SessionResult((name,), len(rows), self._lineage)
+            file.writelines(prediction_parts(rows.first.name_column, names, data.labels, outputs, in_file=in_file))
+        return SessionResult((name,), int(np.count_nonzero(in_file)), self._lineage)
 
     def close(self) -> None:
         """Waits for computations that have begun."""
@@ -126,7 +130,7 @@ class InferencePlan:
             metrics, own = label.inference.metrics(), label.own_evaluation()
             if own is not None and not self._is_written:
                 proposal = self._opening.proposal
-                figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
+                figures = OwnFigures(self._opening.folder, self._opening.run_id.hex(), self._setup.rows.negatives)
                 evaluated = EvaluatedRows(self._setup.rows.dataset, proposal.without, proposal.shuffled)
                 figures.add_evaluation(evaluated, self._opening.context.now(), own, released=metrics.released)
                 self._is_written = True

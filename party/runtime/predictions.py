@@ -36,7 +36,12 @@ def predictions_file(dataset: str, without: Sequence[str]) -> str:
 
 
 def prediction_parts(
-    name: str, rows: Iterable[Sequence[str]], labels: Labels, outputs: FloatArray | None
+    name: str,
+    rows: Iterable[Sequence[str]],
+    labels: Labels,
+    outputs: FloatArray | None,
+    *,
+    in_file: npt.NDArray[np.bool_],
 ) -> Iterator[bytes]:
     """Makes the file that the label party writes, part by part.
 
@@ -45,6 +50,7 @@ def prediction_parts(
         rows: what names each row, some rows at a time.
         labels: labels by name.
         outputs: outputs of all labels side by side, float32 (rows, outputs); None leaves all predictions empty.
+        in_file: which rows to write, bool (rows,).
 
     Yields:
         Lines of CSV with a column for each output: `probability`, `probability_CLASS` or `prediction`; with several
@@ -52,8 +58,9 @@ def prediction_parts(
     """
     start = 0
     for block in rows:
-        of_block = None if outputs is None else outputs[start : start + len(block)]
-        table = _table(name, block, labels, of_block)
+        written = np.flatnonzero(in_file[start : start + len(block)])
+        of_block = None if outputs is None else outputs[start : start + len(block)][written]
+        table = _table(name, [block[place] for place in written.tolist()], labels, of_block)
         yield table.to_csv(index=False, header=start == 0).encode()
         start += len(block)
 

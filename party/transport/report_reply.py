@@ -49,24 +49,32 @@ def finish_reply(result: SessionResult) -> pb.FinishReply:
     )
 
 
-def metrics_message(metrics: PassMetrics) -> pb.Metrics:
-    """Makes the message with the released metrics of a pass."""
+def metrics_message(metrics: PassMetrics, negatives_per_positive: int) -> pb.Metrics:
+    """Makes the message with the released metrics of a pass.
+
+    Args:
+        metrics: metrics of the pass.
+        negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
+    """
     values = [pb.NamedValue(name=name, value=value) for name, value in metrics.released.items()]
-    return pb.Metrics(rows=metrics.rows, values=values)
+    # What figures are over is released with figures alone.
+    negatives = negatives_per_positive if values else 0
+    return pb.Metrics(rows=metrics.rows, values=values, negatives_per_positive=negatives)
 
 
 def _add_figures(reply: pb.ReportReply, figures: ReleasedFigures) -> None:
+    negatives = figures.negatives
     reply.running_metrics = figures.allows_running
     if figures.evaluation is not None:
-        reply.evaluation.CopyFrom(metrics_message(figures.evaluation))
+        reply.evaluation.CopyFrom(metrics_message(figures.evaluation, negatives.dataset))
     if figures.running is not None:
-        reply.running.CopyFrom(metrics_message(figures.running))
+        reply.running.CopyFrom(metrics_message(figures.running, negatives.dataset))
     reply.steps.extend(pb.StepReport(step=one.step, rows=one.rows, loss=one.loss) for one in figures.steps)
     for epoch in figures.epochs:
         message = reply.epochs.add(epoch=epoch.epoch)
         if epoch.train is not None:
-            message.train.CopyFrom(metrics_message(epoch.train))
+            message.train.CopyFrom(metrics_message(epoch.train, negatives.dataset))
         if epoch.validation is not None:
-            message.validation.CopyFrom(metrics_message(epoch.validation))
+            message.validation.CopyFrom(metrics_message(epoch.validation, negatives.held_out))
     if figures.best_epoch is not None:
         reply.best_epoch = figures.best_epoch

@@ -32,6 +32,7 @@ from party.runtime.column_ranges import load_with_columns
 from party.runtime.context import PartyContext
 from party.runtime.garbage import freeze_loaded_objects
 from party.runtime.model_objects import check_objects, check_own_model
+from party.runtime.negative_secrets import stored_secret
 from party.runtime.records import RunRecords
 from party.runtime.serving_file import Serving, ServingFile, configuration_sha256
 from party.runtime.session_manager import SessionManager
@@ -202,6 +203,7 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
             configuration,
             lambda: StoredColumnKeys(configuration, os.urandom, charged=admission.latest_generation),
             ColumnStores(state / COLUMNS_FOLDER),
+            negatives_secret=lambda: stored_secret(configuration, os.urandom),
         ),
         alignments=AlignmentStore(state / "alignments"),
         records=RunRecords(state / RUNS_FOLDER, configuration.party),
