@@ -14,6 +14,7 @@ import click
 
 from coordinator.allocator import retain_freed_memory
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
+from party.monitoring.logs import report_failure
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -99,5 +100,5 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    click.echo(f"error: {error}", err=True)
+    report_failure(f"error: {error}", lambda text: click.echo(text, err=True))
     sys.exit(error.exit_code)

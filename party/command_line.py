@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from party.errors import InstallationError, InternalError, SplitError
+from party.monitoring.logs import report_failure
 
 STANDARD_ERROR = 2
 # Only the coordinator may be installed, which needs fewer libraries.
@@ -61,5 +62,5 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    click.echo(f"error: {error}", err=True)
+    report_failure(f"error: {error}", lambda text: click.echo(text, err=True))
     sys.exit(error.exit_code)

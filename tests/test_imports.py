@@ -16,6 +16,7 @@ LAYERS = (
     ("party.errors", "party.pb", "party.ownership"),
     ("party.configuration", "party.cut"),
     ("party.security", "party.metrics"),
+    ("party.monitoring",),
     ("party.privacy",),
     ("party.data",),
     ("party.channel", "party.models"),
@@ -58,6 +59,8 @@ DATA_FREE = (
     "party.configuration.run",
     "party.configuration.candidates",
     "party.configuration.keras_objects",
+    "party.configuration.monitoring",
+    "party.monitoring",
     "party.protocol.checkpoints",
     "party.protocol.shuffled_column",
     "party.security.authority",
@@ -93,6 +96,10 @@ HOMES = {  # where a library may be imported
     "pandas": ("party.data", "party.runtime", "deploy"),
     "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
     "gmpy2": ("party.alignment",),
+    "grpc_health": ("party.transport",),
+    "prometheus_client": ("party.monitoring", "party.runtime.party_metrics", "coordinator.run_metrics"),
+    "tensorboardX": ("party.monitoring",),
+    "mlflow": ("coordinator.mlflow_runs",),
 }
 NOWHERE = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
 

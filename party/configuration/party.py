@@ -20,6 +20,7 @@ from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
+from party.configuration.monitoring import LogFormat, MonitoringPort, port_warnings
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -83,6 +84,10 @@ class PartyConfiguration(StrictModel):
         pinned_secret: 64 hexadecimal digits in place of fresh randomness; only for tests and demonstrations.
         insecure: no TLS; only on loopback addresses.
         log_level: level of the party's log on standard error.
+        log_format: lines of text, or one JSON object a line.
+        health: port of the gRPC health service.
+        prometheus: port of the metrics for Prometheus.
+        tensorboard: whether the label party writes event files with its exact metrics.
     """
 
     other_files: ClassVar[Mapping[str, type[StrictModel]]] = {"the coordinator's file": RunConfiguration}
@@ -107,6 +112,10 @@ class PartyConfiguration(StrictModel):
     pinned_secret: str | None = Field(default=None, pattern=DIGEST_PATTERN, repr=False)
     insecure: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = "text"
+    health: MonitoringPort | None = None
+    prometheus: MonitoringPort | None = None
+    tensorboard: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
 
     @model_validator(mode="after")
@@ -122,6 +131,8 @@ class PartyConfiguration(StrictModel):
             raise ValueError("the label party needs data.labels")
         if not self.holds_labels and (self.data.labels or self.fuse is not None):
             raise ValueError("data.labels and fuse belong to the label party only")
+        if self.tensorboard and not self.holds_labels:
+            raise ValueError("tensorboard belongs to the label party only: a feature party has no metrics")
         if not self.holds_labels and not self.data.features:
             raise ValueError("a feature party needs data.features")
         if self.model is not None and not self.data.features:
@@ -227,6 +238,7 @@ class PartyConfiguration(StrictModel):
         return (
             *switched_off,
             *(f"{name}: its files come over the network without encryption" for name in unencrypted),
+            *port_warnings(self.health, self.prometheus),
             *label_privacy_warnings(self.data.labels),
             *budget_warnings(policy.budgets, self.protections),
         )

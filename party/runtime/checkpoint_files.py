@@ -54,18 +54,23 @@ class CheckpointFiles:
             # The list only decides what may be dropped: without it, everything is retained.
             return []
 
-    def write(self, mark: Mark, state: State) -> None:
+    def write(self, mark: Mark, state: State) -> int:
         """Writes a state durably.
 
         Args:
             mark: the point of the state.
             state: the state.
 
+        Returns:
+            Size of the file in bytes.
+
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
         private_folder(self._folder)
-        write_atomically(self._path(mark), pack_state(state))
+        content = pack_state(state)
+        write_atomically(self._path(mark), content)
+        return len(content)
 
     def read(self, mark: Mark) -> State:
         """Reads the state of a point.

@@ -48,7 +48,7 @@ class InferencePlan:
         self.facts = setup.facts(_release(setup, self._predicts), self._lineage)
         self.agreement = agreement
         self.progress = batches
-        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish)
+        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish, work=lambda: batches.work)
 
     @property
     def released(self) -> Mapping[Kind, int]:

@@ -64,7 +64,7 @@ class OwnFigures:
 
     def log_epoch(self, epoch: EpochMetrics) -> None:
         """Logs the metrics of an epoch."""
-        logger.info("%s: epoch %d: %s", self._run, epoch.epoch + 1, _text(_by_name(epoch)))
+        logger.info("%s: epoch %d: %s", self._run, epoch.epoch + 1, _text(by_name(epoch)))
 
     def write_training(self, label: LabelExchanges) -> tuple[str, ...]:
         """Writes the metrics by epoch and the losses by step, as far as available.
@@ -81,7 +81,7 @@ class OwnFigures:
         epochs = [epoch for epoch in list(label.own_epochs) if epoch.train is not None]
         series: dict[str, list[float | None]] = {}
         for epoch in epochs:
-            for name, value in _by_name(epoch).items():
+            for name, value in by_name(epoch).items():
                 series.setdefault(name, []).append(_finite(value))
         content = {
             "history": series,
@@ -131,8 +131,12 @@ class OwnFigures:
         write_atomically(self._folder / name, text.encode())
 
 
-def _by_name(epoch: EpochMetrics) -> dict[str, float]:
-    """The metrics by their names in a history: those of held-out rows have a prefix."""
+def by_name(epoch: EpochMetrics) -> dict[str, float]:
+    """The metrics of an epoch by their names in a history: those of held-out rows have a prefix.
+
+    Args:
+        epoch: of the party's own books.
+    """
     train = {} if epoch.train is None else dict(epoch.train.values)
     held_out = {} if epoch.validation is None else epoch.validation.values
     return train | {VALIDATION_PREFIX + name: value for name, value in held_out.items()}

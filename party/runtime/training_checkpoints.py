@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from party.cut.state import State
 from party.errors import SessionError
@@ -11,6 +12,7 @@ from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.checkpoints import CheckpointBook, Checkpoints, Mark
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.request_file import RequestFile
+from party.runtime.session_work import WrittenCheckpoints
 from party.security.sealing import SealingKeys, Slot
 
 
@@ -26,6 +28,10 @@ class TrainingCheckpoints:
         dataset: name of the training dataset.
         start: the point that the session started from.
         keep: number of committed checkpoints to retain.
+        monotonic: returns the seconds of a monotonic clock.
+
+    Attributes:
+        written: the checkpoints that were written so far.
 
     Raises:
         CheckpointError: the checkpoint of the point to start from does not exist.
@@ -42,6 +48,7 @@ class TrainingCheckpoints:
         dataset: str,
         start: Mark,
         keep: int,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._party = party
         self._peers = tuple(peers)
@@ -55,6 +62,8 @@ class TrainingCheckpoints:
         self._rules = Checkpoints(party, peers, start, transcript=keys.transcript, book=self._book)
         if self._book.committed != known:  # a party that missed a Commit learns of it here, and must record it
             files.note_committed(list(self._book.committed))
+        self._monotonic = monotonic
+        self.written = WrittenCheckpoints()
         self._copy: tuple[Mark, State] | None = None
         # Snapshots are taken between batches, while the former one may still be being written.
         self._lock = threading.Lock()
@@ -94,8 +103,10 @@ class TrainingCheckpoints:
             raise SessionError("no snapshot of this step was taken", where=f"{self._party}: step {step}")
         mark, state = copy
         # Before the checkpoint counts: whoever goes back to an earlier one must know the requests that led to this one.
+        start_seconds = self._monotonic()
         self._requests.sync()
-        self._files.write(mark, state)
+        size_bytes = self._files.write(mark, state)
+        self.written += WrittenCheckpoints(1, self._monotonic() - start_seconds, size_bytes)
         with self._lock:
             self._rules.prepared(mark)
             self._copy = None
