@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -51,9 +52,18 @@ def connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
     Raises:
         SplitError: the file is not valid, or a party does not answer as it should.
     """
-    from coordinator.federation import connect_federation  # noqa: PLC0415
+    from coordinator.configuration import load_coordinator_configuration  # noqa: PLC0415
+    from coordinator.federation import Federation  # noqa: PLC0415
+    from party.monitoring.logs import LogPlace, json_log  # noqa: PLC0415
 
-    return connect_federation(path, display, without=without)
+    configuration = load_coordinator_configuration(path)
+    if configuration.log_format == "text":
+        return Federation(configuration, display, without=without)
+    place = LogPlace()
+    json_log({"coordinator": configuration.coordinator}, "info", place)
+    federation = Federation(configuration, logged_display, without=without)
+    place.source = federation.watch.activity.place
+    return federation
 
 
 def display() -> Display:
@@ -61,6 +71,13 @@ def display() -> Display:
     from coordinator.progress import LiveDisplay, PlainDisplay  # noqa: PLC0415
 
     return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+
+
+def logged_display() -> Display:
+    """Progress in the log, for who collects JSON lines."""
+    from coordinator.progress import PlainDisplay  # noqa: PLC0415
+
+    return PlainDisplay(logging.getLogger("coordinator").info)
 
 
 def run_command(command: Callable[[], None], debug: bool) -> None:

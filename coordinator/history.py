@@ -11,6 +11,8 @@ from pathlib import Path
 from party.pb import party_pb2 as pb
 from party.security.files import write_atomically
 
+HISTORY_FILE = "history.json"
+
 
 @dataclass
 class History:
@@ -71,9 +73,8 @@ class History:
         self.epoch = [one.epoch for one in report.epochs]
         self.samples = sum(one.train.rows for one in report.epochs)
         for one in report.epochs:
-            self._append("", one.train)
-            if one.HasField("validation"):
-                self._append("val_", one.validation)
+            for name, value in epoch_figures(one).items():
+                self.history.setdefault(name, []).append(value)
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.
@@ -99,16 +100,18 @@ class History:
             "timings": self.timings,
             "best_epoch": self.best_epoch,
         }
-        write_atomically(folder / "history.json", json.dumps(content, indent=2, allow_nan=False).encode())
-
-    def _append(self, prefix: str, metrics: pb.Metrics) -> None:
-        for one in metrics.values:
-            self.history.setdefault(prefix + one.name, []).append(one.value)
+        write_atomically(folder / HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False).encode())
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:
     """Returns metrics by name, as Keras does with `return_dict=True`."""
     return {one.name: one.value for one in metrics.values}
+
+
+def epoch_figures(epoch: pb.EpochReport) -> dict[str, float]:
+    """Returns the metrics of an epoch by name, those of held-out rows prefixed with `val_`."""
+    held_out = metrics_as_dictionary(epoch.validation) if epoch.HasField("validation") else {}
+    return {**metrics_as_dictionary(epoch.train), **{f"val_{name}": value for name, value in held_out.items()}}
 
 
 def _finite(value: float) -> float | None:

@@ -26,12 +26,20 @@ class TrainingMonitor:
         session: opened for training.
         display: shows progress.
         history: receives the metrics.
+        on_epoch: called with every epoch of the session that ended.
     """
 
-    def __init__(self, session: CoordinatedSession, display: Display, history: History) -> None:
+    def __init__(
+        self,
+        session: CoordinatedSession,
+        display: Display,
+        history: History,
+        on_epoch: Callable[[pb.EpochReport], None],
+    ) -> None:
         self._session = session
         self._display = display
         self._history = history
+        self._on_epoch = on_epoch
         self._started_seconds = time.monotonic()
         self._last = (self._started_seconds, session.start.step, 0)
         self._shown_epochs = session.epochs_before  # shown by an earlier session
@@ -56,6 +64,7 @@ class TrainingMonitor:
             if complete:
                 self._display.print_line(_epoch_line(epoch))
                 self._shown_epochs += 1
+                self._on_epoch(epoch)
         return reply
 
     def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
@@ -125,7 +134,13 @@ class StepPause:
 
 
 def train(
-    session: CoordinatedSession, display: Display, checkpointer: Checkpointer, stop_requested: Callable[[], bool]
+    session: CoordinatedSession,
+    display: Display,
+    checkpointer: Checkpointer,
+    stop_requested: Callable[[], bool],
+    *,
+    traffic: Traffic,
+    on_epoch: Callable[[pb.EpochReport], None],
 ) -> History:
     """Runs the steps of a training session to the end, and makes every party save its model.
 
@@ -134,6 +149,8 @@ def train(
         display: shows progress.
         checkpointer: of the session.
         stop_requested: returns whether the run is to stop before its last step.
+        traffic: counts what is relayed.
+        on_epoch: called with every epoch of the session that ended.
 
     Returns:
         The history, with the time and traffic of this session.
@@ -144,10 +161,10 @@ def train(
     training = session.run.training
     history = History(run_id=session.reference.run_id.hex())
     history.params = {"epochs": training.epochs, "steps": session.steps}
-    monitor = TrainingMonitor(session, display, history)
+    monitor = TrainingMonitor(session, display, history, on_epoch)
     between_steps = StepPause(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
-    traffic = run_exchanges(session, monitor, between_steps)
+    run_exchanges(session, monitor, between_steps, traffic)
     monitor.report()
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes
