@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -15,7 +16,7 @@ import click
 
 from coordinator.allocator import retain_freed_memory
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
-from party.monitoring.logs import report_failure
+from party.monitoring.logs import report
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -96,7 +97,7 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         command()
     except KeyboardInterrupt as interrupted:
         notes = getattr(interrupted, "__notes__", ())  # of a session, if one was open
-        click.echo(": ".join(["interrupted", *notes]), err=True)
+        report(": ".join(["interrupted", *notes]), partial(click.echo, err=True), logging.WARNING)
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.
@@ -117,5 +118,5 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    report_failure(f"error: {error}", lambda text: click.echo(text, err=True))
+    report(f"error: {error}", partial(click.echo, err=True))
     sys.exit(error.exit_code)

@@ -89,14 +89,15 @@ def text_log(level: str) -> None:
     logging.basicConfig(level=level.upper(), format=TEXT_FORMAT, stream=sys.stderr)
 
 
-def report_failure(text: str, write: Callable[[str], None]) -> None:
-    """Says why a command failed: in a log of JSON lines as one of them, otherwise as it is.
+def report(text: str, write: Callable[[str], None], level: int = logging.ERROR) -> None:
+    """Writes a line of a command on standard error: in a log of JSON lines as one of them, otherwise as it is.
 
     Args:
         text: one line.
         write: writes the line as it is.
+        level: of the line in the log.
     """
     if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers):
-        logging.getLogger(__name__).error(text)
+        logging.getLogger(__name__).log(level, text)
     else:
         write(text)

@@ -9,6 +9,7 @@ from socket import AddressFamily
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from party.configuration.monitoring import MonitoringPort
@@ -16,6 +17,21 @@ from party.errors import ConfigurationError
 
 NAMESPACE = "splitrain"
 READ_SECONDS = 2.0  # longest wait for a part of a request, as one request is answered at a time
+
+
+def phase_metric(name: str, text: str, phases: Iterable[str], current: str) -> Metric:
+    """Makes a gauge that is 1 for the present phase, and 0 for all others.
+
+    Args:
+        name: of the metric, without the namespace.
+        text: what the phases are of.
+        phases: every phase.
+        current: the present one.
+    """
+    metric = GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["phase"])
+    for phase in phases:
+        metric.add_metric([phase], float(phase == current))
+    return metric
 
 
 class _Handler(WSGIRequestHandler):
