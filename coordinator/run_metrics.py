@@ -9,13 +9,12 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     InfoMetricFamily,
     Metric,
-    StateSetMetricFamily,
 )
 from prometheus_client.registry import Collector
 
 from coordinator.run_activity import RunCounts, RunPhase
 from party import __version__
-from party.monitoring.metrics_port import NAMESPACE
+from party.monitoring.metrics_port import NAMESPACE, phase_metric
 
 
 class RunMetrics(Collector):
@@ -39,9 +38,9 @@ class RunMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Returns the metrics at this moment."""
         counts = self._counts()
-        phases = {phase.value: phase is counts.phase for phase in RunPhase}
+        phases = [phase.value for phase in RunPhase]
         yield InfoMetricFamily(f"{NAMESPACE}_coordinator", "The coordinator and its version.", value=self._about)
-        yield StateSetMetricFamily(f"{NAMESPACE}_run_phase", "What the coordinator does for the run.", value=phases)
+        yield phase_metric("run_phase", "What the coordinator does for the run.", phases, counts.phase.value)
         yield GaugeMetricFamily(f"{NAMESPACE}_run_step", "Training steps of the run that are done.", counts.step)
         yield GaugeMetricFamily(f"{NAMESPACE}_run_steps", "Training steps of the whole run.", counts.run_steps)
         for name, text, value in (

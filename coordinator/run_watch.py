@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from coordinator.configuration import CoordinatorConfiguration
@@ -14,6 +14,8 @@ from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 from party.monitoring.libraries import require_library
 from party.pb import party_pb2 as pb
+
+SHORTEST_SECONDS = 1e-9
 
 
 class RunWatch:
@@ -71,8 +73,8 @@ class RunWatch:
 
     def epochs(
         self, session: CoordinatedSession, traffic: Traffic, bytes_before: int
-    ) -> Callable[[pb.EpochReport], None]:
-        """Makes what is to be called with every epoch of a session that ended.
+    ) -> Callable[[Sequence[pb.EpochReport]], None]:
+        """Makes what is to be called with the epochs of a session that ended.
 
         Args:
             session: the session.
@@ -81,20 +83,22 @@ class RunWatch:
         """
         last_seconds, last_steps = time.monotonic(), traffic.steps
 
-        def ended(epoch: pb.EpochReport) -> None:
+        def ended(epochs: Sequence[pb.EpochReport]) -> None:
             nonlocal last_seconds, last_steps
             seconds, steps = time.monotonic(), traffic.steps
             rows = (steps - last_steps) * session.run.training.batch_size
-            self.activity.epoch_ended(epoch.train.rows)
-            self._watchers.epoch(
-                WatchedEpoch(
-                    number=epoch.epoch + 1,
-                    figures=epoch_figures(epoch),
-                    samples_per_second=rows / max(seconds - last_seconds, 1e-9),
-                    message_bytes=bytes_before + traffic.message_bytes,
-                )
-            )
+            rate = rows / max(seconds - last_seconds, SHORTEST_SECONDS)
             last_seconds, last_steps = seconds, steps
+            for epoch in epochs:
+                self.activity.epoch_ended(epoch.train.rows)
+                self._watchers.epoch(
+                    WatchedEpoch(
+                        number=epoch.epoch + 1,
+                        figures=epoch_figures(epoch),
+                        samples_per_second=rate,
+                        message_bytes=bytes_before + traffic.message_bytes,
+                    )
+                )
 
         return ended
 

@@ -38,7 +38,8 @@ class WatchedEpoch:
     Attributes:
         number: from 1.
         figures: by name, as in the history: the metrics as the label party released them.
-        samples_per_second: training rows per second since the session began, or since the epoch before.
+        samples_per_second: training rows per second since the session began or, after its first, since epochs
+            were last reported; epochs that are reported together share it.
         message_bytes: bytes of all messages between parties since the run began.
     """
 

@@ -166,7 +166,7 @@ class TrainingRun:
                     checkpointer,
                     self._stop_requested,
                     traffic=traffic,
-                    on_epoch=self._watch.epochs(session, traffic, start.message_bytes),
+                    on_epochs=self._watch.epochs(session, traffic, start.message_bytes),
                 )
             except (KeyboardInterrupt, SystemExit):
                 checkpointer.abandon()

@@ -11,13 +11,12 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     InfoMetricFamily,
     Metric,
-    StateSetMetricFamily,
 )
 from prometheus_client.registry import Collector
 
 from party import __version__
 from party.ledger.entry import Event, LedgerEntry
-from party.monitoring.metrics_port import NAMESPACE
+from party.monitoring.metrics_port import NAMESPACE, phase_metric
 from party.protocol.phases import SessionPhase
 from party.runtime.activity import ActivityView
 from party.runtime.session_work import SessionWork
@@ -69,8 +68,8 @@ class PartyMetrics(Collector):
 
 def _session_metrics(view: ActivityView) -> Iterable[Metric]:
     current = IDLE if view.phase is None else view.phase.value
-    phases = {name: name == current for name in (IDLE, *(phase.value for phase in SessionPhase))}
-    yield StateSetMetricFamily(f"{NAMESPACE}_session_phase", "Phase of the open session.", value=phases)
+    phases = (IDLE, *(phase.value for phase in SessionPhase))
+    yield phase_metric("session_phase", "Phase of the open session.", phases, current)
     yield _gauge("session_step", "Training steps of the run of the open session that are done.", view.step)
     yield _counter("sessions", "Sessions that were opened.", view.sessions)
     yield _counter("repeated_calls", "Calls that were answered again with their first reply.", view.repeated_calls)
