@@ -20,6 +20,7 @@ from party.errors import ConfigurationError
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # a coordinator tells nobody but its own server
     "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output is for results
 }
 DEFAULTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 LAST_WAIT_SECONDS = 60.0  # for what is still to be sent when a run ends

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from threading import Event
 
-from coordinator.checkpoints import Checkpointer
+from coordinator.checkpoints import Checkpointer, NoteCommit
 from coordinator.configuration import CoordinatorConfiguration
 from coordinator.connection import await_parties
 from coordinator.history import History
@@ -92,7 +92,9 @@ class TrainingRun:
             self._end(FAILED)
             raise
         except BaseException:
-            self._end(STOPPED)
+            self._journal.end(
+                self._run_id, STOPPED
+            )  # and no more: whoever interrupts a second time waits for no server
             raise
         self._end(TRAINED, history)
         return history
@@ -143,22 +145,8 @@ class TrainingRun:
             self._watch.session(session, self._watched(session)) as traffic,
         ):
             self._journal.agreed(self._run_id, session.steps)
-            if start.mark != ORIGIN or began:
-                self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
-            elif self._continues:
-                self._display.print_line(
-                    f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"
-                )
-            started_seconds = time.monotonic()
-
-            def note(mark: Mark, traffic: Traffic) -> None:
-                seconds = start.seconds + time.monotonic() - started_seconds
-                message_bytes = start.message_bytes + traffic.message_bytes
-                self._journal.commit(self._run_id, Commit(mark, utc_now().isoformat(), seconds, message_bytes))
-                self._attempts_without_progress = 0
-                self._watch.activity.committed()
-
-            checkpointer = Checkpointer(session, self._configuration.checkpoints, note)
+            self._announce(start, began, session.steps)
+            checkpointer = Checkpointer(session, self._configuration.checkpoints, self._noting(start))
             try:
                 history = train(
                     session,
@@ -178,6 +166,28 @@ class TrainingRun:
         history.seconds += start.seconds
         history.message_bytes += start.message_bytes
         return history
+
+    def _announce(self, start: Commit, began: bool, steps: int) -> None:
+        """Says where a run goes on that did not begin with this session."""
+        if start.mark != ORIGIN or began:
+            self._display.print_line(f"resuming from step {start.mark.step} of {steps}")
+        elif self._continues:
+            self._display.print_line(
+                f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"
+            )
+
+    def _noting(self, start: Commit) -> NoteCommit:
+        """Makes what writes the commits of a session that begins now to the journal."""
+        started_seconds = time.monotonic()
+
+        def note(mark: Mark, traffic: Traffic) -> None:
+            seconds = start.seconds + time.monotonic() - started_seconds
+            message_bytes = start.message_bytes + traffic.message_bytes
+            self._journal.commit(self._run_id, Commit(mark, utc_now().isoformat(), seconds, message_bytes))
+            self._attempts_without_progress = 0
+            self._watch.activity.committed()
+
+        return note
 
     def _watched(self, session: CoordinatedSession) -> WatchedSession:
         run_id = self._run_id.hex()

@@ -20,6 +20,7 @@ from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
 from party.configuration.metrics import MetricSection
+from party.configuration.monitoring import MlflowSection, MonitoringPort
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
 from party.configuration.policy import PolicySection
@@ -97,6 +98,8 @@ SECTIONS = {
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
+    "`health` and `prometheus`": MonitoringPort,
+    "`mlflow`": MlflowSection,
     "`checkpoints` of a run": coordinator_configuration.CheckpointIntervalSection,
     "`alignment`": AlignmentSection,
     "`training`": TrainingSection,

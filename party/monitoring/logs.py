@@ -62,8 +62,8 @@ class JsonFormatter(logging.Formatter):
         place = self._place.source()
         if place.run_id:
             line |= {"run": place.run_id[:SHORT_RUN_ID], "step": place.step}
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__  # its text, as of another library's error, may hold a cell
         return json.dumps(line)
 
 
