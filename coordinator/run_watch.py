@@ -114,20 +114,20 @@ class RunWatch:
     def _made(self) -> list[RunWatcher]:
         configuration, made = self._configuration, list[RunWatcher]()
         if configuration.tensorboard is not False:
-            require_library("tensorboardX", key="tensorboard", extra="tensorboard")
+            require_library("tensorboard")
             from coordinator.event_files import RunEvents  # noqa: PLC0415  # its library loads NumPy
 
             folder = configuration.tensorboard
             made.append(RunEvents(configuration.path(folder) if isinstance(folder, str) else None))
         if configuration.mlflow is not None:
-            require_library("mlflow", key="mlflow", extra="mlflow")
+            require_library("mlflow")
             from coordinator.mlflow_runs import MlflowRun  # noqa: PLC0415  # the library is an option
 
             made.append(MlflowRun(configuration.mlflow))
         return made
 
     def _open_port(self) -> Callable[[], None]:
-        require_library("prometheus_client", key="prometheus", extra="prometheus")
+        require_library("prometheus")
         from coordinator.run_metrics import RunMetrics  # noqa: PLC0415  # the library is an option
         from party.monitoring.metrics_port import MetricsPort  # noqa: PLC0415
 

@@ -450,8 +450,8 @@ def test_command_line_answers_without_heavy_imports(command, arguments):
 
 def test_coordinator_never_loads_tensorflow_or_data_code():
     program = (
-        "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
-        "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "import sys, coordinator.federation, coordinator.status, coordinator.progress, coordinator.run_metrics\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'tensorboardX', 'mlflow'} & set(sys.modules)\n"
         "free = {'party.protocol', 'party.protocol.checkpoints', 'party.protocol.shuffled_column'}\n"
         "homes = ('party.data', 'party.models', 'party.engine', 'party.channel', 'party.cut', 'party.protocol')\n"
         "data = [name for name in sys.modules if name.startswith(homes) and name not in free]\n"

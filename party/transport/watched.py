@@ -9,7 +9,7 @@ from typing import Self
 
 from party.configuration.party import PartyConfiguration
 from party.ledger.entry import LedgerEntry
-from party.monitoring.libraries import require_library
+from party.monitoring.libraries import require_libraries
 from party.runtime.activity import ActivityView
 from party.transport.health_service import HealthService
 
@@ -29,10 +29,7 @@ class WatchedParty:
 
     def __init__(self, configuration: PartyConfiguration) -> None:
         self._configuration = configuration
-        if configuration.prometheus is not None:
-            require_library("prometheus_client", key="prometheus", extra="prometheus")
-        if configuration.tensorboard:
-            require_library("tensorboardX", key="tensorboard", extra="tensorboard")
+        require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
         self._close_metrics: Callable[[], None] = lambda: None
         self._health = None if configuration.health is None else HealthService(configuration.health)
         if self._health is not None:

@@ -196,6 +196,12 @@ def test_the_dashboard_shows_metrics_that_there_are(watched):
     asked = {name for expression in expressions for name in METRIC.findall(expression)}
     shown = {name for pages in watched.pages.values() for page in pages for name in names(page)}
     assert len(expressions) > 10
+    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    covered = [
+        (x, y) for at in places for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(covered) == len(set(covered)), "no panel hides another one"
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)
     assert asked - shown == set()
     labels = {pair[0] for pages in watched.pages.values() for _, found in samples(pages[-1]) for pair in found}
     grouped = {one for text in expressions for by in re.findall(r"by \(([^)]*)\)", text) for one in by.split(", ")}

@@ -92,7 +92,7 @@ def test_an_ipv6_address_stands_in_brackets():
 
 
 def test_an_option_without_its_library_names_the_extra(monkeypatch):
-    require_library("prometheus_client", key="prometheus", extra="prometheus")
+    require_library("prometheus")
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(InstallationError, match=r"prometheus: .* install splitrain\[prometheus\]"):
-        require_library("prometheus_client", key="prometheus", extra="prometheus")
+        require_library("prometheus")
