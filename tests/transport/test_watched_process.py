@@ -1,5 +1,6 @@
 """What a party's process does for who watches it, before it serves and as it stops."""
 
+import os
 import signal
 import sys
 
@@ -44,11 +45,16 @@ def test_a_feature_party_has_no_metrics_for_tensorboard(organisations):
         configuration(organisations, "alice", tensorboard=True)
 
 
-def test_nothing_listens_unless_it_is_configured(organisations):
-    with WatchedParty(configuration(organisations)) as watched:
+def test_nothing_listens_unless_it_is_configured(organisations, caplog):
+    caplog.set_level("INFO")
+    without = configuration(organisations)
+    before = len(os.listdir("/proc/self/fd"))
+    with WatchedParty(without) as watched:
         watched.ready()
         watched.show_metrics(lambda: None, lambda: ())
+        assert len(os.listdir("/proc/self/fd")) == before
         watched.stopping()
+    assert caplog.messages == []
 
 
 def test_probes_see_a_party_start_serve_and_stop(monkeypatch, organisations, caplog):
