@@ -1,8 +1,8 @@
 """What a party's process does for who watches it, before it serves and as it stops."""
 
-import os
 import signal
 import sys
+from pathlib import Path
 
 import grpc
 import pytest
@@ -48,11 +48,11 @@ def test_a_feature_party_has_no_metrics_for_tensorboard(organisations):
 def test_nothing_listens_unless_it_is_configured(organisations, caplog):
     caplog.set_level("INFO")
     without = configuration(organisations)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with WatchedParty(without) as watched:
         watched.ready()
         watched.show_metrics(lambda: None, lambda: ())
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
         watched.stopping()
     assert caplog.messages == []
 
