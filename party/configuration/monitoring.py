@@ -20,7 +20,7 @@ class MonitoringPort(StrictModel):
         beyond_loopback: whether the address may be one that other machines reach.
     """
 
-    listen: Address
+    listen: Address = Field(examples=["127.0.0.1:9464"])
     beyond_loopback: bool = False
 
     @model_validator(mode="after")
