@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
+from coordinator.data_quality import DataQuality, released_quality
 from coordinator.party_client import PartyClient
 from coordinator.session import CoordinatedSession
 from party.errors import SessionError
@@ -60,6 +61,8 @@ class DatasetAlignment:
             without joins was reused.
         reused: whether an earlier alignment is still valid.
         joins: what the rows found in each table, by peer; empty without joins.
+        quality: by party, what it released of the quality of its dataset or table; parties that released nothing are
+            left out.
     """
 
     dataset: str
@@ -67,6 +70,7 @@ class DatasetAlignment:
     rows_in_common: int | None
     reused: bool
     joins: Sequence[JoinedTable] = field(default=(), kw_only=True)
+    quality: Mapping[str, DataQuality] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ class AlignmentRelay:
             self._align_tables(session.joins)
         elif not session.joins:
             counts = {dataset: self._align_dataset(dataset) for dataset in session.pending}
-        finished = session.finish()[session.run.label_party]
+        replies = session.finish()
+        finished = replies[session.run.label_party]
         results = []
         for one in session.datasets[session.run.label_party]:
             joins = [found for found in finished.joins if found.dataset == one.dataset]
@@ -126,6 +131,7 @@ class AlignmentRelay:
                     rows_in_common=joins[0].rows_in_common if joins else counts.get(one.dataset),
                     reused=one.dataset not in session.pending,
                     joins=[_joined_table(found) for found in joins],
+                    quality=released_quality(replies, one.dataset, self._tables()),
                 )
             )
         return results
@@ -141,6 +147,10 @@ class AlignmentRelay:
             tables = session.tables.get(join.peer, ())
             rows[join.peer] = next((one.rows for one in tables if one.table == join.table), 0)
         return rows
+
+    def _tables(self) -> dict[str, str]:
+        """The table of each party that brings one in place of datasets."""
+        return {join.peer: join.table for join in self._session.joins}
 
     def _align_dataset(self, dataset: str) -> int:
         """Aligns one dataset; returns the number of rows in common."""

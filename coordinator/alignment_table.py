@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from coordinator.alignment import DatasetAlignment, JoinedTable
+from coordinator.data_quality import quality_lines
 from party.security.printable import printable
 
 _REUSED = "aligned before, and still valid: reused (--force aligns again)"
@@ -27,6 +28,13 @@ def alignment_lines(results: Sequence[DatasetAlignment]) -> Iterator[str]:
         if result.rows_in_common is not None:
             yield f"  {'in common':<20} {result.rows_in_common:>12,} rows"
         yield from (_warning(join) for join in result.joins if join.finds_few)
+        # A table stands under the first dataset alone: it is the same for all.
+        told = [name for name in result.rows if result is results[0] or not _is_of_table(result, name)]
+        yield from (f"  {line}" for line in quality_lines(result.quality, told))
+
+
+def _is_of_table(result: DatasetAlignment, party: str) -> bool:
+    return party in result.quality and result.quality[party].dataset != result.dataset
 
 
 def _join_lines(result: DatasetAlignment) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from coordinator.history import metrics_as_dictionary
+from party.metrics.sampled_negatives import negatives_words
 from party.pb import party_pb2 as pb
 from party.security.printable import printable
 
@@ -51,7 +52,9 @@ def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> s
         most: largest number of metrics to show; by default all.
 
     Returns:
-        The text; names are escaped for a terminal.
+        The text; names are escaped for a terminal. It ends with what the metrics are over, if they are all shown and
+        negatives were sampled.
     """
     shown = list(metrics_as_dictionary(metrics).items())[:most]
-    return "  ".join(f"{prefix}{printable(name)} {figure_text(value)}" for name, value in shown)
+    text = "  ".join(f"{prefix}{printable(name)} {figure_text(value)}" for name, value in shown)
+    return text + ("" if most else negatives_words(metrics.negatives_per_positive))

@@ -31,6 +31,8 @@ class History:
         timings: seconds by party and activity.
         continues: run_id of the finished run whose weights it began with, in hexadecimal; empty without one.
         best_epoch: the epoch with the best weights, if early stopping was configured; known once training has ended.
+        negatives_per_positive: number of negatives that the label party sampled for each positive row of what metrics
+            are over, under `train` and `validation`; empty if it sampled none.
     """
 
     run_id: str
@@ -45,6 +47,7 @@ class History:
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
     continues: str = ""
     best_epoch: int | None = None
+    negatives_per_positive: dict[str, int] = field(default_factory=dict)
 
     @property
     def samples_per_second(self) -> float:
@@ -75,6 +78,9 @@ class History:
         for one in report.epochs:
             for name, value in epoch_figures(one).items():
                 self.history.setdefault(name, []).append(value)
+            self._note_negatives("train", one.train)
+            if one.HasField("validation"):
+                self._note_negatives("validation", one.validation)
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.
@@ -99,8 +105,13 @@ class History:
             "bytes_per_sample": self.bytes_per_sample,
             "timings": self.timings,
             "best_epoch": self.best_epoch,
+            **({"negatives_per_positive": self.negatives_per_positive} if self.negatives_per_positive else {}),
         }
         write_atomically(folder / HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False).encode())
+
+    def _note_negatives(self, rows: str, metrics: pb.Metrics) -> None:
+        if metrics.negatives_per_positive:
+            self.negatives_per_positive[rows] = metrics.negatives_per_positive
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coordinator.data_quality import quality_lines, received_quality
 from coordinator.exchanges import run_exchanges
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
+from party.metrics.sampled_negatives import negatives_words
 from party.pb import party_pb2 as pb
+from party.pb.handshake_pb2 import Purpose
 
 
 @dataclass(frozen=True)
@@ -51,4 +54,11 @@ def infer(
             session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
         )
         report = session.label.report(session.reference)
-        return Inference(report, session.finish(), traffic)
+        if negatives := negatives_words(report.evaluation.negatives_per_positive):
+            display.print_line(f"{proposal.dataset}: metrics{negatives}")
+        finished = session.finish()
+        tells = proposal.purpose == Purpose.PURPOSE_EVALUATE and not proposal.without and proposal.shuffled is None
+        quality = {name: one for name, reply in finished.items() for one in received_quality(reply)[:1]}
+        for line in quality_lines(quality, finished) if tells else ():
+            display.print_line(line)
+        return Inference(report, finished, traffic)

@@ -20,7 +20,10 @@ EXACT: dict[SecretName, str] = {
         "computed from the labels as they are: from gradients a party reads every training label off; metrics tell the"
         " coordinator a little with each pass"
     ),
-    "columns": "computed from the columns as they are: from hiddens the label party learns much of them",
+    "columns": (
+        "computed from the columns as they are: from hiddens the label party learns much of them; counts of cells tell"
+        " the coordinator a little"
+    ),
 }
 NOT_TAKEN_BACK = "No epsilon bounds that, and no protection that is switched on later takes it back."
 
@@ -57,6 +60,8 @@ def budget_lines(path: Path, pooled: Collection[str]) -> Iterator[str]:
         yield f"  released exactly: each row of dataset {dataset} {times:,.1f} times, on average"
     for coordinator, passes in use.exact_passes.items():
         yield f"  released exactly: metrics of {passes:,} passes to {coordinator}"
+    for coordinator, datasets in use.exact_counts.items():
+        yield f"  released exactly: counts of cells of datasets to {coordinator}, {datasets:,} times"
 
 
 def budget_json(path: Path, pooled: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,9 +12,13 @@ from rich.table import Table as TextTable
 from party.configuration.labels import group_columns
 from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration
+from party.data.drawn_rows import negative_lines
 from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
 from party.data.labels import label_share, read_labels
+from party.data.statistics.checked import CheckedQuality
+from party.data.statistics.feature_warnings import percent
+from party.data.statistics.profiles import DatasetProfile
 from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
 from party.errors import SplitError, one_line
@@ -27,6 +31,7 @@ from party.runtime.tables import Tables
 from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
 from party.security.clock import utc_now
+from party.security.randomness import SECRET_BYTES
 from party.security.trust import load_trusted
 
 MERGED = "distinct texts are written differently but are the same value; exact: true keeps them apart"
@@ -48,8 +53,12 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
-    # Draws with a secret of its own: nothing of a check is stored or sent.
-    tables = Tables(configuration, lambda: PassingColumnKeys(os.urandom))
+    # Draws with secrets of its own: nothing of a check is stored or sent.
+    tables = Tables(
+        configuration,
+        lambda: PassingColumnKeys(os.urandom),
+        negatives_secret=lambda: os.urandom(SECRET_BYTES),
+    )
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
@@ -69,14 +78,51 @@ def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: 
     """Prints every dataset that can be used; the error has all problems of the others."""
     problems = {dataset: tables.problems(dataset) for dataset in tables.names}
     sizes: dict[str, int] = {}
+    compared = configuration.compared_dataset
+    usable = compared is not None and not problems[compared]
+    quality = CheckedQuality(configuration, tables.table(compared) if compared is not None and usable else None)
     for dataset in tables.names:
-        for summary in () if problems[dataset] else _print_dataset(configuration, tables, dataset, console):
+        if problems[dataset]:
+            continue
+        for summary in _print_dataset(configuration, tables, dataset, console):
             sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
+        _print_quality(quality, tables.table(dataset), console)
     for line in large_table_lines(configuration, sizes):
         console.print(one_line(line))
     found = [problem for several in problems.values() for problem in several]
     if found:
         raise _together(found)
+
+
+def _print_quality(quality: CheckedQuality, table: Table, console: Console) -> None:
+    """Prints statistics and warnings of a dataset that can be used."""
+    profile, lines = quality.tell(table)
+    for one in (*(() if profile is None else _statistics_tables(profile)), *lines):
+        console.print(one)
+
+
+def _statistics_tables(profile: DatasetProfile) -> list[TextTable]:
+    """The cells of all features, and then the numbers of those that have any, as the feature bounds them."""
+    cells = _titled(f"cells of {profile.dataset}", ("missing", "unknown", "distinct"))
+    for feature in profile.features:
+        shares = [percent(count, feature.rows) for count in (feature.missing, feature.unknown)]
+        cells.add_row(one_line(feature.name), *shares, f"{feature.distinct:,}")
+    numbers = _titled(f"numbers of {profile.dataset}", ("least", "greatest", "mean", "deviation", "outliers"))
+    for feature in profile.features:
+        found = feature.numbers
+        if found is not None:
+            figures = (found.least, found.greatest, found.mean, found.deviation)
+            texts = [f"{figure:.4g}" for figure in figures]
+            numbers.add_row(one_line(feature.name), *texts, percent(found.outliers, found.rows))
+    return [cells, numbers] if numbers.row_count else [cells]
+
+
+def _titled(title: str, columns: Iterable[str]) -> TextTable:
+    text = TextTable(title=one_line(title), title_justify="left")
+    text.add_column("feature")
+    for column in columns:
+        text.add_column(column, justify="right")
+    return text
 
 
 def _together(problems: Sequence[SplitError]) -> SplitError:
@@ -148,7 +194,7 @@ def _print_dataset(
         console.print(one_line(line))
     for remark in summary.remarks:
         console.print(one_line(f"warning: {remark}"))
-    for line in key_lines(table):
+    for line in (*negative_lines(table), *key_lines(table)):
         console.print(one_line(line))
     if data.labels and dataset not in data.unlabelled:
         trained_on = configuration.trains_on(dataset)

@@ -61,6 +61,7 @@ DATA_FREE = (
     "party.configuration.keras_objects",
     "party.configuration.monitoring",
     "party.monitoring",
+    "party.metrics.sampled_negatives",
     "party.protocol.checkpoints",
     "party.protocol.shuffled_column",
     "party.security.authority",
@@ -81,6 +82,7 @@ REACHED_BY_DATA_FREE = (
     "party.configuration.extent",
     "party.configuration.schema",
     "party.configuration.wording",
+    "party.metrics",
     "party.protocol",
     "party.security",
     "party.security.chains",
@@ -110,7 +112,7 @@ POLICY_ROOMS = (
     "party.policy.budgets",
     "party.policy.refusals",
 )  # what is behind the door: grants and admission are asked
-MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules")
+MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules", "QualityRules")
 PLAN = "Plan"
 AUDITORS = ("party.audit", "party.runtime", "party.commands", "party.cli", "party.own_audit", "party.runs")
 AUDIT = ("party.audit",)

@@ -11,6 +11,8 @@ from pydantic import BeforeValidator
 from party.configuration.addresses import is_loopback
 from party.configuration.paths import expanded
 
+DEFAULT_MAXIMUM_ROWS = 50_000_000
+DEFAULT_MAXIMUM_BYTES = 8 << 30
 LOCAL_SCHEME = "file"
 SCHEMES = (LOCAL_SCHEME, "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")  # as Arrow's file systems are called
 OPTIONS = frozenset(

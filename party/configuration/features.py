@@ -11,17 +11,17 @@ from pydantic import Field, field_validator, model_validator
 
 from party.configuration.column_range import ColumnRange
 from party.configuration.csv_format import CsvSection
+from party.configuration.data_files import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS
 from party.configuration.datetime_feature import DatetimeFeature
 from party.configuration.feature_section import FeatureSection, Malformed, columns_as_written, refuse_exact
 from party.configuration.joins import Files, JoinSection, KeyColumns, KeyRule, Transforms, check_transformed
 from party.configuration.labels import Labels, group_columns
+from party.configuration.negatives import NegativesSection
 from party.configuration.numeric_feature import NumericFeature
 from party.configuration.private_labels import check_label_privacy, epsilon_of_a_row
 from party.configuration.strict import StrictModel
 
 MAXIMUM_FEATURES = 4096
-DEFAULT_MAXIMUM_ROWS = 50_000_000
-DEFAULT_MAXIMUM_BYTES = 8 << 30
 
 
 class HashFeature(FeatureSection):
@@ -194,6 +194,7 @@ class DataSection(StrictModel):
         unlabelled: datasets without the columns of the labels, which can only be predicted.
         unlabelled_rows: what to do about rows that lack a label: `refuse` their file; or `drop`, which leaves them out
             of datasets that are trained on, and elsewhere out of metrics.
+        negatives: rows that are drawn for each positive one; only at the label party.
         sample_weight: column with the weight of each row in training; only at the label party, and only in the files
             of datasets that are trained on.
         label_independent_weights: whether the owner declares that sample_weight says nothing about labels.
@@ -213,6 +214,7 @@ class DataSection(StrictModel):
     labels: Labels = Field(default={})
     unlabelled: tuple[str, ...] = Field(default=(), strict=False)
     unlabelled_rows: Literal["refuse", "drop"] = "refuse"
+    negatives: NegativesSection | None = None
     sample_weight: str | None = Field(default=None, min_length=1)
     label_independent_weights: bool = False
     maximum_rows: int = Field(default=DEFAULT_MAXIMUM_ROWS, ge=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -16,11 +16,13 @@ from party.configuration.checkpoints import PartyCheckpointsSection
 from party.configuration.data_files import entries_of, is_address, is_unencrypted
 from party.configuration.feature_parties import FEWEST_SUMMANDS
 from party.configuration.features import DataSection, MultiHotFeature, SequenceFeature
+from party.configuration.fitting_negatives import check_negatives
 from party.configuration.joins import check_every_peer, check_joins
 from party.configuration.labels import group_columns
 from party.configuration.meters import MetersSection
 from party.configuration.models import AnyFuse, AnyModel, BSTModel, DeepFMFuse, DeepFMModel, DNNFuse, OwnModel
 from party.configuration.monitoring import LogFormat, MonitoringPort, port_warnings
+from party.configuration.negatives import NegativesSection
 from party.configuration.paths import FilePath
 from party.configuration.patterns import DIGEST_PATTERN
 from party.configuration.policy import PolicySection
@@ -29,6 +31,7 @@ from party.configuration.private_labels import label_privacy_warnings
 from party.configuration.run import OptimizerSection, RunConfiguration
 from party.configuration.sections import KnownName, Name, TlsSection
 from party.configuration.strict import StrictModel, load
+from party.configuration.threads import ThreadsSection
 from party.errors import ConfigurationError
 from party.ownership import OTHERS, loose_mode, looseness
 
@@ -45,19 +48,6 @@ class KnownCoordinator(KnownName):
 
     purposes: tuple[PurposeName, ...] = Field(default=get_args(PurposeName), min_length=1, strict=False)
     datasets: tuple[str, ...] | None = Field(default=None, strict=False)
-
-
-class ThreadsSection(StrictModel):
-    """Threads of TensorFlow. The same bits need the same numbers of threads.
-
-    Attributes:
-        intra_operation: threads inside one operation; `auto` is as many as there are cores for this process, up to
-            MAXIMUM_AUTOMATIC_THREADS; 0 leaves it to TensorFlow.
-        inter_operation: operations that run at the same time; 0 leaves it to TensorFlow.
-    """
-
-    intra_operation: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    inter_operation: int = Field(default=1, ge=0)
 
 
 class PartyConfiguration(StrictModel):
@@ -163,6 +153,7 @@ class PartyConfiguration(StrictModel):
     @model_validator(mode="after")
     def _privacy_fits(self) -> Self:
         self.privacy.check(self.data, self.holds_labels)
+        check_negatives(self.data, holds_labels=self.holds_labels, records=self.audit.record)
         return self
 
     @model_validator(mode="after")
@@ -286,6 +277,8 @@ class PartyConfiguration(StrictModel):
             dataset: name of the dataset or table.
         """
         read = {*self.data.columns(dataset, trained_on=self.trains_on(dataset)), *self.privacy.read}
+        if (negatives := self.negatives(dataset)) is not None:
+            read |= negatives.read
         return tuple(sorted(read.union(self.meters.columns if self.trains_on(dataset) else ())))
 
     @property
@@ -296,11 +289,22 @@ class PartyConfiguration(StrictModel):
         whole = {name for feature in data.features if not feature.has_several for name in feature.source_columns}
         keys = {name for rule in data.key_rules.values() for name in rule.columns}
         read = {*data.id_columns, *keys, *group_columns(data.labels), *self.privacy.read, *self.meters.columns}
+        read |= set() if data.negatives is None else {*data.negatives.user, *data.negatives.item}
         return frozenset(several - whole - read - {data.sample_weight})
+
+    def negatives(self, dataset: str) -> NegativesSection | None:
+        """How negatives are drawn for a dataset; None where it gets none."""
+        section = self.data.negatives
+        return section if section is not None and section.draws(dataset, self.data.unlabelled) else None
 
     def trains_on(self, dataset: str) -> bool:
         """Whether the owner allows to train on a dataset; a table serves all of them."""
         return dataset in self.data.tables or dataset in self.policy.training_datasets
+
+    @property
+    def compared_dataset(self) -> str | None:
+        """The dataset that others are compared with: the first that the owner trains on; None with tables."""
+        return next((name for name in self.policy.training_datasets if name in self.data.datasets), None)
 
     def files(self, dataset: str) -> tuple[Path | str, ...]:
         """The files of a dataset or table, in order: a path for each on this machine, else its address.

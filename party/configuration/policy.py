@@ -11,6 +11,7 @@ from party.configuration.run import CodecKind
 from party.configuration.sections import Name
 from party.configuration.strict import StrictModel
 
+DataQualityLevel = Literal["none", "warnings", "shares"]
 MaximumReading = Annotated[float, Field(gt=0.5, lt=1.0)] | None
 
 
@@ -47,6 +48,7 @@ class PolicySection(StrictModel):
         shuffled_columns: whether evaluations may shuffle one of this party's columns among the rows.
         peer_sets: sets of peers that a run may have; only all of `peers` if omitted.
         share_schema: whether errors for the coordinator may name columns and files of the data.
+        data_quality: what the coordinator learns of the quality of a dataset.
         reveal_row_counts: peers that may learn how many rows of the label party each of their entities has.
     """
 
@@ -79,6 +81,7 @@ class PolicySection(StrictModel):
     shuffled_columns: bool = False
     peer_sets: tuple[Annotated[tuple[Name, ...], Field(strict=False)], ...] | None = Field(default=None, strict=False)
     share_schema: bool = False
+    data_quality: DataQualityLevel = "warnings"
     reveal_row_counts: tuple[Name, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")

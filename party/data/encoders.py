@@ -136,8 +136,17 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell is malformed, too far from the others or has too many values.
         """
-        read = _columns(self._features, columns, f"{self.party}: {source}")
-        return tuple(one for encoder, cells in zip(self.encoders, read, strict=True) for one in _expand(encoder, cells))
+        read = zip(self.encoders, self.cells(columns, source), strict=True)
+        return tuple(one for encoder, cells in read for one in _expand(encoder, cells))
+
+    def cells(self, columns: TextColumns, source: str) -> Iterator[Cells]:
+        """The cells of each feature, in the order of the configuration.
+
+        Args:
+            columns: columns, among them the features'.
+            source: name of their file, for errors.
+        """
+        return _columns(self._features, columns, f"{self.party}: {source}")
 
     def counts(self, columns: TextColumns, source: str) -> tuple[CellCounts, ...]:
         """Counts the cells of each feature that its owner should know of.
@@ -152,8 +161,7 @@ class Encoders(StrictModel):
         Raises:
             DataError: a cell of a feature that reads numbers or dates is malformed.
         """
-        read = _columns(self._features, columns, f"{self.party}: {source}")
-        found = zip(self.encoders, read, strict=True)
+        found = zip(self.encoders, self.cells(columns, source), strict=True)
         return tuple(CellCounts(cells.row_count(one.missing(cells)), one.merged(cells)) for one, cells in found)
 
     def to_json(self) -> str:

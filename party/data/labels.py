@@ -30,7 +30,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 _EQUALITIES = ("==", "!=")
 ONE_CLASS_FIX = (
     "check the label's rule; if the file lists only what happened, such as clicks, add rows for what did not: what was"
-    " shown and not chosen or, without a record of that, a few items drawn for each row, in the ids of all parties"
+    " shown and not chosen or, without a record of that, items that data.negatives samples for each row"
 )
 LABELS = "labels are missing or malformed"
 WEIGHTS = "weights of rows are missing or malformed"

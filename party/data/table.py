@@ -22,6 +22,7 @@ from party.data.files.parts import Entry, entry_name
 from party.data.files.place import DataPlace
 from party.data.files.source import Source, open_source
 from party.data.keys import NO_KEY, Texts, row_keys
+from party.data.negatives import Negatives
 from party.data.reading import NeededColumns, read_columns
 from party.data.repeated_texts import repeated_texts
 from party.data.store.column_stores import ColumnStores
@@ -39,8 +40,8 @@ class Table:
     Attributes:
         dataset: name of the dataset or table.
         path: the file that was read; of a file of another machine, or of several, the name that stands for them.
-        ids: ids in the file's order, each once, none empty; of a table its keys, transformed. None where the rows
-            have none.
+        ids: ids in the file's order, each once but for drawn rows, none empty; of a table its keys, transformed. None
+            where the rows have none.
         keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
             (rows,) of text.
         columns: the needed columns as canonical texts, or as they are written; rows in the file's order.
@@ -51,6 +52,7 @@ class Table:
         merged: by column, the number of distinct texts in the file that are written differently but are the same value.
         generation: number of the generation that the cells of private columns were drawn in; None where none is
             private.
+        negatives: the rows that were drawn and follow those of the file; None where none are to be drawn.
     """
 
     dataset: str
@@ -63,6 +65,7 @@ class Table:
     chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
     merged: Mapping[str, int] = field(default_factory=dict)
     generation: int | None = None
+    negatives: Negatives | None = None
 
     @property
     def rows(self) -> int:
@@ -92,17 +95,18 @@ class Table:
 
     @property
     def rows_sha256(self) -> str:
-        """Hexadecimal digest of the file and of the rows that are here; equal to `sha256` where none is left out."""
-        if self.chosen is None:
-            return self.sha256
-        return hashlib.sha256(bytes.fromhex(self.sha256 + self.chosen_sha256)).hexdigest()
+        """Hexadecimal digest of the file and of the rows that are here; `sha256` where they are those of the file."""
+        drawn = "" if self.negatives is None else self.negatives.sha256
+        whole = self.sha256 + self.chosen_sha256 + drawn
+        return whole if whole == self.sha256 else hashlib.sha256(bytes.fromhex(whole)).hexdigest()
 
     def numbers_in_file(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers that rows have in the file, from 0.
+        """The numbers that rows have in the file, from 0; of drawn rows, those of the rows that they were drawn for.
 
         Args:
             rows: row numbers here.
         """
+        rows = rows if self.negatives is None else self.negatives.origin[rows]
         return rows if self.chosen is None else np.flatnonzero(self.chosen)[rows]
 
     def with_rows(self, chosen: NDArray[np.bool_]) -> Table:

@@ -10,7 +10,12 @@ from party.ledger.charge import NO_GENERATION, Charge
 from party.ledger.entry import Kind
 
 # Predictions stay at the label party, and ids are public to the parties that align them.
-SECRET_OF: Mapping[Kind, SecretName] = {"hiddens": "columns", "gradients": "labels", "metrics": "labels"}
+SECRET_OF: Mapping[Kind, SecretName] = {
+    "hiddens": "columns",
+    "gradients": "labels",
+    "metrics": "labels",
+    "data_quality": "columns",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class Audience:
                 return (self.label_party,)
             case "gradients":
                 return self.peers
-            case "metrics":
+            case "metrics" | "data_quality":
                 return (self.coordinator,)
             case _:
                 return ()

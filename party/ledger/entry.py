@@ -12,7 +12,7 @@ from party.configuration.strict import StrictModel
 from party.ledger.charge import Charge
 
 Event = Literal["started", "reloaded", "opened", "agreed", "ended", "refused"]
-Kind = Literal["hiddens", "gradients", "metrics", "predictions", "intersections", "row_maps"]
+Kind = Literal["hiddens", "gradients", "metrics", "predictions", "intersections", "row_maps", "data_quality"]
 FIRST_PREVIOUS = "0" * 64  # the first line has this in place of a digest
 _DIGEST_LABEL = b"vsl/1 ledger\0"
 
@@ -38,7 +38,8 @@ class Content(StrictModel):
         releases: number of releases of rows, by kind: at `agreed` the maximum, at `ended` those that were made.
             A row of a batch counts once each time it is sent to a peer; a metric counts once for each pass.
             `intersections` counts rows in common or, with joins, entities in common with each peer; `row_maps` the rows
-            of all datasets once for each peer that learned how many of them its entities have.
+            of all datasets once for each peer that learned how many of them its entities have; `data_quality` the
+            datasets, or tables, of whose quality the coordinator learned.
         charges: what the session spends of each secret, at `agreed`; None in other lines, which do not have the key,
             and in those of `agreed` that are older than charges.
         joins: of an alignment with joins, by peer the tables that are joined, or that may be at their owner; other

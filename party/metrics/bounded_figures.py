@@ -18,7 +18,8 @@ class BoundedFigure:
         value: the exact figure.
         bound: most by which it changes when one row, with its label and its outputs, is replaced by another.
         root: whether its square root is released in its place.
-        units: number of units behind it where these are not rows but groups of rows, rounded down; None for rows.
+        units: number of units behind it where these are not rows but groups of rows, or events with the negatives that
+            were sampled for them, rounded down; None for rows.
     """
 
     value: float
@@ -42,8 +43,8 @@ def bounded_mean(values: npt.NDArray[np.floating], limit: float) -> BoundedFigur
     return BoundedFigure(float(np.clip(finite, 0.0, limit).mean()), limit / len(values))
 
 
-def area_bound(positives: int, negatives: int) -> float:
-    """Bounds how far one row can change the area under the ROC curve.
+def area_bound(positives: int, negatives: int, sampled: int = 1) -> float:
+    """Bounds how far one row, or an event with its sampled negatives, can change the area under the ROC curve.
 
     The area is the mean, over the positive rows, of the share of negative rows that each is scored above; and the same
     with the classes exchanged. A new score changes it by at most 1 / P for a positive row and 1 / N for a negative one.
@@ -51,14 +52,17 @@ def area_bound(positives: int, negatives: int) -> float:
     most 1 / P + 1 / N together. The counts are rounded down to 1, 2 or 5 times a power of ten first, because the step
     of the grid would reveal them.
 
+    An event has one positive row and k sampled negatives: new scores of all of them change it by 1 / P + k / N at most.
+
     Args:
         positives: number of rows of one class, at least 1.
         negatives: number of rows of the other class, at least 1.
+        sampled: number of negatives of an event, at least 1; 1 also bounds the change by a single row.
 
     Returns:
-        At least 1 / positives + 1 / negatives.
+        At least 1 / positives + sampled / negatives.
     """
-    return 1 / count_below(positives) + 1 / count_below(negatives)
+    return 1 / count_below(positives) + sampled / count_below(negatives)
 
 
 def count_below(count: int) -> int:

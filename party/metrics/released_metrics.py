@@ -34,6 +34,7 @@ import hmac
 import math
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -121,6 +122,26 @@ def secret_draws(key: bytes) -> Draws:
         return draw
 
     return of_pass
+
+
+def of_events(bounded: Bounded, rows: int) -> Bounded:
+    """Figures whose bounds hold for a row of a file together with the negatives that were sampled for it.
+
+    Args:
+        bounded: computes figures with their bounds for one row; those with other units stay.
+        rows: number of rows of an event: its own and its negatives.
+    """
+
+    def of_all_rows(
+        outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
+    ) -> Mapping[str, BoundedFigure]:
+        events = max(1, len(outputs) // rows)
+        return {
+            name: one if one.units is not None else replace(one, bound=one.bound * rows, units=events)
+            for name, one in bounded(outputs, labels, exact, groups=groups).items()
+        }
+
+    return of_all_rows
 
 
 def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser:

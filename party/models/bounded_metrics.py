@@ -64,13 +64,18 @@ class BoundedMetrics:
         losses: losses of the labels.
         scores: scores of the labels.
         least_groups: fewest groups behind a metric that has any.
+        sampled: number of negatives that were sampled for each positive row; an area is then that of events, each with
+            its negatives.
     """
 
-    def __init__(self, labels: Labels, losses: TaskLosses, scores: Scores, *, least_groups: int = 1) -> None:
+    def __init__(
+        self, labels: Labels, losses: TaskLosses, scores: Scores, *, least_groups: int = 1, sampled: int = 0
+    ) -> None:
         self._labels = labels
         self._losses = losses
         self._scores = scores
         self._least_groups = least_groups
+        self._sampled = sampled
         means = {
             (name, one.key): _mean_loss(label, one) for name, label in labels.items() for one in scores.of_label(name)
         }
@@ -124,7 +129,8 @@ class BoundedMetrics:
         positives = int(rows.truth.sum())
         if min(positives, len(rows.truth) - positives) < LEAST_CLASS_ROWS:
             return UNDEFINED
-        return BoundedFigure(exact, area_bound(positives, len(rows.truth) - positives))
+        bound = area_bound(positives, len(rows.truth) - positives, max(1, self._sampled))
+        return BoundedFigure(exact, bound, units=len(rows.truth) // (1 + self._sampled) if self._sampled else None)
 
     def _mean_losses(self, outputs: FloatArray, labels: FloatArray) -> Iterator[tuple[str, BoundedFigure]]:
         """The loss and, with several labels, that of each; UNDEFINED where a bound is missing."""

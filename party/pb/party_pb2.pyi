@@ -23,6 +23,17 @@ class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MESSAGE_KIND_PREPARED: _ClassVar[MessageKind]
     MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: _ClassVar[MessageKind]
     MESSAGE_KIND_ROW_MAP: _ClassVar[MessageKind]
+
+class DataWarning(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DATA_WARNING_UNSPECIFIED: _ClassVar[DataWarning]
+    DATA_WARNING_DEAD: _ClassVar[DataWarning]
+    DATA_WARNING_CONSTANT: _ClassVar[DataWarning]
+    DATA_WARNING_IDENTIFIER: _ClassVar[DataWarning]
+    DATA_WARNING_UNKNOWN: _ClassVar[DataWarning]
+    DATA_WARNING_MISSING_DIFFERS: _ClassVar[DataWarning]
+    DATA_WARNING_NUMBERS_DIFFER: _ClassVar[DataWarning]
+    DATA_WARNING_VALUES_DIFFER: _ClassVar[DataWarning]
 MESSAGE_KIND_UNSPECIFIED: MessageKind
 MESSAGE_KIND_CONFIRM: MessageKind
 MESSAGE_KIND_HIDDEN: MessageKind
@@ -36,6 +47,14 @@ MESSAGE_KIND_DECISION: MessageKind
 MESSAGE_KIND_PREPARED: MessageKind
 MESSAGE_KIND_ALIGNMENT_COUNTERPROOF: MessageKind
 MESSAGE_KIND_ROW_MAP: MessageKind
+DATA_WARNING_UNSPECIFIED: DataWarning
+DATA_WARNING_DEAD: DataWarning
+DATA_WARNING_CONSTANT: DataWarning
+DATA_WARNING_IDENTIFIER: DataWarning
+DATA_WARNING_UNKNOWN: DataWarning
+DATA_WARNING_MISSING_DIFFERS: DataWarning
+DATA_WARNING_NUMBERS_DIFFER: DataWarning
+DATA_WARNING_VALUES_DIFFER: DataWarning
 
 class Envelope(_message.Message):
     __slots__ = ("sender", "receiver", "kind", "dataset", "index", "nonce", "ciphertext")
@@ -388,12 +407,14 @@ class NamedValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("rows", "values")
+    __slots__ = ("rows", "values", "negatives_per_positive")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVES_PER_POSITIVE_FIELD_NUMBER: _ClassVar[int]
     rows: int
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
-    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ...) -> None: ...
+    negatives_per_positive: int
+    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., negatives_per_positive: _Optional[int] = ...) -> None: ...
 
 class EpochReport(_message.Message):
     __slots__ = ("epoch", "train", "validation")
@@ -493,17 +514,39 @@ class JoinCounts(_message.Message):
     rows_in_common: int
     def __init__(self, dataset: _Optional[str] = ..., peer: _Optional[str] = ..., table: _Optional[str] = ..., left: _Optional[bool] = ..., rows: _Optional[int] = ..., keys: _Optional[int] = ..., keys_found: _Optional[int] = ..., rows_with_partner: _Optional[int] = ..., rows_in_common: _Optional[int] = ...) -> None: ...
 
+class WarnedFeatures(_message.Message):
+    __slots__ = ("warning", "features")
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    warning: DataWarning
+    features: int
+    def __init__(self, warning: _Optional[_Union[DataWarning, str]] = ..., features: _Optional[int] = ...) -> None: ...
+
+class DataQuality(_message.Message):
+    __slots__ = ("dataset", "warnings", "missing_percent", "unknown_percent")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    warnings: _containers.RepeatedCompositeFieldContainer[WarnedFeatures]
+    missing_percent: int
+    unknown_percent: int
+    def __init__(self, dataset: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[WarnedFeatures, _Mapping]]] = ..., missing_percent: _Optional[int] = ..., unknown_percent: _Optional[int] = ...) -> None: ...
+
 class FinishReply(_message.Message):
-    __slots__ = ("lineage", "files", "rows", "joins")
+    __slots__ = ("lineage", "files", "rows", "joins", "quality")
     LINEAGE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     JOINS_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     lineage: bytes
     files: _containers.RepeatedScalarFieldContainer[str]
     rows: int
     joins: _containers.RepeatedCompositeFieldContainer[JoinCounts]
-    def __init__(self, lineage: _Optional[bytes] = ..., files: _Optional[_Iterable[str]] = ..., rows: _Optional[int] = ..., joins: _Optional[_Iterable[_Union[JoinCounts, _Mapping]]] = ...) -> None: ...
+    quality: _containers.RepeatedCompositeFieldContainer[DataQuality]
+    def __init__(self, lineage: _Optional[bytes] = ..., files: _Optional[_Iterable[str]] = ..., rows: _Optional[int] = ..., joins: _Optional[_Iterable[_Union[JoinCounts, _Mapping]]] = ..., quality: _Optional[_Iterable[_Union[DataQuality, _Mapping]]] = ...) -> None: ...
 
 class CloseRequest(_message.Message):
     __slots__ = ("session",)

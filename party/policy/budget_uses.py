@@ -13,6 +13,7 @@ from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.tally import Tally
 
 METRICS: Kind = "metrics"
+COUNTS: Kind = "data_quality"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class BudgetUse:
         pooled: what those of them hold that were asked for; None if nobody was.
         exact_per_row: how often each row was released exactly to a party, on average, by dataset.
         exact_passes: number of passes whose metrics were released exactly, by coordinator.
+        exact_counts: number of times that counts of a dataset's cells were released, by coordinator.
     """
 
     secret: SecretName
@@ -55,6 +57,7 @@ class BudgetUse:
     pooled: Holding | None
     exact_per_row: Mapping[str, float]
     exact_passes: Mapping[str, int]
+    exact_counts: Mapping[str, int]
 
 
 def budget_use(
@@ -76,9 +79,6 @@ def budget_use(
     tally = Tally([entry for entry in entries if entry.session in exact])
     datasets = sorted(configuration.data.datasets) or tally.datasets()  # the owner of tables has no list of datasets
     per_row = {dataset: float(tally.releases_per_row(dataset)) for dataset in datasets}
-    passes: Counter[str] = Counter()
-    for entry in tally.agreed():
-        passes[entry.coordinator] += tally.released(entry).get(METRICS, 0)
     return BudgetUse(
         secret=secret,
         budget=None if budget is None else budget.epsilon,
@@ -87,8 +87,17 @@ def budget_use(
         together=_holding(account, secret, receivers),
         pooled=_holding(account, secret, pooled) if pooled else None,
         exact_per_row={dataset: times for dataset, times in per_row.items() if times},
-        exact_passes={name: count for name, count in sorted(passes.items()) if count},
+        exact_passes=_by_coordinator(tally, METRICS),
+        exact_counts={} if configuration.holds_labels else _by_coordinator(tally, COUNTS),
     )
+
+
+def _by_coordinator(tally: Tally, kind: Kind) -> Mapping[str, int]:
+    """What sessions released of a kind, by coordinator that asked."""
+    found: Counter[str] = Counter()
+    for entry in tally.agreed():
+        found[entry.coordinator] += tally.released(entry).get(kind, 0)
+    return {name: count for name, count in sorted(found.items()) if count}
 
 
 def _holding(account: Account, secret: SecretName, receivers: Collection[str]) -> Holding:

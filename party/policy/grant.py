@@ -15,6 +15,7 @@ from party.policy.budgets import Budgets
 from party.policy.limits import CountedLimits
 from party.policy.meter_rules import MeterRules
 from party.policy.metric_rules import MetricRules
+from party.policy.quality_rules import QualityRules
 from party.policy.requests import Release, SessionRequest
 from party.policy.rules import Policy
 from party.policy.session_lines import SESSION_BYTES, SessionLines
@@ -57,6 +58,11 @@ class Grant:
     def metrics(self) -> MetricRules:
         """Rules for the metrics that are released to the coordinator."""
         return self._policy.metrics
+
+    @property
+    def quality(self) -> QualityRules:
+        """Rules for what the coordinator learns of the quality of a dataset."""
+        return self._policy.quality(self._request.coordinator)
 
     @property
     def alignment(self) -> AlignmentRules:

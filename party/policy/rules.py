@@ -12,6 +12,7 @@ from party.pb.handshake_pb2 import Purpose
 from party.policy.alignment_rules import AlignmentRules
 from party.policy.meter_rules import MeterRules
 from party.policy.metric_rules import MetricRules
+from party.policy.quality_rules import QualityRules
 from party.policy.refusals import refusal
 from party.policy.requests import SessionRequest
 from party.protocol.schedule import TrainingSchedule
@@ -37,6 +38,8 @@ class Policy:
         self._owns_tables = bool(configuration.data.tables)  # and so knows none of the label party's datasets
         self._coordinators = {one.name: one for one in configuration.coordinators}
         self._any_caller = configuration.insecure
+        columns = (configuration.privacy.columns, configuration.policy.budgets.columns)
+        self._counts_columns = any(section is not None for section in columns)
 
     @property
     def party(self) -> str:
@@ -58,6 +61,18 @@ class Policy:
     def meters(self) -> MeterRules:
         """Rules for the readings of the party's own meters."""
         return MeterRules(self._party, self._section.maximum_label_reading, self._section.maximum_column_reading)
+
+    def quality(self, coordinator: str) -> QualityRules:
+        """Rules for what a coordinator learns of the quality of a dataset.
+
+        Nothing where an account of epsilon is kept of columns: counts of cells have none.
+
+        Args:
+            coordinator: certificate name of the coordinator.
+        """
+        named = frozenset(name for name in self._datasets if self.may_name(coordinator, name))
+        level = "none" if self._counts_columns else self._section.data_quality
+        return QualityRules(level, self._section.minimum_metric_rows, named)
 
     @property
     def shares_schema(self) -> bool:

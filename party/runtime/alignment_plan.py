@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from party.alignment.pool import WorkerPool
 from party.errors import SessionError
@@ -14,6 +15,7 @@ from party.runtime.dataset_alignment import DatasetWork
 from party.runtime.label_joins import LabelJoinWork
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionOutline, SessionResult
 from party.runtime.proposal import Opening
+from party.runtime.quality_release import QualityRelease
 from party.runtime.table_alignment import TableWork
 from party.security.sealing import SealingKeys, Slot
 
@@ -24,9 +26,10 @@ class AlignmentPlan:
     Args:
         party: name of this party.
         work: what this kind of alignment does at this party.
+        quality: what is released of the quality of the data.
     """
 
-    def __init__(self, party: str, work: AlignmentWork) -> None:
+    def __init__(self, party: str, work: AlignmentWork, quality: QualityRelease) -> None:
         self._party = party
         self._work = work
         self._pending: tuple[str, ...] = ()
@@ -34,7 +37,8 @@ class AlignmentPlan:
         self._side: Side | None = None
         self._keys: SealingKeys | None = None
         self._releases: Mapping[Kind, int] | None = None
-        self.facts = work.facts
+        self._quality = quality
+        self.facts = replace(work.facts, release=quality.added_to(work.facts.release))
         self.agreement = self
         self.progress = self
         self.offered = OfferedCalls(alignment=self, finish=self.finish)
@@ -54,7 +58,7 @@ class AlignmentPlan:
         """What was released, by kind; the maximum, if the alignment was not finished."""
         if self._side is not None and self._releases is None:
             return self.facts.release.most
-        return {"intersections": 0, **(self._releases or {})}
+        return {"intersections": 0, **(self._releases or {}), **self._quality.released}
 
     def agreed(self, hellos: Mapping[str, Hello]) -> None:
         """Checks and records what every party states.
@@ -134,7 +138,7 @@ class AlignmentPlan:
         """
         outcome = self._work.finish(self._side)
         self._releases = outcome.releases
-        return outcome.result
+        return replace(outcome.result, quality=self._quality.of(self._work.read))
 
     def close(self) -> None:
         """Ends the worker processes."""
@@ -161,4 +165,5 @@ def alignment_plan(opening: Opening) -> AlignmentPlan:
     """
     data = opening.context.configuration.data
     work = LabelJoinWork if data.joins else TableWork if data.tables else DatasetWork
-    return AlignmentPlan(opening.context.party, work(opening))
+    quality = QualityRelease(opening, 1 if data.tables else len(opening.run.alignment.datasets))
+    return AlignmentPlan(opening.context.party, work(opening), quality)

@@ -41,6 +41,10 @@ class AlignmentWork(Protocol):
     def facts(self) -> PlanFacts:
         """The facts that are known before the parties agree."""
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Names of the datasets, or of the table, whose rows are aligned; known once agreed."""
+
     def agreed(self, hellos: Mapping[str, Hello]) -> tuple[str, ...]:
         """Checks and records the statements of every party.
 

@@ -46,7 +46,9 @@ def charges_of(opening: Opening, most: Mapping[Kind, int], protection: Protectio
         peers=[name for name in opening.parties if name != context.party],
         label_party=opening.run.label_party,
     )
-    return tuple(_protected(charge, protection) for charge in audience.exact_charges(most))
+    # Columns of the label party have no account.
+    counted = {kind: n for kind, n in most.items() if kind != "data_quality" or not context.configuration.holds_labels}
+    return tuple(_protected(charge, protection) for charge in audience.exact_charges(counted))
 
 
 def _protected(charge: Charge, protection: Protection | None) -> Charge:

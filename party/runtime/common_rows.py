@@ -82,6 +82,17 @@ class CommonRows:
             return pd.Index(self.table.numbers_in_file(self.alignment.rows), name=ROW_COLUMN)
         return self.ids()
 
+    @property
+    def in_file(self) -> npt.NDArray[np.bool_]:
+        """At the label party, which rows are in its file and not drawn, bool (rows,)."""
+        negatives, rows = self.table.negatives, self.alignment.rows
+        return np.ones(len(rows), np.bool_) if negatives is None else negatives.in_file(rows)
+
+    @property
+    def negatives_per_positive(self) -> int:
+        """Number of negatives that were drawn for each positive row; 0 where none were."""
+        return 0 if self.table.negatives is None else self.table.negatives.per_positive
+
     def columns(self) -> TextColumns:
         """The columns of the own rows or entities in the common order."""
         return self.table.aligned(self.alignment.rows)
@@ -107,9 +118,10 @@ class CommonRows:
         return self.columns().take(self.own_numbers(rows))
 
     def digests(self) -> dict[str, str]:
-        """What a run depends on of the maps of its rows, by its name in a fingerprint; empty without maps."""
+        """What a run depends on of maps and drawn rows, by its name in a fingerprint; empty without either."""
         maps = dict(self.peer_maps) if self.own_map is None else {"this party": self.own_map}
-        return {
+        drawn = {} if self.table.negatives is None else {"sampled negatives": self.table.negatives.sha256}
+        return drawn | {
             f"map of rows to entities of {party}": hashlib.sha256(_map_bytes(one)).hexdigest()
             for party, one in sorted(maps.items())
         }

@@ -13,6 +13,7 @@ from party.data.table import Table
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import PartyRole, Role
 from party.policy.admission import Admission
+from party.runtime.qualities import Qualities
 from party.runtime.records import RunRecords
 from party.runtime.tables import Tables
 from party.security.certificates import Identity
@@ -28,6 +29,7 @@ class PartyContext:
         identity: reads the party's certificate and key from their files.
         peers: what this party's configuration states about the peers.
         tables: this party's datasets.
+        qualities: what is known of the quality of these datasets.
         alignments: stored alignments.
         records: stored runs.
         admission: applies the owner's policy, grants sessions and writes them to the ledger.
@@ -41,6 +43,7 @@ class PartyContext:
     identity: Callable[[], Identity]
     peers: Mapping[str, TrustedName]
     tables: Tables
+    qualities: Qualities
     alignments: AlignmentStore
     records: RunRecords
     admission: Admission

@@ -42,6 +42,11 @@ class DatasetWork:
         self._hellos: Mapping[str, Hello] = {}
         self.facts = _facts(self._tables, self._stored)
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """See `AlignmentWork`."""
+        return tuple(self._tables)
+
     def agreed(self, hellos: Mapping[str, Hello]) -> tuple[str, ...]:
         """See `AlignmentWork`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.predictions import prediction_table, predictions_file
 from party.runtime.proposal import Opening
+from party.runtime.quality_release import QualityRelease
 from party.runtime.session_report import SessionReport, label_report
 from party.security.files import write_atomically
 from party.security.sealing import SealingKeys
@@ -45,7 +47,10 @@ class InferencePlan:
         self._is_written = False
         self._writing = threading.Lock()  # two calls for metrics may run at the same time
         self._lineage = bytes.fromhex(setup.record.lineage)
-        self.facts = setup.facts(_release(setup, self._predicts), self._lineage)
+        self._quality = QualityRelease(setup.opening, 0 if self._predicts else 1)
+        release = _release(setup, self._predicts)
+        most = {**release.most, **self._quality.most}
+        self.facts = setup.facts(replace(release, most=most), self._lineage)
         self.agreement = agreement
         self.progress = batches
         self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish, work=lambda: batches.work)
@@ -55,8 +60,8 @@ class InferencePlan:
         """Number of rows released so far, by kind; predictions stay with the label party."""
         label = self._batches.label_side
         if label is None or not self._predicts:
-            return self._batches.released
-        return {"predictions": len(self._setup.rows) if label.finished else 0}
+            return {**self._batches.released, **self._quality.released}
+        return {"predictions": int(self._setup.rows.first.in_file.sum()) if label.finished else 0}
 
     def start(self, keys: SealingKeys, secrets: PairSecrets) -> None:
         """Prepares for the first batch, and removes checkpoints of the run if every party has finished it.
@@ -79,8 +84,10 @@ class InferencePlan:
         timings, label = self._batches.timings.totals(), self._batches.label_side
         if label is None:
             return SessionReport(timings=timings)
-        rules = self._opening.grant.metrics
-        return label_report(label, timings, rules, steps_seen=steps_seen, evaluation=self._evaluation)
+        rules, negatives = self._opening.grant.metrics, self._setup.rows.negatives
+        return label_report(
+            label, timings, rules, steps_seen=steps_seen, negatives=negatives, evaluation=self._evaluation
+        )
 
     def finish(self) -> SessionResult:
         """Writes the predictions, at the label party in a session that predicts.
@@ -96,13 +103,15 @@ class InferencePlan:
         self._evaluation()
         rows, label = self._setup.rows, self._batches.label_side
         if not self._predicts or label is None:
-            return SessionResult((), len(rows), self._lineage)
+            quality = self._quality.of(() if self._predicts else (rows.table.dataset,))
+            return SessionResult((), len(rows), self._lineage, quality=quality)
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else self._by_row(label.own_inference.outputs)
-        frame = prediction_table(rows.row_names(), data.labels, outputs)
+        in_file = rows.first.in_file  # nobody asks for predictions of rows that were drawn
+        frame = prediction_table(rows.row_names()[in_file], data.labels, None if outputs is None else outputs[in_file])
         name = predictions_file(rows.dataset, self._opening.proposal.without)
         write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
-        return SessionResult((name,), len(rows), self._lineage)
+        return SessionResult((name,), len(frame), self._lineage)
 
     def close(self) -> None:
         """Waits for computations that have begun."""
@@ -126,7 +135,7 @@ class InferencePlan:
             metrics, own = label.inference.metrics(), label.own_evaluation()
             if own is not None and not self._is_written:
                 proposal = self._opening.proposal
-                figures = OwnFigures(self._opening.folder, self._opening.run_id.hex())
+                figures = OwnFigures(self._opening.folder, self._opening.run_id.hex(), self._setup.rows.negatives)
                 evaluated = EvaluatedRows(self._setup.rows.dataset, proposal.without, proposal.shuffled)
                 figures.add_evaluation(evaluated, self._opening.context.now(), own, released=metrics.released)
                 self._is_written = True

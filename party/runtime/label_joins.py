@@ -50,6 +50,11 @@ class LabelJoinWork:
         self._joined: JoinedRows | None = None
         self.facts = self._facts()
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """See `AlignmentWork`."""
+        return tuple(self._tables)
+
     def agreed(self, hellos: Mapping[str, Hello]) -> tuple[str, ...]:
         """See `AlignmentWork`.
 

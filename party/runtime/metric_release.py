@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from party.cut.hidden import FloatArray
 from party.data.labels import LabelNoise
 from party.metrics.groups import Groups
-from party.metrics.released_metrics import Figures, Releaser, release_exactly, release_rounded, secret_draws
+from party.metrics.released_metrics import Figures, Releaser, of_events, release_exactly, release_rounded, secret_draws
 from party.models.bounded_metrics import BoundedMetrics
 from party.models.corrected_metrics import CorrectedMetrics
 from party.models.losses import TaskLosses
@@ -47,7 +47,8 @@ def metric_release(
     if opening.grant.metrics.exact:
         return _exactly(scores, least_groups) if setup.metric_groups is not None else release_exactly
     training = opening.run.training
-    bounded = BoundedMetrics(opening.context.configuration.data.labels, losses, scores, least_groups=least_groups)
+    labels, sampled = opening.context.configuration.data.labels, setup.rows.negatives.most
+    bounded = BoundedMetrics(labels, losses, scores, least_groups=least_groups, sampled=sampled)
     reason = "as one row may move it by any amount (policy.exact_metrics)"
     _log_left_out(setup, bounded.left_out, reason)
     # A run that resumes repeats its passes with the same requests, and releases the same figures. Each evaluation has
@@ -55,7 +56,8 @@ def metric_release(
     stream = f"{RELEASE_STREAM} {transcript.hex()}" if setup.training is None else RELEASE_STREAM
     key = secret_stream(bytes.fromhex(setup.record.secret), training.seed, stream)
     passes = 1 if setup.training is None else training.epochs
-    return release_rounded(bounded, secret_draws(key.bytes(SECRET_BYTES)), passes)
+    events = of_events(bounded, 1 + sampled) if sampled else bounded
+    return release_rounded(events, secret_draws(key.bytes(SECRET_BYTES)), passes)
 
 
 def _exactly(scores: Scores, least_groups: int) -> Releaser:

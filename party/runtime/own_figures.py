@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from party.metrics.pass_metrics import PassMetrics
+from party.metrics.sampled_negatives import SampledNegatives, negatives_words
 from party.protocol.epoch_books import EpochMetrics
 from party.protocol.label_exchanges import LabelExchanges
 from party.protocol.shuffled_column import ShuffledColumn
@@ -23,6 +24,7 @@ HISTORY_FILE = "history.json"
 STEPS_FILE = "steps.csv"
 EVALUATIONS_FILE = "evaluations.jsonl"
 VALIDATION_PREFIX = "val_"
+NEGATIVES = "negatives_per_positive"
 
 logger = logging.getLogger(__name__)
 
@@ -56,15 +58,22 @@ class OwnFigures:
     Args:
         folder: the run's folder.
         run_id: id of the run, hexadecimal.
+        negatives: how many negatives were sampled for each positive row of what the figures are over.
     """
 
-    def __init__(self, folder: Path, run_id: str) -> None:
+    def __init__(self, folder: Path, run_id: str, negatives: SampledNegatives) -> None:
         self._folder = folder
         self._run = f"run {run_id[:8]}"
+        self._negatives = negatives
 
     def log_epoch(self, epoch: EpochMetrics) -> None:
         """Logs the metrics of an epoch."""
-        logger.info("%s: epoch %d: %s", self._run, epoch.epoch + 1, _text(by_name(epoch)))
+        parts = (
+            (_part("", epoch.train), self._negatives.dataset),
+            (_part(VALIDATION_PREFIX, epoch.validation), self._negatives.held_out),
+        )
+        text = "  ".join(_text(values) + negatives_words(count) for values, count in parts if values)
+        logger.info("%s: epoch %d: %s", self._run, epoch.epoch + 1, text)
 
     def write_training(self, label: LabelExchanges) -> tuple[str, ...]:
         """Writes the metrics by epoch and the losses by step, as far as available.
@@ -89,6 +98,7 @@ class OwnFigures:
             "epoch": [epoch.epoch for epoch in epochs],
             "samples": sum(epoch.train.rows for epoch in epochs if epoch.train is not None),
             "best_epoch": label.best_epoch if label.finished else None,
+            **_negatives_by_name(self._negatives),
         }
         self._write(HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False))
         text = io.StringIO()
@@ -119,13 +129,15 @@ class OwnFigures:
             **({"without": sorted(evaluated.without)} if evaluated.without else {}),
             **({"shuffled": dataclasses.asdict(evaluated.shuffled)} if evaluated.shuffled else {}),
             "rows": metrics.rows,
+            **({NEGATIVES: self._negatives.dataset} if self._negatives.dataset else {}),
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
             "undefined": [name for name, value in metrics.values.items() if math.isnan(value)],
             "told": {name: _finite(value) for name, value in released.items()},
         }
         before = read_private(path) if path.exists() else b""
         write_atomically(path, before + json.dumps(line, allow_nan=False).encode() + b"\n")
-        logger.info("%s: evaluation of %s: %s", self._run, evaluated, _text(metrics.values))
+        text = _text(metrics.values) + negatives_words(self._negatives.dataset)
+        logger.info("%s: evaluation of %s: %s", self._run, evaluated, text)
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self._folder / name, text.encode())
@@ -137,9 +149,18 @@ def by_name(epoch: EpochMetrics) -> dict[str, float]:
     Args:
         epoch: of the party's own books.
     """
-    train = {} if epoch.train is None else dict(epoch.train.values)
-    held_out = {} if epoch.validation is None else epoch.validation.values
-    return train | {VALIDATION_PREFIX + name: value for name, value in held_out.items()}
+    return _part("", epoch.train) | _part(VALIDATION_PREFIX, epoch.validation)
+
+
+def _part(prefix: str, metrics: PassMetrics | None) -> dict[str, float]:
+    return {} if metrics is None else {prefix + name: value for name, value in metrics.values.items()}
+
+
+def _negatives_by_name(negatives: SampledNegatives) -> dict[str, dict[str, int]]:
+    """What a history says of sampled negatives; nothing where there are none."""
+    if negatives == SampledNegatives():
+        return {}
+    return {NEGATIVES: {"train": negatives.dataset, "validation": negatives.held_out}}
 
 
 def _text(values: Mapping[str, float]) -> str:

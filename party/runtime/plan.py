@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from party.alignment.joined_rows import JoinCounts
@@ -11,6 +11,7 @@ from party.ledger.entry import Kind
 from party.pb.handshake_pb2 import Confirmation, DatasetRows, Hello, JoinStatement, TableStatement
 from party.pb.party_pb2 import Envelope, MessageKind
 from party.pb.tensor_pb2 import TensorSpec
+from party.policy.quality_rules import ReleasedQuality
 from party.policy.requests import Release
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.label_exchanges import LabelExchanges
@@ -90,12 +91,14 @@ class SessionResult:
         rows: number of rows that the results cover.
         lineage: digest of the history that led to the weights.
         joins: how many rows found a partner; of an alignment, at a label party with joins.
+        quality: what is released of the datasets, or tables, that the session read.
     """
 
     files: tuple[str, ...]
     rows: int
     lineage: bytes = b""
     joins: Sequence[JoinCounts] = ()
+    quality: Sequence[ReleasedQuality] = field(default=(), kw_only=True)
 
 
 class Agreement(Protocol):

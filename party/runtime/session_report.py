@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from party.metrics.pass_metrics import PassMetrics
+from party.metrics.sampled_negatives import SampledNegatives
 from party.metrics.step_losses import StepLoss
 from party.policy.metric_rules import MetricRules
 from party.protocol.epoch_books import EpochMetrics
@@ -24,6 +25,7 @@ class ReleasedFigures:
         epochs: metrics of the training epochs.
         best_epoch: the best epoch of early stopping, at the end.
         evaluation: metrics of an evaluation, at its end.
+        negatives: how many negatives were sampled for each positive row of what the metrics are over.
     """
 
     allows_running: bool
@@ -32,6 +34,7 @@ class ReleasedFigures:
     epochs: Sequence[EpochMetrics]
     best_epoch: int | None
     evaluation: PassMetrics | None
+    negatives: SampledNegatives
 
     def within(self, rules: MetricRules) -> ReleasedFigures:
         """Without running figures where other rules, which came into force since, do not release them.
@@ -78,6 +81,7 @@ def label_report(
     rules: MetricRules,
     *,
     steps_seen: int,
+    negatives: SampledNegatives,
     evaluation: Callable[[], PassMetrics | None] = no_evaluation,
 ) -> SessionReport:
     """Makes the label party's report of what its owner releases.
@@ -87,6 +91,7 @@ def label_report(
         timings: seconds and number of measurements by activity.
         rules: the owner's rules.
         steps_seen: number of released step losses that the coordinator already has.
+        negatives: how many negatives were sampled for each positive row.
         evaluation: returns the metrics of an evaluation, once available.
 
     Returns:
@@ -104,5 +109,6 @@ def label_report(
         epochs=list(label.epochs),
         best_epoch=label.best_epoch if label.finished else None,
         evaluation=evaluated,
+        negatives=negatives,
     )
     return SessionReport(timings=timings, figures=figures)

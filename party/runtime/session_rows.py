@@ -15,6 +15,7 @@ from party.data.rows import one_after_the_other
 from party.data.table import Table
 from party.data.text_columns import TextColumns
 from party.errors import AlignmentError
+from party.metrics.sampled_negatives import SampledNegatives
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.common_rows import CommonRows, common_rows
 from party.runtime.proposal import Opening
@@ -49,6 +50,12 @@ class SessionRows:
     def held_out_rows(self) -> int:
         """Number of rows of the dataset that is held out; 0 without one."""
         return 0 if self.held_out is None else len(self.held_out)
+
+    @property
+    def negatives(self) -> SampledNegatives:
+        """How many negatives were sampled for each positive row."""
+        held_out = self.first if self.held_out is None else self.held_out
+        return SampledNegatives(self.first.negatives_per_positive, held_out.negatives_per_positive)
 
     @property
     def dataset(self) -> str:
@@ -106,7 +113,7 @@ class SessionRows:
         return self.first.own_numbers(rows)
 
     def digests(self) -> dict[str, str]:
-        """What a run depends on of the maps of its rows, by its name in a fingerprint; empty without maps."""
+        """What a run depends on of maps and drawn rows, by its name in a fingerprint; empty without either."""
         found = self.first.digests()
         if self.held_out is not None:
             held_out = self.held_out.digests()

@@ -46,6 +46,11 @@ class TableWork:
         self._maps: IncomingMaps | None = None
         self.facts = self._facts()
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """See `AlignmentWork`."""
+        return (self._join.table,)
+
     def agreed(self, hellos: Mapping[str, Hello]) -> tuple[str, ...]:
         """See `AlignmentWork`.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from party.configuration.labels import group_columns
 from party.configuration.party import PartyConfiguration
+from party.data.drawn_rows import with_negatives
 from party.data.files.limits import FileLimits
 from party.data.files.place import DataPlace
 from party.data.files.source import stamps
@@ -52,6 +53,7 @@ class Tables:
         configuration: the party's configuration.
         draw_keys: makes the keys of the draws of private columns; called if there are any.
         stores: keeps the columns of large files on disk; None reads them into memory.
+        negatives_secret: returns the secret that negatives are drawn with; called if there are any.
     """
 
     def __init__(
@@ -59,11 +61,16 @@ class Tables:
         configuration: PartyConfiguration,
         draw_keys: Callable[[], DrawKeys],
         stores: ColumnStores | None = None,
+        *,
+        negatives_secret: Callable[[], bytes] | None = None,
     ) -> None:
         if configuration.data.has_open_ranges:
             raise RuntimeError("read the configuration by load_with_columns")
         self._configuration = configuration
         self._stores = stores
+        self._secret: bytes | None = None
+        if configuration.data.negatives is not None and negatives_secret is not None:
+            self._secret = negatives_secret()
         self._tables: dict[str, tuple[Stamps, Table]] = {}
         section = configuration.privacy.columns
         self._columns = None if section is None else DrawnColumns(configuration, section, draw_keys())
@@ -110,7 +117,7 @@ class Tables:
         party, data = self._configuration.party, self._configuration.data
         try:
             table = self._present(dataset)
-        except DataError as error:
+        except (DataError, ConfigurationError) as error:
             return [error]
         found = encoding_problems(party, data, table, warn=warn)
         checks: list[Callable[[], object]] = [lambda: self.check_groups(table)]
@@ -196,12 +203,12 @@ class Tables:
     def _present(self, dataset: str) -> Table:
         """The content of a file as it is, whether or not its cells can be used."""
         if self._columns is not None:
-            return self._drawn_table(self._columns, dataset)
+            return self._drawn_table(self._columns, dataset)  # at a feature party, which has no negatives
         stamp = self._stamp(dataset)
         known = self._tables.get(dataset)
         if known is not None and known[0] == stamp:
             return known[1]
-        table = self._read(dataset)
+        table = self._with_negatives(self._read(dataset))
         self._tables[dataset] = (stamp, table)
         return table
 
@@ -223,6 +230,15 @@ class Tables:
             except DataError as error:
                 unreadable[name] = error
         return Drawn(stamps, columns.draw(read) if read else {}, unreadable)
+
+    def _with_negatives(self, table: Table) -> Table:
+        section = self._configuration.negatives(table.dataset)
+        if section is None:
+            return table
+        if self._secret is None:
+            raise RuntimeError("tables with negatives need a secret to draw them with")
+        party, data = self._configuration.party, self._configuration.data
+        return with_negatives(party, data, section, table=table, secret=self._secret)
 
     def _not_configured(self, name: str) -> DataError:
         kind = self._kind
@@ -286,9 +302,11 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
 
 
 def _keys_of_columns(configuration: PartyConfiguration) -> dict[str, str]:
-    """The key that names a column, for those that no feature reads and that are outside of the data section."""
+    """The key that names a column, for those that no feature reads."""
     privacy = configuration.privacy
     keys = dict.fromkeys(configuration.meters.columns, "meters.columns")
+    negatives = configuration.data.negatives
+    keys |= {} if negatives is None else dict.fromkeys(negatives.read, "data.negatives")
     if privacy.decorrelate is not None:
         keys |= dict.fromkeys(privacy.decorrelate.columns, "privacy.decorrelate.columns")
     if privacy.columns is not None:

@@ -61,7 +61,7 @@ class TrainingPlan:
         senders = len(opening.run.feature_parties) if holds_labels and not opening.run.masked_parties else 1
         self._requests = RequestFile(opening.folder, party, senders)
         self._meters = session_meters(setup.batches)
-        self._figures = OwnFigures(opening.folder, opening.run_id.hex())
+        self._figures = OwnFigures(opening.folder, opening.run_id.hex(), setup.batches.rows.negatives)
         self._events = OwnEvents(opening)
         self._checkpoints: TrainingCheckpoints | None = None
         self.facts = setup.batches.facts(training_release(setup), _lineage(setup))
@@ -110,7 +110,8 @@ class TrainingPlan:
         timings, label = self._batches.timings.totals(), self._batches.label_side
         if label is None:
             return SessionReport(timings=timings)
-        return label_report(label, timings, self._opening.grant.metrics, steps_seen=steps_seen)
+        rules, negatives = self._opening.grant.metrics, self._setup.rows.negatives
+        return label_report(label, timings, rules, steps_seen=steps_seen, negatives=negatives)
 
     def snapshot(self, step: int) -> None:
         """Takes a snapshot of the state, between two training batches or at the end.

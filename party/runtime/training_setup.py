@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from party.configuration.labels import group_columns
 from party.configuration.large_tables import LARGE_TABLE_ROWS, moves_every_row
 from party.cut.hidden import HiddenSpec
 from party.data.encoders import fit_encoders
@@ -68,6 +69,7 @@ def training_setup(opening: Opening, former: RunRecord | None) -> TrainingSetup:
     rows, row_key = _ordered_rows(opening, former)
     schedule = _read_as(rows, TrainingSchedule(opening.run.training, len(rows.first), row_key, rows.held_out_rows))
     opening.grant.check_training(schedule)
+    _warn_of_split_negatives(opening, rows)
     return _setup(opening, former, rows=rows, row_key=row_key, whole=schedule, schedule=schedule)
 
 
@@ -174,6 +176,16 @@ def _check_known_labels(opening: Opening, rows: SessionRows) -> None:
     if configuration.holds_labels and rows.held_out is not None:
         count = int(rows_with_labels(configuration.data.labels, rows.held_out.columns()).sum())
         opening.grant.check_metric_rows(count, f"rows of dataset {rows.held_out.dataset} with a label")
+
+
+def _warn_of_split_negatives(opening: Opening, rows: SessionRows) -> None:
+    """Warns of ranked figures over held-out rows that were chosen one by one."""
+    labels = opening.context.configuration.data.labels
+    if rows.negatives.dataset and opening.run.training.validation_fraction and group_columns(labels):
+        logger.warning(
+            "training.validation_fraction holds out single rows, positives without their sampled negatives: for figures"
+            " of groups, hold out another dataset by training.validation_dataset"
+        )
 
 
 def _encoded(

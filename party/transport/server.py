@@ -29,6 +29,8 @@ from party.runtime.activity import ActivityView
 from party.runtime.column_keys import StoredColumnKeys
 from party.runtime.context import PartyContext
 from party.runtime.model_objects import check_objects, check_own_model
+from party.runtime.negative_secrets import stored_secret
+from party.runtime.qualities import Qualities
 from party.runtime.records import RunRecords
 from party.runtime.serving_file import Serving, ServingFile
 from party.runtime.session_manager import SessionManager
@@ -209,7 +211,9 @@ def make_context(configuration: PartyConfiguration, background: ThreadPoolExecut
             configuration,
             lambda: StoredColumnKeys(configuration, os.urandom, charged=admission.latest_generation),
             ColumnStores(state / COLUMNS_FOLDER),
+            negatives_secret=lambda: stored_secret(configuration, os.urandom),
         ),
+        qualities=Qualities(),
         alignments=AlignmentStore(state / "alignments"),
         records=RunRecords(state / RUNS_FOLDER, configuration.party),
         admission=admission,

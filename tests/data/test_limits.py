@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS, MAXIMUM_FEATURES, DataSection
+from party.configuration.data_files import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS
+from party.configuration.features import MAXIMUM_FEATURES, DataSection
 from party.configuration.joins import KeyRule
 from party.data.files import columns, csv_file
 from party.data.files.limits import MAXIMUM_COLUMNS, FileLimits

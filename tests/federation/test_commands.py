@@ -126,6 +126,7 @@ def test_align_prints_the_rows_of_every_party_and_in_common(organisations, align
         for name in ("alice", "bob"):
             expected.append(f"  {name:<20} {len(organisations.read_table(name, dataset)):>12,} rows")
         expected.append(f"  {'in common':<20} {len(common_ids(organisations, dataset)):>12,} rows")
+        expected += [f"  {f'data of {name}':<20} nothing amiss" for name in ("alice", "bob")]
     assert aligned.splitlines()[-len(expected) :] == expected
 
 

@@ -38,8 +38,8 @@ def hostile(make_organisations, monkeypatch):
         reply.timings.add(activity="think" + ESCAPE, seconds=1.0, count=1)
         return reply
 
-    def told(metrics):
-        reply = message(metrics)
+    def told(*arguments):
+        reply = message(*arguments)
         reply.values.add(name="auc" + ESCAPE, value=0.5)
         return reply
 

@@ -93,6 +93,9 @@ def test_the_table_of_counts_is_printed(made):
     lines = list(alignment_lines(made.results))
     assert "  alice: users (inner)                      240           34           30           201" in lines
     assert not [line for line in lines if "warning" in line]
+    quality = [" ".join(line.split()) for line in lines if line.startswith("  data of ")]
+    parties = ("alice", "bob", "charlie", "bob")  # a table is the same for all datasets
+    assert quality == [f"data of {name} nothing amiss" for name in parties]
     few = dataclasses.replace(made.results[1].joins[0], rows_with_partner=23)
     (warning,) = [
         line for line in alignment_lines([dataclasses.replace(made.results[1], joins=[few])]) if "warning" in line
@@ -110,9 +113,13 @@ def test_the_ledger_says_what_was_revealed_to_whom(made):
     rows = sum(result.rows_in_common for result in made.results)
     entities = {peer: len(stored(made, peer).rows) for peer in PEERS}
     assert last("bob")["joins"] == {"alice": [USERS], "charlie": [FILMS]}
-    assert last("bob")["releases"] == {"intersections": sum(entities.values()), "row_maps": 2 * rows}
+    assert last("bob")["releases"] == {
+        "intersections": sum(entities.values()),
+        "row_maps": 2 * rows,
+        "data_quality": 2,
+    }
     assert last("alice")["joins"] == {"bob": [USERS]}
-    assert last("alice")["releases"] == {"intersections": entities["alice"]}
+    assert last("alice")["releases"] == {"intersections": entities["alice"], "data_quality": 1}
 
 
 def permuted(organisations, name, file):

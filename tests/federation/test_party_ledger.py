@@ -64,13 +64,15 @@ def test_every_session_has_its_lines(organisations, name):
     trained = (train["rows"] - held_out) * epochs
     if name == "alice":
         assert train["releases"] == {"hiddens": trained + held_out * epochs}
-        assert by_purpose["evaluate"]["releases"] == {"hiddens": by_purpose["evaluate"]["rows"]}
+        evaluated = {"hiddens": by_purpose["evaluate"]["rows"], "data_quality": 1}
+        assert by_purpose["evaluate"]["releases"] == evaluated
         assert by_purpose["predict"]["releases"] == {"hiddens": by_purpose["predict"]["rows"]}
     else:
         assert train["releases"] == {"gradients": trained, "metrics": 2 * epochs}
-        assert by_purpose["evaluate"]["releases"] == {"gradients": 0, "metrics": 1}
+        assert by_purpose["evaluate"]["releases"] == {"gradients": 0, "metrics": 1, "data_quality": 1}
         assert by_purpose["predict"]["releases"] == {"predictions": by_purpose["predict"]["rows"]}
     assert by_purpose["align"]["releases"]["intersections"] > 0
+    assert by_purpose["align"]["releases"]["data_quality"] == 2
     assert train["peers"] == [{"alice": "bob", "bob": "alice"}[name]]
     assert (train["datasets"], train["epochs"], train["codecs"]["hidden"]) == (["train"], epochs, "float32")
 

@@ -13,6 +13,7 @@ from party.metrics.area_under_curve import area_under_curve
 from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
 from party.metrics.grid import FEW_PASSES, LEAST_ROWS_OF_A_STEP, SIGNIFICANT_DIGITS, grid_step, step_above
 from party.metrics.released_metrics import (
+    of_events,
     release_exactly,
     release_figure,
     release_nothing,
@@ -142,6 +143,27 @@ def test_another_row_moves_an_area_by_its_bound_at_most(rows, data):
     moved = abs(area_under_curve(scores, labels) - area_under_curve(other_scores, other_labels))
     for count in counts:
         assert moved <= area_bound(count, rows - count) + 1e-9
+
+
+@given(st.integers(2, 8), st.integers(1, 4), st.data())
+def test_an_event_with_its_negatives_moves_figures_by_their_bound_at_most(events, sampled, data):
+    """An attacker who knows all other rows, and gives those of one event any scores and losses."""
+    rows = events * (1 + sampled)
+    labels = (np.arange(rows) % (1 + sampled) == 0).astype(np.float32)
+    scores = data.draw(arrays(np.float32, rows, elements=st.integers(-3, 3).map(float)))
+    changed = scores.copy()
+    changed[: 1 + sampled] = data.draw(arrays(np.float32, 1 + sampled, elements=st.integers(-4, 4).map(float)))
+    moved = abs(area_under_curve(scores, labels) - area_under_curve(changed, labels))
+    assert moved <= area_bound(events, rows - events, sampled) + 1e-9
+
+    def bounded(outputs, labels, exact, *, groups=None):
+        return {"loss": bounded_mean(outputs, 2.0), "hit_rate": BoundedFigure(0.5, 0.1, units=10)}
+
+    one, other = (of_events(bounded, 1 + sampled)(values, labels, {}) for values in (scores, changed))
+    assert abs(one["loss"].value - other["loss"].value) <= one["loss"].bound * (1 + 1e-9)
+    assert one["loss"].bound == pytest.approx(2.0 / events)
+    assert one["loss"].units == events
+    assert (one["hit_rate"].bound, one["hit_rate"].units) == (0.1, 10)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from party.check import print_check
-from party.errors import DataError
+from party.errors import ConfigurationError, DataError
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.column_ranges import load_with_columns
 from party.runtime.tables import Tables
@@ -81,3 +81,25 @@ def test_columns_of_a_pattern_are_listed(tmp_path, capsys):
     assert "columns x* of data.features are 2 columns: x1, x2; ids, labels" in out
     bob = printed(capsys, made, "bob")  # whose rows are clicks alone
     assert "one class only: not to be trained on; check the label's rule; if the file lists only what happened" in bob
+
+
+def test_clicks_alone_get_negatives_by_an_option(tmp_path, capsys):
+    """The check of a file of clicks names the option, says what is missing beside it, and then counts."""
+    made = organisations(tmp_path, {"columns": "x*", "kind": "numeric"})
+    assert "items that data.negatives samples for each row" in printed(capsys, made, "bob")
+    data = {
+        "id": "ID",
+        "datasets": {"train": "train.csv"},
+        "labels": {"liked": {"rule": "rating > 3"}},
+        "features": [{"column": "item", "kind": "vocabulary"}],
+        "negatives": {"per_positive": 2, "user": "ID", "item": "item"},
+    }
+    made.write_party("bob", data=data)
+    with pytest.raises(ConfigurationError, match=r"data\.negatives needs data\.joins.*may be the id of the rows"):
+        print_check(made.party_path("bob"))
+    data["joins"] = [{"peer": "alice", "key": "ID", "table": "clicks"}]
+    made.write_party("bob", data=data, policy={"reveal_row_counts": ["alice"]})
+    out = printed(capsys, made, "bob").splitlines()
+    assert "train: 3 rows of the file, 3 of them positive, and 6 sampled negatives, 2 for each positive" in out
+    assert "label liked, rating > 3: 33.3 % positive" in out
+    assert "train: join with alice: 3 distinct keys, 0 rows without a key" in out

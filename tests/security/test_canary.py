@@ -6,8 +6,11 @@ import traceback
 import pytest
 
 from coordinator import connect
+from coordinator.alignment_table import alignment_lines
+from party.configuration.party import load_party_configuration
 from party.errors import DataError, InternalError, SplitError
 from tests.support.organisations import Organisations
+from tests.support.relaying import Recorder, Relay
 
 CANARY = "canary-7351"
 NUMBER = "987654321"  # where the value is an index
@@ -159,3 +162,29 @@ def test_a_malformed_cell_is_counted_and_not_repeated(organisations, caplog, par
     assert CANARY not in learned
     assert "refused: " in caplog.text
     assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("level", ["warnings", "shares"])
+def test_the_quality_of_data_names_no_column_and_shows_no_cell(organisations, caplog, level):
+    """A column of one canary, and a canary that tells the label: both are warned of, and neither leaves."""
+    frames = {name: organisations.read_table(name, "train") for name in organisations.names}
+    likes = frames["bob"]["rating"] > "3"
+    organisations.write_frame("alice", "train", frames["alice"].assign(city=CANARY))
+    organisations.write_frame("bob", "train", frames["bob"].assign(film=likes.map({True: CANARY, False: "other"})))
+    for name in organisations.names:
+        organisations.write_party(name, policy={"data_quality": level})
+        organisations.servers[name].revise(load_party_configuration(organisations.party_path(name)))
+    recorder = Recorder()
+    try:
+        with Relay(organisations.write_run(), recorder) as parties:
+            lines = "\n".join(alignment_lines(parties.align()))
+    finally:
+        for name, frame in frames.items():
+            organisations.write_frame(name, "train", frame)
+    sent = b"".join(recorder.messages)
+    assert "1 feature is constant" in lines
+    assert "data of bob" in lines
+    for secret in (CANARY, "city", "income", "film", "genres", "rating", "liked"):
+        assert secret not in lines
+        assert secret.encode() not in sent
+        assert secret not in caplog.text

@@ -16,7 +16,8 @@ import logging
 import pathlib
 import yaml
 from coordinator import connect
-from party.configuration.party import ThreadsSection, load_party_configuration
+from party.configuration.party import load_party_configuration
+from party.configuration.threads import ThreadsSection
 from party.export import export_models
 from party.engine.numerics import configure_tensorflow
 from party.transport.server import PartyServer

@@ -34,6 +34,7 @@ from party.runtime.context import PartyContext
 from party.runtime.inference_plan import InferencePlan
 from party.runtime.inference_setup import inference_setup
 from party.runtime.proposal import Opening, SessionProposal
+from party.runtime.qualities import Qualities
 from party.runtime.records import RunRecords
 from party.runtime.run_origin import former_run
 from party.runtime.tables import Tables
@@ -144,6 +145,7 @@ class LabelSide:
                 self.configuration,
                 lambda: StoredColumnKeys(self.configuration, bytes, charged=admission.latest_generation),
             ),
+            qualities=Qualities(),
             alignments=AlignmentStore(state / "alignments"),
             records=RunRecords(state / "runs", PARTY),
             admission=admission,

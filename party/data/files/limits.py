@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from party.configuration.features import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS
+from party.configuration.data_files import DEFAULT_MAXIMUM_BYTES, DEFAULT_MAXIMUM_ROWS
 from party.errors import DataError
 
 MAXIMUM_COLUMNS = 16_384

@@ -152,6 +152,14 @@ class Encoder(StrictModel, ABC):
         """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
         return cells.missing
 
+    def numbers(self, cells: Cells) -> NDArray[np.float64] | None:
+        """The number that each distinct text is, float64 (distinct texts,), NaN where it is missing.
+
+        Returns:
+            None for a feature that reads no numbers.
+        """
+        return None
+
     def merged(self, cells: Cells) -> int:
         """Number of distinct values in cells of several ones that are written differently but are the same value."""
         return 0

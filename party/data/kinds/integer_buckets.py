@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from decimal import Decimal
@@ -45,6 +46,13 @@ class IntegerBucketsEncoder(SingleEncoder):
     def missing(self, cells: Cells) -> NDArray[np.bool_]:
         """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
         return np.equal(self._indices(cells), 0)
+
+    def numbers(self, cells: Cells) -> NDArray[np.float64]:
+        """The number of each distinct text, float64 (distinct texts,), NaN where it is missing."""
+        whole = (
+            None if missing else _whole_number(text) for text, missing in zip(cells.texts, cells.missing, strict=True)
+        )
+        return np.fromiter((math.nan if one is None else one for one in whole), np.float64, count=len(cells.texts))
 
     def advice(self, cells: Cells) -> str:
         """What malformed cells that count as missing look like; empty if nothing known."""

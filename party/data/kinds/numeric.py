@@ -80,6 +80,10 @@ class NumericEncoder(SingleEncoder):
         """Whether the feature treats a text as missing, bool, shape (distinct texts,)."""
         return np.isnan(_numbers(self.feature, cells))
 
+    def numbers(self, cells: Cells) -> Numbers:
+        """The number of each distinct text, float64 (distinct texts,), NaN where it is missing."""
+        return _numbers(self.feature, cells)
+
     def advice(self, cells: Cells) -> str:
         """What malformed cells that count as missing look like; empty if nothing known."""
         return number_advice(cells, np.isnan(_numbers(self.feature, cells)) & ~cells.missing)
