@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from party import __version__
 from party.certificate import certificate_command
 from party.completion import completion_command
 from party.errors import SessionError
+from party.monitoring.logs import report
 from party.security.printable import printable
 
 if TYPE_CHECKING:
@@ -248,7 +250,8 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, interrupt)
         # Said last: whoever reads it may interrupt at once.
-        click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
+        text = "stopping after a checkpoint; interrupt once more to end at once"
+        report(text, partial(click.echo, err=True), logging.INFO)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():

@@ -79,11 +79,13 @@ class History:
         self.epoch = [one.epoch for one in report.epochs]
         self.samples = sum(one.train.rows for one in report.epochs)
         for one in report.epochs:
-            self._append("", one.train)
+            for name, value in epoch_figures(one).items():
+                self.history.setdefault(name, []).append(value)
             self._note_negatives("train", one.train)
+            self._note_withheld("", one.train)
             if one.HasField("validation"):
-                self._append("val_", one.validation)
                 self._note_negatives("validation", one.validation)
+                self._note_withheld("val_", one.validation)
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.
@@ -113,9 +115,7 @@ class History:
         }
         write_atomically(folder / HISTORY_FILE, json.dumps(content, indent=2, allow_nan=False).encode())
 
-    def _append(self, prefix: str, metrics: pb.Metrics) -> None:
-        for one in metrics.values:
-            self.history.setdefault(prefix + one.name, []).append(one.value)
+    def _note_withheld(self, prefix: str, metrics: pb.Metrics) -> None:
         reason = coarse_reason(metrics.rows, self.params.get("epochs", 1))
         self.withheld.update((prefix + name, reason) for name in metrics.withheld)
 
@@ -184,6 +184,12 @@ def coarse_reason(rows: int, releases: int = 1) -> str:
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:
     """Returns metrics by name, as Keras does with `return_dict=True`."""
     return {one.name: one.value for one in metrics.values}
+
+
+def epoch_figures(epoch: pb.EpochReport) -> dict[str, float]:
+    """Returns the metrics of an epoch by name, those of held-out rows prefixed with `val_`."""
+    held_out = metrics_as_dictionary(epoch.validation) if epoch.HasField("validation") else {}
+    return {**metrics_as_dictionary(epoch.train), **{f"val_{name}": value for name, value in held_out.items()}}
 
 
 def _finite(value: float) -> float | None:

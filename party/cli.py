@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -21,7 +19,6 @@ from party.commands.schema import schema_command
 from party.completion import completion_command
 
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.group()
@@ -40,16 +37,21 @@ def serve(path: Path, debug: bool) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         # NumPy's threads spin while they wait for one another, and take the cores from TensorFlow's.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from party.monitoring.logs import LogPlace, json_log, text_log  # noqa: PLC0415
         from party.runtime.column_ranges import load_with_columns  # noqa: PLC0415
 
         configuration = load_with_columns(path)
-        logging.basicConfig(level=configuration.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+        log_place = LogPlace()
+        if configuration.log_format == "json":
+            json_log({"party": configuration.party}, configuration.log_level, log_place)
+        else:
+            text_log(configuration.log_level)
         with quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
-            from party.transport.server import serve as serve_forever  # noqa: PLC0415
+            from party.transport.serving import serve as serve_forever  # noqa: PLC0415
 
             configure_tensorflow(configuration.threads)
-        serve_forever(path, configuration, click.echo)
+        serve_forever(path, configuration, click.echo, log_place)
 
     run_command(run, debug)
 

@@ -16,6 +16,7 @@ LAYERS = (
     ("party.errors", "party.pb", "party.ownership"),
     ("party.configuration", "party.cut"),
     ("party.security", "party.metrics"),
+    ("party.monitoring",),
     ("party.privacy", "party.page", "party.invitation"),
     ("party.data",),
     ("party.channel", "party.models"),
@@ -68,6 +69,8 @@ DATA_FREE = (
     "party.configuration.run",
     "party.configuration.candidates",
     "party.configuration.keras_objects",
+    "party.configuration.monitoring",
+    "party.monitoring",
     "party.metrics.sampled_negatives",
     "party.protocol.checkpoints",
     "party.protocol.shuffled_column",
@@ -108,6 +111,10 @@ HOMES = {  # where a library may be imported
     "pandas": ("party.data", "party.runtime", "deploy"),
     "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
     "gmpy2": ("party.alignment",),
+    "grpc_health": ("party.transport",),
+    "prometheus_client": ("party.monitoring", "party.runtime.party_metrics", "coordinator.run_metrics"),
+    "tensorboardX": ("party.monitoring",),
+    "mlflow": ("coordinator.mlflow_runs",),
 }
 NOWHERE = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
 
@@ -458,8 +465,8 @@ def test_command_line_answers_without_heavy_imports(command, arguments):
 
 def test_coordinator_never_loads_tensorflow_or_data_code():
     program = (
-        "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
-        "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "import sys, coordinator.federation, coordinator.status, coordinator.progress, coordinator.run_metrics\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'tensorboardX', 'mlflow'} & set(sys.modules)\n"
         "free = {'party.protocol', 'party.protocol.checkpoints', 'party.protocol.shuffled_column'}\n"
         "homes = ('party.data', 'party.models', 'party.engine', 'party.channel', 'party.cut', 'party.protocol')\n"
         "data = [name for name in sys.modules if name.startswith(homes) and name not in free]\n"

@@ -21,8 +21,9 @@ import tensorflow as tf
 
 from deploy.demo.federation import read_configurations
 from party.configuration.labels import group_columns
-from party.configuration.party import PartyConfiguration, ThreadsSection
+from party.configuration.party import PartyConfiguration
 from party.configuration.run import TrainingSection
+from party.configuration.threads import ThreadsSection
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import equal_cells

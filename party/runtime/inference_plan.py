@@ -54,7 +54,7 @@ class InferencePlan:
         self.facts = setup.facts(replace(release, most=most), self._lineage)
         self.agreement = agreement
         self.progress = batches
-        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish)
+        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish, work=lambda: batches.work)
 
     @property
     def released(self) -> Mapping[Kind, int]:

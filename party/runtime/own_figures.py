@@ -90,7 +90,7 @@ class OwnFigures:
         epochs = [epoch for epoch in list(label.own_epochs) if epoch.train is not None]
         series: dict[str, list[float | None]] = {}
         for epoch in epochs:
-            for name, value in _by_name(epoch).items():
+            for name, value in by_name(epoch).items():
                 series.setdefault(name, []).append(_finite(value))
         content = {
             "history": series,
@@ -144,8 +144,12 @@ class OwnFigures:
         write_atomically(self._folder / name, text.encode())
 
 
-def _by_name(epoch: EpochMetrics) -> dict[str, float]:
-    """The metrics by their names in a history: those of held-out rows have a prefix."""
+def by_name(epoch: EpochMetrics) -> dict[str, float]:
+    """The metrics of an epoch by their names in a history: those of held-out rows have a prefix.
+
+    Args:
+        epoch: of the party's own books.
+    """
     return _part("", epoch.train) | _part(VALIDATION_PREFIX, epoch.validation)
 
 

@@ -19,6 +19,7 @@ from party.protocol.phases import SessionPhase, SessionPhases
 from party.runtime.plan import Aligning, Checkpointing, ExchangingBatches, SessionOutline, SessionPlan, SessionResult
 from party.runtime.sent_file import SentMessages
 from party.runtime.session_report import SessionReport
+from party.runtime.session_work import SessionWork
 from party.security.handshake import Handshake
 from party.security.sealing import SealingKeys, Slot
 
@@ -82,6 +83,16 @@ class PartySession:
     def step(self) -> int:
         """Number of training steps done so far."""
         return self._plan.progress.step
+
+    @property
+    def work(self) -> SessionWork:
+        """What was done so far; it stays known once the session has ended."""
+        return self._plan.offered.work()
+
+    @property
+    def repeated_calls(self) -> int:
+        """Number of calls that were answered again with the bytes of their first reply."""
+        return self.calls.repeated + self.checkpoint_calls.repeated
 
     @property
     def hello(self) -> bytes:
