@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from party.cut.large_table import LargeTable
 from party.errors import CheckpointError
 
 Array = npt.NDArray[np.generic]
@@ -21,10 +22,12 @@ class State:
     Attributes:
         values: values by name; numbers, strings, lists and mappings that JSON can hold, NaN and infinity included.
         arrays: arrays by name; only the names in joined states contain a slash, here and in `values`.
+        tables: large tables by name, which are no copies: whoever keeps the state copies what it needs of them.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    tables: Mapping[str, LargeTable] = field(default_factory=dict)
 
 
 def join_states(parts: Mapping[str, State]) -> State:
@@ -36,6 +39,7 @@ def join_states(parts: Mapping[str, State]) -> State:
     return State(
         {f"{name}/{key}": value for name, part in parts.items() for key, value in part.values.items()},
         {f"{name}/{key}": array for name, part in parts.items() for key, array in part.arrays.items()},
+        {f"{name}/{key}": table for name, part in parts.items() for key, table in part.tables.items()},
     )
 
 
@@ -50,6 +54,7 @@ def part_of(state: State, name: str) -> State:
     return State(
         {key.removeprefix(prefix): value for key, value in state.values.items() if key.startswith(prefix)},
         {key.removeprefix(prefix): array for key, array in state.arrays.items() if key.startswith(prefix)},
+        {key.removeprefix(prefix): table for key, table in state.tables.items() if key.startswith(prefix)},
     )
 
 

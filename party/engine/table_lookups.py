@@ -45,6 +45,13 @@ class TableLookups:
 
     Args:
         model: a functional model.
+
+    Attributes:
+        model: the model.
+        trainable: its trainable variables.
+        states: its non-trainable variables.
+        inputs_by_table: for each table that is looked up, by its place in the trainable variables, the places of the
+            inputs that name its rows, lookup after lookup.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -52,7 +59,9 @@ class TableLookups:
         self.trainable = list(model.trainable_variables)
         self.states = list(model.non_trainable_variables)
         self._lookups = _lookups(model)
-        self._tables = {lookup.table for lookup in self._lookups}
+        self.inputs_by_table: dict[int, list[int]] = {}
+        for lookup in self._lookups:
+            self.inputs_by_table.setdefault(lookup.table, []).append(lookup.input)
         # Keras makes the rest of the same layers: it has the variables of the model, but not in the same order.
         self._rest = _from_tensors(model, [one.rows for one in self._lookups])
         self._trainable_order = _places(self._rest.trainable_variables, self.trainable)
@@ -131,15 +140,17 @@ class TableLookups:
 
     def _indices(self, inputs: Sequence[tf.Tensor]) -> dict[int, list[tf.Tensor]]:
         """Indices of the rows of every table that is looked up, lookup after lookup."""
-        found: dict[int, list[tf.Tensor]] = {}
-        for lookup in self._lookups:
-            found.setdefault(lookup.table, []).append(tf.reshape(inputs[lookup.input], (-1,)))
-        return found
+        return {
+            table: [tf.reshape(inputs[place], (-1,)) for place in places]
+            for table, places in self.inputs_by_table.items()
+        }
 
     def _looked_up(self, values: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The rows that each lookup returns, as the rest of the model takes them."""
         indices = self._indices(inputs)
-        parts = {place: _split(values[place], [tf.size(one) for one in indices[place]]) for place in self._tables}
+        parts = {
+            place: _split(values[place], [tf.size(one) for one in indices[place]]) for place in self.inputs_by_table
+        }
         return [tf.reshape(parts[one.table].pop(0), (-1, *one.rows.shape[1:])) for one in self._lookups]
 
 

@@ -23,6 +23,7 @@ from party.engine.instance_weights import InstanceWeights
 from party.engine.local_states import local_states, number_array
 from party.engine.recomputed_pass import RecomputedPass
 from party.engine.remainder import Gradient
+from party.engine.row_tables import NamedRows, RowTables
 from party.engine.saved_epochs import SavedEpochs
 from party.engine.stored_pass import StoredPass
 from party.engine.variables import assign_all, copies
@@ -41,10 +42,17 @@ class _ForwardTensors:
 
 @dataclass(frozen=True)
 class _BatchUnderWay:
-    """A batch whose gradients are still expected: its row numbers, and the stash of its forward pass."""
+    """A batch whose gradients are still expected.
+
+    Attributes:
+        rows: its row numbers.
+        stash: the stash of its forward pass.
+        named: the rows of large tables that its update will change.
+    """
 
     rows: Rows
     stash: list[tf.Tensor]
+    named: NamedRows
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class TrainableBaseModel(BaseModel):
             RecomputedPass(self._forward_pass) if depth > 1 else StoredPass(self._forward_pass, varying=varying)
         )
         self._weight_update = WeightUpdate(optimizer, self._forward_pass.trainable)
+        self._tables = RowTables(self._lookups, self._weight_update)
         self._instance_weights = instance_weights or InstanceWeights()
         self._saved_epochs = SavedEpochs(model.variables)
         self._under_way: deque[_BatchUnderWay] = deque()
@@ -122,7 +131,8 @@ class TrainableBaseModel(BaseModel):
         """
         if not len(rows):
             return self._send_nothing(rows)
-        return self._send(rows, self._forward_call((len(rows),), self._training_inputs(rows)))
+        inputs = self._training_inputs(rows)
+        return self._send(rows, inputs, self._forward_call((len(rows),), inputs))
 
     def backward(self, gradients: FloatArray) -> None:
         """Updates the weights by the gradients of the oldest batch under way.
@@ -150,7 +160,7 @@ class TrainableBaseModel(BaseModel):
             return self.forward(next_rows)
         sizes = (len(gradients), len(next_rows))
         inputs = self._training_inputs(next_rows)
-        return self._send(next_rows, self._step_call(sizes, gradients, inputs, self._take_stash()))
+        return self._send(next_rows, inputs, self._step_call(sizes, gradients, inputs, self._take_stash()))
 
     def local_step(self, rows: Rows, number: int, *, hiddens: FloatArray, gradients: FloatArray) -> None:
         """Updates the weights by a batch that was exchanged before; each row counts by its instance weight.
@@ -166,6 +176,7 @@ class TrainableBaseModel(BaseModel):
             return
         inputs = self._training_inputs(rows)
         self._local_call((len(rows),), inputs, number_array(number), hiddens, gradients)
+        self.note_update(inputs)
 
     def forward_on_tape(
         self, tape: tf.GradientTape, inputs: Sequence[tf.Tensor], *, local_number: tf.Tensor | None = None
@@ -190,13 +201,21 @@ class TrainableBaseModel(BaseModel):
         return TapedForward(weights, result.hiddens, result.losses)
 
     def update(self, gradients: Sequence[Gradient], inputs: Sequence[tf.Tensor]) -> None:
-        """Updates the weights as part of another compiled call.
+        """Updates the weights as part of another compiled call; with each run of it, `note_update` must follow.
 
         Args:
             gradients: gradients of the loss with respect to every value that `forward_on_tape` returned.
             inputs: inputs of the batch, as it was given them.
         """
         self._weight_update.apply(self._forward_pass.by_variables(gradients, inputs))
+
+    def note_update(self, inputs: Sequence[RowArray]) -> None:
+        """Notes which rows of large tables an update has changed, for the next checkpoint.
+
+        Args:
+            inputs: inputs of the batch, as `gather` orders them.
+        """
+        self._tables.touch(self._tables.named(inputs))
 
     def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
         """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
@@ -214,15 +233,17 @@ class TrainableBaseModel(BaseModel):
             epoch: the epoch whose weights were saved.
         """
         self._saved_epochs.restore(epoch)
+        self._tables.touch_all()
 
     def state(self) -> State:
         """Weights, optimizer, non-trainable variables, and the row numbers of every batch under way."""
+        tables = self._tables.tables
         stashes = {str(place): self._saved(batch) for place, batch in enumerate(self._under_way)}
         return join_states(
             {
-                "weights": copies(self._forward_pass.trainable),
+                "weights": copies(self._forward_pass.trainable, tables),
                 "states": copies(self._forward_pass.states),
-                "optimizer": self._weight_update.state(),
+                "optimizer": self._weight_update.state(tables),
                 "saved_epochs": self._saved_epochs.state(),
                 "stashes": join_states({"count": State({"stashes": len(stashes)}), **stashes}),
             }
@@ -237,7 +258,9 @@ class TrainableBaseModel(BaseModel):
         Raises:
             CheckpointError: the state belongs to another model or optimizer.
         """
-        assign_all(self._forward_pass.trainable, part_of(state, "weights"), "weights of the base model")
+        weights = part_of(state, "weights")
+        assign_all(self._forward_pass.trainable, weights, "weights of the base model")
+        self._tables.restart(weights)
         assign_all(self._forward_pass.states, part_of(state, "states"), "non-trainable variables of the base model")
         self._weight_update.set_state(part_of(state, "optimizer"))
         self._saved_epochs.set_state(part_of(state, "saved_epochs"))
@@ -249,13 +272,13 @@ class TrainableBaseModel(BaseModel):
         penalised = [] if self._decorrelation is None else [self._decorrelation.gather(rows)]
         return [*self.gather(rows), *penalised]
 
-    def _send(self, rows: Rows, forward: _ForwardTensors) -> FloatArray:
-        self._under_way.append(_BatchUnderWay(rows, forward.stash))
+    def _send(self, rows: Rows, inputs: Sequence[RowArray], forward: _ForwardTensors) -> FloatArray:
+        self._under_way.append(_BatchUnderWay(rows, forward.stash, self._tables.named(inputs)))
         hiddens: FloatArray = forward.hiddens.numpy()
         return hiddens
 
     def _send_nothing(self, rows: Rows) -> FloatArray:
-        self._under_way.append(_BatchUnderWay(rows, []))
+        self._under_way.append(_BatchUnderWay(rows, [], {}))
         return self._no_hiddens()
 
     def _specs_with_stash(self, arguments: Sequence[Argument]) -> list[tf.TensorSpec]:
@@ -266,7 +289,9 @@ class TrainableBaseModel(BaseModel):
     def _take_stash(self) -> list[tf.Tensor]:
         if not self._under_way:
             raise RuntimeError("no forward pass is waiting for gradients")
-        return self._under_way.popleft().stash
+        batch = self._under_way.popleft()
+        self._tables.touch(batch.named)
+        return batch.stash
 
     def _saved(self, batch: _BatchUnderWay) -> State:
         saved = [tensor.numpy().copy() for tensor in self._backward_pass.saved(batch.stash)]
@@ -275,10 +300,11 @@ class TrainableBaseModel(BaseModel):
     def _completed(self, state: State) -> _BatchUnderWay:
         rows = np.asarray(state.arrays["0"], np.int32)
         if not len(rows):
-            return _BatchUnderWay(rows, [])
+            return _BatchUnderWay(rows, [], {})
         saved = [tf.constant(state.arrays[str(number)]) for number in range(1, len(state.arrays))]
-        inputs = [tf.constant(array) for array in self._training_inputs(rows)]
-        return _BatchUnderWay(rows, self._backward_pass.completed(inputs, saved))
+        inputs = self._training_inputs(rows)
+        stash = self._backward_pass.completed([tf.constant(array) for array in inputs], saved)
+        return _BatchUnderWay(rows, stash, self._tables.named(inputs))
 
     def _forward(self, inputs: list[tf.Tensor]) -> _ForwardTensors:
         return _ForwardTensors(*self._backward_pass.forward(inputs))

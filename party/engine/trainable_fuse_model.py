@@ -121,6 +121,7 @@ class TrainableFuseModel(FuseModel):
 
         def train() -> PendingResult:
             trained = self._step_call((len(rows),), labels, own_inputs, received, masks)
+            self._note_own_update(own_inputs)
             return lambda: self._result(trained, self._answered)
 
         return train
@@ -149,6 +150,7 @@ class TrainableFuseModel(FuseModel):
         exchanged = [matrices[party] for matrices in (hiddens, gradients) for party in self._received]
         exchange = [*exchanged, *self._absent.arguments(present)]
         self._local_call((len(rows),), labels, own_inputs, number_array(number), exchange)
+        self._note_own_update(own_inputs)
 
     def save_epoch(self, epoch: int, retained: Collection[int]) -> None:
         """Saves the present weights as those of an epoch, and drops the weights of all epochs but `retained`.
@@ -193,6 +195,10 @@ class TrainableFuseModel(FuseModel):
 
     def _gather_own(self, rows: Rows) -> list[RowArray]:
         return [] if self._own is None else self._own.base.gather(rows)
+
+    def _note_own_update(self, own_inputs: Sequence[RowArray]) -> None:
+        if self._own is not None:
+            self._own.base.note_update(own_inputs)
 
     def _result(self, trained: TrainingTensors, parties: Sequence[str]) -> TrainingResult:
         measures: dict[str, float] = {}

@@ -9,7 +9,9 @@ import keras
 import tensorflow as tf
 
 from party.cut.state import State
+from party.engine.variable_table import VariableTable
 from party.engine.variables import assign_all, copies
+from party.models.row_optimizers import RowOptimizer
 from party.models.storage import EMBEDDINGS
 
 ELEMENTWISE = frozenset(
@@ -66,9 +68,21 @@ class WeightUpdate:
         for weight, part in zip(self._dense, parts, strict=True):
             weight.assign(tf.reshape(part, weight.shape))
 
-    def state(self) -> State:
-        """The optimizer's variables: moments, iteration, learning rate."""
-        return copies(self._optimizer.variables)
+    def slots_by_row(self, table: keras.Variable) -> Sequence[keras.Variable] | None:
+        """The optimizer's variables that have a row for each row of a table; None if updates move other rows as well.
+
+        Args:
+            table: an embedding table whose gradients are slices.
+        """
+        return self._optimizer.slots_of(table) if isinstance(self._optimizer, RowOptimizer) else None
+
+    def state(self, tables: Sequence[VariableTable] = ()) -> State:
+        """The optimizer's variables: moments, iteration, learning rate.
+
+        Args:
+            tables: those of them that are not copied, but are tables of the state.
+        """
+        return copies(self._optimizer.variables, tables)
 
     def set_state(self, state: State) -> None:
         """Restores the optimizer's variables, and takes over the present weights.

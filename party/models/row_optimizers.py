@@ -19,8 +19,19 @@ MATRIX = 2  # axes of a table
 CLIPPING = frozenset({"clipnorm", "clipvalue", "global_clipnorm"})
 
 
-class _RowOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """Sums the gradients of a row before they are clipped and used: so the norm of slices is that of the table."""
+class RowOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """Sums the gradients of a row before they are clipped and used: so the norm of slices is that of the table.
+
+    Where the gradient of a table is slices, it changes rows of these alone, in the table and in its slots.
+    """
+
+    def slots_of(self, table: keras.Variable) -> Sequence[keras.Variable]:
+        """The optimizer's variables that have a row for each row of a table.
+
+        Args:
+            table: an embedding table that the optimizer was built for.
+        """
+        raise NotImplementedError
 
     def _clip_gradients(self, grads: Sequence[Gradient]) -> list[Gradient]:
         summed = [sum_repeated_rows(one) if isinstance(one, tf.IndexedSlices) else one for one in grads]
@@ -32,7 +43,7 @@ class _RowOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         ]
 
 
-class LazyAdam(_RowOptimizer, keras.optimizers.Adam):  # type: ignore[misc]
+class LazyAdam(RowOptimizer, keras.optimizers.Adam):  # type: ignore[misc]
     """Adam that moves only rows of the batch, and only their moments.
 
     With g the sum of a row's gradients in the batch and t the number of steps of the run, this one included,
@@ -96,8 +107,13 @@ class LazyAdam(_RowOptimizer, keras.optimizers.Adam):  # type: ignore[misc]
         velocity.scatter_update(tf.IndexedSlices(v, rows))
         variable.scatter_sub(tf.IndexedSlices(m * rate / (tf.sqrt(v) + self.epsilon), rows))
 
+    def slots_of(self, table: keras.Variable) -> Sequence[keras.Variable]:
+        """See `RowOptimizer`: both moments."""
+        place = self._get_variable_index(table)
+        return [self._momentums[place], self._velocities[place]]
 
-class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):  # type: ignore[misc]
+
+class RowAdagrad(RowOptimizer, keras.optimizers.Adagrad):  # type: ignore[misc]
     """Adagrad with one accumulator for each row of a table: its memory is that of one more column.
 
     With g the sum of a row's gradients in the batch, d its length and a its accumulator, 0 at first,
@@ -171,6 +187,10 @@ class RowAdagrad(_RowOptimizer, keras.optimizers.Adagrad):  # type: ignore[misc]
         sums = tf.gather(accumulator, rows) + tf.reduce_mean(tf.square(values), axis=1, keepdims=True)
         accumulator.scatter_update(tf.IndexedSlices(sums, rows))
         variable.scatter_sub(tf.IndexedSlices(rate * values / (tf.sqrt(sums) + self.epsilon), rows))
+
+    def slots_of(self, table: keras.Variable) -> Sequence[keras.Variable]:
+        """See `RowOptimizer`: the accumulator."""
+        return [self._accumulators[self._get_variable_index(table)]]
 
     def _of_rows(self, table: keras.Variable) -> keras.Variable:
         name = f"{table.path.replace('/', '_')}_row_accumulator"

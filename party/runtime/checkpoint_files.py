@@ -15,7 +15,10 @@ import numpy as np
 from party.cut.state import State
 from party.errors import CheckpointError, StorageError
 from party.protocol.checkpoints import Mark
-from party.security.files import private_folder, read_private, write_atomically
+from party.runtime.table_copies import TablesCopy
+from party.runtime.table_files import TableFiles
+from party.runtime.table_format import TablesReference
+from party.security.files import PARTIAL, private_folder, read_private, write_atomically
 
 FOLDER = "checkpoints"
 COMMITTED_FILE = "committed.json"
@@ -24,6 +27,7 @@ FILE_PATTERN = re.compile(r"(?P<step>\d{12})-(?P<lineage>[0-9a-f]{64})\.checkpoi
 HEADER = b"vsl/1 checkpoint\0"
 DIGEST_BYTES = hashlib.sha256().digest_size
 VALUES = "values"
+TABLES = "tables"  # names no other value: those of parts of the state contain a slash
 
 
 class CheckpointFiles:
@@ -37,6 +41,7 @@ class CheckpointFiles:
     def __init__(self, run_folder: Path, party: str) -> None:
         self._folder = run_folder / FOLDER
         self._party = party
+        self._tables = TableFiles(self._folder, party)
 
     def prepared(self) -> list[Mark]:
         """The points that have a file, readable or not."""
@@ -54,25 +59,64 @@ class CheckpointFiles:
             # The list only decides what may be dropped: without it, everything is retained.
             return []
 
-    def write(self, mark: Mark, state: State) -> None:
+    def write(self, mark: Mark, state: State) -> int:
         """Writes a state durably.
 
         Args:
             mark: the point of the state.
             state: the state.
 
+        Returns:
+            Size of the file in bytes.
+
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
         private_folder(self._folder)
-        write_atomically(self._path(mark), pack_state(state))
+        content = pack_state(state)
+        write_atomically(self._path(mark), content)
+        return len(content)
 
-    def read(self, mark: Mark) -> State:
-        """Reads the state of a point.
+    def write_tables(self, mark: Mark, state: State, copy: TablesCopy) -> tuple[State, TablesReference]:
+        """Writes the large tables of a state durably, before the state itself.
+
+        Args:
+            mark: the point of the state.
+            state: the state without its tables.
+            copy: its tables.
+
+        Returns:
+            The state that names the file, for `write`, and the name of the file.
 
         Raises:
-            CheckpointError: its file is missing or damaged.
+            CheckpointError: the file that the copy builds on is missing, damaged or another one.
+            StorageError: the disk is full, or the folder cannot be written.
         """
+        reference = self._tables.write(mark, copy)
+        return State({**state.values, TABLES: reference.digest.hex()}, state.arrays), reference
+
+    def base_of(self, mark: Mark) -> TablesReference | None:
+        """The file of whole tables that a checkpoint depends on; None if it has no large tables.
+
+        Raises:
+            CheckpointError: its file of tables cannot be read.
+        """
+        return self._tables.base_of(mark)
+
+    def read(self, mark: Mark) -> State:
+        """Reads the state of a point, with its large tables as a whole.
+
+        Raises:
+            CheckpointError: one of its files is missing, damaged or another one.
+        """
+        state = self._read(mark)
+        if TABLES not in state.values:
+            return state
+        values = dict(state.values)
+        reference = TablesReference(mark, bytes.fromhex(values.pop(TABLES)))
+        return State(values, state.arrays, self._tables.read(reference))
+
+    def _read(self, mark: Mark) -> State:
         path = self._path(mark)
         place = f"checkpoint of step {mark.step}"
         where = f"{self._party}: {place}"
@@ -99,16 +143,23 @@ class CheckpointFiles:
         write_atomically(self._folder / COMMITTED_FILE, content.encode())
 
     def drop(self, marks: tuple[Mark, ...]) -> None:
-        """Removes checkpoints; one that cannot be removed only takes up space."""
+        """Removes checkpoints, and the tables that none needs any more; what cannot be removed only takes up space."""
         for mark in marks:
             with contextlib.suppress(OSError):
                 self._path(mark).unlink(missing_ok=True)
+        self._drop_unneeded_tables()
 
     def sweep(self) -> None:
-        """Removes files that a killed process left half written; no other process may be writing."""
-        for path in self._folder.glob(f".*{SUFFIX}.partial"):
+        """Removes what a killed process left half written; no other process may be writing."""
+        for path in self._folder.glob(f".*{SUFFIX}{PARTIAL}"):
             with contextlib.suppress(OSError):
                 path.unlink()
+        self._tables.sweep()
+        self._drop_unneeded_tables()
+
+    def _drop_unneeded_tables(self) -> None:
+        if self._tables.held():
+            self._tables.drop_unneeded(self.prepared())
 
     def _path(self, mark: Mark) -> Path:
         return self._folder / f"{mark.step:012d}-{mark.lineage.hex()}{SUFFIX}"

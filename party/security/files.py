@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +15,7 @@ from party.ownership import OTHERS, exchangeable, looseness
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+PARTIAL = ".partial"  # ends the name of a file that is not complete
 
 
 def private_folder(path: Path) -> Path:
@@ -88,19 +90,40 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StorageError: it cannot be written; a former file is unchanged.
     """
+    with writing_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to write it piece by piece; it is there, with mode 0600, once the block ends without an error.
+
+    Args:
+        path: the file; its folder exists. There is one writer at a time.
+
+    Yields:
+        The open file; an error of any kind removes it.
+
+    Raises:
+        StorageError: it cannot be written; a former file is unchanged.
+    """
     # One fixed name: the next attempt replaces what a killed process left behind.
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = path.with_name(f".{path.name}{PARTIAL}")
     try:
         temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise _failure("cannot be written", path, error) from error
+    except BaseException as error:
+        with suppress(OSError):  # on a full disk it would keep others from writing
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _failure("cannot be written", path, error) from error
+        raise
 
 
 def read_private(path: Path) -> bytes:
@@ -120,7 +143,7 @@ def read_private(path: Path) -> bytes:
 
 
 @contextmanager
-def open_private(path: Path) -> Iterator[BinaryIO]:
+def open_private(path: Path) -> Iterator[BufferedReader]:
     """Opens a file that only its owner may read, to read it piece by piece.
 
     Args:

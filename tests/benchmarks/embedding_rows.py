@@ -1,7 +1,8 @@
 """What a training step takes with large embedding tables, by optimizer: `python -m tests.benchmarks.embedding_rows`.
 
 A DeepFM base model in this process, without a network: update by gradients, and the next batch's hiddens, in one call.
-Processor time, so that other processes matter less. With `--quality`: test AUC on MovieLens-100K of split runs.
+Processor time, so that other processes matter less. With `--quality`: test AUC on MovieLens-100K of split runs. With
+`--checkpoints`: the share of time that training waits for checkpoints of the largest table.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from deploy.demo.federation import fresh_folder
 from deploy.demo.own_figures import last_evaluation
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import DeepFMModel
-from party.configuration.party import ThreadsSection
 from party.configuration.run import OptimizerSection
+from party.configuration.threads import ThreadsSection
 from party.cut.layout import CutLayout
 from party.data.rows import InMemoryRows
 from party.engine.numerics import configure_tensorflow
@@ -29,6 +30,7 @@ from party.models.embedding import INDICES, VALUES
 from party.models.keras_objects import build_optimizer
 from party.security.files import private_folder, write_atomically
 from tests.benchmarks.movielens_parties import federation_of, movielens_parties
+from tests.benchmarks.table_checkpoints import measure_checkpoints
 
 ADAM, LAZY_ADAM, ROW_ADAGRAD = "adam", "lazy_adam", "row_adagrad"
 DENSE_LIMIT_ROWS = 1_000_000  # beyond, Adam takes seconds for a step
@@ -113,6 +115,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--depth", type=int, default=1, help="batches under way")
     parser.add_argument("--quality", action="store_true", help="compare test AUCs in place of times")
+    parser.add_argument("--checkpoints", action="store_true", help="measure checkpoints in place of steps")
+    parser.add_argument("--rounds", type=int, default=4, help="of checkpoints")
+    parser.add_argument("--exponent", type=float, default=1.0, help="an id's share falls with its rank; 0: all alike")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
@@ -120,6 +125,10 @@ def main() -> None:
     folder = private_folder(arguments.folder.resolve())
     if arguments.quality:
         measured, name = measure_quality(folder, arguments.seeds, arguments.epochs), "embedding-quality.json"
+    elif arguments.checkpoints:
+        configure_tensorflow(ThreadsSection())
+        settings = {"exponent": arguments.exponent, "batch_size": arguments.batch_size, "rounds": arguments.rounds}
+        measured, name = measure_checkpoints(folder, rows=max(arguments.rows), **settings), "table-checkpoints.json"
     else:
         configure_tensorflow(ThreadsSection())
         measured = measure_time(arguments.rows, arguments.batch_size, arguments.depth)

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from party.configuration.large_tables import LARGE_TABLE_ROWS
 from party.ledger.file import read_ledger
 from tests.support.joined_organisations import JoinedOrganisations, described, events
 from tests.support.organisations import SMALL_FUSE, SMALL_MODEL, Organisations, make_frames
@@ -24,6 +25,10 @@ DROPOUT = {
     "charlie": {"model": SMALL_MODEL, "policy": POLICY},
 }
 ROWS = 1600
+LARGE_TABLES = {  # so large that checkpoints hold their changed rows
+    "alice": {"features": [{"column": "income", "kind": "hash", "buckets": LARGE_TABLE_ROWS}]},
+    "bob": {"features": [{"column": "film", "kind": "hash", "buckets": LARGE_TABLE_ROWS}]},
+}
 EVERY_STEPS = 5
 LONGEST_UNDISTURBED_SECONDS = 3.0
 DEADLINE_SECONDS = 240.0
@@ -45,15 +50,19 @@ class ChaosRun:
         folder: empty, private.
         training: keys of its training section besides TRAINING.
         joined: whether the rows of bob refer to tables of the others, instead of one id in all files.
+        overrides: by party, keys of its description besides DROPOUT.
     """
 
-    def __init__(self, folder, training=None, *, joined=False):
+    def __init__(self, folder, training=None, *, joined=False, overrides=None):
         section = {**TRAINING, **(training or {})}
         if joined:
             self.organisations = JoinedOrganisations(folder, joined_parties(), section)
         else:
             frames = make_frames(NAMES, rows=ROWS)
-            self.organisations = Organisations(folder, names=NAMES, frames=frames, training=section, overrides=DROPOUT)
+            described = {name: {**one, **(overrides or {}).get(name, {})} for name, one in DROPOUT.items()}
+            self.organisations = Organisations(
+                folder, names=NAMES, frames=frames, training=section, overrides=described
+            )
         self.coordinator = None
         self.kills = []
 

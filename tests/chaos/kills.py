@@ -1,7 +1,7 @@
 """`kill -9` at any instant, of any process: the run ends with the bits of a run that nobody disturbed."""
 
 import pytest
-from chaos_run import ChaosRun, expect_same
+from chaos_run import LARGE_TABLES, ChaosRun, expect_same
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 KILLS = 6
@@ -46,6 +46,16 @@ def test_a_run_with_joined_tables_survives_kills(tmp_path):
     with ChaosRun(tmp_path, training, joined=True) as chaos:
         reference = chaos.outcome(chaos.train())
         run_id = chaos.train_through(SEEDS[1], KILLS, INSIDE)
+        assert len(chaos.kills) == KILLS
+        expect_same(chaos.outcome(run_id), reference)
+
+
+@pytest.mark.timeout(400)
+def test_a_run_with_large_tables_survives_kills(tmp_path):
+    """Checkpoints of changed rows; `tests/runtime/test_table_files.py` kills parties in those of whole tables too."""
+    with ChaosRun(tmp_path, {"optimizer": {"name": "lazy_adam"}}, overrides=LARGE_TABLES) as chaos:
+        reference = chaos.outcome(chaos.train())
+        run_id = chaos.train_through(SEEDS[2], KILLS, INSIDE)
         assert len(chaos.kills) == KILLS
         expect_same(chaos.outcome(run_id), reference)
 
