@@ -24,6 +24,7 @@ from coordinator.command_line import (
     run_option,
 )
 from coordinator.commands.audit import audit_command
+from coordinator.commands.doctor import doctor_command
 from party import __version__
 from party.certificate import certificate_command
 from party.errors import SessionError
@@ -256,4 +257,5 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 main.add_command(audit_command)
+main.add_command(doctor_command)
 main.add_command(certificate_command("coordinator", run_command))

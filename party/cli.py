@@ -13,6 +13,7 @@ from party import __version__
 from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
 from party.commands.data import data_command
+from party.commands.doctor import doctor_command
 
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -224,4 +225,5 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
 
 
 main.add_command(data_command)
+main.add_command(doctor_command)
 main.add_command(certificate_command("party", run_command))

@@ -22,8 +22,9 @@ from party.runtime.proposal import Opening, SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.shuffled_columns import check_shuffled
 from party.runtime.training_plan import training_plan
-from party.security.handshake import PROTOCOL, Handshake
+from party.security.handshake import Handshake
 from party.security.printable import printable
+from party.security.protocol import PROTOCOL
 
 KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
 RUN_ID_BYTES = 16

@@ -21,7 +21,7 @@ from party.runtime.openings import check_proposal, open_session
 from party.runtime.proposal import SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.session_manager import Owner, SessionManager
-from party.security.handshake import PROTOCOL
+from party.security.protocol import PROTOCOL
 from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import Behaviour, CallStreams
 from party.transport.report_reply import finish_reply, report_reply
@@ -104,13 +104,13 @@ class PartyService:
 
     def describe(self, request: pb.DescribeRequest, raw: bytes, caller: str) -> pb.DescribeReply:
         """Describes this party and its present state."""
-        configuration = self._context.configuration
         reply = pb.DescribeReply(
-            party=configuration.party,
+            party=self._context.party,
             code_version=__version__,
             protocol=PROTOCOL,
             role=self._context.role,
             state="idle",
+            unix_seconds=int(self._context.now().timestamp()),
             datasets=[DatasetRows(dataset=name, rows=rows) for name, rows in self._named_rows(caller).items()],
         )
         current = self._sessions.current
