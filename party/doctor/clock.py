@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from party.diagnosis.finding import Finding, fine, problem
 from party.doctor.subject import PartySubject
-from party.ledger.file import read_ledger
+from party.errors import StorageError
+from party.ledger.entry import LedgerEntry
 
 TOLERANCE = timedelta(seconds=30)
 FORM = "%Y-%m-%d %H:%M"
@@ -23,8 +24,8 @@ def examine_clock(subject: PartySubject) -> Iterator[Finding]:
         One finding.
     """
     now = subject.machine.now
-    entries = read_ledger(subject.state) if subject.state.is_dir() else []
-    latest = max((datetime.fromisoformat(entry.time) for entry in entries), default=now)
+    times = [datetime.fromisoformat(entry.time) for entry in _entries(subject)]
+    latest = max(times, default=now)
     if latest > now + TOLERANCE:
         yield problem(
             f"the clock is behind: it says {now:{FORM}} UTC, and a line of the ledger is of {latest:{FORM}} UTC",
@@ -32,3 +33,11 @@ def examine_clock(subject: PartySubject) -> Iterator[Finding]:
         )
     else:
         yield fine(f"{now:{FORM}} UTC; `coordinator doctor` compares the clocks of all parties")
+
+
+def _entries(subject: PartySubject) -> Sequence[LedgerEntry]:
+    """The lines of the ledger; none where it cannot be read, which is another examination's finding."""
+    try:
+        return subject.ledger
+    except StorageError:
+        return ()

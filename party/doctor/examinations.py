@@ -14,6 +14,7 @@ from party.doctor.alignments import examine_alignments
 from party.doctor.clock import examine_clock
 from party.doctor.datasets import examine_data
 from party.doctor.identity import examine_certificate, examine_trust
+from party.doctor.ledger import examine_ledger
 from party.doctor.needs import (
     examine_party_disk,
     examine_party_files,
@@ -54,6 +55,7 @@ EXAMINATIONS: Mapping[str, Examination[PartySubject]] = {
     "trust": examine_trust,
     "port": examine_port,
     "permissions": lambda subject: examine_folder(subject.state),
+    "ledger": examine_ledger,
     "libraries": examine_party_libraries,
     "data": examine_data,
     "alignments": examine_alignments,

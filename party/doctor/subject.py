@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ from party.configuration.party import PartyConfiguration
 from party.data.summary import summarise
 from party.diagnosis.machine import Machine
 from party.errors import SplitError
+from party.ledger.entry import LedgerEntry
+from party.ledger.file import read_ledger
 from party.runtime.tables import Tables
 
 
@@ -33,6 +35,11 @@ class PartySubject:
     def state(self) -> Path:
         """The party's state folder, which need not exist."""
         return self.configuration.path(self.configuration.state)
+
+    @cached_property
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """The lines of the party's ledger; none before its first start."""
+        return read_ledger(self.state) if self.state.is_dir() else ()
 
     @cached_property
     def tables(self) -> Tables:
