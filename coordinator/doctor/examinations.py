@@ -24,10 +24,12 @@ from party.diagnosis.diagnosis import Diagnosis, Examination, examined
 from party.diagnosis.finding import Finding, fine, of_error, warning
 from party.diagnosis.libraries import examine_libraries
 from party.diagnosis.limits import examine_disk, examine_memory, examine_open_files
+from party.diagnosis.listening import examine_monitoring
 from party.diagnosis.locale_settings import examine_locale
 from party.diagnosis.machine import Machine
 from party.diagnosis.permissions import examine_folder
 from party.errors import SplitError
+from party.monitoring.libraries import require_libraries
 from party.security.certificates import Usage
 
 CONFIGURATION = "configuration"
@@ -86,6 +88,43 @@ def examine_trust(subject: CoordinatorSubject) -> Iterator[Finding]:
     yield from authorities(configuration.parties, configuration.folder, usage=Usage.PARTY, now=subject.machine.now)
 
 
+def examine_installed(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks whether the libraries of a coordinator are installed, with those of its options.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        Problems, and the versions.
+
+    Raises:
+        InstallationError: an option needs a library that is not installed.
+    """
+    configuration = subject.configuration
+    yield from examine_libraries(LIBRARIES, INSTALLATION)
+    require_libraries(
+        {
+            "prometheus": configuration.prometheus,
+            "tensorboard": configuration.tensorboard,
+            "mlflow": configuration.mlflow,
+        }
+    )
+
+
+def examine_metrics_port(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks whether the port for metrics can be taken.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        One finding; none without such a port.
+    """
+    port = subject.configuration.prometheus
+    if port is not None:
+        yield examine_monitoring("prometheus.listen", port.listen, serves=False)
+
+
 EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     CONFIGURATION: examine_configuration,
     "certificate": examine_certificate,
@@ -94,6 +133,7 @@ EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     "names": examine_names,
     "ports": examine_ports,
     "TLS": examine_tls,
+    "metrics port": examine_metrics_port,
     "versions": examine_versions,
     "roles": examine_roles,
     "clocks": examine_clocks,
@@ -102,7 +142,7 @@ EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     "disk": lambda subject: examine_disk(subject.machine, _output(subject), NEEDED_DISK_BYTES),
     "memory": lambda subject: examine_memory(subject.machine, NEEDED_MEMORY_BYTES),
     "open files": lambda subject: examine_open_files(subject.machine, NEEDED_FILES),
-    "libraries": lambda subject: examine_libraries(LIBRARIES, INSTALLATION),
+    "libraries": examine_installed,
     "locale": lambda subject: examine_locale(subject.machine),
 }
 

@@ -13,7 +13,8 @@ from cryptography import x509
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress
 from coordinator.connection import close_clients, open_clients
-from coordinator.proxies import READ_BY_GRPC, is_loopback
+from coordinator.proxies import READ_BY_GRPC
+from party.configuration.addresses import is_loopback
 from party.diagnosis.machine import Machine
 from party.errors import ConnectionLostError, SplitError
 from party.pb import party_pb2 as pb

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from coordinator.doctor.reached import Reached
 from coordinator.doctor.subject import CoordinatorSubject
-from coordinator.proxies import OTHERS, READ_BY_GRPC, is_loopback, proxy_advice
+from coordinator.proxies import OTHERS, READ_BY_GRPC, proxy_advice
+from party.configuration.addresses import is_loopback
 from party.diagnosis.certificates import day, expiring
 from party.diagnosis.finding import Finding, fine, of_error, problem, warning
 from party.errors import IdentityError

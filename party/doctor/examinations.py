@@ -21,7 +21,7 @@ from party.doctor.needs import (
     examine_party_memory,
     examine_threads,
 )
-from party.doctor.port import examine_port
+from party.doctor.port import examine_ports
 from party.doctor.software import examine_party_libraries, examine_tensorflow
 from party.doctor.subject import PartySubject
 from party.errors import SplitError
@@ -53,7 +53,7 @@ EXAMINATIONS: Mapping[str, Examination[PartySubject]] = {
     "clock": examine_clock,
     "certificate": examine_certificate,
     "trust": examine_trust,
-    "port": examine_port,
+    "ports": examine_ports,
     "permissions": lambda subject: examine_folder(subject.state),
     "ledger": examine_ledger,
     "libraries": examine_party_libraries,

@@ -9,6 +9,7 @@ from party.command_line import INSTALLATION, quiet_native_log
 from party.diagnosis.finding import Finding, fine, problem
 from party.diagnosis.libraries import examine_libraries
 from party.doctor.subject import PartySubject
+from party.monitoring.libraries import require_libraries
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "grpcio", "protobuf", "cryptography", "gmpy2")
 VECTOR_FEATURE = "avx"
@@ -23,8 +24,13 @@ def examine_party_libraries(subject: PartySubject) -> Iterator[Finding]:
 
     Yields:
         Problems, and the versions.
+
+    Raises:
+        InstallationError: an option needs a library that is not installed.
     """
+    configuration = subject.configuration
     yield from examine_libraries(LIBRARIES, INSTALLATION)
+    require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
 
 
 def examine_tensorflow(subject: PartySubject) -> Iterator[Finding]:

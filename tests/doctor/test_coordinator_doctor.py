@@ -334,6 +334,13 @@ def test_port_of_another_service(organisations):
     expect_fault(diagnosis, ["TLS"], PROBLEM, "party alice", "another service")
 
 
+def test_port_for_metrics_that_another_process_holds(organisations):
+    with socket.create_server(("127.0.0.1", 0)) as holding:
+        organisations.write_run(prometheus={"listen": f"127.0.0.1:{holding.getsockname()[1]}"})
+        diagnosis = examine(organisations)
+    expect_fault(diagnosis, ["metrics port"], PROBLEM, "is taken", "choose another port")
+
+
 # The command
 
 

@@ -255,8 +255,8 @@ FAULTS = [
     (key_of_another_certificate, ["certificate"], PROBLEM, "does not belong", "replace the file"),
     (leaf_for_an_authority, ["trust"], PROBLEM, "no authority's", "ask that organisation"),
     (authority_that_all_may_change, ["trust"], PROBLEM, "can be changed by every user", "chmod o-w"),
-    (other_machine, ["port"], PROBLEM, "is no address of this machine", "0.0.0.0"),
-    (unresolvable, ["port"], PROBLEM, "its host does not resolve", "write an IP address"),
+    (other_machine, ["ports"], PROBLEM, "is no address of this machine", "0.0.0.0"),
+    (unresolvable, ["ports"], PROBLEM, "its host does not resolve", "write an IP address"),
     (open_state, ["permissions"], PROBLEM, "is open to others: mode 0640", "chmod -R go-rwx"),
     (altered_ledger, ["ledger"], PROBLEM, "was altered", "find out who did it"),
     (missing_file, ["data"], PROBLEM, "train.csv", "data.datasets"),
@@ -297,7 +297,15 @@ def test_port_that_another_process_holds(organisations, speaks, tmp_path):
         with organisations:
             organisations.start_server("bob")
             diagnosis = examine(organisations)
-    expect_fault(diagnosis, ["port"], PROBLEM, "is taken by another process", "choose another port in listen")
+    expect_fault(diagnosis, ["ports"], PROBLEM, "is taken by another process", "choose another port")
+
+
+@pytest.mark.parametrize("key", ["health", "prometheus"])
+def test_port_for_monitoring_that_another_process_holds(organisations, key):
+    with socket.create_server(("127.0.0.1", 0)) as holding:
+        organisations.write_party("alice", **{key: {"listen": f"127.0.0.1:{holding.getsockname()[1]}"}})
+        diagnosis = examine(organisations)
+    expect_fault(diagnosis, ["ports"], PROBLEM, f"{key}.listen 127.0.0.1:", "choose another port")
 
 
 def test_party_that_serves_elsewhere_than_its_file_says(organisations):
@@ -305,12 +313,12 @@ def test_party_that_serves_elsewhere_than_its_file_says(organisations):
         organisations.start_server("alice")
         organisations.write_party("alice", listen=free_address())
         diagnosis = examine(organisations)
-    expect_fault(diagnosis, ["port"], PROBLEM, "a party serves with this state folder, and not here", "restart")
+    expect_fault(diagnosis, ["ports"], PROBLEM, "a party serves with this state folder, and not here", "restart")
 
 
 def test_port_that_changes_at_each_start(organisations):
     organisations.write_party("alice", listen="127.0.0.1:0")
-    expect_fault(examine(organisations), ["port"], WARNING, "has port 0", "write a fixed port")
+    expect_fault(examine(organisations), ["ports"], WARNING, "has port 0", "write a fixed port")
 
 
 def test_more_threads_than_cores(organisations):
