@@ -49,7 +49,7 @@ def fine(what: str, where: object = "") -> Finding:
         what: what was found.
         where: what it concerns.
     """
-    return Finding(severity=Severity.OK, what=what, where=str(where))
+    return _finding(Severity.OK, what, where, "")
 
 
 def warning(what: str, where: object = "", *, fix: str) -> Finding:
@@ -60,7 +60,7 @@ def warning(what: str, where: object = "", *, fix: str) -> Finding:
         where: what it concerns.
         fix: what to do, as an imperative.
     """
-    return Finding(severity=Severity.WARNING, what=what, where=str(where), fix=fix)
+    return _finding(Severity.WARNING, what, where, fix)
 
 
 def problem(what: str, where: object = "", *, fix: str) -> Finding:
@@ -71,7 +71,7 @@ def problem(what: str, where: object = "", *, fix: str) -> Finding:
         where: what it concerns.
         fix: what to do, as an imperative.
     """
-    return Finding(severity=Severity.PROBLEM, what=what, where=str(where), fix=fix)
+    return _finding(Severity.PROBLEM, what, where, fix)
 
 
 def of_error(error: SplitError, fix: str) -> Finding:
@@ -83,3 +83,8 @@ def of_error(error: SplitError, fix: str) -> Finding:
     """
     told = ErrorFields(what=error.what, expected=error.expected, received=error.received)
     return problem(told.message, error.where or error.party, fix=error.fix or fix)
+
+
+def _finding(severity: Severity, what: str, where: object, fix: str) -> Finding:
+    place = str(where)
+    return Finding(severity=severity, what=what, where=place, fix=fix)

@@ -140,6 +140,11 @@ def behind_a_proxy(organisations):
     return {"environment": {"https_proxy": SECRET}}
 
 
+def through_a_proxy(organisations):
+    organisations.write_run(use_proxy=True)
+    return behind_a_proxy(organisations)
+
+
 def swapped(organisations):
     ports = organisations.ports
     organisations.write_run(ports={"alice": ports["bob"], "bob": ports["alice"]})
@@ -177,6 +182,7 @@ FAULTS = [
     (nobody_listens, ["ports"], PROBLEM, "the connection is refused", "start `party serve` there"),
     (unresolvable, ["names"], PROBLEM, "the name party.invalid does not resolve", "correct the address"),
     (behind_a_proxy, ["proxies", "names"], WARNING, "https_proxy is set", "use_proxy: true"),
+    (through_a_proxy, ["proxies", "TLS"], WARNING, "https_proxy is set", "add party.invalid to no_proxy"),
     (swapped, ["TLS"], PROBLEM, "has the wrong name", "party certificate"),
     (other_label_party, ["roles"], PROBLEM, "is no label party by its own file", "the same label_party"),
     (dataset_that_nobody_has, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
