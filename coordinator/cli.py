@@ -77,7 +77,7 @@ def align(path: Path, force: bool, debug: bool) -> None:
     help="Begin with the weights and vocabularies of a finished run, or of the latest one; optimizers begin anew.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if one with the same configuration can be resumed.")
-@click.option("--unattended", is_flag=True, help="Resume the run with the same configuration that stopped, or start one.")
+@click.option("--unattended", is_flag=True, help="Resume the stopped run with this configuration, or start one.")
 @debug_option
 def train(
     *, path: Path, resume: str | None, continue_from: str | None, new: bool, unattended: bool, debug: bool

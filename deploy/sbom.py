@@ -1,7 +1,7 @@
 """Writes a bill of materials for the image of a party and for that of a coordinator: `make sbom`.
 
-CycloneDX 1.6 in JSON. It lists the Python packages of the lock file that the image is built from; those of the base image
-are its publisher's to list. The same lock file and version give the same bytes, so it has no time in it.
+CycloneDX 1.6 in JSON. It lists the Python packages of the lock file that the image is built from; those of the base
+image are its publisher's to list. The same lock file and version give the same bytes, so it has no time in it.
 """
 
 from __future__ import annotations

@@ -117,7 +117,9 @@ def test_what_a_service_may_take_is_limited(role):
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_units_call_commands_with_options_that_there_are(role):
-    calls = [value.split() for key in ("ExecStartPre", "ExecStart", "ExecReload") for value in service(role).get(key, [])]
+    calls = [
+        value.split() for key in ("ExecStartPre", "ExecStart", "ExecReload") for value in service(role).get(key, [])
+    ]
     assert calls
     for program, command, *arguments in calls:
         assert program == f"/opt/splitrain/bin/{role}"
