@@ -237,8 +237,13 @@ def test_an_image_has_the_packages_of_its_role_and_nothing_of_what_built_it(role
 
 @pytest.mark.parametrize("target", [*LOCKS, "demonstration"])
 def test_an_image_runs_as_nobody_special(target):
-    users = [arguments for word, arguments in layers(target) if word == "USER"]
-    assert users == ["1000:1000"]
+    *_, last = [arguments for word, arguments in layers(target) if word == "USER"]
+    assert last == "1000:1000"
+
+
+@pytest.mark.parametrize("role", LOCKS)
+def test_nothing_of_a_role_is_made_by_root_but_its_user_and_folders(role):
+    assert [word for word, arguments in layers(role) if word == "RUN" or arguments == "root"] == ["RUN"]
 
 
 def test_the_demonstration_alone_has_its_programs():
