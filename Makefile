@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo demo-tables adult bank bst deepfm audit test attacks leaks chaos lint bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock sbom clean
+.PHONY: demo demo-tables adult bank bst deepfm audit pages test attacks leaks chaos lint newcomer man bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock sbom clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -18,6 +18,10 @@ adult bank bst deepfm: $(INSTALLED)
 audit: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.audit movielens
 	$(BIN)/python -m deploy.demo.audit adult
+
+# Looks at every kind of page in Chromium; MODULES is a folder node_modules with playwright-core and axe-core.
+pages: $(INSTALLED)
+	$(BIN)/python -m tests.tools.pages build/pages --modules $(MODULES)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --max-worker-restart 0 --dist loadfile
@@ -79,6 +83,14 @@ wheel: $(INSTALLED)
 
 wheel-party: $(INSTALLED)
 	$(BIN)/python -m pytest -s -o tmp_path_retention_policy=none tests/deploy/installed_wheel.py::test_a_party
+
+# What a newcomer types, from the wheel and two files to a trained joint model.
+newcomer: $(INSTALLED)
+	$(BIN)/python -m pytest -s -o tmp_path_retention_policy=none tests/deploy/newcomer.py
+
+man: $(INSTALLED)
+	$(BIN)/click-man --target build/man party
+	$(BIN)/click-man --target build/man coordinator
 
 # Writes the lock files of the images: the versions of constraints.txt with the digests of all their wheels.
 LOCKED = build/lock/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes \

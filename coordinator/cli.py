@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,17 @@ from coordinator.command_line import (
     run_id_argument,
     run_option,
 )
+from coordinator.commands.accept import accept_command
 from coordinator.commands.audit import audit_command
+from coordinator.commands.init import init_command
+from coordinator.commands.invite import invite_command
+from coordinator.commands.report import report_command
+from coordinator.commands.schema import schema_command
 from party import __version__
 from party.certificate import certificate_command
+from party.completion import completion_command
 from party.errors import SessionError
+from party.monitoring.logs import report
 from party.security.printable import printable
 
 if TYPE_CHECKING:
@@ -250,7 +258,8 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, interrupt)
         # Said last: whoever reads it may interrupt at once.
-        click.echo("stopping after a checkpoint; interrupt once more to end at once", err=True)
+        text = "stopping after a checkpoint; interrupt once more to end at once"
+        report(text, partial(click.echo, err=True), logging.INFO)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():
@@ -264,4 +273,10 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 main.add_command(audit_command)
+main.add_command(init_command)
+main.add_command(invite_command)
+main.add_command(accept_command)
+main.add_command(schema_command)
+main.add_command(completion_command("coordinator"))
 main.add_command(certificate_command("coordinator", run_command))
+main.add_command(report_command)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -14,6 +16,7 @@ import click
 
 from coordinator.allocator import retain_freed_memory
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
+from party.monitoring.logs import report
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -50,9 +53,18 @@ def connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
     Raises:
         SplitError: the file is not valid, or a party does not answer as it should.
     """
-    from coordinator.federation import connect_federation  # noqa: PLC0415
+    from coordinator.configuration import load_coordinator_configuration  # noqa: PLC0415
+    from coordinator.federation import Federation  # noqa: PLC0415
+    from party.monitoring.logs import LogPlace, json_log  # noqa: PLC0415
 
-    return connect_federation(path, display, without=without)
+    configuration = load_coordinator_configuration(path)
+    if configuration.log_format == "text":
+        return Federation(configuration, display, without=without)
+    place = LogPlace()
+    json_log({"coordinator": configuration.coordinator}, "info", place)
+    federation = Federation(configuration, logged_display, without=without)
+    place.source = federation.watch.activity.place
+    return federation
 
 
 def display() -> Display:
@@ -60,6 +72,13 @@ def display() -> Display:
     from coordinator.progress import LiveDisplay, PlainDisplay  # noqa: PLC0415
 
     return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+
+
+def logged_display() -> Display:
+    """Progress in the log, for who collects JSON lines."""
+    from coordinator.progress import PlainDisplay  # noqa: PLC0415
+
+    return PlainDisplay(logging.getLogger("coordinator").info)
 
 
 def run_command(command: Callable[[], None], debug: bool) -> None:
@@ -78,7 +97,7 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         command()
     except KeyboardInterrupt as interrupted:
         notes = getattr(interrupted, "__notes__", ())  # of a session, if one was open
-        click.echo(": ".join(["interrupted", *notes]), err=True)
+        report(": ".join(["interrupted", *notes]), partial(click.echo, err=True), logging.WARNING)
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.
@@ -99,5 +118,5 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    click.echo(f"error: {error}", err=True)
+    report(f"error: {error}", partial(click.echo, err=True))
     sys.exit(error.exit_code)

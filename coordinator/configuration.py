@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from party.configuration.addresses import ReachableAddress
 from party.configuration.feature_parties import check_feature_parties
+from party.configuration.monitoring import LogFormat, MlflowSection, MonitoringPort
+from party.configuration.partners import FileWithPartners
 from party.configuration.paths import FilePath
 from party.configuration.run import (
     MAXIMUM_PARTIES,
@@ -45,7 +47,7 @@ class CheckpointIntervalSection(StrictModel):
     every_steps: int | None = Field(default=None, ge=1)
 
 
-class CoordinatorConfiguration(StrictModel):
+class CoordinatorConfiguration(FileWithPartners):
     """The validated file of a run; its paths are relative to `folder`.
 
     Attributes:
@@ -62,6 +64,10 @@ class CoordinatorConfiguration(StrictModel):
         training: parameters of training, sent to every party.
         evaluate_dataset: dataset that `evaluate` and `predict` read by default.
         use_proxy: whether the way to parties may lead through a proxy that the environment names.
+        log_format: progress as text on standard output, or as one JSON object a line on standard error.
+        prometheus: port of the metrics for Prometheus while a run is trained.
+        tensorboard: whether to write event files beside a run's history, or the folder to write them to.
+        mlflow: where training runs are written to as runs of MLflow.
         insecure: whether to connect without TLS; loopback addresses only.
         folder: of the file.
     """
@@ -79,6 +85,10 @@ class CoordinatorConfiguration(StrictModel):
     training: TrainingSection = TrainingSection()
     evaluate_dataset: str = "test"
     use_proxy: bool = False
+    log_format: LogFormat = "text"
+    prometheus: MonitoringPort | None = None
+    tensorboard: bool | FilePath = False
+    mlflow: MlflowSection | None = None
     insecure: bool = False
     folder: Path = Field(default=Path(), exclude=True, strict=False)
 

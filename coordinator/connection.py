@@ -12,9 +12,10 @@ import grpc
 
 from coordinator.configuration import CoordinatorConfiguration, PartyAddress
 from coordinator.party_client import PartyClient
-from coordinator.proxies import is_loopback, proxy_advice, takes_proxy
+from coordinator.proxies import proxy_advice, takes_proxy
 from coordinator.retry import RetryPolicy
 from coordinator.transports import PartyTransport
+from party.configuration.addresses import is_loopback
 from party.errors import ConfigurationError, ConnectionLostError, SessionLostError
 from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity

@@ -35,6 +35,10 @@ class CurrentDisplay:
         if display is not None:
             display.print_line(text)
 
+    def say(self, text: str) -> None:
+        """Prints a line above what is shown, or on a display of its own."""
+        (self.notify_alone if self._shown is None else self.notify)(text)
+
     def notify_alone(self, text: str) -> None:
         """Prints a line on a display of its own."""
         with self._make() as display:

@@ -12,7 +12,10 @@ from coordinator.traffic import BetweenSteps, Progress, Traffic
 
 
 def run_exchanges(
-    session: CoordinatedSession, progress: Progress, between_steps: BetweenSteps | None = None
+    session: CoordinatedSession,
+    progress: Progress,
+    between_steps: BetweenSteps | None = None,
+    traffic: Traffic | None = None,
 ) -> Traffic:
     """Processes every batch of a session with all parties, from the session's first position.
 
@@ -20,11 +23,12 @@ def run_exchanges(
         session: opened for training, measuring, evaluation or prediction.
         progress: called after every batch.
         between_steps: asked before every training batch whether it needs the parties to pause.
+        traffic: counts what is relayed, from the session's first position on; by default a new one.
 
     Returns:
         The traffic of the session.
     """
-    traffic = Traffic(session.position, session.start.step)
+    traffic = traffic or Traffic(session.position, session.start.step)
     relay = BatchRelay(session, traffic)
     requested: deque[PendingEnvelopes] = deque()  # training hiddens that an inference pass requested ahead
     hiddens: Envelopes = ()

@@ -25,12 +25,13 @@ from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
 from coordinator.predictions import Predictions
 from coordinator.progress import Display, SilentDisplay
-from coordinator.same_run import require_same_run
+from coordinator.run_watch import RunWatch
+from coordinator.same_run import is_same_run, resumed_run
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.trained_run import Inference, infer
 from coordinator.training_run import TrainingRun
-from party.configuration.run import RunConfiguration, run_configuration_from_bytes
-from party.errors import ConfigurationError, SessionError
+from party.configuration.run import RunConfiguration
+from party.errors import SessionError
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.clock import utc_now
@@ -62,6 +63,7 @@ class Federation:
         away = checked_left_out(configuration.run, without)
         self._journal = Journal(configuration.path(configuration.output))
         self._clients: dict[str, PartyClient] = {}
+        self.watch = RunWatch(configuration, self._retries, self._display.say)
         try:
             self._clients = open_clients(configuration, self._stop, self._display.notify, without=away)
             for client in self._clients.values():
@@ -126,13 +128,21 @@ class Federation:
             StoppedError: `stop` was called; the run can be resumed.
             SplitError: any other failure that a person can act on, such as a party that stays unreachable.
         """
-        with self._stoppable():
-            entry = self._begin(continue_from) if resume is None else self._resume(resume or None, continue_from)
+        with self._stoppable(), self.watch.opened():
+            if resume is None:
+                entry = self._begin(continue_from)
+            else:
+                entry = resumed_run(self._journal, self.configuration, resume or None, continue_from)
             with self._display.shown() as display:
-                run = TrainingRun(
-                    self._clients, self.configuration, self._journal, entry, display=display, stop=self._stop
-                )
-                return run.complete()
+                return TrainingRun(
+                    self._clients,
+                    self.configuration,
+                    self._journal,
+                    entry,
+                    display=display,
+                    stop=self._stop,
+                    watch=self.watch,
+                ).complete()
 
     def stop(self) -> None:
         """Stops the current run or plan, or else the next one; for another thread or a signal handler.
@@ -143,7 +153,7 @@ class Federation:
 
     def stopped_run(self) -> RunEntry | None:
         """Returns the latest run with this configuration if it stopped early and can be resumed, else None."""
-        found = [one for one in self._journal.runs() if one.configuration == self._run_like(one).to_bytes()]
+        found = [one for one in self._journal.runs() if is_same_run(one, self.configuration)]
         return found[-1] if found and found[-1].resumable and found[-1].commits else None
 
     def evaluate(
@@ -164,7 +174,7 @@ class Federation:
 
         Returns:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
-                its policy releases them; NaN where one is undefined, as an AUC of one class is.
+                its policy releases them and they tell anything; NaN where one is undefined.
         """
         inference = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled)
         return metrics_as_dictionary(inference.report.evaluation)
@@ -246,12 +256,6 @@ class Federation:
                 display.print_line(line)
         return self.configuration.run_with(taken.prediction.schedule, taken.prediction.codecs)
 
-    def _run_like(self, entry: RunEntry) -> RunConfiguration:
-        """Returns the run of this file, with the planner's earlier decision where the file leaves it to the planner."""
-        if not self.configuration.is_planned:
-            return self.configuration.run
-        return self.configuration.run_like(run_configuration_from_bytes(entry.configuration))
-
     def _infer(
         self,
         purpose: Purpose,
@@ -271,7 +275,7 @@ class Federation:
 
         def attempt() -> Inference:
             with self._display.shown() as display:
-                return infer(clients, run, proposal, display)
+                return infer(clients, run, proposal, display, folder=self._journal.run_folder(entry.run_id))
 
         return self._until_connected(attempt, clients)
 
@@ -288,14 +292,6 @@ class Federation:
         run = self._planned_run() if self.configuration.is_planned else self.configuration.run
         return self._journal.begin(new_run_id(), run.to_bytes(), utc_now(), continues)
 
-    def _resume(self, run_id: str | None, continue_from: str | None) -> RunEntry:
-        """Records that a stopped run is running again."""
-        if continue_from is not None:
-            raise ConfigurationError("a run is either resumed, or continued by a new one", where="continue_from")
-        entry = self._journal.resumable(run_id)
-        require_same_run(run_configuration_from_bytes(entry.configuration), self.configuration, entry.run_id)
-        return self._journal.resume(bytes.fromhex(entry.run_id))
-
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
         """Ends a request to stop with the run or plan that it stops."""
@@ -304,6 +300,10 @@ class Federation:
             yield
         finally:
             self._stop.clear()
+
+    def _retries(self) -> dict[str, int]:
+        """Number of attempts by party that were repeated because of a connection."""
+        return {name: client.transport.repeated for name, client in self._clients.items()}
 
     def _check_open(self) -> None:
         if self._closed:

@@ -13,6 +13,7 @@ from party.security.printable import printable
 
 LINE_DIGITS = 4
 UNDEFINED = "undefined"
+WITHHELD = "withheld"
 
 
 def figure_text(value: float, digits: int = LINE_DIGITS) -> str:
@@ -43,6 +44,19 @@ def undefined_text(names: Iterable[str]) -> str:
     return f"{UNDEFINED}: {listed}: too few rows of a class, or labels that are all equal"
 
 
+def withheld_text(names: Iterable[str], reason: str) -> str:
+    """Says which metrics the label party withholds, and why.
+
+    Args:
+        names: names of metrics, at least one.
+        reason: as `coarse_reason` gives it.
+
+    Returns:
+        A sentence; names are escaped for a terminal.
+    """
+    return f"{WITHHELD}: {', '.join(map(printable, names))}: {reason}; the label party's own record has them"
+
+
 def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> str:
     """Formats names and values of metrics on one line.
 
@@ -55,6 +69,7 @@ def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> s
         The text; names are escaped for a terminal. It ends with what the metrics are over, if they are all shown and
         negatives were sampled.
     """
-    shown = list(metrics_as_dictionary(metrics).items())[:most]
-    text = "  ".join(f"{prefix}{printable(name)} {figure_text(value)}" for name, value in shown)
+    shown = [(name, figure_text(value)) for name, value in metrics_as_dictionary(metrics).items()]
+    shown += [(name, WITHHELD) for name in metrics.withheld]
+    text = "  ".join(f"{prefix}{printable(name)} {one}" for name, one in shown[:most])
     return text + ("" if most else negatives_words(metrics.negatives_per_positive))

@@ -46,7 +46,7 @@ class InferencePass:
             self._request(1)
             if len(self._fusing) == INFERENCE_BATCHES_UNDER_WAY:
                 self._await_fused(progress)
-            self._fusing.append(self._relay.begin_fuse(position, hiddens))
+            self._fusing.append(self._relay.begin_fuse(position, hiddens, trains=False))
         self._request(None)
         while self._fusing:
             self._await_fused(progress)

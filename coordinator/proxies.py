@@ -6,21 +6,11 @@ import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
 
+from party.configuration.addresses import is_loopback
+
 READ_BY_GRPC = ("grpc_proxy", "https_proxy", "http_proxy")  # in this order, lower case alone
 EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
 OTHERS = ("all_proxy", *(name.upper() for name in (*READ_BY_GRPC, "all_proxy")))
-LOOPBACK_NAMES = frozenset({"localhost"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself.
-
-    Args:
-        host: name or IP address, an IPv6 address with or without brackets.
-    """
-    with suppress(ValueError):
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    return host in LOOPBACK_NAMES
 
 
 def takes_proxy(address: str, use_proxy: bool) -> bool:

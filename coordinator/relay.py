@@ -39,18 +39,22 @@ class BatchRelay:
         pending = [party.begin_forward(self.session.reference, position) for party in self.session.features]
         return lambda: [reply().hidden for reply in pending]
 
-    def begin_fuse(self, position: int, hiddens: Envelopes) -> PendingEnvelopes:
+    def begin_fuse(self, position: int, hiddens: Envelopes, *, trains: bool = True) -> PendingEnvelopes:
         """Sends the hiddens of a batch to the label party.
 
         Args:
             position: of the batch in the session.
             hiddens: of all feature parties.
+            trains: whether it is a batch of training.
 
         Returns:
             A function that waits for the gradients; there are none outside training.
         """
         reply = self.session.label.begin_fuse(self.session.reference, position, hiddens)
-        self.traffic.hidden_bytes += envelope_bytes(hiddens)
+        size = envelope_bytes(hiddens)
+        self.traffic.hidden_bytes += size
+        if not trains:
+            self.traffic.inference_bytes += size
         return lambda: reply().gradients
 
     def begin_backward(self, position: int, gradients: Envelopes) -> PendingEnvelopes:

@@ -30,6 +30,9 @@ class RetryPolicy:
         notify: called once with a text about a failure that lasts.
         monotonic: returns seconds of a monotonic clock.
         draw: returns a random number from 0 to 1.
+
+    Attributes:
+        repeated: number of attempts that were repeated.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class RetryPolicy:
         self._notify = notify
         self._monotonic = monotonic
         self._draw = draw
+        self.repeated = 0
 
     def run(self, attempt: Callable[[], Result]) -> Result:
         """Repeats an attempt until it succeeds.
@@ -71,6 +75,7 @@ class RetryPolicy:
                 delay_seconds = next(delays, None)
                 if delay_seconds is None or self._stopped.wait(delay_seconds):
                     raise
+                self.repeated += 1
                 if self._monotonic() >= notify_seconds:
                     self._notify(f"trying again for up to {self._seconds:,.0f} s: {error}")
                     notify_seconds = math.inf

@@ -82,6 +82,7 @@ class CoordinatedSession:
         self.pending: Sequence[str] = ()
         self.datasets: dict[str, Sequence[DatasetRows]] = {}
         self.joins: Sequence[JoinStatement] = ()
+        self.hellos: dict[str, Hello] = {}
         self.tables: dict[str, Sequence[TableStatement]] = {}
         self._proposal = proposal
         self._threads = ThreadPoolExecutor(max_workers=len(self.clients), thread_name_prefix="party")
@@ -201,6 +202,7 @@ class CoordinatedSession:
         )
         hello = Hello.FromString(reply.hello)
         self._check_identity(party, hello)
+        self.hellos[party.name] = hello
         self.datasets[party.name] = list(hello.datasets)
         self.tables[party.name] = list(hello.tables)
         if party.name == self.run.label_party:

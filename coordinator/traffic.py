@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
 from party.pb import party_pb2 as pb
@@ -20,12 +20,15 @@ class Traffic:
         steps: number of training batches.
         hidden_bytes: size of hiddens; each message is counted once though it travels two hops.
         gradient_bytes: size of gradients and decisions, counted likewise.
+        inference_bytes: the part of hidden_bytes that belongs to batches outside training.
     """
 
     exchanges: int = 0
     steps: int = 0
     hidden_bytes: int = 0
     gradient_bytes: int = 0
+    _: KW_ONLY
+    inference_bytes: int = 0
 
     @property
     def message_bytes(self) -> int:

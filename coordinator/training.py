@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.exchanges import run_exchanges
-from coordinator.figures import metrics_text
+from coordinator.figures import metrics_text, withheld_text
 from coordinator.history import History
 from coordinator.progress import Display
 from coordinator.session import CoordinatedSession
@@ -26,16 +26,25 @@ class TrainingMonitor:
         session: opened for training.
         display: shows progress.
         history: receives the metrics.
+        on_epochs: called with the epochs that ended since the report before, if any did.
     """
 
-    def __init__(self, session: CoordinatedSession, display: Display, history: History) -> None:
+    def __init__(
+        self,
+        session: CoordinatedSession,
+        display: Display,
+        history: History,
+        on_epochs: Callable[[Sequence[pb.EpochReport]], None],
+    ) -> None:
         self._session = session
         self._display = display
         self._history = history
+        self._on_epochs = on_epochs
         self._started_seconds = time.monotonic()
         self._last = (self._started_seconds, session.start.step, 0)
         self._shown_epochs = session.epochs_before  # shown by an earlier session
         self._explained = False
+        self._told: set[str] = set()
         self._due_seconds = self._started_seconds + REPORT_SECONDS
 
     def __call__(self, traffic: Traffic) -> None:
@@ -51,12 +60,24 @@ class TrainingMonitor:
         session = self._session
         reply = session.label.report(session.reference, steps_seen=len(self._history.step_loss))
         self._history.take(reply)
-        for epoch in reply.epochs[self._shown_epochs :]:
-            complete = epoch.HasField("validation") or self._session.exchanges == self._session.steps
-            if complete:
-                self._display.print_line(_epoch_line(epoch))
-                self._shown_epochs += 1
+        is_whole = session.exchanges == session.steps  # without held-out rows
+        ended = [epoch for epoch in reply.epochs[self._shown_epochs :] if is_whole or epoch.HasField("validation")]
+        for epoch in ended:
+            self._display.print_line(_epoch_line(epoch))
+            self._explain_withheld()
+        if ended:
+            self._shown_epochs += len(ended)
+            self._on_epochs(ended)
         return reply
+
+    def _explain_withheld(self) -> None:
+        """Says once which metrics are withheld."""
+        withheld = self._history.withheld
+        for reason in dict.fromkeys(withheld.values()):
+            text = withheld_text([name for name, why in withheld.items() if why == reason], reason)
+            if text not in self._told:
+                self._told.add(text)
+                self._display.print_line(text)
 
     def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
         before_seconds, before_steps, before_bytes = self._last
@@ -125,7 +146,13 @@ class StepPause:
 
 
 def train(
-    session: CoordinatedSession, display: Display, checkpointer: Checkpointer, stop_requested: Callable[[], bool]
+    session: CoordinatedSession,
+    display: Display,
+    checkpointer: Checkpointer,
+    stop_requested: Callable[[], bool],
+    *,
+    traffic: Traffic,
+    on_epochs: Callable[[Sequence[pb.EpochReport]], None],
 ) -> History:
     """Runs the steps of a training session to the end, and makes every party save its model.
 
@@ -134,6 +161,8 @@ def train(
         display: shows progress.
         checkpointer: of the session.
         stop_requested: returns whether the run is to stop before its last step.
+        traffic: counts what is relayed.
+        on_epochs: called with epochs that ended.
 
     Returns:
         The history, with the time and traffic of this session.
@@ -144,10 +173,10 @@ def train(
     training = session.run.training
     history = History(run_id=session.reference.run_id.hex())
     history.params = {"epochs": training.epochs, "steps": session.steps}
-    monitor = TrainingMonitor(session, display, history)
+    monitor = TrainingMonitor(session, display, history, on_epochs)
     between_steps = StepPause(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
-    traffic = run_exchanges(session, monitor, between_steps)
+    run_exchanges(session, monitor, between_steps, traffic)
     monitor.report()
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes

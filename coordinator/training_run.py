@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from threading import Event
 
-from coordinator.checkpoints import Checkpointer
+from coordinator.checkpoints import Checkpointer, NoteCommit
 from coordinator.configuration import CoordinatorConfiguration
 from coordinator.connection import await_parties
 from coordinator.history import History
@@ -14,7 +14,11 @@ from coordinator.journal import FAILED, STOPPED, TRAINED, Commit, Journal, RunEn
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display
 from coordinator.retry import FIRST_DELAY_SECONDS, GROWTH, LONGEST_DELAY_SECONDS
+from coordinator.run_activity import RunPhase
+from coordinator.run_watch import RunWatch
+from coordinator.run_watchers import WatchedSession
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
+from coordinator.statements import save_statements
 from coordinator.traffic import Traffic
 from coordinator.training import train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
@@ -40,6 +44,7 @@ class TrainingRun:
         entry: the run, with the state `running` in the journal.
         display: shows progress.
         stop: once set, the run stops after a checkpoint.
+        watch: counts what the run does, and tells whoever watches it.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class TrainingRun:
         *,
         display: Display,
         stop: Event,
+        watch: RunWatch,
     ) -> None:
         self._clients = clients
         self._configuration = configuration
@@ -61,6 +67,7 @@ class TrainingRun:
         self._run: RunConfiguration = run_configuration_from_bytes(entry.configuration)
         self._display = display
         self._stop = stop
+        self._watch = watch
         self._look_again_seconds = 0.0
         self._unusable: set[Mark] = set()
         self._attempts_without_progress = 0
@@ -80,20 +87,28 @@ class TrainingRun:
             history.continues = self._continues
             history.save(self._journal.run_folder(history.run_id))
         except StoppedError:
-            self._journal.end(self._run_id, STOPPED)
+            self._end(STOPPED)
             raise
         except SplitError:
-            self._journal.end(self._run_id, FAILED)
+            self._end(FAILED)
             raise
         except BaseException:
-            self._journal.end(self._run_id, STOPPED)
+            self._journal.end(
+                self._run_id, STOPPED
+            )  # and no more: whoever interrupts a second time waits for no server
             raise
-        self._journal.end(self._run_id, TRAINED)
+        self._end(TRAINED, history)
         return history
+
+    def _end(self, outcome: str, history: History | None = None) -> None:
+        self._journal.end(self._run_id, outcome)
+        self._watch.activity.enter(RunPhase.IDLE)
+        self._watch.end(outcome, history)
 
     def _attempts(self) -> History:
         while True:
             start = self._latest_usable()
+            self._watch.activity.enter(RunPhase.OPENING)
             try:
                 return self._attempt(start)
             except CheckpointError as error:
@@ -103,6 +118,7 @@ class TrainingRun:
                 self._display.print_line(f"checkpoint of step {start.mark.step} cannot be used: {error}")
             except (ConnectionLostError, SessionLostError) as error:
                 self._attempts_without_progress += 1
+                self._watch.activity.enter(RunPhase.WAITING)
                 if self._stop.is_set() or self._attempts_without_progress > MAXIMUM_ATTEMPTS_WITHOUT_PROGRESS:
                     raise
                 self._display.print_line(f"waiting for the parties: {error}")
@@ -125,25 +141,22 @@ class TrainingRun:
             resume=began,
             continues=bytes.fromhex(self._continues),
         )
-        with CoordinatedSession(self._clients, self._run, proposal) as session:
-            self._journal.agreed(self._run_id, session.steps)
-            if start.mark != ORIGIN or began:
-                self._display.print_line(f"resuming from step {start.mark.step} of {session.steps}")
-            elif self._continues:
-                self._display.print_line(
-                    f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"
-                )
-            started_seconds = time.monotonic()
-
-            def note(mark: Mark, traffic: Traffic) -> None:
-                seconds = start.seconds + time.monotonic() - started_seconds
-                message_bytes = start.message_bytes + traffic.message_bytes
-                self._journal.commit(self._run_id, Commit(mark, utc_now().isoformat(), seconds, message_bytes))
-                self._attempts_without_progress = 0
-
-            checkpointer = Checkpointer(session, self._configuration.checkpoints, note)
+        with (
+            CoordinatedSession(self._clients, self._run, proposal) as session,
+            self._watch.session(session, self._watched(session)) as traffic,
+        ):
+            self._note_agreement(session)
+            self._announce(start, began, session.steps)
+            checkpointer = Checkpointer(session, self._configuration.checkpoints, self._noting(start))
             try:
-                history = train(session, self._display, checkpointer, self._stop_requested)
+                history = train(
+                    session,
+                    self._display,
+                    checkpointer,
+                    self._stop_requested,
+                    traffic=traffic,
+                    on_epochs=self._watch.epochs(session, traffic, start.message_bytes),
+                )
             except (KeyboardInterrupt, SystemExit):
                 checkpointer.abandon()
                 raise
@@ -154,6 +167,42 @@ class TrainingRun:
         history.seconds += start.seconds
         history.message_bytes += start.message_bytes
         return history
+
+    def _note_agreement(self, session: CoordinatedSession) -> None:
+        self._journal.agreed(self._run_id, session.steps)
+        save_statements(self._journal.run_folder(self._run_id.hex()), session.hellos)
+
+    def _announce(self, start: Commit, began: bool, steps: int) -> None:
+        """Says where a run goes on that did not begin with this session."""
+        if start.mark != ORIGIN or began:
+            self._display.print_line(f"resuming from step {start.mark.step} of {steps}")
+        elif self._continues:
+            self._display.print_line(
+                f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"
+            )
+
+    def _noting(self, start: Commit) -> NoteCommit:
+        """Makes what writes the commits of a session that begins now to the journal."""
+        started_seconds = time.monotonic()
+
+        def note(mark: Mark, traffic: Traffic) -> None:
+            seconds = start.seconds + time.monotonic() - started_seconds
+            message_bytes = start.message_bytes + traffic.message_bytes
+            self._journal.commit(self._run_id, Commit(mark, utc_now().isoformat(), seconds, message_bytes))
+            self._attempts_without_progress = 0
+            self._watch.activity.committed()
+
+        return note
+
+    def _watched(self, session: CoordinatedSession) -> WatchedSession:
+        run_id = self._run_id.hex()
+        return WatchedSession(
+            run_id=run_id,
+            run=self._run,
+            folder=self._journal.run_folder(run_id),
+            continues=self._continues,
+            epochs_before=session.epochs_before,
+        )
 
     def _latest_usable(self) -> Commit:
         commits = [one for one in self._journal.entry(self._run_id).commits if one.mark not in self._unusable]

@@ -148,6 +148,7 @@ class PartyTransport:
     def __init__(self, channel: grpc.Channel, retry: RetryPolicy, *, timeout_seconds: float, as_error: AsError) -> None:
         stub = PartyStub(channel)  # type: ignore[no-untyped-call]  # generated without types
         self._channel = channel
+        self._retry = retry
         self.unary = UnaryTransport(stub, retry, timeout_seconds=timeout_seconds, as_error=as_error)
         self.stream = StreamTransport(stub.StreamCalls, retry, timeout_seconds=timeout_seconds, as_error=as_error)
 
@@ -158,6 +159,11 @@ class PartyTransport:
     def begin(self, rpc: Rpc[Reply], request: Message) -> Callable[[], Reply]:
         """Makes a call without waiting; the result waits for its reply."""
         return self._carrier(rpc).begin(rpc, request)
+
+    @property
+    def repeated(self) -> int:
+        """Number of attempts that were repeated because of a connection."""
+        return self._retry.repeated
 
     def close_stream(self) -> None:
         """Closes the stream, if it is open; the next call opens a new one."""

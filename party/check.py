@@ -22,6 +22,7 @@ from party.data.statistics.profiles import DatasetProfile
 from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
 from party.errors import SplitError, one_line
+from party.monitoring.libraries import require_libraries
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
@@ -49,6 +50,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
         SplitError: what `party serve` would stop with, or the problems of any dataset, all in one error.
     """
     configuration = load_with_columns(path)
+    require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
     # Draws with secrets of its own: nothing of a check is stored or sent.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -12,10 +10,15 @@ import click
 from party import __version__
 from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
+from party.commands.accept import accept_command
 from party.commands.data import data_command
+from party.commands.init import init_command
+from party.commands.invite import invite_command
+from party.commands.report import report_command
+from party.commands.schema import schema_command
+from party.completion import completion_command
 
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.group()
@@ -34,16 +37,21 @@ def serve(path: Path, debug: bool) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         # NumPy's threads spin while they wait for one another, and take the cores from TensorFlow's.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from party.monitoring.logs import LogPlace, json_log, text_log  # noqa: PLC0415
         from party.runtime.column_ranges import load_with_columns  # noqa: PLC0415
 
         configuration = load_with_columns(path)
-        logging.basicConfig(level=configuration.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+        log_place = LogPlace()
+        if configuration.log_format == "json":
+            json_log({"party": configuration.party}, configuration.log_level, log_place)
+        else:
+            text_log(configuration.log_level)
         with quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
-            from party.transport.server import serve as serve_forever  # noqa: PLC0415
+            from party.transport.serving import serve as serve_forever  # noqa: PLC0415
 
             configure_tensorflow(configuration.threads)
-        serve_forever(path, configuration, click.echo)
+        serve_forever(path, configuration, click.echo, log_place)
 
     run_command(run, debug)
 
@@ -224,4 +232,10 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
 
 
 main.add_command(data_command)
+main.add_command(init_command)
+main.add_command(invite_command)
+main.add_command(accept_command)
+main.add_command(schema_command)
+main.add_command(completion_command("party"))
 main.add_command(certificate_command("party", run_command))
+main.add_command(report_command)

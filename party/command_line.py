@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from party.errors import InstallationError, InternalError, SplitError
+from party.monitoring.logs import report
 
 STANDARD_ERROR = 2
 # Only the coordinator may be installed, which needs fewer libraries.
@@ -61,5 +63,5 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    click.echo(f"error: {error}", err=True)
+    report(f"error: {error}", partial(click.echo, err=True))
     sys.exit(error.exit_code)

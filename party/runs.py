@@ -12,7 +12,7 @@ from party.configuration.party import load_party_configuration
 from party.errors import SessionError, one_line
 from party.ledger.file import RUNS_FOLDER
 from party.runtime.checkpoint_files import CheckpointFiles
-from party.runtime.records import RunRecord, RunRecords
+from party.runtime.records import RunRecords
 
 MEGABYTE = 1_000_000
 
@@ -48,8 +48,8 @@ def remove_run(path: Path, run_id: str) -> str:
     Raises:
         SessionError: no run, or more than one, has this run_id.
     """
-    party, records = _records(path)
-    record = _found(party, records, run_id)
+    _, records = _records(path)
+    record = records.find_begun(run_id)
     shutil.rmtree(records.folder(bytes.fromhex(record.run_id)))
     return f"run {record.run_id} is removed: it can neither go on nor predict any more"
 
@@ -68,7 +68,7 @@ def remove_recording(path: Path, run_id: str) -> str:
         SessionError: no run, or more than one, has this run_id; or it did not finish, or nothing was recorded of it.
     """
     party, records = _records(path)
-    record = _found(party, records, run_id)
+    record = records.find_begun(run_id)
     where, folder = f"{party}: run {record.run_id[:8]}", records.folder(bytes.fromhex(record.run_id))
     if record.state != "trained":
         fix = "resume it first, or remove the whole run"
@@ -79,15 +79,6 @@ def remove_recording(path: Path, run_id: str) -> str:
     for one in recorded:
         shutil.rmtree(one)
     return f"the recording of run {record.run_id} is removed: its model stays, and no audit can be made any more"
-
-
-def _found(party: str, records: RunRecords, run_id: str) -> RunRecord:
-    """The one run whose id begins so."""
-    found = [one for one in records.all() if one.run_id.startswith(run_id)]
-    if len(found) != 1:
-        what = "more than one run begins like this" if found else "no run has this run_id"
-        raise SessionError(what, where=f"{party}: run {run_id}", fix="see `party runs`")
-    return found[0]
 
 
 def _records(path: Path) -> tuple[str, RunRecords]:

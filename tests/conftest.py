@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from party.alignment.pool import WorkerPool
-from party.configuration.party import ThreadsSection
+from party.configuration.threads import ThreadsSection
 from party.engine.numerics import configure_tensorflow
 from party.runtime import alignment_plan
 from party.runtime.garbage import freeze_loaded_objects

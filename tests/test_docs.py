@@ -20,9 +20,10 @@ from party.configuration.joins import JoinSection
 from party.configuration.keras_objects import KerasObject
 from party.configuration.meters import MetersSection
 from party.configuration.metrics import MetricSection
+from party.configuration.monitoring import MlflowSection, MonitoringPort
 from party.configuration.negatives import NegativesSection
 from party.configuration.numeric_feature import NumericFeature
-from party.configuration.party import PartyConfiguration, ThreadsSection, load_party_configuration
+from party.configuration.party import PartyConfiguration, load_party_configuration
 from party.configuration.policy import PolicySection
 from party.configuration.run import (
     AlignmentSection,
@@ -36,6 +37,7 @@ from party.configuration.run import (
     TrainingSection,
 )
 from party.configuration.sections import KnownName, TlsSection
+from party.configuration.threads import ThreadsSection
 from party.errors import ERRORS_BY_CODE, INTERRUPTED_EXIT_CODE, SplitError
 from party.policy.rules import Policy
 from tests.support.documents import (
@@ -99,6 +101,8 @@ SECTIONS = {
     "`threads`": ThreadsSection,
     "A run's file": CoordinatorConfiguration,
     "`parties`": PartyAddress,
+    "`health` and `prometheus`": MonitoringPort,
+    "`mlflow`": MlflowSection,
     "`checkpoints` of a run": coordinator_configuration.CheckpointIntervalSection,
     "`alignment`": AlignmentSection,
     "`training`": TrainingSection,

@@ -16,16 +16,18 @@ LAYERS = (
     ("party.errors", "party.pb", "party.ownership"),
     ("party.configuration", "party.cut"),
     ("party.security", "party.metrics"),
-    ("party.privacy",),
+    ("party.monitoring",),
+    ("party.privacy", "party.page", "party.invitation"),
     ("party.data",),
     ("party.channel", "party.models"),
     ("party.protocol", "party.engine", "party.alignment"),
     ("party.ledger",),
     ("party.policy", "party.audit"),
     ("party.runtime",),
-    ("party.transport",),
+    ("party.transport", "party.drafting"),
     (
         "party.certificate",
+        "party.completion",
         "party.check",
         "party.export",
         "party.health",
@@ -36,6 +38,7 @@ LAYERS = (
         "party.budget_lines",
         "party.own_audit",
     ),
+    ("party.own_report",),
     ("party.command_line",),
     ("party.commands",),
     ("party.cli",),
@@ -46,10 +49,18 @@ LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package i
 DATA_FREE = (
     "party.audit.report",
     "party.certificate",
+    "party.completion",
     "party.errors",
+    "party.page",
+    "party.invitation",
     "party.pb",
     "party.configuration.strict",
     "party.configuration.addresses",
+    "party.configuration.described_schema",
+    "party.configuration.edited_yaml",
+    "party.configuration.schema_file",
+    "party.configuration.yaml_text",
+    "party.configuration.partners",
     "party.configuration.paths",
     "party.configuration.patterns",
     "party.configuration.yaml_file",
@@ -58,6 +69,8 @@ DATA_FREE = (
     "party.configuration.run",
     "party.configuration.candidates",
     "party.configuration.keras_objects",
+    "party.configuration.monitoring",
+    "party.monitoring",
     "party.metrics.sampled_negatives",
     "party.protocol.checkpoints",
     "party.protocol.shuffled_column",
@@ -67,6 +80,7 @@ DATA_FREE = (
     "party.security.files",
     "party.security.issuing",
     "party.security.printable",
+    "party.security.protocol",
     "party.security.tls",
     "party.security.trust",
     "party.transport.errors",
@@ -75,8 +89,10 @@ REACHED_BY_DATA_FREE = (
     "party.audit",
     "party.configuration",
     "party.ownership",
+    "party.configuration.data_files",
     "party.configuration.examples",
     "party.configuration.extent",
+    "party.configuration.joins",
     "party.configuration.schema",
     "party.configuration.wording",
     "party.metrics",
@@ -95,6 +111,10 @@ HOMES = {  # where a library may be imported
     "pandas": ("party.data", "party.runtime", "deploy"),
     "grpc": ("party.transport", "party.security.tls", "party.pb", "coordinator"),
     "gmpy2": ("party.alignment",),
+    "grpc_health": ("party.transport",),
+    "prometheus_client": ("party.monitoring", "party.runtime.party_metrics", "coordinator.run_metrics"),
+    "tensorboardX": ("party.monitoring",),
+    "mlflow": ("coordinator.mlflow_runs",),
 }
 NOWHERE = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")
 
@@ -445,8 +465,8 @@ def test_command_line_answers_without_heavy_imports(command, arguments):
 
 def test_coordinator_never_loads_tensorflow_or_data_code():
     program = (
-        "import sys, coordinator.federation, coordinator.status, coordinator.progress\n"
-        "heavy = {'tensorflow', 'keras', 'pandas'} & set(sys.modules)\n"
+        "import sys, coordinator.federation, coordinator.status, coordinator.progress, coordinator.run_metrics\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'tensorboardX', 'mlflow'} & set(sys.modules)\n"
         "free = {'party.protocol', 'party.protocol.checkpoints', 'party.protocol.shuffled_column'}\n"
         "homes = ('party.data', 'party.models', 'party.engine', 'party.channel', 'party.cut', 'party.protocol')\n"
         "data = [name for name in sys.modules if name.startswith(homes) and name not in free]\n"

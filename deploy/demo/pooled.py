@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,14 +21,15 @@ import tensorflow as tf
 
 from deploy.demo.federation import read_configurations
 from party.configuration.labels import group_columns
-from party.configuration.party import PartyConfiguration, ThreadsSection
+from party.configuration.party import PartyConfiguration
 from party.configuration.run import TrainingSection
+from party.configuration.threads import ThreadsSection
 from party.cut.hidden import Aggregation, HiddenSpec
 from party.data.encoders import fit_encoders
 from party.data.groups import equal_cells
 from party.data.labels import LabelArrays, read_labels
 from party.data.order import epoch_order, hold_out
-from party.data.table import read_table
+from party.data.table import Table, read_table
 from party.data.text_columns import TextColumns
 from party.engine.numerics import configure_tensorflow
 from party.errors import ConfigurationError
@@ -62,7 +64,7 @@ class PooledData:
     packed: dict[str, PackedFeatures]
     groups: Groups
 
-    def rows(self, rows: npt.NDArray[np.int64]) -> tuple[Inputs, FloatArray]:
+    def rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[Inputs, FloatArray]:
         """Returns inputs and labels of the given rows, in their order."""
         return {name: array[rows] for name, array in self.inputs.items()}, self.labels.values[rows]
 
@@ -256,7 +258,11 @@ def _join(parties: Sequence[PartyConfiguration], dataset: str) -> dict[str, Text
         )
     common = set.intersection(*(set(table.known_ids) for table in tables.values()))
     ordered = sorted(common, key=lambda one: one.encode())
-    return {name: table.aligned(table.known_ids.get_indexer(pd.Index(ordered))) for name, table in tables.items()}
+    return {name: table.aligned(_rows_of(table, ordered)) for name, table in tables.items()}
+
+
+def _rows_of(table: Table, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    return pd.Index(table.known_ids.tolist()).get_indexer(pd.Index(ids))
 
 
 def _secret(party: PartyConfiguration) -> bytes:

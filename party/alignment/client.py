@@ -37,12 +37,12 @@ class PsiClient:
         self._chunk_rows = chunk_rows
         self._pool = pool
         self._key = new_key()
-        self._order = hidden_order(self._key, ids, where)
+        self._order = hidden_order(self._key, ids, terms.scratch)
         self._setup_messages = Incoming(chunk_count(peer_rows, chunk_rows), f"PSI setup, {where}")
         self._under_way: deque[Future[bytes]] = deque()
-        self._setup = ReceivedElements(peer_rows, self._setup_messages.where)
+        self._setup = ReceivedElements(peer_rows, self._setup_messages.where, terms.scratch)
         self._response_messages = Incoming(chunk_count(self._rows, chunk_rows), f"PSI response, {where}")
-        self._responses = ReceivedElements(self._rows, self._response_messages.where)
+        self._responses = ReceivedElements(self._rows, self._response_messages.where, terms.scratch)
         self.requests = encrypted_ids(terms, dataset, self._order, self._key, pool=pool, where=f"PSI request, {where}")
 
     @property

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
 from party.alignment.aligned_elements import AlignmentSummary, aligned_elements_from_bytes
 from party.alignment.messages import Incoming, chunk_count, rows_of_chunk
 from party.alignment.terms import AlignedRows, AlignmentTerms
+from party.data.sorting import Order
 from party.errors import AlignmentError
 
 
@@ -20,19 +18,19 @@ class CommonOrder:
         terms: this party's alignment terms.
         dataset: name of the dataset.
         peer: name of the label party.
-        setup_order: own row number by position in the setup that was sent; nobody else knows it. Shape (rows,), int64.
+        setup_order: own row number by position in the setup that was sent; nobody else knows it. Shape (rows,), int32.
     """
 
-    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: NDArray[np.int64]) -> None:
+    def __init__(self, terms: AlignmentTerms, dataset: str, peer: str, setup_order: Order) -> None:
         self._where = f"aligned elements, {terms.place(dataset, peer)}"
         self._dataset = dataset
         self._terms = terms
-        self._ids: Sequence[str] = terms.ids[dataset]
+        self._ids = terms.ids[dataset]
         self._most_rows = min(len(self._ids), terms.peers[peer][dataset])
         self._setup_order = setup_order
         self._messages = Incoming(chunk_count(len(self._ids), terms.chunk_rows), self._where)
         self._summary: AlignmentSummary | None = None
-        self._chunks: list[NDArray[np.int64]] = []
+        self._chunks: list[Order] = []
         self._marked = 0
         self._aligned: AlignedRows | None = None
 
@@ -70,10 +68,9 @@ class CommonOrder:
         self._marked += len(rows)
         self._messages.advance()
         if self._messages.complete:
-            # Strings compare by code points, which is the order of their UTF-8 bytes.
-            ordered = sorted(np.concatenate(self._chunks).tolist(), key=self._ids.__getitem__)
+            ordered = self._ids.by_text(np.concatenate(self._chunks))
             summary = chunk.summary
-            self._aligned = AlignedRows(summary.alignment_id, np.array(ordered, dtype=np.int64), summary.row_secret)
+            self._aligned = AlignedRows(summary.alignment_id, ordered, summary.row_secret)
             self._chunks = []
 
     def _check_summary(self, summary: AlignmentSummary) -> None:

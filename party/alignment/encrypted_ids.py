@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-import numpy as np
-from numpy.typing import NDArray
-
 from party.alignment.messages import CHUNKS_AHEAD_PER_WORKER, Outgoing, chunk_count
 from party.alignment.pool import WorkerPool
 from party.alignment.psi import encrypt
 from party.alignment.terms import AlignmentTerms
+from party.data.sorting import Order
 
 
 def encrypted_ids(
-    terms: AlignmentTerms, dataset: str, order: NDArray[np.int64], key: bytes, *, pool: WorkerPool, where: str
+    terms: AlignmentTerms, dataset: str, order: Order, key: bytes, *, pool: WorkerPool, where: str
 ) -> Outgoing:
     """Makes the messages of all ids of a dataset; only a few chunks are under way or waiting at a time.
 
     Args:
         terms: this party's alignment terms.
         dataset: name of the dataset or table.
-        order: own row numbers in the order to send them; shape (rows,), int64.
+        order: own row numbers in the order to send them; shape (rows,), int32.
         key: a key that `new_key` made.
         pool: the pool of workers; each call gets the ids of its chunk and no others.
         where: kind, peer and dataset, for errors.
@@ -35,7 +33,6 @@ def encrypted_ids(
 
     def upcoming() -> Iterator[Future[bytes]]:
         for start in range(0, len(ids), chunk_rows):
-            chunk = [ids[row] for row in order[start : start + chunk_rows].tolist()]
-            yield pool.submit(encrypt, key, chunk)
+            yield pool.submit(encrypt, key, ids.of(order[start : start + chunk_rows]))
 
     return Outgoing(total, where, upcoming(), CHUNKS_AHEAD_PER_WORKER * pool.workers)

@@ -134,8 +134,7 @@ class FeatureSide:
         if aligned is None:
             raise SessionError("a proof requested before all aligned elements arrived", where=where)
         if dataset not in self._proof_messages:
-            ids = self._terms.ids[dataset]
-            ordered_ids = (ids[row] for row in aligned.rows.tolist())
+            ordered_ids = self._terms.ids[dataset].take(aligned.rows)
             proof = OrderProof(self._pair_key(peer), dataset, aligned.alignment_id, ordered_ids)
             content = proof.share + proof.of(self._terms.party, order.share, where)
             self._proofs[dataset] = proof

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from party.alignment.terms import RowRules
 from party.data.entities import ABSENT, Numbers, RowMap
+from party.data.ids import Ids
+from party.data.scratch import IN_MEMORY, Scratch
+from party.data.sorting import Order
 from party.errors import AlignmentError
+
+_BLOCK_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,7 @@ class JoinedKeys:
     peer: str
     table: str
     left: bool
-    keys: Sequence[str]
+    keys: Ids
     codes: Mapping[str, Numbers]
 
 
@@ -64,26 +69,32 @@ class JoinedRows:
 
     Args:
         joins: the keys of every join, by name of what is intersected.
-        orders: by dataset, all row numbers of the file in the order that the peers may see; int64.
+        orders: by dataset, all row numbers of the file in the order that the peers may see; int32.
         rules: rules of the owner.
+        scratch: keeps the maps of many rows.
 
     Attributes:
-        rows: by dataset, the row numbers of the rows that stay, in that order; int64.
+        rows: by dataset, the row numbers of the rows that stay, in that order; int32.
         maps: by name of what was intersected and by dataset, the entity of each of these rows.
         counts: what was found, by dataset and peer.
     """
 
     def __init__(
-        self, joins: Mapping[str, JoinedKeys], orders: Mapping[str, NDArray[np.int64]], rules: RowRules
+        self,
+        joins: Mapping[str, JoinedKeys],
+        orders: Mapping[str, Order],
+        rules: RowRules,
+        scratch: Scratch = IN_MEMORY,
     ) -> None:
         self._joins = joins
         self._orders = orders
         self._rules = rules
-        self.rows: dict[str, NDArray[np.int64]] = {}
+        self._scratch = scratch
+        self.rows: dict[str, Order] = {}
         self.maps: dict[str, dict[str, RowMap]] = {}
         self.counts: list[JoinCounts] = []
 
-    def resolve(self, found: Mapping[str, NDArray[np.int64]]) -> Mapping[str, NDArray[np.int64]]:
+    def resolve(self, found: Mapping[str, Order]) -> Mapping[str, Order]:
         """Takes the results of all intersections.
 
         Args:
@@ -98,17 +109,19 @@ class JoinedRows:
         """
         has_partner = {name: _with_absent(found[name], len(join.keys)) for name, join in self._joins.items()}
         self.rows = {dataset: self._staying(dataset, has_partner) for dataset in self._orders}
-        entities: dict[str, NDArray[np.int64]] = {}
+        entities: dict[str, Order] = {}
         for name, join in self._joins.items():
-            codes = {dataset: join.codes[dataset][rows] for dataset, rows in self.rows.items()}
             referred = np.zeros(len(join.keys) + 1, np.bool_)
-            for one in codes.values():
-                referred[one] = True
+            for dataset, rows in self.rows.items():
+                referred[join.codes[dataset][rows]] = True
             referred &= has_partner[name]
-            entities[name] = np.flatnonzero(referred)
+            entities[name] = np.flatnonzero(referred).astype(np.int32)
             numbers = np.full(len(referred), ABSENT, np.int32)
             numbers[entities[name]] = np.arange(len(entities[name]), dtype=np.int32)
-            self.maps[name] = {dataset: RowMap(numbers[one], len(entities[name])) for dataset, one in codes.items()}
+            self.maps[name] = {
+                dataset: RowMap(self._entities(join.codes[dataset], rows, numbers), len(entities[name]))
+                for dataset, rows in self.rows.items()
+            }
         self.counts = [
             self._counted(dataset, join, has_partner[name])
             for dataset in self._orders
@@ -116,7 +129,15 @@ class JoinedRows:
         ]
         return entities
 
-    def _staying(self, dataset: str, has_partner: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.int64]:
+    def _entities(self, codes: Numbers, rows: Order, numbers: Numbers) -> Numbers:
+        """The number of the entity of each row, by that of its key."""
+        found = self._scratch.array(len(rows), np.int32)
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            chosen = slice(start, start + _BLOCK_ROWS)
+            found[chosen] = numbers[codes[rows[chosen]]]
+        return found
+
+    def _staying(self, dataset: str, has_partner: Mapping[str, NDArray[np.bool_]]) -> Order:
         """The rows for which all inner joins found a partner."""
         order = self._orders[dataset]
         stays = np.ones(len(order), np.bool_)
@@ -150,7 +171,7 @@ class JoinedRows:
         )
 
 
-def _with_absent(numbers: NDArray[np.int64], keys: int) -> NDArray[np.bool_]:
+def _with_absent(numbers: Order, keys: int) -> NDArray[np.bool_]:
     """Whether each key is among the numbers, and False at the end, where ABSENT leads."""
     found = np.zeros(keys + 1, np.bool_)
     found[numbers] = True

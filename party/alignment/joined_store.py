@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,9 @@ from numpy.typing import NDArray
 
 from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.joined_rows import JoinCounts
+from party.alignment.stored_arrays import read_arrays, write_arrays
 from party.data.entities import ABSENT, RowMap
+from party.data.scratch import IN_MEMORY, Scratch
 from party.errors import StorageError
 from party.security.files import private_folder, read_private, write_atomically
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
@@ -35,7 +36,7 @@ class JoinedAlignment:
     Attributes:
         alignment_id: id of the alignment, 16 bytes, the same at every party and for all datasets aligned together.
         rows: own row numbers: at the label party those of the dataset's rows that stay, in their order; at a feature
-            party those of its table's entities, in theirs; int64.
+            party those of its table's entities, in theirs; integers.
         table: the file that `rows` are rows of: the dataset, or the feature party's table.
         data_sha256: digest of that file, 32 bytes; never sent.
         terms: how keys are made of the file's columns and, at the label party, of which joins; never sent.
@@ -46,7 +47,7 @@ class JoinedAlignment:
     """
 
     alignment_id: bytes
-    rows: NDArray[np.int64]
+    rows: NDArray[np.integer[Any]]
     table: str
     data_sha256: bytes
     terms: str
@@ -61,13 +62,15 @@ class JoinedStore:
 
     Args:
         folder: created with mode 0700 if it does not exist.
+        scratch: keeps large arrays that were read.
 
     Raises:
         StorageError: the folder cannot be created, or is open to others.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scratch: Scratch = IN_MEMORY) -> None:
         self._folder = private_folder(folder)
+        self._scratch = scratch
 
     def order_secret(self, random_bytes: Callable[[int], bytes]) -> bytes:
         """The secret of the order of rows that peers see, the same in every alignment; drawn the first time.
@@ -115,14 +118,12 @@ class JoinedStore:
                 "counts": [asdict(one) for one in alignment.counts],
             }
         ).encode()
-        arrays = [alignment.rows.astype(_NUMBER)]
-        arrays += [alignment.maps[party].entity_of_row.astype(_NUMBER) for party in parties]
-        content = io.BytesIO()
-        parts: dict[str, Any] = {f"array{place}": array for place, array in enumerate(arrays)}
+        arrays = [alignment.rows.astype(_NUMBER, copy=False)]
+        arrays += [alignment.maps[party].entity_of_row.astype(_NUMBER, copy=False) for party in parties]
+        parts: dict[str, NDArray[Any]] = {f"array{place}": array for place, array in enumerate(arrays)}
         parts["header"] = np.frombuffer(header, dtype=np.uint8)
         parts["sha256"] = np.frombuffer(_digest(header, arrays), dtype=np.uint8)
-        np.savez(content, **parts)
-        write_atomically(self._path(dataset), content.getvalue())
+        write_arrays(self._path(dataset), parts)
 
     def load(self, dataset: str, parties: tuple[str, ...]) -> JoinedAlignment | None:
         """Reads a dataset's alignment; whether its file and terms are still the same is for the caller to compare.
@@ -140,7 +141,7 @@ class JoinedStore:
         path = self._path(dataset)
         if not path.exists():
             return None
-        alignment = _parse(read_private(path), dataset, path)
+        alignment = _parse(path, dataset, self._scratch)
         return alignment if alignment is not None and alignment.parties == parties else None
 
     def _path(self, dataset: str) -> Path:
@@ -152,17 +153,17 @@ def _digest(header: bytes, arrays: Sequence[NDArray[np.int32]]) -> bytes:
     digest = hashlib.sha256(hashlib.sha256(header).digest())
     for array in arrays:
         digest.update(len(array).to_bytes(8, "little"))
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
 
 
-def _parse(content: bytes, dataset: str, path: Path) -> JoinedAlignment | None:
+def _parse(path: Path, dataset: str, scratch: Scratch) -> JoinedAlignment | None:
     """The content of a file; None where it is of an earlier format."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            header, digest = stored["header"].tobytes(), stored["sha256"].tobytes()
-            fields = json.loads(header)
-            arrays = [stored[f"array{place}"] for place in range(1 + len(fields["maps"]))]
+        stored = read_arrays(path, scratch)
+        header, digest = stored["header"].tobytes(), stored["sha256"].tobytes()
+        fields = json.loads(header)
+        arrays = [stored[f"array{place}"] for place in range(1 + len(fields["maps"]))]
         if digest != _digest(header, arrays):
             raise ValueError("digest")
         if fields["format"] in _EARLIER_FORMATS:
@@ -179,12 +180,12 @@ def _alignment(fields: Mapping[str, Any], arrays: Sequence[NDArray[np.int32]]) -
     """Makes the alignment of a file's parts; raises ValueError for what no alignment has."""
     rows, *numbers = arrays
     maps = {
-        party: RowMap(array.astype(np.int32), entities)
+        party: RowMap(array.astype(np.int32, copy=False), entities)
         for (party, entities), array in zip(fields["maps"], numbers, strict=True)
     }
     alignment = JoinedAlignment(
         alignment_id=bytes.fromhex(fields["alignment_id"]),
-        rows=rows.astype(np.int64),
+        rows=rows,
         table=fields["table"],
         data_sha256=bytes.fromhex(fields["data_sha256"]),
         terms=fields["terms"],

@@ -19,6 +19,7 @@ from party.alignment.order_proof import PROOF_BYTES, OrderProof, PairKey
 from party.alignment.pool import WorkerPool
 from party.alignment.row_maps import outgoing_maps
 from party.alignment.terms import AlignedRows, AlignmentTerms
+from party.data.sorting import Order
 from party.errors import SessionError
 from party.pb import party_pb2
 from party.pb.party_pb2 import MessageKind
@@ -165,22 +166,24 @@ class LabelSide:
         for (dataset, peer), found in matches.items():
             self._aligned[dataset] = aligned = AlignedRows(alignment_id, ordered[dataset], secret)
             ids = self._terms.ids[dataset]
-            proof = OrderProof(self._pair_key(peer), dataset, alignment_id, (ids[row] for row in aligned.rows.tolist()))
+            proof = OrderProof(self._pair_key(peer), dataset, alignment_id, ids.take(aligned.rows))
             self._proofs[dataset, peer] = proof
-            marks = found.marks(aligned.rows, self._terms.peers[peer][dataset])
+            in_common = np.zeros(len(ids), np.bool_)
+            in_common[aligned.rows] = True
+            marks = found.marks(in_common, self._terms.peers[peer][dataset])
             summary = AlignmentSummary(alignment_id, len(aligned.rows), secret, proof.share)
             self._elements[dataset, peer] = self._marked_elements(dataset, peer, summary, marks)
 
-    def _ordered(self, matches: UnitMatches) -> Mapping[str, NDArray[np.int64]]:
+    def _ordered(self, matches: UnitMatches) -> Mapping[str, Order]:
         """Own rows, or own keys, in common, in the common order."""
         if self._joined is not None:
             for (table, _), found in matches.items():
                 self._terms.check_rows_in_common(table, len(found.rows))
             return self._joined.resolve({table: found.rows for (table, _), found in matches.items()})
         (dataset,) = {dataset for dataset, _ in matches}
-        rows = reduce(np.intersect1d, [found.rows for found in matches.values()])
-        # Strings compare by code points, which is the order of their UTF-8 bytes.
-        return {dataset: np.array(sorted(rows.tolist(), key=self._terms.ids[dataset].__getitem__), dtype=np.int64)}
+        ids = self._terms.ids[dataset]
+        rows = np.flatnonzero(reduce(np.logical_and, [found.found(len(ids)) for found in matches.values()]))
+        return {dataset: ids.by_text(rows.astype(np.int32))}
 
     def _row_map(self, table: str, joined: JoinedRows, where: str) -> Outgoing:
         if table not in self._maps:

@@ -13,23 +13,36 @@ class Matches:
     """Own rows, each with the element that the feature party sent for the same id.
 
     Attributes:
-        rows: own row numbers, each once; shape (matches,), int64.
-        positions: positions of the elements in the feature party's setup, each once; shape (matches,), int64.
+        rows: own row numbers, each once; shape (matches,), int32.
+        positions: positions of the elements in the feature party's setup, each once; shape (matches,), int32.
     """
 
-    rows: NDArray[np.int64]
-    positions: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    positions: NDArray[np.int32]
 
-    def marks(self, rows: NDArray[np.int64], elements: int) -> NDArray[np.bool_]:
+    def found(self, rows: int) -> NDArray[np.bool_]:
+        """Marks the own rows that the feature party has.
+
+        Args:
+            rows: number of own rows.
+
+        Returns:
+            Whether it has the id of each row; shape (rows,), bool.
+        """
+        found = np.zeros(rows, np.bool_)
+        found[self.rows] = True
+        return found
+
+    def marks(self, rows: NDArray[np.bool_], elements: int) -> NDArray[np.bool_]:
         """Marks the elements of some of the rows.
 
         Args:
-            rows: own row numbers that are common to all parties; shape (rows,), int64.
+            rows: whether each own row is common to all parties; shape (rows,), bool.
             elements: number of elements of the whole setup.
 
         Returns:
             Whether the element at each position is marked; shape (elements,), bool.
         """
         marks = np.zeros(elements, np.bool_)
-        marks[self.positions[np.isin(self.rows, rows, assume_unique=True)]] = True
+        marks[self.positions[rows[self.rows]]] = True
         return marks

@@ -12,10 +12,11 @@ Reference:
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from party.alignment.curve import new_key
 from party.alignment.psi import answer_request, encrypt
+from party.data.ids import Ids
 from party.errors import AlignmentError
 from party.security.framing import length_prefixed
 
@@ -36,9 +37,10 @@ class OrderProof:
         ordered_ids: ids of the rows in common, in the common order.
     """
 
-    def __init__(self, pair_key: bytes, dataset: str, alignment_id: bytes, ordered_ids: Iterable[str]) -> None:
+    def __init__(self, pair_key: bytes, dataset: str, alignment_id: bytes, ordered_ids: Ids) -> None:
         digest = hmac.new(pair_key, _IDS_LABEL + length_prefixed([dataset.encode(), alignment_id]), "sha256")
-        digest.update(length_prefixed(one.encode() for one in ordered_ids))
+        for block in ordered_ids.blocks():
+            digest.update(length_prefixed(one.encode() for one in block))
         self._key = new_key()
         self.share = encrypt(self._key, [digest.hexdigest()])
 

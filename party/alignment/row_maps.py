@@ -18,6 +18,7 @@ from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.messages import Incoming, Outgoing, check_size, chunk_count, finished, rows_of_chunk
 from party.alignment.terms import AlignedRows, RowRules
 from party.data.entities import ABSENT, Numbers, RowMap
+from party.data.scratch import IN_MEMORY, Scratch
 from party.errors import AlignmentError, SessionError
 
 MAP_ROWS = 1 << 18  # of one message, which is 1 MiB long
@@ -58,12 +59,14 @@ class IncomingMaps:
         rows: for each dataset, the number of rows of the label party's file, as it stated it.
         left: whether rows may be without an entity.
         rules: rules of the owner.
+        scratch: keeps the maps of many rows.
     """
 
-    def __init__(self, rows: Mapping[str, int], *, left: bool, rules: RowRules) -> None:
+    def __init__(self, rows: Mapping[str, int], *, left: bool, rules: RowRules, scratch: Scratch = IN_MEMORY) -> None:
         self._most = {dataset: rows[dataset] for dataset in sorted(rows)}
         self._left = left
         self._rules = rules
+        self._scratch = scratch
         self._maps: dict[str, Numbers] = {}
         self._slices: list[tuple[str, int, int]] = []  # dataset, first row and number of rows of each message
         self._incoming: Incoming | None = None
@@ -134,7 +137,7 @@ class IncomingMaps:
             for dataset, count in rows.items()
             for start in range(0, count, MAP_ROWS)
         ]
-        self._maps = {dataset: np.empty(count, np.int32) for dataset, count in rows.items()}
+        self._maps = {dataset: self._scratch.array(count, np.int32) for dataset, count in rows.items()}
         self._referred = np.zeros(len(aligned.rows) + 1, np.bool_)
         self._incoming = Incoming(1 + len(self._slices), where)
         self._incoming.advance()

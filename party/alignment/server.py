@@ -21,7 +21,7 @@ class PsiServer:
         pool: the pool of workers.
 
     Attributes:
-        setup_order: own row number by position in the setup; shape (rows,), int64. A secret key determines it, so that
+        setup_order: own row number by position in the setup; shape (rows,), int32. A secret key determines it, so that
             it reveals nothing about the order of the file.
     """
 
@@ -32,7 +32,7 @@ class PsiServer:
         self._chunk_rows = chunk_rows
         self._pool = pool
         self._key = new_key()
-        self.setup_order = hidden_order(self._key, ids, where)
+        self.setup_order = hidden_order(self._key, ids, terms.scratch)
         self.setup = encrypted_ids(terms, dataset, self.setup_order, self._key, pool=pool, where=f"PSI setup, {where}")
         requests = chunk_count(peer_rows, chunk_rows)
         self._request_messages = Incoming(requests, f"PSI request, {where}")

@@ -6,19 +6,21 @@ Those of joins have files of another form in the same folder.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from party.alignment.aligned_elements import ALIGNMENT_ID_BYTES
 from party.alignment.joined_store import JoinedStore
+from party.alignment.stored_arrays import read_arrays, write_arrays
+from party.data.scratch import Scratch
 from party.errors import StorageError
-from party.security.files import private_folder, read_private, write_atomically
+from party.security.files import private_folder
 from party.security.row_secret import ROW_SECRET_BYTES, RowSecret
 
 _FORMAT = 4
@@ -31,7 +33,7 @@ class StoredAlignment:
 
     Attributes:
         alignment_id: id of the alignment, 16 bytes, the same at every party.
-        rows: own row numbers in the common order; shape (rows in common,), int64.
+        rows: own row numbers in the common order; shape (rows in common,), integers.
         data_sha256: digest of the data file, 32 bytes; never sent.
         id_column: name of the id column that was aligned on.
         parties: names of all aligned parties, ascending.
@@ -39,7 +41,7 @@ class StoredAlignment:
     """
 
     alignment_id: bytes
-    rows: NDArray[np.int64]
+    rows: NDArray[np.integer[Any]]
     data_sha256: bytes
     id_column: str
     parties: tuple[str, ...]
@@ -57,11 +59,13 @@ class AlignmentStore:
 
     Attributes:
         joined: the alignments of joins.
+        scratch: for arrays of large datasets while an alignment is made or used.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = private_folder(folder)
-        self.joined = JoinedStore(folder)
+        self.scratch = Scratch(folder)
+        self.joined = JoinedStore(folder, self.scratch)
 
     def save(self, dataset: str, alignment: StoredAlignment) -> None:
         """Writes a dataset's alignment over a former one.
@@ -86,14 +90,8 @@ class AlignmentStore:
             }
         ).encode()
         rows = alignment.rows.astype("<i8")
-        content = io.BytesIO()
-        np.savez(
-            content,
-            header=np.frombuffer(header, dtype=np.uint8),
-            rows=rows,
-            sha256=np.frombuffer(_digest(header, rows), dtype=np.uint8),
-        )
-        write_atomically(self._path(dataset), content.getvalue())
+        digest = np.frombuffer(_digest(header, rows), np.uint8)
+        write_arrays(self._path(dataset), {"header": np.frombuffer(header, np.uint8), "rows": rows, "sha256": digest})
 
     def load(self, dataset: str, *, data_sha256: bytes, parties: tuple[str, ...]) -> StoredAlignment | None:
         """Reads a dataset's alignment if it is still valid.
@@ -112,7 +110,7 @@ class AlignmentStore:
         path = self._path(dataset)
         if not path.exists():
             return None
-        alignment = _parse(read_private(path), dataset, path)
+        alignment = _parse(path, dataset, self.scratch)
         if alignment is None or alignment.data_sha256 != data_sha256 or alignment.parties != parties:
             return None
         return alignment
@@ -122,14 +120,16 @@ class AlignmentStore:
 
 
 def _digest(header: bytes, rows: NDArray[np.int64]) -> bytes:
-    return hashlib.sha256(hashlib.sha256(header).digest() + rows.tobytes()).digest()
+    digest = hashlib.sha256(hashlib.sha256(header).digest())
+    digest.update(np.ascontiguousarray(rows).data)
+    return digest.digest()
 
 
-def _parse(content: bytes, dataset: str, path: Path) -> StoredAlignment | None:
+def _parse(path: Path, dataset: str, scratch: Scratch) -> StoredAlignment | None:
     """The content of a file; None where it is of an earlier format."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            header, rows, digest = arrays["header"].tobytes(), arrays["rows"], arrays["sha256"].tobytes()
+        arrays = read_arrays(path, scratch)
+        header, rows, digest = arrays["header"].tobytes(), arrays["rows"], arrays["sha256"].tobytes()
         if digest != _digest(header, rows):
             raise ValueError("digest")
         fields = json.loads(header)
@@ -139,7 +139,7 @@ def _parse(content: bytes, dataset: str, path: Path) -> StoredAlignment | None:
             raise ValueError("format")
         alignment = StoredAlignment(
             alignment_id=bytes.fromhex(fields["alignment_id"]),
-            rows=rows.astype(np.int64),
+            rows=rows,
             data_sha256=bytes.fromhex(fields["data_sha256"]),
             id_column=fields["id_column"],
             parties=tuple(fields["parties"]),

@@ -6,13 +6,13 @@ refers to, whose keys it has in common with one feature party.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from party.data.ids import Ids
+from party.data.scratch import IN_MEMORY, Scratch
+from party.data.sorting import Order
 from party.errors import AlignmentError, SessionError
 from party.security.row_secret import RowSecret
 
@@ -39,6 +39,7 @@ class AlignmentTerms:
         chunk_rows: number of ids in one message.
         rules: rules of the owner, for the rows of peers and those in common.
         joined: whether tables are joined, each of which belongs to one peer.
+        scratch: where arrays of large datasets are kept meanwhile.
 
     Raises:
         AlignmentError: a dataset that a party does not have, or that has no rows.
@@ -47,10 +48,11 @@ class AlignmentTerms:
 
     party: str
     peers: Mapping[str, Mapping[str, int]]
-    ids: Mapping[str, Sequence[str]]
+    ids: Mapping[str, Ids]
     chunk_rows: int
     rules: RowRules
     joined: bool = False
+    scratch: Scratch = IN_MEMORY
 
     def __post_init__(self) -> None:
         rows = {self.party: {dataset: len(ids) for dataset, ids in self.ids.items()}, **self.peers}
@@ -130,10 +132,10 @@ class AlignedRows:
     Attributes:
         alignment_id: id of the alignment, 16 bytes, the same at every party.
         rows: own row numbers in the common order, which is ascending by the UTF-8 bytes of the ids;
-            shape (rows in common,), int64.
+            shape (rows in common,), int32.
         row_secret: secret from which the order of rows of a run derives; the same at every party.
     """
 
     alignment_id: bytes
-    rows: NDArray[np.int64]
+    rows: Order
     row_secret: RowSecret

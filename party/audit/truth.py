@@ -93,7 +93,7 @@ def truth_of(table: Table, ids: Sequence[str], rules: Mapping[str, str], entity:
     frame = frame.with_columns({name: _without_empty(frame[name]) for name in compared})
     section = DataSection.model_validate(
         {
-            "id": str(table.known_ids.name),
+            "id": table.known_ids.name,
             "datasets": {table.dataset: path.name},
             "labels": {name: {"rule": rule} for name, rule in rules.items()},
         }

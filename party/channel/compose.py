@@ -19,6 +19,7 @@ from party.channel.incoming_channel import IncomingChannel
 from party.channel.incoming_stage import IncomingStage
 from party.channel.masking import MaskStage
 from party.channel.matrix_encoding import MatrixEncoding
+from party.channel.message_bytes import ByteCounter, MessageBytes, Way
 from party.channel.outgoing_channel import OutgoingChannel
 from party.channel.route import Route
 from party.channel.stage import Stage
@@ -50,6 +51,7 @@ class ChannelSettings:
         sent: observers of the matrices that this party sends, as their receiver will see them, by receiver.
         masked: names of the feature parties, ascending, if the label party gets the masked sum of their hiddens instead
             of each party's own.
+        counted: counts the bytes of all messages.
     """
 
     party: str
@@ -63,11 +65,27 @@ class ChannelSettings:
     received: Mapping[str, Observer] = field(default_factory=dict)
     sent: Mapping[str, Observer] = field(default_factory=dict)
     masked: tuple[str, ...] = ()
+    counted: MessageBytes = field(default_factory=MessageBytes)
 
     def section(self, direction: Direction) -> CodecSection:
         """The codec section of a direction."""
         codecs = self.codecs or CodecsSection()
         return codecs.hidden if direction == "hidden" else codecs.gradient
+
+    def sizes(self, way: Way, direction: Direction) -> ByPurpose[ByteCounter]:
+        """The counters of the messages of a direction.
+
+        Args:
+            way: whether this party sends or receives them.
+            direction: direction of the matrices.
+        """
+        if direction == "hidden" and self.masked:
+            ring = self.counted.counter(way, "ring")
+            return ByPurpose(ring, ring)
+        exact = self.counted.counter(way, "float32")
+        return ByPurpose(
+            exact if self.codecs is None else self.counted.counter(way, self.section(direction).kind), exact
+        )
 
     def rows_of(self, feature_party: str) -> int:
         """Number of different rows that matrices to and from a feature party have."""
@@ -133,11 +151,18 @@ def feature_channels(
     incoming = _incoming_chains("gradient", settings, layout, settings.party)
     mask = _mask(settings, layout, mask_secrets or {})
     return FeatureChannels(
-        hiddens=OutgoingChannel(keys, out.hidden_slot, chains=chains, mask=mask),
+        hiddens=OutgoingChannel(
+            keys,
+            out.hidden_slot,
+            chains=chains,
+            sizes=settings.sizes("sent", "hidden"),
+            mask=mask,
+        ),
         gradients=IncomingChannel(
             keys,
             {settings.label_party: back.gradient_slot},
             incoming,
+            sizes=settings.sizes("received", "gradient"),
             observe=settings.received.get(settings.label_party),
         ),
         decisions=DecisionChannel(keys, back),
@@ -163,11 +188,12 @@ def label_channels(settings: ChannelSettings, layouts: Mapping[str, CutLayout], 
     for name, layout in received_layouts(settings, layouts).items():
         senders = slots if settings.masked else {name: slots[name]}
         chains = _incoming_chains("hidden", settings, layout, name)
-        hiddens[name] = IncomingChannel(keys, senders, chains, observe=settings.received.get(name))
-    gradients = {
-        peer: OutgoingChannel(keys, route.gradient_slot, chains=_chains("gradient", settings, layouts[peer], peer))
-        for peer, route in to_peer.items()
-    }
+        sizes, observe = settings.sizes("received", "hidden"), settings.received.get(name)
+        hiddens[name] = IncomingChannel(keys, senders, chains, sizes=sizes, observe=observe)
+    gradients: dict[str, OutgoingChannel] = {}
+    for peer, route in to_peer.items():
+        outgoing, sizes = _chains("gradient", settings, layouts[peer], peer), settings.sizes("sent", "gradient")
+        gradients[peer] = OutgoingChannel(keys, route.gradient_slot, chains=outgoing, sizes=sizes)
     return LabelChannels(hiddens, gradients, {peer: DecisionChannel(keys, route) for peer, route in to_peer.items()})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from party.channel.by_purpose import ByPurpose
 from party.channel.decoders import OpenedMessage
 from party.channel.incoming_chain import IncomingChain, ReceivedMatrix
+from party.channel.message_bytes import ByteCounter
 from party.channel.place import Place
 from party.channel.tap import Observer
 from party.cut.state import State, join_states, part_of
@@ -21,6 +22,7 @@ class IncomingChannel:
         keys: the session's sealing keys.
         slots: by sender, returns the slot of a matrix; ascending names.
         chains: the chains of its matrices.
+        sizes: count the bytes of its messages.
         observe: called with the values and the place of every accepted matrix that has rows; None if nobody observes.
     """
 
@@ -30,11 +32,13 @@ class IncomingChannel:
         slots: Mapping[str, Callable[[Place], Slot]],
         chains: ByPurpose[IncomingChain],
         *,
+        sizes: ByPurpose[ByteCounter],
         observe: Observer | None = None,
     ) -> None:
         self._keys = keys
         self._slots = dict(slots)
         self._chains = chains
+        self._sizes = sizes
         self._observe = observe
 
     @property
@@ -61,7 +65,10 @@ class IncomingChannel:
             OpenedMessage(slot, self._keys.open(slot, envelope))
             for slot, envelope in zip(slots, envelopes, strict=True)
         ]
-        return self._chains.at(place).apply(opened, place)
+        received, counter = self._chains.at(place).apply(opened, place), self._sizes.at(place)
+        for envelope in envelopes:
+            counter.add(envelope)
+        return received
 
     def accept(self, received: ReceivedMatrix, place: Place) -> None:
         """Shows a matrix to the observer, and stores what the stages remember of it, once its batch has been accepted.

@@ -8,6 +8,7 @@ from party.channel.by_purpose import ByPurpose
 from party.channel.chain import Chain
 from party.channel.encoded_matrix import EncodedMatrix
 from party.channel.masking import MaskStage
+from party.channel.message_bytes import ByteCounter
 from party.channel.place import Place
 from party.cut.hidden import FloatArray
 from party.cut.state import State, join_states, part_of
@@ -22,6 +23,7 @@ class OutgoingChannel:
         keys: the session's sealing keys.
         slot: returns the slot of a matrix.
         chains: the chains of its matrices.
+        sizes: count the bytes of its messages.
         mask: masks every message before it is sealed; None if the receiver may read each of them.
     """
 
@@ -31,11 +33,13 @@ class OutgoingChannel:
         slot: Callable[[Place], Slot],
         *,
         chains: ByPurpose[Chain],
+        sizes: ByPurpose[ByteCounter],
         mask: MaskStage | None = None,
     ) -> None:
         self._keys = keys
         self._slot = slot
         self._chains = chains
+        self._sizes = sizes
         self._mask = mask
 
     def encode(self, matrix: FloatArray, place: Place) -> EncodedMatrix:
@@ -65,7 +69,9 @@ class OutgoingChannel:
         """
         if self._mask is not None:
             message = self._mask.apply(message, place)
-        return self._keys.seal(self._slot(place), message.content)
+        envelope = self._keys.seal(self._slot(place), message.content)
+        self._sizes.at(place).add(envelope)
+        return envelope
 
     def send(self, matrix: FloatArray, place: Place) -> Envelope:
         """Encodes and seals a matrix.

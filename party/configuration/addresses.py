@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 MAXIMUM_PORT = 65535
 FORM = "such as alice.example.com:50051, 192.0.2.1:50051 or '[2001:db8::1]:50051'"
+LOOPBACK_NAMES = frozenset({"localhost"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _RESOLVER = re.compile(r"(dns|unix|unix-abstract|ipv4|ipv6|vsock|xds):(?!\d+$)")
 
@@ -32,6 +34,17 @@ def checked_address(address: str) -> str:
     if int(address.rpartition(":")[2]) > MAXIMUM_PORT:
         raise ValueError(f"the port must be at most {MAXIMUM_PORT}")
     return address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself.
+
+    Args:
+        host: name or IP address, an IPv6 address with or without brackets.
+    """
+    with suppress(ValueError):
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    return host in LOOPBACK_NAMES
 
 
 def _fault(address: str) -> str:

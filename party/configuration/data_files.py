@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator
 
+from party.configuration.addresses import is_loopback
 from party.configuration.paths import expanded
 
 DEFAULT_MAXIMUM_ROWS = 50_000_000
@@ -61,11 +61,7 @@ def is_unencrypted(entry: str) -> bool:
 
 
 def _is_loopback(endpoint: str) -> bool:
-    host = urlsplit(f"//{endpoint.rpartition('//')[2]}").hostname or ""
-    try:
-        return host == _LOCALHOST or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(urlsplit(f"//{endpoint.rpartition('//')[2]}").hostname or "")
 
 
 def _checked(value: object) -> object:

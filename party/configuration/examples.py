@@ -32,6 +32,7 @@ _EXAMPLES: Mapping[str, object] = {
     "datasets": {"train": "data/train.csv"},
     "entity": "user_id",
     "evaluate_dataset": "test",
+    "experiment": "films",
     "expert_units": [32, 16],
     "features": [{"kind": "numeric", "column": "age"}],
     "file": "model.py",
@@ -70,6 +71,7 @@ _EXAMPLES: Mapping[str, object] = {
     "target": "film",
     "tls": {"certificate": "certs/alice/alice.pem", "key": "certs/alice/alice-key.pem"},
     "tower_units": [12],
+    "tracking_uri": "https://mlflow.example.com",
     "transforms": ["strip", "lower"],
     "training_datasets": ["train"],
     "units": [64],
@@ -90,7 +92,8 @@ def example(found: Sequence[Choice], key: str = "") -> Any:
     Returns:
         The value, as YAML yields it; None where nothing but the key's own name could be shown.
     """
-    given = _EXAMPLES.get(key)
+    own = next((one.schema["examples"][0] for one in found if one.schema.get("examples")), None)
+    given = _EXAMPLES.get(key) if own is None else own  # its own where another section's key has the same name
     for candidate in [given, *(given if isinstance(given, list) else [])]:
         if candidate is not None and _any_fits(candidate, found):
             return candidate

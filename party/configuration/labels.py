@@ -37,7 +37,12 @@ class Label(StrictModel):
 
 
 class ClassWeights(StrictModel):
-    """Weights of the rows of each class in training."""
+    """Weights of the rows of each class in training.
+
+    Attributes:
+        negative: of rows for which the rule does not hold.
+        positive: of rows for which it holds.
+    """
 
     negative: Weight = 1.0
     positive: Weight = 1.0

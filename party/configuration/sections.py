@@ -28,7 +28,12 @@ class KnownName(StrictModel):
 
 
 class TlsSection(StrictModel):
-    """Own certificate chain, leaf first, and its private key, as PEM files."""
+    """Own certificate chain and private key, as PEM files.
+
+    Attributes:
+        certificate: the chain, leaf first.
+        key: the leaf's private key, which its owner alone may read.
+    """
 
     certificate: FilePath
     key: FilePath

@@ -30,6 +30,14 @@ _TYPES: tuple[tuple[type | tuple[type, ...], str, str], ...] = (  # a bool is an
     ((list, tuple), "a list", "array"),
     (date, "a date", "date"),
 )
+OTHER_WORDS = {  # what other tools call these keys, where letters alone would lead elsewhere or nowhere
+    "hidden_units": "units",
+    "lr": "learning_rate",
+    "monitor": "metric",
+    "num_epochs": "epochs",
+    "type": KIND,
+    "validation_split": "validation_fraction",
+}
 OWN_TEXT = "Value error, "  # what pydantic puts before the text of a check of this project
 
 
@@ -276,8 +284,9 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str
     key, path = str(location[-1])[:SHOWN_KEY_CHARACTERS], shown_path((*outer, location[-1]))
     known = _keys(above)
     nearest, nearness = _nearest(key, known)
-    if nearest and nearness >= NEAR:
-        return f"unknown key {path}, did you mean {nearest}?"
+    meant = [nearest] if nearest and nearness >= NEAR else _meant_by(model, key, known)
+    if meant:
+        return f"unknown key {path}, did you mean {_listed(meant, 'or')}?"
     elsewhere = sections_with(model, key)
     if 0 < len(elsewhere) <= SHOWN_PLACES:
         places = [_section_name(*one) for one in elsewhere.items()]
@@ -285,7 +294,6 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str
     if nearest and (nearness >= RATHER_NEAR or sorted(nearest) == sorted(key)):
         return f"unknown key {path}, did you mean {nearest}?"
     further, how_near = _nearest(key, sorted(every_key(model)))
-    sections = list(sections_with(model, further))
     sections = list(sections_with(model, further))
     if how_near >= NEAR and len(sections) <= SHOWN_PLACES:
         meant = [f"{section}.{further}".removeprefix(".") for section in sections]
@@ -295,6 +303,14 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str
         if 0 < len(places) <= SHOWN_PLACES:
             return f"unknown key {path}: {key} belongs {_listed(places, 'or')} in {file}"
     return f"unknown key {path}; {_known(above)}" if known else f"unknown key {path}"
+
+
+def _meant_by(model: type[BaseModel], key: str, known: Sequence[str]) -> list[str]:
+    """The keys, with their sections, that another tool's word for one stands for."""
+    word = OTHER_WORDS.get(key, "")
+    if not word or word in known:
+        return [word] if word else []
+    return [f"{section}.{word}".removeprefix(".") for section in sections_with(model, word)][:SHOWN_PLACES]
 
 
 def _section_above(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[Choice, ...]:

@@ -97,30 +97,46 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: the file is missing, unreadable or too large, is not YAML, or holds no mapping.
     """
-    usable_path(path)
-    text = _read_text(path)
+    return parse_yaml(_read_text(usable_path(path)), path)
+
+
+def parse_yaml(text: str, where: object) -> dict[str, Any]:
+    """Parses the text of a YAML file whose top level is a mapping.
+
+    Args:
+        text: of the file.
+        where: path of the file, for errors.
+
+    Returns:
+        The mapping.
+
+    Raises:
+        ConfigurationError: the text is not YAML, or holds no mapping.
+    """
     try:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506
     except yaml.MarkedYAMLError as error:
-        mark = f"{path}:{error.problem_mark.line + 1}" if error.problem_mark else str(path)
+        mark = f"{where}:{error.problem_mark.line + 1}" if error.problem_mark else str(where)
         raise ConfigurationError(
             f"not valid YAML: {_meaning(str(error.problem))}", where=mark, public_message=PUBLIC
         ) from error
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise ConfigurationError(
-            "not valid YAML: a control character, which no text may hold", where=f"{path}:{line}", public_message=PUBLIC
+            "not valid YAML: a control character, which no text may hold",
+            where=f"{where}:{line}",
+            public_message=PUBLIC,
         ) from error
     except RecursionError as error:
-        raise ConfigurationError("not valid YAML: nested too deeply", where=path) from error
+        raise ConfigurationError("not valid YAML: nested too deeply", where=where) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigurationError("not valid YAML: a number or text that cannot be read", where=path) from error
+        raise ConfigurationError("not valid YAML: a number or text that cannot be read", where=where) from error
     if not isinstance(content, dict):
         received = "nothing" if content is None else "a list" if isinstance(content, list) else "a single value"
         raise ConfigurationError(
-            "is no mapping of keys to values", where=path, received=received, fix="begin with KEY: VALUE"
+            "is no mapping of keys to values", where=where, received=received, fix="begin with KEY: VALUE"
         )
-    check_extent(content, FILE_EXTENT, path)
+    check_extent(content, FILE_EXTENT, where)
     return content
 
 

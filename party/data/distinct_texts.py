@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyarrow import compute
 
-from party.errors import DataError
+from party.data.sorting import order_by_text
+from party.data.text_columns import TextColumn
+from party.data.text_digest import text_digest
 
-Texts = npt.NDArray[np.object_]
 Codes = npt.NDArray[np.int32]
 
 
@@ -22,12 +21,23 @@ class DistinctTexts:
     """A column of text.
 
     Attributes:
-        ordered: the distinct texts, ascending by their UTF-8 bytes; an Arrow array.
-        codes: number of each row's text among them; shape (rows,), int32.
+        ordered: the distinct texts that rows hold, ascending by their UTF-8 bytes; an Arrow array.
+        column: the column.
+        ranks: place among `ordered` of each of the column's distinct texts, int32; of those that no row holds, any.
     """
 
     ordered: Any
-    codes: Codes
+    column: TextColumn
+    ranks: Codes
+
+    @property
+    def codes(self) -> Codes:
+        """Number of each row's text among `ordered`; shape (rows,), int32."""
+        codes, start = np.empty(len(self.column), np.int32), 0
+        for block in self.column.blocks():
+            codes[start : start + len(block)] = self.ranks[block]
+            start += len(block)
+        return codes
 
     def texts(self) -> list[str]:
         """The distinct texts, in their order."""
@@ -36,32 +46,17 @@ class DistinctTexts:
 
     def digest(self) -> bytes:
         """SHA-256 of the distinct texts: of their lengths, then of their bytes."""
-        lengths = compute.binary_length(self.ordered).to_numpy(zero_copy_only=False).astype("<i8")
-        digest = hashlib.sha256(lengths.tobytes())
-        content = self.ordered.buffers()[2]
-        if content is not None:
-            digest.update(memoryview(content)[: int(lengths.sum())])
-        return digest.digest()
+        return text_digest(lambda: [self.ordered])
 
 
-def distinct_texts(texts: Texts, where: str) -> DistinctTexts:
-    """Finds the distinct texts of a column.
+def distinct_texts(column: TextColumn) -> DistinctTexts:
+    """Finds the distinct texts that the rows of a column hold.
 
     Args:
-        texts: the text of each row; shape (rows,).
-        where: what the column is, for errors.
-
-    Raises:
-        DataError: a text cannot be written as UTF-8.
+        column: the column.
     """
-    try:
-        column = pa.array(texts, type=pa.large_string())
-    except UnicodeEncodeError:
-        raise DataError("a text cannot be written as UTF-8", where=where, fix="clean the column") from None
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    encoded = column.dictionary_encode()
-    order = compute.sort_indices(encoded.dictionary)
-    ranks = np.empty(len(order), np.int32)
-    ranks[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
-    return DistinctTexts(encoded.dictionary.take(order), ranks[encoded.indices.to_numpy()])
+    held = np.flatnonzero(column.counts())
+    order = held[order_by_text(column.distinct, held)]
+    ranks = np.zeros(len(column.distinct), np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    return DistinctTexts(column.distinct.take(pa.array(order)), column, ranks)

@@ -155,7 +155,7 @@ def _extended(party: str, data: DataSection, section: NegativesSection, *, table
         table,
         ids=None if table.ids is None else table.ids.take(negatives.origin),
         keys={
-            peer: keys[negatives.item_origin if peer in by_item else negatives.origin]
+            peer: keys.take(negatives.item_origin if peer in by_item else negatives.origin)
             for peer, keys in table.keys.items()
         },
         columns=staying.with_columns({**moved, **labels}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ NUMBER_GROUPS = 8
 
 
 def row_groups(
-    table: TextColumns, columns: Sequence[str], training_rows: NDArray[np.int64], where: str
+    table: TextColumns, columns: Sequence[str], training_rows: NDArray[np.integer[Any]], where: str
 ) -> NDArray[np.int32]:
     """Puts the rows into groups, separately for each column.
 
@@ -28,7 +29,7 @@ def row_groups(
     Args:
         table: columns of the rows.
         columns: names of the columns.
-        training_rows: numbers of the rows that quantiles are computed from, int64.
+        training_rows: numbers of the rows that quantiles are computed from, integers.
         where: party and file, for errors.
 
     Returns:
@@ -90,7 +91,7 @@ def _text_groups(cells: Cells) -> NDArray[np.int64]:
     return ranks[cells.codes]
 
 
-def _quantile_groups(cells: Cells, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _quantile_groups(cells: Cells, training_rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     numbers = np.fromiter((parse_number(text) for text in cells.texts), dtype=np.float64, count=len(cells.texts))
     malformed = np.isnan(numbers) & ~cells.missing
     if malformed.any():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from party.configuration.features import DataSection
 from party.configuration.joins import JoinSection, KeyRule
@@ -48,8 +47,8 @@ def key_lines(table: Table) -> Iterator[str]:
         A line for each peer whose table its rows refer to; a warning where no row has a key.
     """
     for peer, keys in table.keys.items():
-        empty = int(np.count_nonzero(keys == NO_KEY))
-        distinct = len(pd.unique(keys)) - bool(empty)
+        empty = int(np.count_nonzero(keys.holds(NO_KEY)))
+        distinct = int(np.count_nonzero(keys.counts())) - bool(empty)
         yield f"{table.dataset}: join with {peer}: {distinct:,} distinct keys, {empty:,} rows without a key"
         if not distinct:
             yield f"warning: {table.dataset}: no row has a key for {peer}: check the column, and transforms of the join"

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from party.configuration.joins import KeyRule, Transform
+from party.data.text_columns import TextColumn
 from party.errors import DataError
 
 Texts = npt.NDArray[np.object_]
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 NO_KEY = ""  # the key of a row that refers to nothing
 _NO_DIGIT = re.compile("[^0-9]+")
@@ -65,57 +67,64 @@ def composite_key(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else "".join(map(_with_length, parts))
 
 
-def row_keys(frame: pd.DataFrame, rule: KeyRule, where: str) -> Texts:
+def row_keys(columns: Mapping[str, TextColumn], rule: KeyRule, where: str) -> TextColumn:
     """Makes the keys of all rows.
 
     Args:
-        frame: has the rule's columns, as text.
+        columns: has the rule's columns.
         rule: how a key is made.
         where: party and file, for errors.
 
     Returns:
-        The key of each row, NO_KEY where it refers to nothing; shape (rows,).
+        The key of each row, NO_KEY where it refers to nothing.
 
     Raises:
         DataError: cells that are declared as digests are none.
     """
-    (rows, keys), *more = (_part(frame[name], rule, f"{where}: column {name}") for name in rule.columns)
-    if more:
-        keys = _with_lengths(keys)
-    for codes, texts in more:
+    first, *others = (_part(columns[name], rule, f"{where}: column {name}") for name in rule.columns)
+    if not others:
+        return first
+    rows, keys = first.codes.astype(np.int64), _with_lengths(first)
+    for other in others:
         # A number for each pair; numbered anew, as the product over many columns would not fit.
-        rows, pairs = pd.factorize(rows * len(texts) + codes)
-        before, after = keys[pairs // len(texts)], _with_lengths(texts)[pairs % len(texts)]
+        texts = _with_lengths(other)
+        rows, pairs = pd.factorize(rows * len(texts) + other.codes)
+        before, after = keys[pairs // len(texts)], texts[pairs % len(texts)]
         keys = np.where((before == NO_KEY) | (after == NO_KEY), NO_KEY, before + after)
-    return keys[rows]
+    return _numbered(keys.tolist(), rows.astype(np.int32))
 
 
 def _with_length(part: str) -> str:
     return f"{len(part)}:{part}"
 
 
-def _with_lengths(texts: Texts) -> Texts:
-    return np.array([text and _with_length(text) for text in texts.tolist()], dtype=object)
+def _with_lengths(column: TextColumn) -> Texts:
+    return np.array([text and _with_length(text) for text in column.texts()], dtype=object)
 
 
-def _part(cells: pd.Series[str], rule: KeyRule, where: str) -> tuple[Codes, Texts]:
-    """The distinct cells of a column as the key has them, and which of them each row holds."""
-    codes, distinct = pd.factorize(cells)
-    texts = distinct.tolist()
+def _part(cells: TextColumn, rule: KeyRule, where: str) -> TextColumn:
+    """A column as the key has it."""
+    if not rule.transforms:
+        return cells
+    texts = cells.texts()
     if rule.transformed:
-        _check_digests(texts, codes, rule.transforms, where)
-        texts = _without_digest_of_nothing(texts, rule.transforms)
-    else:
-        texts = [transformed(text, rule.transforms) for text in texts]
-    return codes.astype(np.int64), np.array(texts, dtype=object)
+        _check_digests(texts, cells, rule.transforms, where)
+        return _numbered(_without_digest_of_nothing(texts, rule.transforms), cells.codes)
+    return _numbered([transformed(text, rule.transforms) for text in texts], cells.codes)
 
 
-def _check_digests(texts: Sequence[str], codes: Codes, transforms: Sequence[Transform], where: str) -> None:
+def _numbered(texts: Sequence[str], codes: Codes) -> TextColumn:
+    """A column of which each row has the number of its text; texts that are equal become one."""
+    encoded = pa.array(texts, pa.large_string()).dictionary_encode()
+    return TextColumn(encoded.indices.to_numpy().astype(np.int32, copy=False)[codes], encoded.dictionary)
+
+
+def _check_digests(texts: Sequence[str], cells: TextColumn, transforms: Sequence[Transform], where: str) -> None:
     """Refuses declared digests in any other notation: they would match nobody's."""
     if transforms[-1] != "sha256":
         return
     wrong = np.array([text != NO_KEY and _SHA256.fullmatch(text) is None for text in texts], dtype=np.bool_)
-    rows = int(wrong[codes].sum())
+    rows = int(cells.counts()[wrong].sum())
     if rows:
         raise DataError(
             "cells are no SHA-256 digests",

@@ -116,10 +116,14 @@ def read_labels(
     known = rows_with_labels(data.labels, columns) if data.unlabelled_rows == "drop" else np.ones(columns.count, bool)
     advice = "" if known.all() and data.unlabelled_rows == "drop" else advice_on_empty(data.labels, columns)
     values = np.full((columns.count, len(data.labels)), np.nan, np.float32)
-    labelled = columns.take(np.flatnonzero(known))
+    labelled = columns if known.all() else columns.take(np.flatnonzero(known))
     for place, label in enumerate(data.labels.values()):
         cells = read_cells(labelled[label.source], (), f"{party}: {source}: column {label.source}")
-        values[known, place] = _read_label(cells, label, advice)
+        read = _read_label(cells, label, advice)
+        if known.all():
+            values[:, place] = read
+        else:
+            values[known, place] = read
     weights = read_sample_weights(party, data, columns, source) if weighted else None
     return weighted_labels(data.labels, values, weights)
 
@@ -197,6 +201,8 @@ def weighted_labels(
     Returns:
         The labels with these weights.
     """
+    if sample_weights is None and all(one == 1 for label in labels.values() for one in _weights_by_class(label)):
+        return LabelArrays(values, None)
     weight = np.stack([_class_weights(one, values[:, place]) for place, one in enumerate(labels.values())], axis=1)
     if sample_weights is not None:
         weight = weight * sample_weights
@@ -251,15 +257,22 @@ def _read_label(cells: Cells, label: AnyLabel, advice: str) -> NDArray[np.float3
             return _read_classes(cells, label, advice)
 
 
-def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _weights_by_class(label: AnyLabel) -> list[float]:
+    """The weight of each class; none for a number."""
     match label:
         case BinaryLabel():
-            by_class = [label.class_weights.negative, label.class_weights.positive]
+            return [label.class_weights.negative, label.class_weights.positive]
         case MultiClassLabel():
-            by_class = list(label.weights_by_class)
+            return list(label.weights_by_class)
         case RegressionLabel():
-            return np.ones_like(values)
-    return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int64)]  # the weight of no label has no use
+            return []
+
+
+def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    by_class = _weights_by_class(label)
+    if not by_class:
+        return np.ones_like(values)
+    return np.array(by_class, np.float32)[np.nan_to_num(values).astype(np.int32)]  # the weight of no label has no use
 
 
 def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.float32]:
@@ -270,7 +283,7 @@ def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.fl
     cell has no label, unless the rule compares with the empty text.
     """
     _, sign, operand = label.parts
-    return _positive(cells, sign, operand, advice)[cells.codes].astype(np.float32)
+    return cells.by_row(_positive(cells, sign, operand, advice).astype(np.float32))
 
 
 def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) -> NDArray[np.float32]:
@@ -278,14 +291,14 @@ def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) 
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
     _refuse(cells, ~np.isfinite(single), expected, advice, what=what)
-    return single[cells.codes]
+    return cells.by_row(single)
 
 
 def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[np.float32]:
     place = label.places
     places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
     _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
-    return places[cells.codes].astype(np.float32)
+    return cells.by_row(places.astype(np.float32))
 
 
 def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float32]:

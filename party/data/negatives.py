@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,10 @@ class Negatives:
             digest.update(rows[self.file_rows :].astype("<i8").tobytes())
         return digest.hexdigest()
 
-    def in_file(self, rows: Rows) -> NDArray[np.bool_]:
+    def in_file(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Which of some rows are in the file, bool (rows,).
 
         Args:
-            rows: row numbers of the dataset, int64 (rows,).
+            rows: row numbers of the dataset, integers (rows,).
         """
         return np.asarray(rows < self.file_rows)

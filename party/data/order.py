@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+
+from party.data.sorting import SORTED_TOGETHER, Order, Words, order_by_words
 
 ORDER_KEY_BYTES = 32
 _LABEL = b"vsl/1 order\0"
 _INTEGER_BYTES = 8
 _PHILOX_KEY_BYTES = 16
+_DRAWN_TOGETHER = 1 << 20  # rows
 
 
-def permutation(key: bytes, stream: str, epoch: int, rows: int) -> NDArray[np.int64]:
+def permutation(key: bytes, stream: str, epoch: int, rows: int) -> Order:
     """Orders rows by the raw output of Philox-4x64-10, which no version of NumPy changes.
 
     Args:
@@ -24,7 +27,7 @@ def permutation(key: bytes, stream: str, epoch: int, rows: int) -> NDArray[np.in
         rows: number of rows.
 
     Returns:
-        Row numbers from 0 to rows - 1, each once, int64, shape (rows,).
+        Row numbers from 0 to rows - 1, each once, int32, shape (rows,).
 
     Raises:
         ValueError: the key has another length.
@@ -35,8 +38,16 @@ def permutation(key: bytes, stream: str, epoch: int, rows: int) -> NDArray[np.in
     if len(key) != ORDER_KEY_BYTES:
         raise ValueError(f"an order needs a key of {ORDER_KEY_BYTES} bytes, not {len(key)}")
     digest = hashlib.sha256(_LABEL + key + stream.encode() + epoch.to_bytes(_INTEGER_BYTES, "little")).digest()
-    generator = np.random.Philox(key=np.frombuffer(digest[:_PHILOX_KEY_BYTES], dtype="<u8").astype(np.uint64))
-    return np.argsort(generator.random_raw(rows), kind="stable").astype(np.int64, copy=False)
+    philox_key = np.frombuffer(digest[:_PHILOX_KEY_BYTES], dtype="<u8").astype(np.uint64)
+    if rows <= SORTED_TOGETHER:
+        return np.argsort(np.random.Philox(key=philox_key).random_raw(rows), kind="stable").astype(np.int32)
+
+    def numbers() -> Iterator[Words]:
+        generator = np.random.Philox(key=philox_key)
+        for start in range(0, rows, _DRAWN_TOGETHER):
+            yield generator.random_raw(min(_DRAWN_TOGETHER, rows - start))[:, None]
+
+    return order_by_words(numbers, rows)
 
 
 def public_key(seed: int) -> bytes:
@@ -51,7 +62,7 @@ def public_key(seed: int) -> bytes:
     return seed.to_bytes(ORDER_KEY_BYTES, "little")
 
 
-def hold_out(key: bytes, rows: int, fraction: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def hold_out(key: bytes, rows: int, fraction: float) -> tuple[Order, Order]:
     """Splits aligned rows into those to train on and those held out.
 
     Args:
@@ -60,35 +71,35 @@ def hold_out(key: bytes, rows: int, fraction: float) -> tuple[NDArray[np.int64],
         fraction: share to hold out, from 0 to 1; the count is rounded down.
 
     Returns:
-        Training rows and held-out rows, each ascending, int64.
+        Training rows and held-out rows, each ascending, int32.
     """
     order = permutation(key, "hold out", 0, rows)
     held_out = math.floor(fraction * rows)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def pass_order(key: bytes, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def pass_order(key: bytes, rows: Order) -> Order:
     """Shuffles rows that every pass without training reads in the same order.
 
     Args:
         key: key of the run's order of rows, 32 bytes.
-        rows: aligned row numbers, int64, shape (rows,).
+        rows: aligned row numbers, int32, shape (rows,).
 
     Returns:
-        The same row numbers, shuffled, int64, shape (rows,).
+        The same row numbers, shuffled, int32, shape (rows,).
     """
     return rows[permutation(key, "pass", 0, len(rows))]
 
 
-def epoch_order(key: bytes, epoch: int, training_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def epoch_order(key: bytes, epoch: int, training_rows: Order) -> Order:
     """Shuffles the training rows for an epoch.
 
     Args:
         key: key of the run's order of rows, 32 bytes.
         epoch: number of the epoch, from 0.
-        training_rows: aligned row numbers, int64, shape (training rows,).
+        training_rows: aligned row numbers, int32, shape (training rows,).
 
     Returns:
-        The same row numbers, shuffled, int64, shape (training rows,).
+        The same row numbers, shuffled, int32, shape (training rows,).
     """
     return training_rows[permutation(key, "shuffle", epoch, len(training_rows))]

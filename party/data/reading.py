@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from party.data.files.source import Source
-from party.data.text_columns import TextColumns, text_column
+from party.data.text_columns import TextColumn, TextColumns, text_column
 from party.data.values.keys import canonical_keys
 from party.data.values.texts import CanonicalColumn, canonical_column, canonical_texts
 from party.data.values.types import is_text, plain_type
@@ -61,7 +61,9 @@ class ReadColumns:
 
     Attributes:
         rows: number of rows.
-        keys: by column, the text of each row's id or key; Arrow arrays of large_string without nulls.
+        ids: by column, the ids of the rows where nothing else is made of them; Arrow arrays of large_string without
+            nulls.
+        keys: the other columns that ids or keys are made of.
         cells: the other columns.
         merged: by column, the number of distinct texts that are written differently but are the same value.
         sha256: hexadecimal digest of the files.
@@ -69,7 +71,8 @@ class ReadColumns:
     """
 
     rows: int
-    keys: Mapping[str, Any] = field(repr=False)
+    ids: Mapping[str, Any] = field(repr=False)
+    keys: Mapping[str, TextColumn] = field(repr=False)
     cells: TextColumns = field(repr=False)
     merged: Mapping[str, int]
     sha256: str
@@ -94,10 +97,12 @@ def read_columns(source: Source, columns: NeededColumns) -> ReadColumns:
             runs[name][-1].append(column)
     chunked = {name: [pa.chunked_array(run) for run in found] for name, found in runs.items()}
     rows = sum(map(len, next(iter(chunked.values()), [])))
+    keys = {name: _keys(chunked[name], columns.place(name)) for name in columns.keys}
     cells = {name: _cells(chunked[name], name, columns) for name in columns.cells}
     return ReadColumns(
         rows=rows,
-        keys={name: _keys(chunked[name], columns.place(name)) for name in columns.keys},
+        ids={name: keys[name] for name in columns.ids},
+        keys={name: text_column(one) for name, one in keys.items() if name not in columns.ids},
         cells=TextColumns({name: text_column(one.texts) for name, one in cells.items()}, rows),
         merged={name: one.merged for name, one in cells.items() if one.merged},
         sha256=source.sha256(),

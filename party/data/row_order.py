@@ -18,14 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from party.data.distinct_texts import DistinctTexts, distinct_texts
+from party.data.sorting import Order
 from party.data.table import Table
+from party.data.text_digest import text_digest
 from party.security.randomness import secret_stream
 
 _STREAM = "order of rows"
 _NO_SEED = 0
 
 
-def secret_row_order(table: Table, secret: bytes) -> npt.NDArray[np.int64]:
+def secret_row_order(table: Table, secret: bytes) -> Order:
     """Orders the rows of a dataset with joins.
 
     Args:
@@ -33,31 +35,38 @@ def secret_row_order(table: Table, secret: bytes) -> npt.NDArray[np.int64]:
         secret: 32 bytes that no other party holds.
 
     Returns:
-        Row numbers of the file; shape (rows,), int64.
-
-    Raises:
-        DataError: a text cannot be written as UTF-8.
+        Row numbers of the file; shape (rows,), int32.
     """
-    keys = [_distinct(table, keys, f"keys of {peer}") for peer, keys in sorted(table.keys.items())]
-    if table.ids is not None:
-        ordering = [_distinct(table, table.ids.to_numpy(dtype=object), "ids")]
-    else:
-        columns = table.columns
-        ordering = keys + [_distinct(table, columns[name].by_row(), f"column {name}") for name in sorted(columns)]
-    canonical = np.lexsort([one.codes for one in reversed(ordering)])
-    digest = _content_digest([*ordering, *keys], canonical)
-    stream = secret_stream(secret, _NO_SEED, f"{_STREAM} {table.dataset} {digest.hex()}")
-    return canonical[stream.permutation(table.rows)]
-
-
-def _distinct(table: Table, texts: npt.NDArray[np.object_], what: str) -> DistinctTexts:
-    return distinct_texts(texts, f"{table.path.name}: {what}")
-
-
-def _content_digest(columns: Sequence[DistinctTexts], order: npt.NDArray[np.int64]) -> bytes:
-    """A digest of the columns that is the same in whatever order their rows are."""
+    keys = [distinct_texts(column) for _, column in sorted(table.keys.items())]
     digest = hashlib.sha256()
+    if table.ids is not None:
+        canonical = table.ids.by_text()
+        ids = table.ids.take(canonical)
+        digest.update(text_digest(ids.text_blocks))
+        _add_codes(digest, np.arange(table.rows, dtype=np.int32))
+    else:
+        ordering = [*keys, *(distinct_texts(table.columns[name]) for name in sorted(table.columns))]
+        canonical = _order_by_all(ordering)
+        _add_columns(digest, ordering, canonical)
+    _add_columns(digest, keys, canonical)
+    stream = secret_stream(secret, _NO_SEED, f"{_STREAM} {table.dataset} {digest.hexdigest()}")
+    return stream.permutation(canonical)
+
+
+def _order_by_all(columns: Sequence[DistinctTexts]) -> Order:
+    """Orders rows by the first column, those that are equal in it by the second, and so on."""
+    order = np.arange(len(columns[0].column), dtype=np.int32)
+    for one in reversed(columns):
+        order = order[np.argsort(one.codes[order], kind="stable")]
+    return order
+
+
+def _add_columns(digest: hashlib._Hash, columns: Sequence[DistinctTexts], order: Order) -> None:
+    """Adds columns so that the digest is the same in whatever order their rows are."""
     for column in columns:
         digest.update(column.digest())
-        digest.update(column.codes[order].astype("<i4").tobytes())
-    return digest.digest()
+        _add_codes(digest, column.codes[order])
+
+
+def _add_codes(digest: hashlib._Hash, codes: npt.NDArray[np.int32]) -> None:
+    digest.update(np.ascontiguousarray(codes, "<i4").data)

@@ -99,4 +99,4 @@ def one_after_the_other(parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Sca
     Args:
         parts: an array for each dataset, (rows, ...), at least one.
     """
-    return np.concatenate(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

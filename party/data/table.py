@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute
 
 from party.configuration.column_range import ColumnRange, matching_columns
 from party.configuration.csv_format import CsvSection
@@ -21,12 +22,13 @@ from party.data.files.limits import FileLimits
 from party.data.files.parts import Entry, entry_name
 from party.data.files.place import DataPlace
 from party.data.files.source import Source, open_source
-from party.data.keys import NO_KEY, Texts, row_keys
+from party.data.ids import Ids
+from party.data.keys import NO_KEY, row_keys
 from party.data.negatives import Negatives
-from party.data.reading import NeededColumns, read_columns
+from party.data.reading import NeededColumns, ReadColumns, read_columns
 from party.data.repeated_texts import repeated_texts
 from party.data.store.column_stores import ColumnStores
-from party.data.text_columns import TextColumns
+from party.data.text_columns import TextColumn, TextColumns
 from party.errors import DataError
 
 REPEATED_KEY_FIX = "leave one row for each key in the file"
@@ -42,8 +44,7 @@ class Table:
         path: the file that was read; of a file of another machine, or of several, the name that stands for them.
         ids: ids in the file's order, each once but for drawn rows, none empty; of a table its keys, transformed. None
             where the rows have none.
-        keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing; shape
-            (rows,) of text.
+        keys: by peer, the key of each row in the peer's table, transformed, NO_KEY where it refers to nothing.
         columns: the needed columns as canonical texts, or as they are written; rows in the file's order.
         sha256: hexadecimal digest of the very bytes that were parsed; see `Source.sha256`.
         notes: what the owner should know of the files, in sentences.
@@ -57,8 +58,8 @@ class Table:
 
     dataset: str
     path: Path
-    ids: pd.Index[str] | None = field(repr=False)
-    keys: Mapping[str, Texts] = field(default_factory=dict, repr=False)
+    ids: Ids | None = field(repr=False)
+    keys: Mapping[str, TextColumn] = field(default_factory=dict, repr=False)
     columns: TextColumns = field(repr=False)
     sha256: str
     notes: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class Table:
         return self.columns.count
 
     @property
-    def known_ids(self) -> pd.Index[str]:
+    def known_ids(self) -> Ids:
         """The ids, where the rows must have them.
 
         Raises:
@@ -100,7 +101,7 @@ class Table:
         whole = self.sha256 + self.chosen_sha256 + drawn
         return whole if whole == self.sha256 else hashlib.sha256(bytes.fromhex(whole)).hexdigest()
 
-    def numbers_in_file(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def numbers_in_file(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         """The numbers that rows have in the file, from 0; of drawn rows, those of the rows that they were drawn for.
 
         Args:
@@ -120,11 +121,12 @@ class Table:
         """
         if chosen.all():
             return self
+        rows = np.flatnonzero(chosen).astype(np.int32)
         return replace(
             self,
-            ids=None if self.ids is None else self.ids[chosen],
-            keys={peer: keys[chosen] for peer, keys in self.keys.items()},
-            columns=self.columns.take(np.flatnonzero(chosen)),
+            ids=None if self.ids is None else self.ids.take(rows),
+            keys={peer: keys.take(rows) for peer, keys in self.keys.items()},
+            columns=self.columns.take(rows),
             chosen=chosen,
         )
 
@@ -135,9 +137,9 @@ class Table:
             other: a table with the same columns.
         """
         columns = self.columns.followed_by(other.columns)
-        return replace(self, ids=self.known_ids.append(other.known_ids), columns=columns)
+        return replace(self, ids=self.known_ids.followed_by(other.known_ids), columns=columns)
 
-    def aligned(self, rows: NDArray[np.int64]) -> TextColumns:
+    def aligned(self, rows: NDArray[np.integer[Any]]) -> TextColumns:
         """The columns with rows chosen and ordered.
 
         Args:
@@ -235,12 +237,11 @@ def read_table(
         rules.limits.check_rows(read.rows, where)  # columns may have been stored when the owner allowed more
     if not read.rows:
         raise no_rows("has no rows", where)
-    frame = pd.DataFrame({name: _series(read.keys[name]) for name in needed.keys})
     return Table(
         dataset=dataset,
         path=path if isinstance(path, Path) else Path(entry_name(entries)),
-        ids=None if rules.id_rule is None else _read_ids(frame, rules.id_rule, where, rules),
-        keys={peer: row_keys(frame, rule, where) for peer, rule in rules.key_rules.items()},
+        ids=None if rules.id_rule is None else _read_ids(read, rules.id_rule, where, rules),
+        keys={peer: row_keys(read.keys, rule, where) for peer, rule in rules.key_rules.items()},
         columns=read.cells,
         merged=read.merged,
         sha256=read.sha256,
@@ -252,21 +253,16 @@ def _needed(columns: Collection[str], rules: FileRules, where: str) -> NeededCol
     keys = rules.columns_of_keys()
     others = {name: rules.column_keys.get(name, "data.features") for name in columns if name not in keys}
     joined = {name for rule in rules.key_rules.values() for name in rule.columns}
-    ids = () if rules.id_rule is None else rules.id_rule.columns
+    made = rules.id_rule is None or len(rules.id_rule.columns) > 1 or rules.id_rule.transforms
+    ids = () if made or rules.id_rule is None else rules.id_rule.columns
     return NeededColumns(
         needed={**keys, **others},
-        ids=tuple(name for name in ids if len(ids) == 1 and name not in joined),
+        ids=tuple(name for name in ids if name not in joined),
         keys=tuple(keys),
         cells={name: name in rules.as_written for name in dict.fromkeys(columns)},
         lists=rules.lists,
         where=where,
     )
-
-
-def _series(texts: pa.Array | pa.ChunkedArray) -> pd.Series[str]:
-    """Texts as pandas has them, without a copy."""
-    chunks = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-    return pd.Series(pd.arrays.ArrowStringArray(chunks), dtype="str")
 
 
 def read_names(party: str, dataset: str, path: Path | Sequence[Entry], *, rules: FileRules) -> tuple[str, ...]:
@@ -307,22 +303,22 @@ def _check_ranges(names: Sequence[str], where: str, rules: FileRules) -> None:
             )
 
 
-def _read_ids(frame: pd.DataFrame, rule: KeyRule, where: str, rules: FileRules) -> pd.Index[str]:
+def _read_ids(read: ReadColumns, rule: KeyRule, where: str, rules: FileRules) -> Ids:
     """The ids of a dataset, or the keys of a table."""
     place = f"{where}: column{'s' if len(rule.columns) > 1 else ''} {', '.join(rule.columns)}"
     if len(rule.columns) == 1 and not rule.transforms:
-        ids = frame[rule.columns[0]]
+        texts = read.ids.get(rule.columns[0])
+        texts = read.keys[rule.columns[0]].in_rows() if texts is None else texts
     else:
-        ids = pd.Series(row_keys(frame, rule, where), name=", ".join(rule.columns), dtype="str")
+        texts = row_keys(read.keys, rule, where).in_rows()
     changed = f" after {', '.join(rule.transforms)}" if rule.transforms and not rule.transformed else ""
-    _check_unique(ids, place, changed, rules)
-    index: pd.Index[str] = pd.Index(ids)
-    return index
+    _check_unique(texts, place, changed, rules)
+    return Ids(", ".join(rule.columns), texts)
 
 
-def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRules) -> None:
+def _check_unique(texts: pa.Array | pa.ChunkedArray, where: str, changed: str, rules: FileRules) -> None:
     one, several = ("a key", "keys") if rules.are_tables else ("an id", "ids")
-    empty = int((ids == NO_KEY).sum())
+    empty = compute.sum(compute.equal(texts, NO_KEY)).as_py() or 0
     if empty:
         raise DataError(
             f"empty {several}{changed}",
@@ -332,7 +328,7 @@ def _check_unique(ids: pd.Series[str], where: str, changed: str, rules: FileRule
             fix="fill them, or leave these rows out of the file",
             public_message=f"empty {several}; received {empty} rows without one",
         )
-    repeated = repeated_texts(pa.array(ids, pa.large_string()))
+    repeated = repeated_texts(texts)
     if repeated:
         received = f"{repeated} {several} that appear more than once"
         raise DataError(

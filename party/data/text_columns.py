@@ -15,7 +15,7 @@ from party.data.values.distinct import as_texts
 from party.data.values.notations import canonical
 
 Codes = npt.NDArray[np.int32]
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.integer[Any]]
 
 _BLOCK_ROWS = 1 << 20  # rows that are looked at together, so that memory does not grow with a column
 
@@ -27,7 +27,7 @@ class TextColumn:
     Attributes:
         stored: number of the text of each stored row, int32 (stored rows,); it may be mapped from a file.
         distinct: the distinct texts, among them all that rows hold; an Arrow array, which may be mapped from a file.
-        rows: stored row of each row, int64 (rows,); None where they are the same.
+        rows: stored row of each row, integers (rows,); None where they are the same.
     """
 
     stored: Codes = field(repr=False)
@@ -56,7 +56,7 @@ class TextColumn:
             chosen = slice(start, start + _BLOCK_ROWS)
             yield np.asarray(self.stored[chosen] if self.rows is None else self.stored[self.rows[chosen]])
 
-    def counts(self) -> Rows:
+    def counts(self) -> npt.NDArray[np.int64]:
         """Number of rows of each distinct text, int64 (distinct texts,)."""
         counts = np.zeros(len(self.distinct), np.int64)
         for block in self.blocks():
@@ -85,7 +85,7 @@ class TextColumn:
         """The column with rows chosen and ordered; it refers to the stored rows and copies none.
 
         Args:
-            rows: row numbers, int64 (chosen rows,).
+            rows: row numbers, integers (chosen rows,).
         """
         return TextColumn(self.stored, self.distinct, rows if self.rows is None else self.rows[rows])
 
@@ -129,7 +129,7 @@ class TextColumns(Mapping[str, TextColumn]):
         """The columns with rows chosen and ordered.
 
         Args:
-            rows: row numbers, int64 (chosen rows,).
+            rows: row numbers, integers (chosen rows,).
         """
         chosen: dict[int, Rows] = {id(None): rows}  # columns of one file share their rows
         for column in self._columns.values():

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from party.configuration.party import ThreadsSection
+from party.configuration.threads import ThreadsSection
 from party.engine.cores import usable_cores
 
 ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS"

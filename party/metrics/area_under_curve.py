@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
+
+_BLOCK_ROWS = 1 << 20  # looked up together, so that memory does not grow with the rows
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def area_under_curve(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.floating]) -> float:
@@ -19,12 +24,13 @@ def area_under_curve(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.fl
     Reference:
         Hanley and McNeil 1982: the Mann-Whitney statistic over its maximum.
     """
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
-    if positives == 0 or negatives == 0:
+    is_positive = labels > 0
+    positives, negatives = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
+    if not len(positives) or not len(negatives):
         return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    mean_rank = last_rank - (counts - 1) / 2
-    rank_sum = float(mean_rank[inverse][labels > 0].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    twice_below = 0  # negatives below each positive, ties counted half: an exact number, twice
+    for start in range(0, len(positives), _BLOCK_ROWS):
+        block = positives[start : start + _BLOCK_ROWS]
+        for side in _SIDES:
+            twice_below += int(np.searchsorted(negatives, block, side).sum())
+    return twice_below / 2 / (len(positives) * len(negatives))

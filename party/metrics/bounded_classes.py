@@ -59,4 +59,5 @@ def bounded_ratio(expected: float, positives: int) -> BoundedFigure:
     Returns:
         The figure.
     """
-    return BoundedFigure(min(RATIO_LIMIT, expected / positives), (1.0 + RATIO_LIMIT) / (count_below(positives) - 1))
+    bound = (1.0 + RATIO_LIMIT) / (count_below(positives) - 1)
+    return BoundedFigure(min(RATIO_LIMIT, expected / positives), bound, span=RATIO_LIMIT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,16 @@ class BoundedFigure:
         root: whether its square root is released in its place.
         units: number of units behind it where these are not rows but groups of rows, or events with the negatives that
             were sampled for them, rounded down; None for rows.
+        span: width of the interval in which the figure tells one model from another; 1 of a share or an area. It
+            follows from nothing but what the step of the grid shows too.
     """
 
     value: float
     bound: float
     root: bool = False
+    _: KW_ONLY
     units: int | None = None
+    span: float = 1.0
 
 
 def bounded_mean(values: npt.NDArray[np.floating], limit: float) -> BoundedFigure:
@@ -37,10 +41,10 @@ def bounded_mean(values: npt.NDArray[np.floating], limit: float) -> BoundedFigur
         limit: largest value, above 0.
 
     Returns:
-        The mean in float64, with its bound.
+        The mean in float64, with its bound; its span is the limit.
     """
     finite = np.nan_to_num(values.astype(np.float64), nan=limit, posinf=limit)
-    return BoundedFigure(float(np.clip(finite, 0.0, limit).mean()), limit / len(values))
+    return BoundedFigure(float(np.clip(finite, 0.0, limit).mean()), limit / len(values), span=limit)
 
 
 def area_bound(positives: int, negatives: int, sampled: int = 1) -> float:

@@ -10,6 +10,7 @@ STANDARD_ERRORS = 1 / 8  # of a figure with a bound of 4 / n, in rows: √n / 8 
 FEW_PASSES = 10
 SIGNIFICANT_DIGITS = 3
 MANTISSAS = (1, 2, 5)
+WIDEST_STEP = 1 / 4  # of a figure's span: with a wider one, a good model and a useless one may get the same number
 TOLERANCE = 1e-9  # of a step that a bound is compared with: 0.0004 times 12.5 is a little more than 0.005
 
 
@@ -71,3 +72,13 @@ def grid_step(bound: float, rows: int, passes: int = 1) -> GridStep:
     """
     worth_rows = max(LEAST_ROWS_OF_A_STEP, math.sqrt(rows) * STANDARD_ERRORS)
     return step_above(bound * worth_rows * math.sqrt(max(1.0, passes / FEW_PASSES)))
+
+
+def is_too_wide(step: GridStep, span: float) -> bool:
+    """Whether the multiples of a step tell nothing of a figure.
+
+    Args:
+        step: of the figure's grid.
+        span: width of the interval in which the figure tells one model from another.
+    """
+    return step.size > WIDEST_STEP * span * (1 + TOLERANCE)

@@ -17,16 +17,17 @@ class PassMetrics:
     Attributes:
         rows: number of rows.
         values: exact figures by their names in a history: the loss, means of measures, metrics; NaN where undefined.
-        released: figures by name that a coordinator may see.
+        released: figures by name that a coordinator may see; None for one that is withheld.
     """
 
     rows: int
     values: Mapping[str, float]
-    released: Mapping[str, float] = field(default_factory=dict)
+    released: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_values(self) -> dict[str, object]:
         """The metrics as values that JSON can hold."""
-        values, released = ({name: float(one) for name, one in part.items()} for part in (self.values, self.released))
+        values = {name: float(one) for name, one in self.values.items()}
+        released = {name: None if one is None else float(one) for name, one in self.released.items()}
         return {"rows": self.rows, "values": values, _RELEASED_KEY: released}
 
     @classmethod

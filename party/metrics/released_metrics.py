@@ -25,6 +25,12 @@ number of its values: a mean between 0 and B has at most 2 + min(n / 8, 8 √n) 
 Releases add up. The epochs of a run pass over the same rows again and again: from FEW_PASSES on, the step is
 √(passes / FEW_PASSES) times as wide, so that all passes together reveal about as much as FEW_PASSES. The number of
 evaluations and runs has to be limited separately.
+
+Many passes over few rows make the step so wide that its multiples say nothing of a model, or lie outside what the
+figure can be at all. A figure whose step exceeds WIDEST_STEP of its span is withheld: nothing but its name is released.
+Step and span follow from the numbers of rows and passes and, as above, from coarse counts of classes or groups and from
+the scale of numeric labels. The step of a released figure shows these already, so that withholding one shows nothing
+that releasing it would not.
 """
 
 from __future__ import annotations
@@ -41,7 +47,7 @@ import numpy as np
 import numpy.typing as npt
 
 from party.metrics.bounded_figures import BoundedFigure
-from party.metrics.grid import grid_step, step_above
+from party.metrics.grid import grid_step, is_too_wide, step_above
 from party.metrics.groups import Groups
 
 UNIFORM_BITS = 53  # of a float64
@@ -50,6 +56,7 @@ Uniform = Callable[[float], float]
 Draws = Callable[[str], Uniform]
 FloatArray = npt.NDArray[np.float32]
 Figures = Mapping[str, float]
+Released = Mapping[str, float | None]  # None for a figure that is withheld
 
 
 class Bounded(Protocol):
@@ -66,8 +73,8 @@ class Releaser(Protocol):
 
     def __call__(
         self, name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
-    ) -> Mapping[str, float]:
-        """Computes the released figures by name.
+    ) -> Released:
+        """Computes the released figures by name; NaN where one is undefined, None where its step would tell nothing.
 
         Args:
             name: name of the pass.
@@ -145,7 +152,7 @@ def of_events(bounded: Bounded, rows: int) -> Bounded:
 
 
 def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser:
-    """Makes a releaser that rounds the figures whose bound is known, and withholds the others.
+    """Makes a releaser that rounds the figures whose bound is known; the others it leaves out.
 
     Args:
         bounded: computes figures with their bounds.
@@ -158,25 +165,30 @@ def release_rounded(bounded: Bounded, draws: Draws, passes: int = 1) -> Releaser
 
     def release(
         name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
-    ) -> Mapping[str, float]:
+    ) -> Released:
         figures, uniform = bounded(outputs, labels, exact, groups=groups), draws(name)
-        return {
-            key: math.nan if math.isnan(one.value) else release_figure(one, one.units or len(outputs), uniform, passes)
-            for key, one in figures.items()
-        }
+        return {key: _released(one, one.units or len(outputs), uniform, passes) for key, one in figures.items()}
 
     return release
 
 
+def _released(figure: BoundedFigure, rows: int, uniform: Uniform, passes: int) -> float | None:
+    if math.isnan(figure.value):
+        return math.nan
+    if is_too_wide(grid_step(figure.bound, rows, passes), figure.span):
+        return None
+    return release_figure(figure, rows, uniform, passes)
+
+
 def release_exactly(
     name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
-) -> Mapping[str, float]:
+) -> Released:
     """The releaser that passes all figures on unchanged, which an owner may choose."""
     return exact
 
 
 def release_nothing(
     name: str, outputs: FloatArray, labels: FloatArray, exact: Figures, *, groups: Groups | None = None
-) -> Mapping[str, float]:
+) -> Released:
     """The releaser that withholds every figure: the default where no policy allows more."""
     return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -28,6 +29,7 @@ GUESS_MULTIPLE = 2.0
 # exceed if every output were the median label. It does not depend on outputs: whoever chooses those must not choose it.
 BASELINE_QUANTILE = 0.9
 BASELINE_MULTIPLE = 2.0
+REGRESSION_SPAN = 1 / 4  # of that bound: about twice the mean loss if every output were the median label
 
 SHARES = (
     keras.metrics.BinaryAccuracy,
@@ -121,7 +123,7 @@ class BoundedMetrics:
         if one.key in self._row_losses:
             figure = _bounded(rows.label, name, self._row_losses[one.key], rows.truth, outputs=rows.outputs)
             root = isinstance(one.metric, keras.metrics.RootMeanSquaredError)
-            return BoundedFigure(figure.value, figure.bound, root)
+            return replace(figure, root=root)
         if isinstance(one.metric, RowMetric):
             return bounded_row_metric(one.metric, rows, exact, least_groups=self._least_groups)
         if _is_share(one.metric):
@@ -138,10 +140,11 @@ class BoundedMetrics:
             name: _bounded(label, name, self._losses, labels[:, place], outputs=self._outputs_of(place, outputs))
             for place, (name, label) in enumerate(self._labels.items())
         }
-        weights = self._losses.fixed_weights
-        value = sum(weight * one.value for weight, one in zip(weights, by_label.values(), strict=True))
-        bound = sum(weight * one.bound for weight, one in zip(weights, by_label.values(), strict=True))
-        yield LOSS, BoundedFigure(float(value), float(bound))
+        weighted = list(zip(self._losses.fixed_weights, by_label.values(), strict=True))
+        value = sum(weight * one.value for weight, one in weighted)
+        bound = sum(weight * one.bound for weight, one in weighted)
+        span = sum(weight * one.span for weight, one in weighted)
+        yield LOSS, BoundedFigure(float(value), float(bound), span=float(span))
         if len(self._labels) > 1:
             yield from ((f"{name}_{LOSS}", figure) for name, figure in by_label.items())
 
@@ -156,7 +159,16 @@ def _bounded(
 ) -> BoundedFigure:
     """The mean of bounded row losses; UNDEFINED if all labels are equal, as they then have no scale."""
     limit = _limit(label, name, losses, truth)
-    return UNDEFINED if limit is None else bounded_mean(losses.by_row(name, truth, outputs), limit)
+    if limit is None:
+        return UNDEFINED
+    return replace(bounded_mean(losses.by_row(name, truth, outputs), limit), span=_span(label, limit))
+
+
+def _span(label: AnyLabel, limit: float) -> float:
+    """Twice the loss of a guess, about: of equal probabilities of all classes, or of the median label."""
+    if isinstance(label, RegressionLabel):
+        return limit * REGRESSION_SPAN
+    return GUESS_MULTIPLE * math.log(max(2, label.units))
 
 
 def _limit(label: AnyLabel, name: str, losses: TaskLosses, truth: FloatArray) -> float | None:

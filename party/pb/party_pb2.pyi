@@ -407,14 +407,16 @@ class NamedValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("rows", "values", "negatives_per_positive")
+    __slots__ = ("rows", "values", "negatives_per_positive", "withheld")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     NEGATIVES_PER_POSITIVE_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
     rows: int
     values: _containers.RepeatedCompositeFieldContainer[NamedValue]
     negatives_per_positive: int
-    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., negatives_per_positive: _Optional[int] = ...) -> None: ...
+    withheld: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rows: _Optional[int] = ..., values: _Optional[_Iterable[_Union[NamedValue, _Mapping]]] = ..., negatives_per_positive: _Optional[int] = ..., withheld: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EpochReport(_message.Message):
     __slots__ = ("epoch", "train", "validation")

@@ -23,12 +23,16 @@ class RepeatableCalls:
     Args:
         where: name of the party that answers, for errors.
         cached: number of replies that are cached for each kind of call; more than there are calls under way.
+
+    Attributes:
+        repeated: number of calls that were answered again.
     """
 
     def __init__(self, where: str, cached: int = CACHED_REPLIES) -> None:
         self._where = where
         self._cached = cached
         self._lock = threading.Lock()
+        self.repeated = 0
         self._replies: dict[Hashable, OrderedDict[Hashable, tuple[bytes, Deferred[bytes]]]] = {}
 
     def answer(self, call: tuple[Hashable, ...], request: bytes, compute: Callable[[], bytes]) -> bytes:
@@ -75,6 +79,7 @@ class RepeatableCalls:
                         where=self._where,
                         fix="the coordinator contradicts itself; start a new run",
                     )
+                self.repeated += 1
                 return known[1]
             reply = compute()
             replies[call] = (known_by, reply)

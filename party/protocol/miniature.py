@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from party.configuration.run import TrainingSection
+from party.cut.hidden import Rows
 from party.protocol.schedule import TrainingSchedule
 
 EPOCHS = 2  # the first one also shows what is done only once, such as compiling
@@ -36,7 +34,7 @@ class MiniatureSchedule(TrainingSchedule):
         miniature = training.model_copy(update={"epochs": EPOCHS, "maximum_steps": None})
         super().__init__(miniature, rows, row_key, validation_rows)
 
-    def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _split(self, rows: int) -> tuple[Rows, Rows]:
         """The first rows of both parts."""
         training_rows, held_out_rows = super()._split(rows)
         batch_size, evaluation_batch_size = self._training.batch_size, self._training.evaluation_batch_size

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from party.configuration.run import TrainingSection
 from party.cut.hidden import Rows
@@ -220,7 +219,7 @@ class TrainingSchedule:
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
         order = self._order(exchange.epoch) if exchange.activity is Activity.TRAIN else self._held_out_order
-        return order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
+        return order[exchange.start : exchange.start + exchange.rows].copy()
 
     def epoch_rows(self, exchange: Exchange) -> int:
         """Number of rows that the exchange's activity covers in its epoch."""
@@ -228,10 +227,11 @@ class TrainingSchedule:
             return len(self.held_out_rows)
         return self._epoch_training_rows(exchange.epoch)
 
-    def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _split(self, rows: int) -> tuple[Rows, Rows]:
         """The training rows and the held-out rows, each ascending."""
         if self._validation_rows:
-            return np.arange(rows), np.arange(rows, rows + self._validation_rows)
+            held_out = np.arange(rows, rows + self._validation_rows, dtype=np.int32)
+            return np.arange(rows, dtype=np.int32), held_out
         return hold_out(self._row_key, rows, self._training.validation_fraction)
 
     def _epoch_training_rows(self, epoch: int) -> int:
@@ -249,12 +249,13 @@ class InferenceSchedule:
             empty where rows are read in the common order.
 
     Attributes:
-        order: the row numbers in the order in which they are read, int64 (rows,).
+        order: the row numbers in the order in which they are read, int32 (rows,).
     """
 
     def __init__(self, rows: int, batch_size: int, row_key: bytes = b"") -> None:
         self._rows = rows
-        self.order = pass_order(row_key, np.arange(rows)) if row_key else np.arange(rows)
+        every = np.arange(rows, dtype=np.int32)
+        self.order = pass_order(row_key, every) if row_key else every
         self._batch_size = batch_size
         self.exchanges = _batches(rows, batch_size)
         self.steps = 0
@@ -279,7 +280,7 @@ class InferenceSchedule:
 
     def rows(self, exchange: Exchange) -> Rows:
         """Row numbers of a batch, int32 (rows,), in the common order of the parties."""
-        return self.order[exchange.start : exchange.start + exchange.rows].astype(np.int32)
+        return self.order[exchange.start : exchange.start + exchange.rows].copy()
 
     def epoch_rows(self, exchange: Exchange) -> int:
         """Number of rows in the whole pass."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from party.channel.message_bytes import MessageBytes
 from party.errors import SessionError
 from party.ledger.entry import Kind
 from party.protocol.feature_exchanges import FeatureExchanges
@@ -16,6 +17,7 @@ from party.runtime.exchange_assembly import ExchangeParts, feature_exchanges, la
 from party.runtime.plan import PairSecrets, SessionOutline
 from party.runtime.recordings import SessionRecordings, session_recordings
 from party.runtime.session_meters import SessionMeters
+from party.runtime.session_work import SessionWork
 from party.security.sealing import SealingKeys
 
 
@@ -35,6 +37,7 @@ class Batches:
         self._label: LabelExchanges | None = None
         self._recordings: SessionRecordings | None = None
         self._meters: SessionMeters | None = None
+        self._counted = MessageBytes()
         self.timings = Timings(setup.opening.context.monotonic)
 
     def start(
@@ -67,6 +70,7 @@ class Batches:
             keys=keys,
             secrets=secrets,
             timings=self.timings,
+            counted=self._counted,
             recordings=self._recordings,
             journal=journal,
             on_pass=on_pass,
@@ -143,6 +147,21 @@ class Batches:
         if self._label is None:
             return {}
         return {"gradients": self._label.sent_rows, "metrics": self._label.passes_done}
+
+    @property
+    def work(self) -> SessionWork:
+        """What the session has done so far, without its checkpoints."""
+        sent: dict[Kind, int] = {}
+        if self._feature is not None:
+            sent = {"hiddens": self._feature.sent_rows}
+        elif self._label is not None:
+            sent = {"gradients": self._label.sent_rows}
+        return SessionWork(
+            steps=max(0, self.step - self._setup.opening.proposal.start.step),
+            sent_rows=sent,
+            message_bytes=self._counted.totals(),
+            stage_seconds={stage: seconds for stage, (seconds, _) in self.timings.totals().items()},
+        )
 
     def check_meters(self) -> None:
         """Refuses a further batch where a meter read more than the owner accepts.

@@ -59,18 +59,23 @@ class CheckpointFiles:
             # The list only decides what may be dropped: without it, everything is retained.
             return []
 
-    def write(self, mark: Mark, state: State) -> None:
+    def write(self, mark: Mark, state: State) -> int:
         """Writes a state durably.
 
         Args:
             mark: the point of the state.
             state: the state.
 
+        Returns:
+            Size of the file in bytes.
+
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
         private_folder(self._folder)
-        write_atomically(self._path(mark), pack_state(state))
+        content = pack_state(state)
+        write_atomically(self._path(mark), content)
+        return len(content)
 
     def write_tables(self, mark: Mark, state: State, copy: TablesCopy) -> tuple[State, TablesReference]:
         """Writes the large tables of a state durably, before the state itself.

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from party.alignment.joined_store import JoinedAlignment
 from party.alignment.store import StoredAlignment
-from party.data.entities import ABSENT, RowMap
-from party.data.keys import Texts
+from party.data.entities import ABSENT, Numbers, RowMap
+from party.data.ids import Ids
 from party.data.table import Table
-from party.data.text_columns import TextColumns
+from party.data.text_columns import Codes, TextColumn, TextColumns
 from party.errors import AlignmentError
 from party.pb.handshake_pb2 import Confirmation, DatasetRows
 from party.runtime.context import PartyContext, not_aligned
@@ -28,6 +26,7 @@ ROW_COLUMN = "row"  # of predictions for rows without ids
 IDS_LABEL = b"vsl/1 ids\0"
 MAP_LABEL = b"vsl/1 row map\0"
 _COUNT_BYTES = 8
+_NAMED_ROWS = 1 << 16  # at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +71,23 @@ class CommonRows:
         """The statement in Hello: the number of rows in common and their alignment."""
         return DatasetRows(dataset=self.dataset, rows=len(self), alignment_id=self.alignment.alignment_id)
 
-    def ids(self) -> pd.Index[str]:
+    def ids(self) -> Ids:
         """Ids of the own rows, or keys of the own entities, in the common order."""
         return self.table.known_ids.take(self.alignment.rows)
 
-    def row_names(self) -> pd.Index[Any]:
-        """What names each row for people: its id; without one `row`, its number among the file's rows, from 0."""
-        if self.table.ids is None:
-            return pd.Index(self.table.numbers_in_file(self.alignment.rows), name=ROW_COLUMN)
-        return self.ids()
+    @property
+    def name_column(self) -> str:
+        """What `row_names` are: the name of the id column; ROW_COLUMN where rows have none."""
+        return ROW_COLUMN if self.table.ids is None else self.table.ids.name
+
+    def row_names(self) -> Iterator[list[str]]:
+        """What names each row for people, some rows at a time: its id; without one, its number in the file, from 0."""
+        if self.table.ids is not None:
+            yield from self.ids().blocks()
+            return
+        numbers = self.table.numbers_in_file(self.alignment.rows)
+        for start in range(0, len(numbers), _NAMED_ROWS):
+            yield list(map(str, numbers[start : start + _NAMED_ROWS].tolist()))
 
     @property
     def in_file(self) -> npt.NDArray[np.bool_]:
@@ -97,7 +104,7 @@ class CommonRows:
         """The columns of the own rows or entities in the common order."""
         return self.table.aligned(self.alignment.rows)
 
-    def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def own_numbers(self, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Numbers of rows of `columns`, one for each of some rows of the dataset that has one.
 
         Args:
@@ -106,10 +113,9 @@ class CommonRows:
         if self.own_map is None:
             return rows
         numbers = self.own_map.entity_of_row[rows]
-        present: npt.NDArray[np.int64] = numbers[numbers != ABSENT].astype(np.int64)
-        return present
+        return np.asarray(numbers[numbers != ABSENT])
 
-    def columns_of(self, rows: npt.NDArray[np.int64]) -> TextColumns:
+    def columns_of(self, rows: npt.NDArray[np.int32]) -> TextColumns:
         """The columns of some rows, for encoders to be fitted on; an entity counts once for each of its rows.
 
         Args:
@@ -122,7 +128,7 @@ class CommonRows:
         maps = dict(self.peer_maps) if self.own_map is None else {"this party": self.own_map}
         drawn = {} if self.table.negatives is None else {"sampled negatives": self.table.negatives.sha256}
         return drawn | {
-            f"map of rows to entities of {party}": hashlib.sha256(_map_bytes(one)).hexdigest()
+            f"map of rows to entities of {party}": hashlib.sha256(_numbers_of(one)).hexdigest()
             for party, one in sorted(maps.items())
         }
 
@@ -146,40 +152,50 @@ class CommonRows:
             mac.update(part)
         return Confirmation(datasets=[Confirmation.DatasetDigest(dataset=self.dataset, ids_hmac=mac.digest())])
 
-    def _confirmed(self, peer: str) -> Iterator[bytes]:
+    def _confirmed(self, peer: str) -> Iterator[bytes | memoryview]:
         shared = self.peer_maps.get(peer) if self.own_map is None else self.own_map
         if shared is None:
-            yield _framed(self.ids())
+            yield from _framed(self.ids())
         elif self.own_map is not None and peer != self.label_party:
             yield length_prefixed([len(self).to_bytes(_COUNT_BYTES, "big"), self.alignment.alignment_id])
         else:
             referred = np.zeros(shared.entities + 1, np.bool_)
             referred[shared.entity_of_row] = True
             entities = np.flatnonzero(referred[:-1])
-            yield _framed(self.ids()[entities] if self.own_map is not None else self._keys(peer, shared)[entities])
-            yield _map_bytes(shared)
+            yield from _framed((self.ids() if self.own_map is not None else self._keys(peer, shared)).take(entities))
+            yield _numbers_of(shared)
 
-    def _keys(self, peer: str, shared: RowMap) -> Texts:
+    def _keys(self, peer: str, shared: RowMap) -> Ids:
         """The key of each entity that the rows of the label party refer to; refuses rows that do not fit their map."""
-        keys = self.table.keys[peer][self.alignment.rows]
-        present = shared.entity_of_row != ABSENT
-        key_of_entity = np.full(shared.entities, "", dtype=object)
-        key_of_entity[shared.entity_of_row[present]] = keys[present]
-        if (key_of_entity[shared.entity_of_row[present]] != keys[present]).any():
-            raise AlignmentError(
-                f"the rows of dataset {self.dataset} do not fit the map of their entities",
-                where=f"{self.label_party}: peer {peer}",
-                fix="run `coordinator align --force`",
-            )
-        return key_of_entity
+        keys = self.table.keys[peer].take(self.alignment.rows)
+        number_of_entity = np.zeros(shared.entities + 1, np.int32)  # ABSENT leads to the place after the last entity
+        for codes, entities in _together(keys, shared):
+            number_of_entity[entities] = codes
+        for codes, entities in _together(keys, shared):
+            if ((number_of_entity[entities] != codes) & (entities != ABSENT)).any():
+                raise AlignmentError(
+                    f"the rows of dataset {self.dataset} do not fit the map of their entities",
+                    where=f"{self.label_party}: peer {peer}",
+                    fix="run `coordinator align --force`",
+                )
+        return Ids(f"keys of {peer}", keys.distinct, number_of_entity)
 
 
-def _framed(texts: Iterable[str]) -> bytes:
-    return length_prefixed(one.encode() for one in texts)
+def _together(keys: TextColumn, row_map: RowMap) -> Iterator[tuple[Codes, Numbers]]:
+    """The number of each row's key, and its entity, some rows at a time."""
+    start = 0
+    for codes in keys.blocks():
+        yield codes, row_map.entity_of_row[start : start + len(codes)]
+        start += len(codes)
 
 
-def _map_bytes(row_map: RowMap) -> bytes:
-    return row_map.entity_of_row.astype("<i4").tobytes()
+def _framed(ids: Ids) -> Iterator[bytes]:
+    return (length_prefixed(one.encode() for one in block) for block in ids.blocks())
+
+
+def _numbers_of(row_map: RowMap) -> memoryview:
+    """What a digest of a map is made of."""
+    return np.ascontiguousarray(row_map.entity_of_row, "<i4").data
 
 
 def common_rows(context: PartyContext, parties: tuple[str, ...], dataset: str) -> CommonRows:

@@ -98,9 +98,10 @@ class DatasetWork:
         return AlignmentTerms(
             party=party,
             peers={name: self._declared_rows(name) for name in partners},
-            ids={name: self._tables[name].known_ids.tolist() for name in self._pending},
+            ids={name: self._tables[name].known_ids for name in self._pending},
             chunk_rows=self._run.alignment.chunk_rows,
             rules=self._opening.grant.alignment,
+            scratch=self._context.alignments.scratch,
         )
 
     def _declared_rows(self, peer: str) -> dict[str, int]:

@@ -99,7 +99,7 @@ class DrawnColumns:
         """The entity of each row."""
         name = self._section.entity
         if name is None:
-            return table.known_ids.to_numpy(dtype=object)
+            return np.array(table.known_ids.tolist(), dtype=object)
         entities = table.columns[name].by_row()
         empty = int((entities == "").sum())
         if empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from party.channel.compose import (
     ChannelSettings,
@@ -13,6 +13,7 @@ from party.channel.compose import (
     label_channels,
     received_layouts,
 )
+from party.channel.message_bytes import MessageBytes
 from party.channel.tap import Observer
 from party.configuration.run import Mode
 from party.cut.hidden import HiddenSpec
@@ -55,6 +56,7 @@ class ExchangeParts:
         keys: the session's sealing keys.
         secrets: what this party shares with each peer.
         timings: records how long each activity takes.
+        counted: counts the bytes of all messages.
         recordings: record what arrives and leaves; None unless the owner asks for it.
         journal: records the requests and compares those that are repeated after the run went back to a checkpoint; None
             in a session without checkpoints.
@@ -67,6 +69,7 @@ class ExchangeParts:
     keys: SealingKeys
     secrets: PairSecrets
     timings: Timings
+    counted: MessageBytes = field(default_factory=MessageBytes)
     recordings: SessionRecordings | None = None
     journal: RequestJournal | None = None
     on_pass: Callable[[], None] = lambda: None
@@ -112,7 +115,7 @@ def feature_exchanges(parts: ExchangeParts) -> FeatureExchanges:
 
 def _feature_channels(parts: ExchangeParts, layout: CutLayout, entities: Entities) -> FeatureChannels:
     """The channels to and from the label party, with what observes them."""
-    setup, settings = parts.setup, _channel_settings(parts.setup)
+    setup, settings = parts.setup, _channel_settings(parts)
     party, label_party = settings.party, settings.label_party
     sends = both_observers(
         hidden_observers(parts.meters, setup).get(party), sent_observer(parts.recordings, setup, label_party, layout)
@@ -145,7 +148,7 @@ def label_exchanges(parts: ExchangeParts) -> LabelExchanges:
     if setup.read_labels is None:
         raise RuntimeError("the label party has no labels to read")
     labels = setup.read_labels()
-    settings, head = _channel_settings(setup), _released_head(setup, labels)
+    settings, head = _channel_settings(parts), _released_head(setup, labels)
     layouts = {**received_layouts(settings, parts.layouts), **away_layouts(setup)}
     models = SessionModels(setup, layouts, head)
     released = labels.true.values if labels.drawn is None else labels.drawn.arrays.values
@@ -255,7 +258,8 @@ def _local_updates(setup: BatchSetup) -> LocalUpdates | None:
     return LocalUpdates(section, setup.row_key)
 
 
-def _channel_settings(setup: BatchSetup) -> ChannelSettings:
+def _channel_settings(parts: ExchangeParts) -> ChannelSettings:
+    setup = parts.setup
     opening, training = setup.opening, setup.opening.run.training
     return ChannelSettings(
         party=opening.context.party,
@@ -266,4 +270,5 @@ def _channel_settings(setup: BatchSetup) -> ChannelSettings:
         largest_training_batch=0 if setup.training is None else setup.training.largest_training_batch,
         seed=training.seed,
         masked=opening.run.masked_parties,
+        counted=parts.counted,
     )

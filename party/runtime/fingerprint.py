@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,12 @@ DATA_FILE = "data file"
 PRIVATE_COLUMNS = "configuration privacy.columns"
 NUMERICS = "numerics."  # prefix of the entries that may differ if the owner allows it
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
+_DIGESTED_ROWS = 1 << 20  # at a time
 CPU_LINES = ("model name", "flags", "Features")
 
 
 def run_fingerprint(
-    configuration: PartyConfiguration, data_sha256: str, rows: npt.NDArray[np.int64], folder: Path
+    configuration: PartyConfiguration, data_sha256: str, rows: npt.NDArray[np.integer[Any]], folder: Path
 ) -> dict[str, str]:
     """Computes what a run at this party depends on besides the run configuration.
 
@@ -59,13 +61,16 @@ def run_fingerprint(
     return found
 
 
-def order_digest(rows: npt.NDArray[np.int64]) -> str:
+def order_digest(rows: npt.NDArray[np.integer[Any]]) -> str:
     """The digest of rows of a file in the common order, hexadecimal.
 
     Args:
         rows: row numbers of the file.
     """
-    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
+    digest = hashlib.sha256()
+    for start in range(0, len(rows), _DIGESTED_ROWS):
+        digest.update(rows[start : start + _DIGESTED_ROWS].astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def model_fingerprint(configuration: PartyConfiguration, folder: Path) -> dict[str, str]:

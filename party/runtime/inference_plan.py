@@ -22,11 +22,12 @@ from party.runtime.inference_setup import inference_setup
 from party.runtime.own_entities import entities_referred, most_sent
 from party.runtime.own_figures import EvaluatedRows, OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
-from party.runtime.predictions import prediction_table, predictions_file
+from party.runtime.prediction_files import predictions_file
+from party.runtime.predictions import prediction_parts
 from party.runtime.proposal import Opening
 from party.runtime.quality_release import QualityRelease
 from party.runtime.session_report import SessionReport, label_report
-from party.security.files import write_atomically
+from party.security.files import writing_atomically
 from party.security.sealing import SealingKeys
 
 
@@ -53,7 +54,7 @@ class InferencePlan:
         self.facts = setup.facts(replace(release, most=most), self._lineage)
         self.agreement = agreement
         self.progress = batches
-        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish)
+        self.offered = OfferedCalls(batches=batches, report=self.report, finish=self.finish, work=lambda: batches.work)
 
     @property
     def released(self) -> Mapping[Kind, int]:
@@ -107,11 +108,12 @@ class InferencePlan:
             return SessionResult((), len(rows), self._lineage, quality=quality)
         data = self._opening.context.configuration.data
         outputs = None if label.own_inference is None else self._by_row(label.own_inference.outputs)
-        in_file = rows.first.in_file  # nobody asks for predictions of rows that were drawn
-        frame = prediction_table(rows.row_names()[in_file], data.labels, None if outputs is None else outputs[in_file])
+        # Nobody asks for predictions of rows that were drawn.
+        in_file, names = rows.first.in_file, rows.first.row_names()
         name = predictions_file(rows.dataset, self._opening.proposal.without)
-        write_atomically(self._opening.folder / name, frame.to_csv(index=False).encode())
-        return SessionResult((name,), len(frame), self._lineage)
+        with writing_atomically(self._opening.folder / name) as file:
+            file.writelines(prediction_parts(rows.first.name_column, names, data.labels, outputs, in_file=in_file))
+        return SessionResult((name,), int(np.count_nonzero(in_file)), self._lineage)
 
     def close(self) -> None:
         """Waits for computations that have begun."""
@@ -162,6 +164,7 @@ def _release(setup: BatchSetup, predicts: bool) -> Release:
     rows = len(setup.rows)
     if not setup.opening.context.configuration.holds_labels:
         distinct = setup.opening.run.training.sends_distinct
-        most = most_sent(setup.rows.own_map, np.arange(rows), [setup.schedule.exchanges], distinct=distinct)
+        every = np.arange(rows, dtype=np.int32)
+        most = most_sent(setup.rows.own_map, every, [setup.schedule.exchanges], distinct=distinct)
         return Release(entities_referred(setup.rows.own_map, rows), most={"hiddens": most})
     return Release(rows, most={"predictions": rows} if predicts else {"metrics": 1})

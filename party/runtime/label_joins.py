@@ -72,10 +72,9 @@ class LabelJoinWork:
 
         Raises:
             AlignmentError: no row has a key.
-            DataError: a text cannot be written as UTF-8.
             PolicyError: a peer states more rows than the owner allows.
         """
-        rules = self._opening.grant.alignment
+        rules, scratch = self._opening.grant.alignment, self._context.alignments.scratch
         terms = AlignmentTerms(
             party=self._context.party,
             peers={one.peer: {name: self._peer_rows[name]} for name, one in self._keys.items()},
@@ -83,10 +82,11 @@ class LabelJoinWork:
             chunk_rows=self._run.alignment.chunk_rows,
             rules=rules,
             joined=True,
+            scratch=scratch,
         )
         secret = order_secret(self._context)
         orders = {name: secret_row_order(table, secret) for name, table in self._tables.items()}
-        self._joined = JoinedRows(self._keys, orders, rules)
+        self._joined = JoinedRows(self._keys, orders, rules, scratch)
         return new_label_side(self._context, terms, secrets=secrets, pool=pool, joined=self._joined)
 
     def finish(self, side: Side | None) -> AlignmentOutcome:

@@ -46,5 +46,5 @@ def _scale(setup: BatchSetup, place: int, label: RegressionLabel) -> OutputScale
     if setup.read_labels is None or setup.training is None:
         raise RuntimeError("a label party without labels to train on")
     numbers = setup.read_labels().true.values[setup.training.training_rows, place].astype(np.float64)
-    mean, deviation = moments(numbers[~np.isnan(numbers)])
+    mean, deviation = moments(*np.unique(numbers[~np.isnan(numbers)], return_counts=True))
     return OutputScale(centre=mean, spread=deviation)

@@ -43,7 +43,11 @@ class MeasuringPlan:
         self.agreement = agreement
         self.progress = batches
         self.offered = OfferedCalls(
-            batches=batches, report=self.report, no_checkpoints=NOTHING_SAVED, no_result=NOTHING_SAVED
+            batches=batches,
+            report=self.report,
+            work=lambda: batches.work,
+            no_checkpoints=NOTHING_SAVED,
+            no_result=NOTHING_SAVED,
         )
 
     @property

@@ -19,11 +19,13 @@ from party.runtime.left_out import INFERENCE, check_left_out
 from party.runtime.measuring_plan import measuring_plan
 from party.runtime.plan import PlanFacts, SessionPlan
 from party.runtime.proposal import Opening, SessionProposal
+from party.runtime.sent_file import SentMessages, add_sent
 from party.runtime.session import PartySession
 from party.runtime.shuffled_columns import check_shuffled
 from party.runtime.training_plan import training_plan
-from party.security.handshake import PROTOCOL, Handshake
+from party.security.handshake import Handshake
 from party.security.printable import printable
+from party.security.protocol import PROTOCOL
 
 KNOWN_PURPOSES = frozenset(Purpose.values()) - {Purpose.PURPOSE_UNSPECIFIED}
 RUN_ID_BYTES = 16
@@ -50,7 +52,15 @@ def open_session(context: PartyContext, proposal: SessionProposal) -> PartySessi
     statement = _statement(opening, plan.facts)
     handshake = Handshake(context.identity(), statement, peers, random_bytes=context.random_bytes, now=context.now())
     opening.grant.reserve(plan.facts.release)
-    return PartySession(plan, handshake, opening.grant, party=context.party, peers=sorted(peers))
+    folder, purpose = (
+        context.records.folder(opening.run_id),
+        Purpose.Name(proposal.purpose).removeprefix("PURPOSE_").lower(),
+    )
+
+    def note(sent: SentMessages) -> None:
+        add_sent(folder, sent, purpose, context.now())
+
+    return PartySession(plan, handshake, opening.grant, party=context.party, peers=sorted(peers), note_sent=note)
 
 
 def check_proposal(context: PartyContext, proposal: SessionProposal) -> None:

@@ -36,11 +36,12 @@ def entities_referred(row_map: RowMap | None, rows: int) -> int:
     """
     if row_map is None:
         return rows
-    referred = np.unique(row_map.entity_of_row)
-    return int(np.count_nonzero(referred != ABSENT))
+    referred = np.zeros(row_map.entities + 1, np.bool_)  # ABSENT leads to the place after the last entity
+    referred[row_map.entity_of_row] = True
+    return int(np.count_nonzero(referred[:-1]))
 
 
-def most_sent(row_map: RowMap | None, rows: npt.NDArray[np.int64], batches: Sequence[int], *, distinct: bool) -> int:
+def most_sent(row_map: RowMap | None, rows: npt.NDArray[np.int32], batches: Sequence[int], *, distinct: bool) -> int:
     """An upper bound on how often passes over some rows send an entity, whatever their order.
 
     An entity that travels once for a batch is sent in at most as many batches of a pass as it has rows, and as there
@@ -48,7 +49,7 @@ def most_sent(row_map: RowMap | None, rows: npt.NDArray[np.int64], batches: Sequ
 
     Args:
         row_map: the entity of every row of the dataset; None where every row is its own.
-        rows: row numbers of the dataset, int64 (rows,).
+        rows: row numbers of the dataset, int32 (rows,).
         batches: number of batches of each pass.
         distinct: whether an entity travels once for a batch.
     """

@@ -90,7 +90,7 @@ class OwnFigures:
         epochs = [epoch for epoch in list(label.own_epochs) if epoch.train is not None]
         series: dict[str, list[float | None]] = {}
         for epoch in epochs:
-            for name, value in _by_name(epoch).items():
+            for name, value in by_name(epoch).items():
                 series.setdefault(name, []).append(_finite(value))
         content = {
             "history": series,
@@ -109,7 +109,7 @@ class OwnFigures:
         return HISTORY_FILE, STEPS_FILE
 
     def add_evaluation(
-        self, evaluated: EvaluatedRows, at: datetime, metrics: PassMetrics, *, released: Mapping[str, float]
+        self, evaluated: EvaluatedRows, at: datetime, metrics: PassMetrics, *, released: Mapping[str, float | None]
     ) -> None:
         """Appends a line for an evaluation to the file of evaluations, and to the log.
 
@@ -117,7 +117,7 @@ class OwnFigures:
             evaluated: what was evaluated.
             at: time of the evaluation, with a time zone.
             metrics: metrics of its rows.
-            released: figures by name that the coordinator may see.
+            released: figures by name that the coordinator may see; None for one that is withheld.
 
         Raises:
             StorageError: the file cannot be written.
@@ -132,7 +132,8 @@ class OwnFigures:
             **({NEGATIVES: self._negatives.dataset} if self._negatives.dataset else {}),
             "metrics": {name: _finite(value) for name, value in metrics.values.items()},
             "undefined": [name for name, value in metrics.values.items() if math.isnan(value)],
-            "told": {name: _finite(value) for name, value in released.items()},
+            "told": {name: None if value is None else _finite(value) for name, value in released.items()},
+            "withheld": [name for name, value in released.items() if value is None],
         }
         before = read_private(path) if path.exists() else b""
         write_atomically(path, before + json.dumps(line, allow_nan=False).encode() + b"\n")
@@ -143,8 +144,12 @@ class OwnFigures:
         write_atomically(self._folder / name, text.encode())
 
 
-def _by_name(epoch: EpochMetrics) -> dict[str, float]:
-    """The metrics by their names in a history: those of held-out rows have a prefix."""
+def by_name(epoch: EpochMetrics) -> dict[str, float]:
+    """The metrics of an epoch by their names in a history: those of held-out rows have a prefix.
+
+    Args:
+        epoch: of the party's own books.
+    """
     return _part("", epoch.train) | _part(VALIDATION_PREFIX, epoch.validation)
 
 

@@ -16,6 +16,7 @@ from party.policy.requests import Release
 from party.protocol.feature_exchanges import FeatureExchanges
 from party.protocol.label_exchanges import LabelExchanges
 from party.runtime.session_report import SessionReport
+from party.runtime.session_work import SessionWork, no_work
 from party.security.sealing import SealingKeys
 
 
@@ -210,6 +211,7 @@ class OfferedCalls:
         report: makes a report, given the number of released step losses that the coordinator already has.
         checkpoints: the calls that write checkpoints in training.
         finish: writes the results of the session.
+        work: what a session with batches has done so far; also to be called once it has ended.
         no_checkpoints: why there are no checkpoints, for the error.
         no_result: why there is no result, for the error.
     """
@@ -220,6 +222,7 @@ class OfferedCalls:
     report: Callable[[int], SessionReport] | None = None
     checkpoints: Checkpointing | None = None
     finish: Callable[[], SessionResult] | None = None
+    work: Callable[[], SessionWork] = no_work
     no_checkpoints: str = "this session does not train"
     no_result: str = "this session has no result"
 

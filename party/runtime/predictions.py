@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,48 +12,46 @@ from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClass
 from party.cut.hidden import FloatArray
 from party.models.scores import predictions
 
-MAXIMUM_FILE_NAME = 200  # characters; file systems take 255, and a file has a longer name while it is written
-SHOWN_DIGEST_CHARACTERS = 16
 
-
-def predictions_file(dataset: str, without: Sequence[str]) -> str:
-    """Name of the file of predictions; those without some parties never replace those with all.
-
-    Args:
-        dataset: name of the dataset.
-        without: feature parties that the session left out.
-    """
-    if not without:
-        return f"predictions-{dataset}.csv"
-    # Names of datasets and parties have no point, so that two names of files are never the same.
-    names = ".".join(sorted(without))
-    name = f"predictions-{dataset}.without.{names}.csv"
-    if len(name) <= MAXIMUM_FILE_NAME:
-        return name
-    digest = hashlib.sha256(names.encode()).hexdigest()[:SHOWN_DIGEST_CHARACTERS]
-    return f"predictions-{dataset}.without.{len(without)}-parties-{digest}.csv"
-
-
-def prediction_table(rows: pd.Index[Any], labels: Labels, outputs: FloatArray | None) -> pd.DataFrame:
-    """Makes the table that the label party writes.
+def prediction_parts(
+    name: str,
+    rows: Iterable[Sequence[str]],
+    labels: Labels,
+    outputs: FloatArray | None,
+    *,
+    in_file: npt.NDArray[np.bool_],
+) -> Iterator[bytes]:
+    """Makes the file that the label party writes, part by part.
 
     Args:
-        rows: what names each row; the index has the name of the first column.
+        name: of the first column.
+        rows: what names each row, some rows at a time.
         labels: labels by name.
         outputs: outputs of all labels side by side, float32 (rows, outputs); None leaves all predictions empty.
+        in_file: which rows to write, bool (rows,).
 
-    Returns:
-        A column for each output: `probability`, `probability_CLASS` or `prediction`; with several labels, the
-        label's name stands before it.
+    Yields:
+        Lines of CSV with a column for each output: `probability`, `probability_CLASS` or `prediction`; with several
+        labels, the label's name stands before it.
     """
-    columns: dict[str, object] = {str(rows.name): rows}
+    start = 0
+    for block in rows:
+        written = np.flatnonzero(in_file[start : start + len(block)])
+        of_block = None if outputs is None else outputs[start : start + len(block)][written]
+        table = _table(name, [block[place] for place in written.tolist()], labels, of_block)
+        yield table.to_csv(index=False, header=start == 0).encode()
+        start += len(block)
+
+
+def _table(name: str, rows: Sequence[str], labels: Labels, outputs: FloatArray | None) -> pd.DataFrame:
+    columns: dict[str, object] = {name: rows}
     if outputs is None:
         outputs = np.full((len(rows), sum(label.units for label in labels.values())), np.nan, np.float32)
     start = 0
-    for name, label in labels.items():
+    for label_name, label in labels.items():
         values = predictions(label, outputs[:, start : start + label.units])
         start += label.units
-        prefix = "" if len(labels) == 1 else f"{name}_"
+        prefix = "" if len(labels) == 1 else f"{label_name}_"
         columns |= {prefix + column: one for column, one in _columns(label, values)}
     return pd.DataFrame(columns)
 

@@ -126,7 +126,7 @@ def _recording(setup: BatchSetup, *, sends: bool) -> Recording:
     recording = Recording(
         opening.folder, opening.context.party, lambda position: schedule.exchange(position).epoch, sends=sends
     )
-    recording.note_ids(setup.rows.dataset, setup.rows.row_names().astype(str).tolist())
+    recording.note_ids(setup.rows.dataset, setup.rows.row_names())
     return recording
 
 

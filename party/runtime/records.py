@@ -141,6 +141,24 @@ class RunRecords:
             )
         return found[-1]
 
+    def find_begun(self, run_id: str) -> RunRecord:
+        """Finds a run, finished or not, by the beginning of its run_id.
+
+        Args:
+            run_id: id of the run, hexadecimal, possibly shortened.
+
+        Returns:
+            The record.
+
+        Raises:
+            SessionError: no run, or more than one, has this run_id.
+        """
+        found = [one for one in self.all() if one.run_id.startswith(run_id)]
+        if len(found) != 1:
+            what = "more than one run begins like this" if found else "no run has this run_id"
+            raise SessionError(what, where=f"{self._party}: run {run_id}", fix="see `party runs`")
+        return found[0]
+
     def _read(self, path: Path) -> RunRecord:
         try:
             return RunRecord.model_validate_json(read_private(path))

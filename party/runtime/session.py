@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,7 +17,9 @@ from party.policy.grant import Grant
 from party.protocol.calls import RepeatableCalls
 from party.protocol.phases import SessionPhase, SessionPhases
 from party.runtime.plan import Aligning, Checkpointing, ExchangingBatches, SessionOutline, SessionPlan, SessionResult
+from party.runtime.sent_file import SentMessages
 from party.runtime.session_report import SessionReport
+from party.runtime.session_work import SessionWork
 from party.security.handshake import Handshake
 from party.security.sealing import SealingKeys, Slot
 
@@ -37,16 +39,25 @@ class PartySession:
         grant: the owner's grant, already reserved.
         party: name of this party.
         peers: names of the other parties of the session, ascending.
+        note_sent: called at the end with what was sealed for others.
     """
 
     def __init__(
-        self, plan: SessionPlan, handshake: Handshake, grant: Grant, *, party: str, peers: Sequence[str]
+        self,
+        plan: SessionPlan,
+        handshake: Handshake,
+        grant: Grant,
+        *,
+        party: str,
+        peers: Sequence[str],
+        note_sent: Callable[[SentMessages], None] = lambda sent: None,
     ) -> None:
         self._plan = plan
         self._handshake = handshake
         self._grant = grant
         self._party = party
         self._peers = tuple(peers)
+        self._note_sent = note_sent
         self._keys: SealingKeys | None = None
         # Calls come in several threads: two calls of one phase at a time could mix the key shares of one agreement
         # with the signatures of another, or use nonces of the same keys twice.
@@ -72,6 +83,16 @@ class PartySession:
     def step(self) -> int:
         """Number of training steps done so far."""
         return self._plan.progress.step
+
+    @property
+    def work(self) -> SessionWork:
+        """What was done so far; it stays known once the session has ended."""
+        return self._plan.offered.work()
+
+    @property
+    def repeated_calls(self) -> int:
+        """Number of calls that were answered again with the bytes of their first reply."""
+        return self.calls.repeated + self.checkpoint_calls.repeated
 
     @property
     def hello(self) -> bytes:
@@ -255,6 +276,7 @@ class PartySession:
             keys = self._keys
             if keys is not None:
                 keys.close()  # before the releases are counted: nothing may leave afterwards
+                self._note_sent(keys.sent)
             try:
                 self._plan.close()
             finally:

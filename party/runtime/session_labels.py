@@ -127,7 +127,7 @@ def _generation(opening: Opening, rows: SessionRows, whole: Sequence[LabelArrays
     def find(part: CommonRows, labels: LabelArrays) -> int:
         # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
         known = labels.known
-        ids = part.table.known_ids[known].tolist()
+        ids = part.table.known_ids.take(np.flatnonzero(known)).tolist()
         table = ValueDigests.of_table(generations.secret, ids, _contents(labels.values[known]))
         return generations.find(form, table, charged)
 

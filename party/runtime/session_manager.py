@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from party.errors import SealError, SessionError, SessionLostError
+from party.runtime.activity import PartyActivity
 from party.runtime.garbage import collect_ended_session
 from party.runtime.session import PartySession
 
@@ -41,11 +42,15 @@ class SessionManager:
     Args:
         party: name of this party, for errors.
         monotonic: returns the seconds of a monotonic clock.
+
+    Attributes:
+        activity: what all sessions have done.
     """
 
     def __init__(self, party: str, monotonic: Callable[[], float]) -> None:
         self._party = party
         self._monotonic = monotonic
+        self.activity = PartyActivity()
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._opening: object | None = None  # the latest call of `open`, until its session is built
@@ -217,6 +222,7 @@ class SessionManager:
                 self._discard(session, "given up while it was built")
             self._require_wanted(opening)
             self._opening, self._session = None, session
+            self.activity.begin(session)
             self._heard_seconds = self._monotonic()
             return session
 
@@ -237,6 +243,7 @@ class SessionManager:
         if session is None:
             return
         self._discard(session, reason)
+        self.activity.end()
         del session
         collect_ended_session()
 

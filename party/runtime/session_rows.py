@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from party.data.entities import RowMap
+from party.data.ids import Ids
 from party.data.rows import one_after_the_other
 from party.data.table import Table
 from party.data.text_columns import TextColumns
@@ -88,15 +87,14 @@ class SessionRows:
         joined = {name: _joined([part.peer_maps[name] for part in self.parts]) for name in self.first.peer_maps}
         return {name: row_map for name, row_map in joined.items() if row_map is not None}
 
-    def ids(self) -> pd.Index[str]:
+    def ids(self) -> Ids:
         """Sample ids of all rows."""
         ids = self.first.ids()
-        return ids if self.held_out is None else ids.append(self.held_out.ids())
+        return ids if self.held_out is None else ids.followed_by(self.held_out.ids())
 
-    def row_names(self) -> pd.Index[Any]:
+    def row_names(self) -> list[str]:
         """What names each row for people; see `CommonRows.row_names`."""
-        names = self.first.row_names()
-        return names if self.held_out is None else names.append(self.held_out.row_names())
+        return [name for part in self.parts for block in part.row_names() for name in block]
 
     def columns(self) -> TextColumns:
         """The columns of all rows; where rows refer to entities, of the entities, which all datasets share."""
@@ -104,7 +102,7 @@ class SessionRows:
             return self.first.columns()
         return self.first.columns().followed_by(self.held_out.columns())
 
-    def own_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def own_numbers(self, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Numbers of rows of `columns`, one for each of some rows of the first dataset that has one.
 
         Args:

@@ -83,16 +83,17 @@ class TableWork:
             PolicyError: the label party states more keys than the owner allows.
         """
         rules, table = self._opening.grant.alignment, self._join.table
-        name = joined_name(self._context.party, table)
+        name, scratch = joined_name(self._context.party, table), self._context.alignments.scratch
         terms = AlignmentTerms(
             party=self._context.party,
             peers={self._run.label_party: {name: self._join.keys}},
-            ids={name: self._tables[table].known_ids.tolist()},
+            ids={name: self._tables[table].known_ids},
             chunk_rows=self._run.alignment.chunk_rows,
             rules=rules,
             joined=True,
+            scratch=scratch,
         )
-        self._maps = IncomingMaps(self._label_rows, left=self._join.left, rules=rules)
+        self._maps = IncomingMaps(self._label_rows, left=self._join.left, rules=rules, scratch=scratch)
         return FeatureSide(terms, pair_key=secrets.pair_key, pool=pool, maps=self._maps)
 
     def finish(self, side: Side | None) -> AlignmentOutcome:

@@ -17,7 +17,7 @@ import numpy as np
 
 from party.cut.large_table import Matrix
 from party.protocol.checkpoints import Mark
-from party.security.files import replacing
+from party.security.files import writing_atomically
 
 MAGIC = b"vsl/1 tables\0"
 LENGTH_BYTES = 8
@@ -107,7 +107,7 @@ def write_tables(path: Path, header: TablesHeader, pieces: Iterable[memoryview])
         StorageError: it cannot be written.
     """
     digest, beginning = hashlib.sha256(), header.pack()
-    with replacing(path) as file:
+    with writing_atomically(path) as file:
         digest.update(beginning)
         file.write(beginning)
         for piece in pieces:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from party.cut.state import State
@@ -12,6 +13,7 @@ from party.pb.party_pb2 import Envelope, MessageKind
 from party.protocol.checkpoints import ORIGIN, CheckpointBook, Checkpoints, Mark
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.request_file import RequestFile
+from party.runtime.session_work import WrittenCheckpoints
 from party.runtime.table_copies import TablesCopy, TableSnapshots
 from party.runtime.table_format import TablesReference
 from party.security.sealing import SealingKeys, Slot
@@ -38,6 +40,10 @@ class TrainingCheckpoints:
         dataset: name of the training dataset.
         start: the point that the session started from.
         keep: number of committed checkpoints to retain.
+        monotonic: returns the seconds of a monotonic clock.
+
+    Attributes:
+        written: the checkpoints that were written so far.
 
     Raises:
         CheckpointError: the checkpoint of the point to start from does not exist.
@@ -54,6 +60,7 @@ class TrainingCheckpoints:
         dataset: str,
         start: Mark,
         keep: int,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._party = party
         self._peers = tuple(peers)
@@ -67,6 +74,8 @@ class TrainingCheckpoints:
         self._rules = Checkpoints(party, peers, start, transcript=keys.transcript, book=self._book)
         if self._book.committed != known:  # a party that missed a Commit learns of it here, and must record it
             files.note_committed(list(self._book.committed))
+        self._monotonic = monotonic
+        self.written = WrittenCheckpoints()
         self._tables = TableSnapshots(None if start == ORIGIN else files.base_of(start))
         self._copy: _Copy | None = None
         self._reference: TablesReference | None = None  # of the tables of the latest snapshot, once they are durable
@@ -111,10 +120,12 @@ class TrainingCheckpoints:
             raise SessionError("no snapshot of this step was taken", where=f"{self._party}: step {step}")
         mark, state, reference = copy.mark, copy.state, None
         # Before the checkpoint counts: whoever goes back to an earlier one must know the requests that led to this one.
+        start_seconds = self._monotonic()
         self._requests.sync()
         if copy.tables is not None:
             state, reference = self._files.write_tables(mark, state, copy.tables)
-        self._files.write(mark, state)
+        size_bytes = self._files.write(mark, state)
+        self.written += WrittenCheckpoints(1, self._monotonic() - start_seconds, size_bytes)
         with self._lock:
             self._rules.prepared(mark)
             self._copy, self._reference = None, reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from party.cut.state import State, join_states, part_of
@@ -18,6 +19,7 @@ from party.runtime.batches import Batches
 from party.runtime.checkpoint_files import CheckpointFiles
 from party.runtime.meter_taps import session_meters
 from party.runtime.own_entities import entities_referred, most_sent
+from party.runtime.own_events import OwnEvents
 from party.runtime.own_figures import OwnFigures
 from party.runtime.plan import OfferedCalls, PairSecrets, SessionResult
 from party.runtime.proposal import Opening
@@ -25,6 +27,7 @@ from party.runtime.records import ENCODERS_FILE
 from party.runtime.request_file import RequestFile
 from party.runtime.run_origin import check_trainable, former_run
 from party.runtime.session_report import SessionReport, label_report
+from party.runtime.session_work import SessionWork, WrittenCheckpoints
 from party.runtime.training_checkpoints import TrainingCheckpoints
 from party.runtime.training_setup import TrainingSetup, complete_models, training_setup
 from party.security.files import write_atomically
@@ -59,6 +62,7 @@ class TrainingPlan:
         self._requests = RequestFile(opening.folder, party, senders)
         self._meters = session_meters(setup.batches)
         self._figures = OwnFigures(opening.folder, opening.run_id.hex(), setup.batches.rows.negatives)
+        self._events = OwnEvents(opening)
         self._checkpoints: TrainingCheckpoints | None = None
         self.facts = setup.batches.facts(training_release(setup), _lineage(setup))
         self.agreement = agreement
@@ -69,6 +73,7 @@ class TrainingPlan:
             report=self.report,
             checkpoints=self,
             finish=self.finish,
+            work=self._work,
         )
 
     @property
@@ -179,10 +184,11 @@ class TrainingPlan:
         return SessionResult(tuple(files), len(self._setup.rows), lineage)
 
     def close(self) -> None:
-        """Waits for computations that have begun, and closes the request file, which the next session reads."""
+        """Waits for computations that have begun, and closes the files that grow."""
         try:
             self._batches.close()
         finally:
+            self._events.close()
             self._requests.close()
 
     @property
@@ -190,6 +196,11 @@ class TrainingPlan:
         if self._checkpoints is None:
             raise RuntimeError("the session was not started")
         return self._checkpoints
+
+    def _work(self) -> SessionWork:
+        """What the session has done so far, with its checkpoints."""
+        written = WrittenCheckpoints() if self._checkpoints is None else self._checkpoints.written
+        return replace(self._batches.work, checkpoints=written)
 
     def _with_meters(self, state: State) -> State:
         """Adds the meters' state beside that of the training, which neither needs it nor misses it."""
@@ -210,6 +221,7 @@ class TrainingPlan:
             dataset=self._setup.rows.dataset,
             start=self._start,
             keep=configuration.checkpoints.keep,
+            monotonic=opening.context.monotonic,
         )
         opening.context.records.save(self._setup.record)
         known = self._requests.open(self._schedule.position_of(self._start.step))
@@ -223,6 +235,7 @@ class TrainingPlan:
         epoch = label.own_epochs[-1]
         if epoch.validation is not None or not len(self._schedule.held_out_rows):
             self._figures.log_epoch(epoch)
+            self._events.add(epoch)
 
     def _check_position(self) -> None:
         """Refuses a checkpoint of another schedule, which only another version of this software can have written."""

@@ -90,29 +90,29 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StorageError: it cannot be written; a former file is unchanged.
     """
-    with replacing(path) as file:
+    with writing_atomically(path) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file to be written piece by piece, which takes its name only once all of it is durable.
+def writing_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to write it piece by piece; it is there, with mode 0600, once the block ends without an error.
 
     Args:
-        path: the file; its folder exists.
+        path: the file; its folder exists. There is one writer at a time.
 
     Yields:
-        The open file, with mode 0600; an error of any kind removes it, and leaves a former file unchanged.
+        The open file; an error of any kind removes it.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: it cannot be written; a former file is unchanged.
     """
     # One fixed name: the next attempt replaces what a killed process left behind.
     temporary = path.with_name(f".{path.name}{PARTIAL}")
     try:
         temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -27,7 +27,6 @@ from party.security.printable import printable
 from party.security.sealing import KEY_BYTES, SealingKeys
 from party.security.trust import TrustedName
 
-PROTOCOL = 8
 TRANSCRIPT_LABEL = b"vsl/1 transcript\0"
 SIGNATURE_PREFIX = b"\x20" * 64 + b"vsl/1 handshake\0"
 SEAL_LABEL = b"vsl/1 seal\0"

@@ -72,6 +72,7 @@ class SealingKeys:
         self._outgoing = {peer: AESGCM(key) for peer, key in outgoing.items()}
         self._incoming = {peer: AESGCM(key) for peer, key in incoming.items()}
         self._counters = dict.fromkeys(outgoing, 0)
+        self._sent: dict[tuple[str, MessageKind], tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._failures = 0
         self._closed = False
@@ -80,6 +81,12 @@ class SealingKeys:
     def exhausted(self) -> bool:
         """Whether too many messages failed to open for the session to continue."""
         return self._failures >= MAXIMUM_FAILURES
+
+    @property
+    def sent(self) -> Mapping[tuple[str, MessageKind], tuple[int, int]]:
+        """Number and size in bytes of all sealed messages, by receiver and kind."""
+        with self._lock:
+            return dict(self._sent)
 
     def invalidate(self) -> None:
         """Ends the session as if too many messages had failed to open."""
@@ -110,6 +117,8 @@ class SealingKeys:
                 raise SessionLostError("the session has ended", where=slot)
             self._counters[slot.receiver] += 1
             nonce = self._counters[slot.receiver].to_bytes(NONCE_BYTES, "big")
+            messages, size = self._sent.get((slot.receiver, slot.kind), (0, 0))
+            self._sent[slot.receiver, slot.kind] = (messages + 1, size + len(message) + TAG_BYTES)
         ciphertext = self._outgoing[slot.receiver].encrypt(nonce, message, slot.associated_data(self.transcript))
         return Envelope(
             sender=slot.sender,

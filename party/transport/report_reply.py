@@ -74,10 +74,14 @@ def metrics_message(metrics: PassMetrics, negatives_per_positive: int) -> pb.Met
         metrics: metrics of the pass.
         negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
     """
-    values = [pb.NamedValue(name=name, value=value) for name, value in metrics.released.items()]
-    # What figures are over is released with figures alone.
-    negatives = negatives_per_positive if values else 0
-    return pb.Metrics(rows=metrics.rows, values=values, negatives_per_positive=negatives)
+    released = metrics.released.items()
+    return pb.Metrics(
+        rows=metrics.rows,
+        values=[pb.NamedValue(name=name, value=value) for name, value in released if value is not None],
+        # What figures are over is released with figures alone, or with their names.
+        negatives_per_positive=negatives_per_positive if released else 0,
+        withheld=[name for name, value in released if value is None],
+    )
 
 
 def _add_figures(reply: pb.ReportReply, figures: ReleasedFigures) -> None:

@@ -6,36 +6,33 @@ import dataclasses
 import ipaddress
 import logging
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 from typing import cast
 
 import grpc
 
 from party import __version__
 from party.alignment.store import AlignmentStore
+from party.configuration.addresses import is_loopback
 from party.configuration.party import PartyConfiguration
 from party.data.store.column_stores import COLUMNS_FOLDER, ColumnStores
-from party.errors import ConfigurationError, IdentityError, SplitError
-from party.ledger.entry import Content
+from party.errors import ConfigurationError, IdentityError
+from party.ledger.entry import Content, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, Ledger
+from party.monitoring.logs import RunPlace
 from party.policy.admission import make_admission, record_start
+from party.runtime.activity import ActivityView
 from party.runtime.column_keys import StoredColumnKeys
-from party.runtime.column_ranges import load_with_columns
 from party.runtime.context import PartyContext
-from party.runtime.garbage import freeze_loaded_objects
 from party.runtime.model_objects import check_objects, check_own_model
 from party.runtime.negative_secrets import stored_secret
 from party.runtime.qualities import Qualities
 from party.runtime.records import RunRecords
-from party.runtime.serving_file import Serving, ServingFile, configuration_sha256
+from party.runtime.serving_file import Serving, ServingFile
 from party.runtime.session_manager import SessionManager
 from party.runtime.tables import Tables
 from party.security.certificates import Identity, Usage, own_identity
@@ -46,9 +43,7 @@ from party.security.trust import load_trusted
 from party.transport.answering import CallerName
 from party.transport.call_places import MAXIMUM_CALLS_IN_ALL
 from party.transport.call_streams import MAXIMUM_STREAM_THREADS
-from party.transport.descriptors import raise_limit
 from party.transport.guard import ConnectionGuard
-from party.transport.received_signals import ReceivedSignals
 from party.transport.revision import Revision, revision
 from party.transport.service import PartyService
 from party.transport.sockets import AcceptedSockets
@@ -59,7 +54,6 @@ HANDLER_NAME = "call"
 BACKGROUND_NAME = "update"
 MAXIMUM_CONCURRENT_CALLS = HANDLER_THREADS + 16  # the others wait for a thread
 SHUTDOWN_GRACE_SECONDS = 5.0
-LAST_WAIT_SECONDS = 1.0  # for threads to end
 INSECURE_CALLER = "insecure"
 
 logger = logging.getLogger(__name__)
@@ -107,6 +101,19 @@ class PartyServer:
         """Begins to answer calls."""
         self._server.start()
         self._guard.start()
+
+    def activity(self) -> ActivityView:
+        """What this party has done since it started."""
+        return self._sessions.activity.view()
+
+    def ledger_entries(self) -> Sequence[LedgerEntry]:
+        """All lines of this party's ledger."""
+        return self._ledger.entries
+
+    def place(self) -> RunPlace:
+        """The run and the step of the open session, for the log."""
+        current = self._sessions.current
+        return RunPlace() if current is None else RunPlace(current[0].hex(), current[1].step)
 
     def state(self, serving: Serving) -> None:
         """Writes which configuration is in force, for `party reload`."""
@@ -245,50 +252,6 @@ def party_identity(configuration: PartyConfiguration, now: datetime) -> Identity
     return own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=now)
 
 
-def serve(path: Path, configuration: PartyConfiguration, announce: Callable[[str], None]) -> None:
-    """Runs a party until it is stopped by SIGINT or SIGTERM; on SIGHUP it reads its configuration again.
-
-    Args:
-        path: the party's YAML file.
-        configuration: the configuration as read from this file.
-        announce: called once, when the party answers calls.
-    """
-    sha256 = configuration_sha256(path, configuration.authority_files)
-    open_files = raise_limit()
-    server = PartyServer(configuration)
-    for warning in configuration.warnings:
-        logger.warning(warning)
-    freeze_loaded_objects()
-    signals = ReceivedSignals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    server.start()
-    server.state(Serving(os.getpid(), sha256))
-    role = "label party" if configuration.holds_labels else "feature party"
-    host = configuration.listen.rpartition(":")[0]
-    logger.info("may have %d files and connections open", open_files)
-    announce(f"party {configuration.party} ({role}) is ready on {host}:{server.port}")
-    while signals.wait() == signal.SIGHUP:
-        _read_again(server, path)
-    logger.info("stopping")
-    server.stop()
-    _exit_despite_running_threads()
-
-
-def _exit_despite_running_threads() -> None:
-    """Ends the process if a thread still runs: Python would wait for it, and building a model may take minutes.
-
-    Nothing is lost: files are written under temporary names first, and an unfinished session has no results.
-    """
-    threads = [one for one in threading.enumerate() if one.name.startswith((HANDLER_NAME, BACKGROUND_NAME))]
-    end_seconds = time.monotonic() + LAST_WAIT_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, end_seconds - time.monotonic()))
-    if any(thread.is_alive() for thread in threads):
-        logger.warning("left behind a call that was still computing")
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(0)
-
-
 def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
     """Reports every connection with an authorised call to the guard."""
 
@@ -299,23 +262,6 @@ def _vouching(caller_name: CallerName, guard: ConnectionGuard) -> CallerName:
         return name
 
     return vouched_name
-
-
-def _read_again(server: PartyServer, path: Path) -> None:
-    sha256 = configuration_sha256(path, ())
-    try:
-        configuration = load_with_columns(path)
-        sha256 = configuration_sha256(path, configuration.authority_files)
-        changes = str(server.revise(configuration))
-        logger.info("configuration read again: %s", changes)
-        serving = Serving(os.getpid(), sha256, changes=changes)
-    except SplitError as error:
-        logger.warning("the configuration was read again: %s", error)
-        serving = Serving(os.getpid(), sha256, outcome=str(error))
-    try:
-        server.state(serving)
-    except OSError as error:  # whoever waits for it sees the log; the party continues to serve
-        logger.warning("cannot say that the configuration was read again: %s", type(error).__name__)
 
 
 def _auth_context(context: grpc.ServicerContext) -> Mapping[str, Iterable[bytes]]:
@@ -331,12 +277,7 @@ def _insecure_caller(context: grpc.ServicerContext) -> str:
 
 
 def _require_loopback(configuration: PartyConfiguration) -> None:
-    host = configuration.listen.rpartition(":")[0].strip("[]")
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(configuration.listen.rpartition(":")[0]):
         raise ConfigurationError(
             "insecure: true is for loopback addresses only",
             where=configuration.party,

@@ -21,7 +21,7 @@ from party.runtime.openings import check_proposal, open_session
 from party.runtime.proposal import SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.session_manager import Owner, SessionManager
-from party.security.handshake import PROTOCOL
+from party.security.protocol import PROTOCOL
 from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import Behaviour, CallStreams
 from party.transport.report_reply import finish_reply, report_reply

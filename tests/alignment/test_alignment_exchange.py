@@ -49,7 +49,7 @@ def test_result_is_the_plain_intersection_in_the_order_of_bytes(pool, label_ids,
     for party in ids:
         aligned = results[party]["train"]
         assert aligned_ids(ids[party]["train"], aligned) == expected
-        assert aligned.rows.dtype == np.int64
+        assert aligned.rows.dtype == np.int32
         assert (aligned.alignment_id, aligned.row_secret) == (ALIGNMENT_ID, ROW_SECRET)
 
 

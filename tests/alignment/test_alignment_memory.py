@@ -12,6 +12,7 @@ from party.alignment.curve import ELEMENT_BYTES, new_key
 from party.alignment.hidden_order import hidden_order
 from party.alignment.pool import WorkerPool
 from party.alignment.received_elements import ReceivedElements, equal_elements
+from party.data.ids import ids_of
 from party.pb.party_pb2 import MESSAGE_KIND_PSI_REQUEST, MESSAGE_KIND_PSI_RESPONSE, MESSAGE_KIND_PSI_SETUP
 from tests.support.alignment_driving import LABEL, Exchange
 
@@ -91,6 +92,6 @@ def test_an_owner_holds_elements_and_positions_and_nothing_of_each_chunk():
 
 def test_the_order_of_ids_takes_a_hash_and_a_number_for_each():
     ids = [f"id-{number}" for number in range(ROWS)]
-    peak, order = peak_bytes_of(hidden_order, new_key(), ids, "here")
+    peak, order = peak_bytes_of(hidden_order, new_key(), ids_of(ids))
     assert len(order) == ROWS
     assert peak < BYTES_PER_ID * ROWS

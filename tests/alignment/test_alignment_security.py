@@ -7,6 +7,7 @@ from party.alignment.aligned_elements import AlignedElements, AlignmentSummary, 
 from party.alignment.curve import ELEMENT_BYTES, hash_to_curve, new_key
 from party.alignment.order_proof import OrderProof
 from party.alignment.psi import answer_request, encrypt
+from party.data.ids import ids_of
 from party.errors import AlignmentError, SessionError
 from party.pb.party_pb2 import (
     MESSAGE_KIND_ALIGNED_ELEMENTS,
@@ -494,14 +495,14 @@ def test_proof_is_taken_once_and_not_before_the_intersection(exchange):
 
 
 def test_proof_depends_on_everything_it_covers():
-    base = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ("a", "bc"))
+    base = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ids_of(["a", "bc"]))
     changed = [
         (bytes(32), *base[1:]),
         (base[0], "test", *base[2:]),
         (*base[:2], bytes(16), base[3]),
-        (*base[:3], ("bc", "a")),
-        (*base[:3], ("ab", "c")),
-        (*base[:3], ("a",)),
+        (*base[:3], ids_of(["bc", "a"])),
+        (*base[:3], ids_of(["ab", "c"])),
+        (*base[:3], ids_of(["a"])),
     ]
     one, other = OrderProof(*base), OrderProof(*base)
     assert one.of(PEER, other.share, "here") == other.of(PEER, one.share, "here")
@@ -513,5 +514,5 @@ def test_proof_depends_on_everything_it_covers():
 
 def test_two_proofs_of_one_list_share_nothing():
     """So a list cannot be guessed from what one of them shows."""
-    arguments = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ("a",))
+    arguments = (pair_key(LABEL, PEER), "train", ALIGNMENT_ID, ids_of(["a"]))
     assert len({OrderProof(*arguments).share for _ in range(3)}) == 3

@@ -9,6 +9,7 @@ from party.alignment.joined_rows import JoinedKeys, JoinedRows
 from party.alignment.row_maps import MAP_ROWS, IncomingMaps, outgoing_maps
 from party.alignment.terms import AlignedRows
 from party.data.entities import RowMap
+from party.data.ids import ids_of
 from party.errors import AlignmentError, PolicyError, SessionError
 from party.pb.party_pb2 import (
     MESSAGE_KIND_ALIGNED_ELEMENTS,
@@ -36,7 +37,7 @@ def joined(rows, left, rules=RULES):
             dataset: np.array([-1 if keys[place] is None else KEYS.index(keys[place]) for keys in pairs], np.int32)
             for dataset, pairs in rows.items()
         }
-        joins[peer] = JoinedKeys(peer=peer, table="table", left=is_left, keys=list(KEYS), codes=codes)
+        joins[peer] = JoinedKeys(peer=peer, table="table", left=is_left, keys=ids_of(list(KEYS)), codes=codes)
     orders = {dataset: np.arange(len(pairs))[::-1] for dataset, pairs in rows.items()}
     return JoinedRows(joins, orders, rules)
 
@@ -187,7 +188,7 @@ def test_too_few_rows_are_refused_by_the_peers_policy():
 def test_a_map_is_sent_after_the_proof_alone(pool):
     """Until a peer has proved that it holds the entities, it is not told how many rows they have."""
     keys = {"shop/users": ["a", "b", "c"]}
-    join = JoinedKeys(peer="users", table="users", left=False, keys=keys["shop/users"], codes={"train": CODES})
+    join = JoinedKeys(peer="users", table="users", left=False, keys=ids_of(keys["shop/users"]), codes={"train": CODES})
     rows = JoinedRows({"shop/users": join}, {"train": np.arange(len(CODES))}, RULES)
     with Exchange(pool, {LABEL: keys, "users": {"shop/users": ["c", "x", "a"]}}) as exchange:
         exchange.label = label_side(pool, keys, {"users": {"shop/users": 3}}, joined=rows)

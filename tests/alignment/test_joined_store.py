@@ -56,7 +56,7 @@ def plain(alignment):
 def test_what_is_saved_is_loaded(store):
     store.save("train", ALIGNMENT)
     assert plain(store.load("train", PARTIES)) == plain(ALIGNMENT)
-    assert store.load("train", PARTIES).rows.dtype == np.int64
+    assert store.load("train", PARTIES).rows.dtype == np.int32
     assert store.load("test", PARTIES) is None
     assert store.load("train", PARTIES[:2]) is None
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from party.alignment.curve import ELEMENT_BYTES, new_key
 from party.alignment.hidden_order import hidden_order
 from party.alignment.psi import answer_request, check_elements, encrypt
+from party.data.ids import ids_of
 from party.errors import AlignmentError, DataError
 
 SAMPLE_IDS = st.lists(st.text(alphabet="ab\0é", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
@@ -43,21 +44,21 @@ def test_elements_under_different_keys_have_nothing_in_common():
 @given(ids=st.lists(st.text(max_size=3), max_size=30, unique=True), data=st.data())
 def test_hidden_order_depends_on_the_ids_and_the_key_alone(ids, data):
     key = new_key()
-    order = hidden_order(key, ids, "here")
-    shuffled = data.draw(st.permutations(ids))
+    order = hidden_order(key, ids_of(ids))
+    shuffled = ids_of(data.draw(st.permutations(ids)))
     assert sorted(order.tolist()) == list(range(len(ids)))
-    assert [ids[row] for row in order] == [shuffled[row] for row in hidden_order(key, shuffled, "here")]
+    assert ids_of(ids).of(order) == shuffled.of(hidden_order(key, shuffled))
 
 
 def test_every_key_has_an_order_of_its_own():
     ids = [f"id-{number}" for number in range(30)]
-    orders = {tuple(hidden_order(new_key(), ids, "here").tolist()) for _ in range(4)}
+    orders = {tuple(hidden_order(new_key(), ids_of(ids)).tolist()) for _ in range(4)}
     assert len(orders | {tuple(range(30))}) == 5
 
 
-def test_an_id_without_utf_8_has_no_order():
-    with pytest.raises(DataError, match=r"^here: an id cannot be written as UTF-8") as caught:
-        hidden_order(new_key(), ["fine", "secret\ud800"], "here")
+def test_an_id_without_utf_8_is_refused_without_showing_it():
+    with pytest.raises(DataError, match=r"^column key: an id cannot be written as UTF-8") as caught:
+        ids_of(["fine", "secret\ud800"], "key")
     assert "secret" not in str(caught.value)
 
 

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from party.alignment import received_elements as module
 from party.alignment.curve import ELEMENT_BYTES
 from party.alignment.received_elements import ReceivedElements, equal_elements
 from party.errors import AlignmentError
@@ -27,7 +28,7 @@ def test_equal_elements_are_those_of_a_comparison_one_by_one(setup, responses, c
     assert sorted(pairs) == sorted(
         (position, place) for position, one in enumerate(setup) for place, other in enumerate(responses) if one == other
     )
-    assert (positions.dtype, places.dtype) == ("int64", "int64")
+    assert (positions.dtype, places.dtype) == ("int32", "int32")
 
 
 @given(elements=DISTINCT.filter(bool), data=st.data())
@@ -39,3 +40,18 @@ def test_every_repetition_is_counted_on_either_side(elements, data):
         equal_elements(received(repeated, "peer"), received(elements))
     with pytest.raises(AlignmentError, match=pattern):
         equal_elements(received(elements), received(repeated, "peer"))
+
+
+@given(setup=DISTINCT, responses=DISTINCT, more=st.lists(ELEMENTS, max_size=2))
+def test_parts_give_what_a_comparison_of_all_at_once_gives(setup, responses, more):
+    """In the same order; and repetitions are counted over all parts."""
+    outcomes = []
+    for together in (module.COMPARED_TOGETHER, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "COMPARED_TOGETHER", together)
+            try:
+                found = equal_elements(received(setup + more), received(responses))
+                outcomes.append([one.tolist() for one in found])
+            except AlignmentError as error:
+                outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]

@@ -18,7 +18,7 @@ import numpy as np
 
 from deploy.demo.federation import PARTIES, read_configurations
 from deploy.demo.pooled import read_pooled
-from party.configuration.party import ThreadsSection
+from party.configuration.threads import ThreadsSection
 from party.cut.layout import CutLayout
 from party.data.rows import label_rows
 from party.engine.numerics import configure_tensorflow

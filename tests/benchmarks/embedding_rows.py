@@ -19,8 +19,8 @@ from deploy.demo.federation import fresh_folder
 from deploy.demo.own_figures import last_evaluation
 from party.configuration.layout import BaseLayout, FeatureLayout
 from party.configuration.models import DeepFMModel
-from party.configuration.party import ThreadsSection
 from party.configuration.run import OptimizerSection
+from party.configuration.threads import ThreadsSection
 from party.cut.layout import CutLayout
 from party.data.rows import InMemoryRows
 from party.engine.numerics import configure_tensorflow

@@ -22,8 +22,9 @@ from deploy.demo.pooled import train_pooled
 from deploy.demo.scenarios import FILMS, RATINGS, USERS, Section
 from deploy.demo.tables import HOLDERS, TRAINING, tables_federation
 from deploy.movielens_tables import RATINGS_HOLDER, prepare_tables
-from party.configuration.party import ThreadsSection, load_party_configuration
+from party.configuration.party import load_party_configuration
 from party.configuration.run import TrainingSection
+from party.configuration.threads import ThreadsSection
 from party.engine.numerics import configure_tensorflow
 from party.security.files import private_folder
 from party.security.randomness import SECRET_BYTES

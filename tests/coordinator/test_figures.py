@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from coordinator.figures import figure_text, metrics_text
+from coordinator.figures import figure_text, metrics_text, withheld_text
+from coordinator.history import coarse_reason
 from party.pb import party_pb2 as pb
 
 
@@ -35,3 +36,11 @@ def test_metrics_of_a_line():
     metrics = pb.Metrics(rows=9, values=values)
     assert metrics_text("val_", metrics) == "val_loss 0.555  val_auc?[2J? 0.8"
     assert metrics_text("", metrics, 1) == "loss 0.555"
+
+
+def test_a_withheld_metric_is_named_and_explained():
+    metrics = pb.Metrics(rows=150, values=[pb.NamedValue(name="loss", value=0.6)], withheld=["auc\x1b[2J"])
+    assert metrics_text("val_", metrics) == "val_loss 0.6  val_auc?[2J withheld"
+    assert coarse_reason(150) == "too coarse over 150 rows"
+    text = withheld_text(["auc\n"], coarse_reason(150, 900))
+    assert text == "withheld: auc?: too coarse after 900 releases over 150 rows; the label party's own record has them"

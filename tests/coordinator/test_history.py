@@ -107,5 +107,21 @@ def test_metric_without_a_value_is_null_in_the_file(tmp_path, value):
     assert "Infinity" not in text
 
 
+def test_a_withheld_metric_is_in_no_series_and_is_named_with_the_reason(tmp_path):
+    reply = report(epochs=[(1.0, 5.0), (2.0, 6.0)])
+    for epoch in reply.epochs:
+        del epoch.validation.values[1]
+        epoch.validation.withheld.append("auc")
+    history = History("ab", params={"epochs": 900})
+    history.take(reply)
+    assert "val_auc" not in history.history
+    assert history.withheld == {"val_auc": "too coarse after 900 releases over 4 rows"}
+    history.save(tmp_path)
+    content = json.loads((tmp_path / "history.json").read_text())
+    assert (content["withheld"], content["undefined"]) == (history.withheld, [])
+    history.take(report(epochs=[(1.0, 5.0)]))
+    assert history.withheld == {}
+
+
 def test_metrics_by_name():
     assert metrics_as_dictionary(metrics(1.0)) == {"loss": 1.0, "auc": 2.0, "precision": 3.0, "recall": 4.0}

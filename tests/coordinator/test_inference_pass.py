@@ -79,7 +79,8 @@ def test_every_batch_is_fused_with_its_own_hiddens_and_a_bounded_number_is_under
         "charlie": features,
     }
     envelopes = [pb.Envelope(sender=name, ciphertext=b"1") for name in ("alice", "charlie")]
-    assert traffic == Traffic(end, 3, batches * sum(envelope.ByteSize() for envelope in envelopes), 0)
+    size = batches * sum(envelope.ByteSize() for envelope in envelopes)
+    assert traffic == Traffic(end, 3, size, 0, inference_bytes=size)
 
 
 def test_the_error_of_the_first_refused_batch_is_raised():

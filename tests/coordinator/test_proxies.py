@@ -10,7 +10,8 @@ from functools import partial
 import grpc
 import pytest
 
-from coordinator.proxies import is_loopback, proxy_advice, takes_proxy
+from coordinator.proxies import proxy_advice, takes_proxy
+from party.configuration.addresses import is_loopback
 from party.errors import ConnectionLostError, IdentityError
 from party.security.tls import channel_options
 from party.transport.errors import error_from_rpc

@@ -37,8 +37,8 @@ def expect_same(one, other):
     assert one.rows == other.rows
     assert one.ids.tolist() == other.ids.tolist()
     assert one.ids.name == other.ids.name
-    assert {peer: keys.tolist() for peer, keys in one.keys.items()} == {
-        peer: keys.tolist() for peer, keys in other.keys.items()
+    assert {peer: keys.by_row().tolist() for peer, keys in one.keys.items()} == {
+        peer: keys.by_row().tolist() for peer, keys in other.keys.items()
     }
     for name in one.columns:
         assert one.columns[name].by_row().tolist() == other.columns[name].by_row().tolist()

@@ -98,9 +98,9 @@ def test_a_negative_is_its_positive_with_the_item_of_another_row(tmp_path):
     assert {tuple(one) for one in after[["film", "title", "price"]].to_numpy()} <= together
     pairs = {tuple(one) for one in clicked[["user", "film"]].to_numpy()}
     assert not {tuple(one) for one in after[["user", "film"]].to_numpy()} & pairs
-    assert table.keys["shop"].tolist() == rows["user"].tolist()
-    assert table.keys["films"].tolist() == [f"2:{one}6:film {one[1]}" for one in rows["film"]]
-    assert table.ids[len(clicked) :].tolist() == origin["event"].tolist()
+    assert table.keys["shop"].by_row().tolist() == rows["user"].tolist()
+    assert table.keys["films"].by_row().tolist() == [f"2:{one}6:film {one[1]}" for one in rows["film"]]
+    assert table.ids.tolist()[len(clicked) :] == origin["event"].tolist()
     numbers = np.arange(table.rows)
     assert table.numbers_in_file(numbers[len(clicked) :]).tolist() == [int(one[1:]) for one in origin["event"]]
     labels = read_labels("bank", configuration().data, table.columns, "train.csv").values[:, 0]
@@ -144,7 +144,7 @@ def test_rows_of_an_entity_tell_labels_where_a_file_has_negatives_so_that_it_is_
     """The partner with the users divides by 1 + per_positive: with these counts it reads every label."""
     mixed = clicks(40).drop_duplicates("user").assign(film=["f0", "f1"] * 6)
     mixed["clicked"] = ["1", "0"] * 6
-    counts = extended(tmp_path, mixed, configuration(negatives={"beside_negatives": True})).keys["shop"]
+    counts = extended(tmp_path, mixed, configuration(negatives={"beside_negatives": True})).keys["shop"].by_row()
     seen = pd.Series(counts).value_counts()
     guessed = [int(seen[user] > 1) for user in mixed["user"]]
     assert guessed == mixed["clicked"].astype(int).tolist()

@@ -43,8 +43,8 @@ def test_keys_may_repeat_and_be_empty_at_the_label_party(tmp_path):
     path = written(tmp_path, CONTENT)
     table = rows(path)
     assert (table.rows, table.ids) == (4, None)
-    assert table.keys["alice"].tolist() == ["u1", "u1", "", "u2"]
-    assert table.keys["charlie"].tolist() == ["1:a4:1999", "1:a4:1999", "", ""]
+    assert table.keys["alice"].by_row().tolist() == ["u1", "u1", "", "u2"]
+    assert table.keys["charlie"].by_row().tolist() == ["1:a4:1999", "1:a4:1999", "", ""]
     assert list(table.columns) == ["stars"]
     assert table.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(DataError, match=r"rows have no ids; name their column in data\.id"):
@@ -58,7 +58,7 @@ def test_rows_count_where_no_column_is_read_but_those_of_keys(tmp_path):
 def test_a_key_may_be_read_as_a_feature_too(tmp_path):
     table = rows(written(tmp_path, CONTENT), columns=("film", "stars"))
     assert table.columns["film"].by_row().tolist() == ["a", " a ", "b", ""]
-    assert table.keys["charlie"][1] == "1:a4:1999"
+    assert table.keys["charlie"].by_row()[1] == "1:a4:1999"
 
 
 def test_parquet_has_the_same_keys(tmp_path):
@@ -66,8 +66,8 @@ def test_parquet_has_the_same_keys(tmp_path):
         {"user": [1, 1, None], "film": ["a", "b", "c"], "year": [1999, 2000, 2001], "stars": [1, 2, 3]}
     ).astype({"user": "Int64"}).to_parquet(tmp_path / "train.parquet")
     table = rows(tmp_path / "train.parquet")
-    assert table.keys["alice"].tolist() == ["1", "1", ""]
-    assert table.keys["charlie"].tolist() == ["1:a4:1999", "1:b4:2000", "1:c4:2001"]
+    assert table.keys["alice"].by_row().tolist() == ["1", "1", ""]
+    assert table.keys["charlie"].by_row().tolist() == ["1:a4:1999", "1:b4:2000", "1:c4:2001"]
 
 
 def test_a_missing_key_column_is_told_by_its_own_key(tmp_path):
@@ -136,4 +136,4 @@ def test_ids_that_repeat_say_how_to_join(tmp_path):
     assert "bob: train.csv: column id: ids are not unique; expected each id in one row" in str(error)
     assert str(error).endswith("join them by data.joins at the label party")
     joined = rows(path, ("item",), FileRules(id_rule=None, key_rules={"alice": KeyRule(("id",))}))
-    assert joined.keys["alice"].tolist() == ["u1", "u1", "u2"]
+    assert joined.keys["alice"].by_row().tolist() == ["u1", "u1", "u2"]

@@ -6,13 +6,13 @@ import sys
 import unicodedata
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from party.configuration.joins import KeyRule
 from party.data.keys import NO_KEY, composite_key, row_keys, transformed
+from party.data.text_columns import text_column_of
 from party.errors import DataError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -23,8 +23,8 @@ CANARY = "canary-7351"
 
 
 def keys_of(rule, **columns):
-    frame = pd.DataFrame({name: pd.Series(cells, dtype="str") for name, cells in columns.items()})
-    return row_keys(frame, rule, "bob: train.csv").tolist()
+    texts = {name: text_column_of(cells) for name, cells in columns.items()}
+    return row_keys(texts, rule, "bob: train.csv").by_row().tolist()
 
 
 @given(TEXT)

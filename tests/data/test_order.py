@@ -75,7 +75,7 @@ def test_permutation_never_changes(number, stream, epoch, expected):
 @given(KEYS, st.integers(0, 100), st.integers(0, 500))
 def test_permutation_holds_every_row_once(key, epoch, rows):
     order = permutation(key, "shuffle", epoch, rows)
-    assert order.dtype == np.int64
+    assert order.dtype == np.int32
     assert sorted(order.tolist()) == list(range(rows))
 
 
@@ -100,7 +100,7 @@ def test_positions_are_uniform():
 @given(KEYS, st.integers(0, 300), st.floats(0, 1, exclude_max=True))
 def test_hold_out_splits_the_rows(key, rows, fraction):
     training, held_out = hold_out(key, rows, fraction)
-    assert training.dtype == held_out.dtype == np.int64
+    assert training.dtype == held_out.dtype == np.int32
     assert len(held_out) == int(fraction * rows)
     assert sorted([*training.tolist(), *held_out.tolist()]) == list(range(rows))
     assert (np.diff(training) > 0).all()
@@ -121,7 +121,7 @@ def test_holding_nothing_out_leaves_every_row():
 def test_epoch_order_shuffles_the_training_rows_only():
     training, _ = hold_out(key_of(5), 40, 0.5)
     order = epoch_order(key_of(5), 2, training)
-    assert order.dtype == np.int64
+    assert order.dtype == np.int32
     assert order.tolist() == [int(training[row]) for row in expected_permutation(key_of(5), "shuffle", 2, 20)]
     assert order.tolist() != training.tolist()
 

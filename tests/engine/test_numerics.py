@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from party.configuration.party import ThreadsSection
+from party.configuration.threads import ThreadsSection
 from party.engine.cores import usable_cores
 from party.engine.numerics import MAXIMUM_AUTOMATIC_THREADS, intra_operation_threads
 

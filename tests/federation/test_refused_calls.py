@@ -16,6 +16,7 @@ from party.ledger.file import read_ledger
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
+from party.runtime.session_work import no_work
 from party.runtime.training_checkpoints import TrainingCheckpoints
 from tests.support import raw_calls
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
@@ -347,6 +348,7 @@ class TestSessionManager:
 
     class Session:
         broken = False
+        work, repeated_calls = no_work(), 0
 
         def __init__(self):
             self.ended = ""

@@ -303,7 +303,7 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_leaves_the_last_commit(stop
         if mark.step == 6 and files._party == "bob":
             what = "cannot be written: No space left on device"
             raise StorageError(what, where=folder, public_message=f"a file of its state {what}")
-        write(files, mark, state)
+        return write(files, mark, state)
 
     monkeypatch.setattr(CheckpointFiles, "write", full)
     with pytest.raises(StorageError, match=r"^bob: .*cannot be written: No space left on device$"):

@@ -24,7 +24,9 @@ EPOCHS = 3
 EARLY = {"metric": "val_loss", "patience": EPOCHS}
 TRAINING = {"epochs": EPOCHS, "validation_fraction": 0.2223, "batch_size": 31, "early_stopping": EARLY}
 TOLD = ["loss", "auc"]
+HELD_OUT_TOLD = "val_loss"  # of 186 rows; an area over 73 of one class would be told in steps of a half
 EXACT = ["loss", "auc", "precision", "recall"]
+LEAST_ROWS_OF_A_LOSS = 160  # with a step of 0.2; of fewer it would be 0.5, as wide as what models differ by
 DEFAULTS = {name: {"policy": None} for name in ("alice", "bob")}
 
 
@@ -51,7 +53,7 @@ def asked_after_every_batch():
 
 @pytest.fixture(scope="module")
 def organisations(tmp_path_factory):
-    frames = make_frames(("alice", "bob"), rows=600, datasets=("train", "test"))
+    frames = make_frames(("alice", "bob"), rows=900, datasets=("train", "test"))
     with Organisations(tmp_path_factory.mktemp("told"), frames=frames, training=TRAINING, overrides=DEFAULTS) as made:
         made.start_servers()
         with connect_federation(made.write_run()) as parties:
@@ -110,7 +112,7 @@ def test_only_whole_passes_are_told_and_the_best_epoch_at_the_end(run):
 
 
 def test_told_figures_are_coarse_and_beside_the_exact_ones(organisations, run):
-    assert list(run.history.history) == [*TOLD, *(f"val_{name}" for name in TOLD)]
+    assert list(run.history.history) == [*TOLD, HELD_OUT_TOLD]
     rows = {"": run.history.samples // EPOCHS}
     rows["val_"] = len(labels(organisations, "train")) - rows[""]
     for prefix, count in rows.items():
@@ -119,6 +121,18 @@ def test_told_figures_are_coarse_and_beside_the_exact_ones(organisations, run):
             assert Decimal(repr(told)) % Decimal(repr(step)) == 0
             assert abs(told - exact) < step
             assert told != exact
+
+
+def test_a_figure_whose_step_would_tell_nothing_is_withheld_by_name(organisations, run):
+    held_out = len(labels(organisations, "train")) - run.history.samples // EPOCHS
+    reason = f"too coarse after {EPOCHS} releases over {held_out} rows"
+    assert run.history.withheld == {"val_auc": reason}
+    assert run.history.undefined == []
+    stored = json.loads((run.coordinator_folder / "history.json").read_text())
+    assert stored["withheld"] == run.history.withheld
+    assert "val_auc" not in stored["history"]
+    assert run.lines.count(f"withheld: val_auc: {reason}; the label party's own record has them") == 1
+    assert all(0 < value < 1 for value in run.own["history"]["val_auc"])
 
 
 def test_evaluations_are_told_coarse_and_kept_exact(organisations, run):
@@ -168,7 +182,7 @@ def test_a_person_at_the_coordinator_is_told_once_why_no_loss_is_shown(run):
     assert run.lines.count(why) == 1
     for epoch in range(EPOCHS):
         figures = "  ".join(f"{name} {series[epoch]:g}" for name, series in run.history.history.items())
-        assert f"epoch {epoch + 1}: {figures}" in run.lines
+        assert f"epoch {epoch + 1}: {figures}  val_auc withheld" in run.lines
 
 
 def test_measuring_tells_no_metrics(organisations):
@@ -208,8 +222,10 @@ def test_running_metrics_are_an_opt_in_and_rounded_too(organisations, with_polic
     assert running
     for one in running:
         step = Decimal(repr(grid_step(4 / one.rows, one.rows).size))
-        (loss,) = [value.value for value in one.values if value.name == "loss"]
-        assert Decimal(repr(loss)) % step == 0
+        told = {value.name: value.value for value in one.values}
+        assert ("loss" in one.withheld) == ("loss" not in told) == (one.rows < LEAST_ROWS_OF_A_LOSS)
+        assert Decimal(repr(told.get("loss", 0.0))) % step == 0
+    assert {bool(one.withheld) for one in running} == {True, False}
     assert not any(len(report.steps) for report in run.reports.training)
     assert not any("no loss is shown" in line for line in run.lines)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from party.configuration.labels import Labels
-from party.metrics.released_metrics import release_figure
+from party.metrics.released_metrics import release_figure, release_rounded
 from party.models.bounded_metrics import BoundedMetrics
 from party.models.bounded_row_metrics import LEAST_CLASS_ROWS
 from party.models.losses import TaskLosses
@@ -148,6 +148,22 @@ def test_several_labels_have_a_loss_each_and_a_weighted_sum(cases):
         parts = [getattr(figures[f"{name}_loss"], what) for name in ("one", "two", "three")]
         assert getattr(figures["loss"], what) == pytest.approx(2 * parts[0] + parts[1] + parts[2])
     assert case.metrics.left_out == LEFT_OUT["several"]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("rows", "passes", "some"), [(150, 900, False), (1_000, 3, True), (20_000, 10, True)])
+def test_figures_too_coarse_to_tell_anything_are_withheld_whatever_the_outputs(cases, name, rows, passes, some):
+    case, generator = cases[name], np.random.default_rng(0)
+    labels = case.draw_labels(generator, rows)
+    release = release_rounded(case.metrics, lambda _: lambda _: 0.999, passes)
+    withheld = set()
+    for scale in (0.0, 1.0, 20.0):
+        outputs = generator.normal(0.0, 1.0, (rows, case.units)).astype(np.float32) * np.float32(scale)
+        told = release("pass", outputs, labels, case.scores(outputs, labels))
+        withheld.add(frozenset(key for key, value in told.items() if value is None))
+    assert len(withheld) == 1, "follows from rows, passes and labels"
+    assert (withheld != {frozenset(told)}) == some
+    assert rows < 20_000 or withheld == {frozenset()}
 
 
 def test_figures_are_those_of_keras_where_no_row_is_beyond_the_limit(cases):

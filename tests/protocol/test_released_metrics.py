@@ -11,7 +11,14 @@ from hypothesis.extra.numpy import arrays
 
 from party.metrics.area_under_curve import area_under_curve
 from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
-from party.metrics.grid import FEW_PASSES, LEAST_ROWS_OF_A_STEP, SIGNIFICANT_DIGITS, grid_step, step_above
+from party.metrics.grid import (
+    FEW_PASSES,
+    LEAST_ROWS_OF_A_STEP,
+    SIGNIFICANT_DIGITS,
+    WIDEST_STEP,
+    grid_step,
+    step_above,
+)
 from party.metrics.released_metrics import (
     of_events,
     release_exactly,
@@ -184,6 +191,30 @@ def test_a_root_follows_from_its_square_alone(value, bound, rows):
     step = grid_step(bound, rows).size
     assert digits(root) <= SIGNIFICANT_DIGITS
     assert abs(root - math.sqrt(square)) <= 2.5 * (math.sqrt(square + step) - math.sqrt(square)) + 0.0051 * root
+
+
+def told(figure, rows, passes, draw=0.5):
+    release = release_rounded(lambda *_, groups: {"auc": figure}, lambda _: lambda _: draw, passes)
+    nothing = np.zeros((rows, 0), np.float32)
+    return release(PASS, nothing, nothing, {})["auc"]
+
+
+@given(st.floats(0, 1), bounds, st.integers(1, 10**4), st.integers(1, 1000), st.floats(1e-3, 1e3), st.floats(0, 0.99))
+def test_a_figure_is_withheld_where_its_step_is_wider_than_a_share_of_its_span(share, bound, rows, passes, span, draw):
+    """Whatever the figure is: withholding it shows nothing but the step, which a figure that is told shows too."""
+    released = told(BoundedFigure(share * span, bound, span=span), rows, passes, draw)
+    step = grid_step(bound, rows, passes).size
+    assert (released is None) == (step > WIDEST_STEP * span * (1 + 1e-9))
+    if released is not None:
+        assert -1e-9 <= released <= 1.26 * span, "no number that the figure cannot be, but for the last step"
+
+
+@pytest.mark.parametrize("root", [False, True])
+def test_an_area_over_few_rows_of_many_epochs_is_no_number_beyond_one(root):
+    assert grid_step(area_bound(75, 75), 150, passes=900).size == 5
+    assert told(BoundedFigure(0.8, area_bound(75, 75), root), 150, passes=900, draw=0.9) is None
+    assert told(BoundedFigure(0.8, area_bound(75, 75), root), 150, passes=1) is None
+    assert told(BoundedFigure(math.nan, 1.0, root), 150, passes=900) is not None, "undefined, which is something else"
 
 
 def test_equal_figures_of_two_passes_have_draws_of_their_own():

@@ -57,7 +57,7 @@ def drop_before_commit(monkeypatch):
 
     def hasty(self, mark, state):
         self.drop(tuple(self.prepared()))
-        write(self, mark, state)
+        return write(self, mark, state)
 
     monkeypatch.setattr(CheckpointFiles, "write", hasty)
 

@@ -97,8 +97,8 @@ def test_both_sides_make_the_same_keys(folder):
             load_party_configuration(organisations.party_path(name)), lambda: PassingColumnKeys(os.urandom)
         )
     train, films = files["bob"].table("train"), files["charlie"].table("films")
-    assert set(train.keys["charlie"]) & set(films.ids) == set(films.ids) == {"1:a4:1999", "1:b4:2001"}
-    assert set(train.keys["alice"]) & set(files["alice"].table("users").ids) == {"u1", "u2"}
+    assert set(train.keys["charlie"].by_row()) & set(films.ids) == set(films.ids) == {"1:a4:1999", "1:b4:2001"}
+    assert set(train.keys["alice"].by_row()) & set(files["alice"].table("users").ids) == {"u1", "u2"}
     assert (files["alice"].names, files["bob"].names) == (("users",), ("test", "train"))
 
 

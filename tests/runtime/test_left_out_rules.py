@@ -8,7 +8,7 @@ from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import ORIGIN
 from party.runtime.left_out import check_left_out
 from party.runtime.own_figures import EvaluatedRows
-from party.runtime.predictions import MAXIMUM_FILE_NAME, predictions_file
+from party.runtime.prediction_files import MAXIMUM_FILE_NAME, predictions_file
 from party.runtime.proposal import SessionProposal
 
 EVALUATE, PREDICT = Purpose.PURPOSE_EVALUATE, Purpose.PURPOSE_PREDICT

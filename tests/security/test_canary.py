@@ -1,15 +1,23 @@
 """A value that must not leave a party, put where an error could repeat it: neither the wire nor a log has it."""
 
+import json
+import re
 import sys
 import traceback
 
 import pytest
+from click.testing import CliRunner
 
 from coordinator import connect
 from coordinator.alignment_table import alignment_lines
+from coordinator.cli import main as coordinator_main
+from party.cli import main as party_main
 from party.configuration.party import load_party_configuration
 from party.errors import DataError, InternalError, SplitError
+from party.ledger.file import read_ledger
+from party.runtime.sent_file import read_sent
 from tests.support.organisations import Organisations
+from tests.support.pages import ReadPage, broken_laws
 from tests.support.relaying import Recorder, Relay
 
 CANARY = "canary-7351"
@@ -162,6 +170,88 @@ def test_a_malformed_cell_is_counted_and_not_repeated(organisations, caplog, par
     assert CANARY not in learned
     assert "refused: " in caplog.text
     assert CANARY not in caplog.text
+
+
+SHORTEST_TELLING = 4  # shorter cells, such as a rating, are also digits of a count
+
+
+@pytest.fixture(scope="module")
+def pages(organisations, tmp_path_factory):
+    """The pages about a run of real parties, by who made them, and the run's secrets."""
+    folder = tmp_path_factory.mktemp("pages")
+    with connect(organisations.write_run()) as parties:
+        parties.align()
+        run_id = parties.fit().run_id
+        parties.evaluate("train")
+        parties.predict("train")
+    made = {}
+    commands = [("coordinator", coordinator_main, ["report", run_id[:8], "--config", str(organisations.run_path)])]
+    for name in organisations.names:
+        curves = ["--curves", "train"] if name == "bob" else []
+        commands.append((name, party_main, ["report", "--config", str(organisations.party_path(name)), *curves]))
+    for name, command, arguments in commands:
+        target = folder / f"{name}.html"
+        done = CliRunner().invoke(command, [*arguments, "--output", str(target)])
+        assert done.exit_code == 0, done.output
+        made[name] = target.read_text()
+    return made, run_id
+
+
+def secrets_of(organisations, run_id):
+    """Ids, cells, keys and paths that no page may hold."""
+    found = {str(organisations.folder), "train.csv"}
+    for name in organisations.names:
+        frame = organisations.read_table(name, "train")
+        cells = (cell for column in frame for cell in frame[column])
+        found |= {word for cell in cells for word in cell.split("|") if len(word) >= SHORTEST_TELLING}
+        record = json.loads((organisations.state_path(name) / "runs" / run_id / "record.json").read_text())
+        found |= {record["secret"], record["row_key"]}
+    return found
+
+
+def held(page, secrets):
+    return sorted(secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", page))
+
+
+def test_no_page_holds_an_id_a_cell_a_key_or_a_path(organisations, pages):
+    made, run_id = pages
+    secrets = secrets_of(organisations, run_id)
+    assert {"train-00100", "Köln", "film3", "drama"} <= secrets
+    assert len(secrets) > 800
+    for name, page in made.items():
+        assert broken_laws(page) == []
+        assert held(page, secrets) == [], name
+    assert "ROC curve of liked" in made["bob"]
+
+
+def test_the_coordinators_page_holds_no_column(organisations, pages):
+    made, _ = pages
+    columns = {column for name in organisations.names for column in organisations.read_table(name, "train")}
+    assert held(made["coordinator"], columns - {"ID"}) == []
+    assert held(made["alice"], columns) == ["city", "income"], "an owner's own page names its own features"
+
+
+def test_the_search_would_find_a_cell_in_a_page(organisations, pages):
+    made, run_id = pages
+    page = made["bob"].replace("</main>", "<p>train-00100 film3</p></main>")
+    assert held(page, secrets_of(organisations, run_id)) == ["film3", "train-00100"]
+
+
+def test_a_party_states_exactly_what_it_sent(organisations, pages):
+    """The sizes in the page of a party are those of the messages that the coordinator relayed."""
+    made, run_id = pages
+    sent = {name: read_sent(organisations.state_path(name) / "runs" / run_id)[0] for name in ("alice", "bob")}
+    assert {session.purpose for session in sent.values()} == {"train"}
+    relayed = json.loads((organisations.runs_path / run_id / "history.json").read_text())["message_bytes"]
+    kinds = ("hidden", "gradient", "decision")
+    sealed = [one for session in sent.values() for one in session.sent if one.kind in kinds]
+    messages, size = sum(one.messages for one in sealed), sum(one.bytes for one in sealed)
+    assert 0 < relayed - size < 100 * messages, "an envelope adds names, place and nonce"
+    words = " ".join(ReadPage(made["alice"]).text.split())
+    counts = read_ledger(organisations.state_path("alice"))[-1].releases
+    assert counts["hiddens"] > 0
+    assert "hiddens train bob" in words
+    assert "What left the building" in words
 
 
 @pytest.mark.parametrize("level", ["warnings", "shares"])

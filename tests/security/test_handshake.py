@@ -23,7 +23,8 @@ from party.protocol.phases import SessionPhase
 from party.runtime.plan import PlanFacts
 from party.runtime.session import PartySession
 from party.security.certificates import sign
-from party.security.handshake import MAXIMUM_HELLO_BYTES, PROTOCOL, SHARED_FIELDS, Handshake
+from party.security.handshake import MAXIMUM_HELLO_BYTES, SHARED_FIELDS, Handshake
+from party.security.protocol import PROTOCOL
 from party.security.sealing import Slot
 from party.security.trust import TrustedName
 from tests.support import issuing

@@ -16,7 +16,8 @@ import logging
 import pathlib
 import yaml
 from coordinator import connect
-from party.configuration.party import ThreadsSection, load_party_configuration
+from party.configuration.party import load_party_configuration
+from party.configuration.threads import ThreadsSection
 from party.export import export_models
 from party.engine.numerics import configure_tensorflow
 from party.transport.server import PartyServer
@@ -58,13 +59,16 @@ EXPECTED = {  # that all of this was written, and nothing is left of what was ha
     "bob/state/runs/*/history.json",
     "bob/state/runs/*/steps.csv",
     "bob/state/runs/*/evaluations.jsonl",
+    "bob/state/runs/*/tensorboard/events*",
+    "coordinator/runs/*/tensorboard/events*",
 }
 
 
 def test_files_and_folders_are_private_under_any_umask(tmp_path):
     tmp_path.chmod(0o700)
-    with Organisations(tmp_path, training={"maximum_steps": 2}) as organisations:
-        organisations.write_run(ports=dict.fromkeys(organisations.names, 1))
+    overrides = {"bob": {"tensorboard": True}}
+    with Organisations(tmp_path, training={"maximum_steps": 2}, overrides=overrides) as organisations:
+        organisations.write_run(ports=dict.fromkeys(organisations.names, 1), tensorboard=True)
         done = subprocess.run(
             [sys.executable, "-c", WORK, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
         )

@@ -4,7 +4,8 @@ import os
 
 from party.pb.handshake_pb2 import DatasetRows, Hello, PartyRole, Purpose, Role
 from party.security.certificates import Identity
-from party.security.handshake import PROTOCOL, Handshake
+from party.security.handshake import Handshake
+from party.security.protocol import PROTOCOL
 from party.security.trust import TrustedName
 from tests.support import issuing
 from tests.support.issuing import NOW

@@ -3,6 +3,7 @@
 from party.alignment.feature_side import FeatureSide
 from party.alignment.label_side import LabelSide
 from party.alignment.terms import AlignmentTerms
+from party.data.ids import ids_of
 from party.pb.party_pb2 import (
     MESSAGE_KIND_ALIGNED_ELEMENTS,
     MESSAGE_KIND_ALIGNMENT_COUNTERPROOF,
@@ -27,7 +28,7 @@ def terms(party, ids, peers, *, chunk_rows=4, minimum_intersection=1, maximum_pe
     return AlignmentTerms(
         party=party,
         peers=peers,
-        ids=ids,
+        ids={dataset: ids_of(list(texts)) for dataset, texts in ids.items()},
         chunk_rows=chunk_rows,
         rules=AlignmentRules(party, minimum_intersection, maximum_peer_rows),
         joined=joined,

@@ -29,9 +29,10 @@ class CrashingFiles(CheckpointFiles):
         except Crash:
             self._disk.write_half(mark, pack_state(state))
             raise
-        super().write(mark, state)
+        size_bytes = super().write(mark, state)
         self._disk.ever.add(mark)
         self._pass_point("file")
+        return size_bytes
 
     def note_committed(self, marks):
         self._pass_point("rules")

@@ -8,6 +8,7 @@ import pytest
 
 from party.errors import PolicyError, SessionError, SessionLostError
 from party.runtime.session_manager import SILENCE_SECONDS, Owner, SessionManager
+from party.runtime.session_work import no_work
 
 OWNER, OTHER = Owner("coordinator", bytes(32)), Owner("second", bytes(32))
 RUN_ID = bytes(16)
@@ -19,6 +20,7 @@ class Built:
     """A session, as far as its manager looks at it."""
 
     broken = False
+    work, repeated_calls = no_work(), 0
 
     def __init__(self):
         self.ended = ""

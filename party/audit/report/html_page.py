@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from party.audit.report.audit_report import AuditReport, ReportedPart, RunReport
 from party.audit.report.audit_row import UNKNOWN, AuditRow, Figure
 from party.audit.report.figure_texts import NONE, every_epoch_text, figure_text, spent_text, test_metric_texts
-from party.audit.report.markup import Markup, element, joined
 from party.audit.report.style import STYLE
 from party.audit.report.wording import NEVER_PROMISED, NOT_MEASURED, READING, TITLE, UPPER_BOUND, VERDICTS
+from party.page.document import Section, document
+from party.page.markup import Markup, element, joined
+from party.page.tables import bullets, facts, table, terms
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser loads and runs nothing, whatever the texts hold
 SIGNATURE_LINES = ("Name and office", "Place and date", "Signature")
 
 
@@ -21,31 +20,20 @@ def html_page(report: AuditReport) -> str:
     Args:
         report: the report.
     """
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", **{"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", TITLE),
-        element("style", Markup(STYLE)),
-    )
-    body = element(
-        "body",
-        element("h1", TITLE),
-        element("p", UPPER_BOUND, class_="lead"),
-        _comparison(report),
-        *(_run(run) for run in report.runs),
-        _section("How to read the figures", element("p", READING), _verdicts()),
-        _section("Never promised", _list(NEVER_PROMISED)),
-        _section("What was not measured", _list(NOT_MEASURED)),
+    sections = [
+        *_comparison(report),
+        *(_run(run, f"run-{number}") for number, run in enumerate(report.runs, start=1)),
+        Section("reading", "How to read the figures", (element("p", READING), terms(VERDICTS.items()))),
+        Section("promises", "Never promised", (bullets(NEVER_PROMISED),)),
+        Section("unmeasured", "What was not measured", (bullets(NOT_MEASURED),)),
         _signatures(report),
-    )
-    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en") + "\n"
+    ]
+    return document(TITLE, [element("p", UPPER_BOUND, class_="lead")], sections, style=STYLE)
 
 
-def _run(run: RunReport) -> Markup:
+def _run(run: RunReport, anchor: str) -> Section:
     about = run.run
-    facts = [
+    known = [
         ("Run", about.run_id),
         ("Configuration (SHA-256)", about.configuration_sha256),
         ("Coordinator", about.coordinator),
@@ -56,13 +44,13 @@ def _run(run: RunReport) -> Markup:
             f" batches of {about.batch_size}",
         ),
     ]
-    facts += [(f"Protection at {party}", f"{one.title}: {one.detail}") for party, one in run.protections]
-    facts += [] if run.protections else [("Protection", "none was configured")]
-    facts += [(f"Epsilon of {name}", f"{epsilon:g}; ceiling {ceiling:.3f}") for name, epsilon, ceiling in run.ceilings]
-    facts += [(f"Part of {name}", "missing: its secrets are not in this table") for name in run.missing]
+    known += [(f"Protection at {party}", f"{one.title}: {one.detail}") for party, one in run.protections]
+    known += [] if run.protections else [("Protection", "none was configured")]
+    known += [(f"Epsilon of {name}", f"{epsilon:g}; ceiling {ceiling:.3f}") for name, epsilon, ceiling in run.ceilings]
+    known += [(f"Part of {name}", "missing: its secrets are not in this table") for name in run.missing]
     for one in run.parts:
-        facts += _part_facts(one)
-    return _section(f"Run {about.run_id[:8]}: {run.title}", _facts(facts), _rows(run))
+        known += _part_facts(one)
+    return Section(anchor, f"Run {about.run_id[:8]}: {run.title}", (facts(known), _rows(run)))
 
 
 def _part_facts(one: ReportedPart) -> list[tuple[str, str]]:
@@ -72,20 +60,20 @@ def _part_facts(one: ReportedPart) -> list[tuple[str, str]]:
     versions = ", ".join(f"{library} {version}" for library, version in sorted(conditions.versions.items()))
     codecs = ", ".join(f"{direction} {codec}" for direction, codec in sorted(conditions.codecs.items()))
     released = ", ".join(f"{count:,} {kind}" for kind, count in sorted(part.spent.releases.items())) or "nothing"
-    facts = [
+    known = [
         (f"Part of {name}", f"made at {part.made_at} with version {part.made_with}, seed {part.seed}"),
         (f"Trained at {name}", f"{models}; {versions}; codecs: {codecs}"),
         (f"Released by {name} in this run", f"{released}, as its ledger counts rows and passes"),
     ]
-    facts += [(f"Spent by {name} in this run", spent_text(spent)) for spent in part.spent.run]
-    facts += [(f"Spent by {name} in all runs", spent_text(spent)) for spent in part.spent.all_runs]
-    facts.append((f"Ledger of {name}", f"{part.spent.lines:,} lines, the last one {part.spent.last_digest or NONE}"))
+    known += [(f"Spent by {name} in this run", spent_text(spent)) for spent in part.spent.run]
+    known += [(f"Spent by {name} in all runs", spent_text(spent)) for spent in part.spent.all_runs]
+    known.append((f"Ledger of {name}", f"{part.spent.lines:,} lines, the last one {part.spent.last_digest or NONE}"))
     if part.evaluation is not None:
         metrics = ", ".join(test_metric_texts(part))
-        facts.append(
+        known.append(
             (f"Evaluation by {name}", f"dataset {part.evaluation.dataset}, {part.evaluation.rows:,} rows: {metrics}")
         )
-    return facts
+    return known
 
 
 def _rows(run: RunReport) -> Markup:
@@ -96,7 +84,7 @@ def _rows(run: RunReport) -> Markup:
         note = element("sup", f" {run.note_number(row)}") if row.note else Markup()
         body.append(
             [
-                element("td", row.secret, element("small", f"of {one.owner}")),
+                joined([row.secret, element("small", f"of {one.owner}")]),
                 element("td", element("b", row.attack), element("small", row.reference)),
                 element("td", row.attacker_has, note, element("small", f"at {row.attacker}")),
                 _number(figure_text(row.one_step)),
@@ -106,13 +94,14 @@ def _rows(run: RunReport) -> Markup:
                 element("td", _chip(row)),
             ]
         )
-    notes = element("ol", *(element("li", note) for note in run.notes), class_="notes")
-    return joined([_table(head, body), notes])
+    caption = f"Attacks on run {run.run.run_id[:8]}, and areas under the ROC curve that they reach"
+    notes = [element("ol", *(element("li", note) for note in run.notes), class_="notes")] if run.notes else []
+    return joined([table(caption, head, body), *notes])
 
 
-def _comparison(report: AuditReport) -> Markup:
+def _comparison(report: AuditReport) -> list[Section]:
     if not report.comparison:
-        return Markup()
+        return []
     titles = [f"{run.title} ({run.run.run_id[:8]})" for run in report.runs]
     head = ("secret of", "secret", "attack", "attacker has", *titles)
     metrics = [", ".join(f"{name} {value:.4f}" for name, value in run.test_metrics.items()) for run in report.runs]
@@ -121,20 +110,16 @@ def _comparison(report: AuditReport) -> Markup:
         for run in report.runs
     ]
     body = [
-        [element("td", element("b", title), colspan="4"), *(element("td", text or absent) for text in texts)]
+        [title, "", "", "", *(text or absent for text in texts)]
         for title, absent, texts in (
             ("test figures of the label party", UNKNOWN, metrics),
             ("epsilon and ceiling", NONE, ceilings),
         )
     ]
     for one in report.comparison:
-        cells = [element("td", text) for text in (one.owner, one.secret, one.attack, one.attacker_has)]
-        body.append([*cells, *(_compared(row) for row in one.rows)])
-    return _section(
-        "With and without each protection",
-        element("p", "AUC with everything that left in training."),
-        _table(head, body),
-    )
+        body.append([one.owner, one.secret, one.attack, one.attacker_has, *(_compared(row) for row in one.rows)])
+    caption = "AUC with everything that left in training."
+    return [Section("comparison", "With and without each protection", (table(caption, head, body),))]
 
 
 def _compared(row: AuditRow | None) -> Markup:
@@ -155,7 +140,7 @@ def _bar(row: AuditRow) -> Markup:
     marks = [element("i", style=f"width:{_percent(row.all_epochs)}%")]
     if row.ceiling is not None:
         marks.append(element("u", style=f"left:{_percent(row.ceiling)}%"))
-    return element("td", text, element("span", *marks, class_="bar"), class_="number")
+    return element("td", text, element("span", *marks, class_="gauge"), class_="number")
 
 
 def _percent(figure: Figure) -> str:
@@ -163,42 +148,18 @@ def _percent(figure: Figure) -> str:
     return f"{200 * distance:.0f}"
 
 
-def _verdicts() -> Markup:
-    return element("dl", *(joined([element("dt", name), element("dd", meaning)]) for name, meaning in VERDICTS.items()))
-
-
-def _signatures(report: AuditReport) -> Markup:
+def _signatures(report: AuditReport) -> Section:
     signed = []
     for run in report.runs:
         for one in run.parts:
             if one.signed_by.words:
                 signed.append(f"{one.part.party}, run {run.run.run_id[:8]}: {one.signed_by.words}")
-    lines = [element("div", element("span", text), class_="line") for text in SIGNATURE_LINES]
-    parts = [element("p", "Parts are signed by:"), _list(signed)] if signed else []
+    lines = [element("div", element("span", text), class_="signature") for text in SIGNATURE_LINES]
+    parts = [element("p", "Parts are signed by:"), bullets(signed)] if signed else []
     statement = "I have read this report, what is never promised and what was not measured included."
-    block = element("div", *parts, element("p", statement), element("div", *lines, class_="lines"))
-    return element("section", element("h2", "Signed by"), block, class_="signed")
-
-
-def _section(title: str, *children: str) -> Markup:
-    return element("section", element("h2", title), *children)
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> Markup:
-    return element(
-        "table", *(element("tr", element("th", name), element("td", text)) for name, text in facts), class_="facts"
-    )
-
-
-def _table(head: Sequence[str], body: Iterable[Sequence[Markup]]) -> Markup:
-    titles = element("thead", element("tr", *(element("th", title) for title in head)))
-    rows = element("tbody", *(element("tr", *cells) for cells in body))
-    return element("table", titles, rows, class_="figures")
+    block = element("div", *parts, element("p", statement), element("div", *lines, class_="lines"), class_="signed")
+    return Section("signed", "Signed by", (block,))
 
 
 def _number(text: str) -> Markup:
     return element("td", text, class_="number")
-
-
-def _list(texts: Iterable[str]) -> Markup:
-    return element("ul", *(element("li", text) for text in texts))

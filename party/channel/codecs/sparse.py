@@ -132,7 +132,7 @@ class RandomKCodec:
             bound = np.maximum(bound, rows_error_bound(matrix, self._bits))
         return bound
 
-    def _chosen(self, position: int) -> npt.NDArray[np.int64]:
+    def _chosen(self, position: int) -> npt.NDArray[np.int32]:
         return np.sort(permutation(self._key, STREAM, position, self._columns)[: self._selected])
 
 

@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from party.errors import DataError
 
 # Stricter than float(), which also takes 1_000, nan, inf and the digits of other scripts.
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+Scalar = TypeVar("Scalar", bound=np.generic)
 _PAIR = "\x1e"  # the record separator, which is in no text that people write
 
 
@@ -48,6 +50,20 @@ class Cells:
         places = np.zeros(len(self.column.distinct), np.int64)
         places[self.numbers] = np.arange(len(self.numbers))
         return places[self.column.codes]
+
+    def by_row(self, of_texts: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Gives every row the value of its text, (rows,).
+
+        Args:
+            of_texts: a value for each of `texts`, (texts,).
+        """
+        of_distinct = np.zeros(len(self.column.distinct), of_texts.dtype)
+        of_distinct[self.numbers] = of_texts
+        values, start = np.empty(len(self.column), of_texts.dtype), 0
+        for block in self.column.blocks():
+            values[start : start + len(block)] = of_distinct[block]
+            start += len(block)
+        return values
 
     def row_count(self, chosen: NDArray[np.bool_]) -> int:
         """Number of rows whose text is among the chosen ones, a mask over `texts`."""

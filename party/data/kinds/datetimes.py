@@ -73,8 +73,9 @@ class DatetimeEncoder(Encoder):
         moments, references = _read(feature, cells)
         if AGE not in feature.parts:
             return cls(feature=feature)
-        ages = _ages(moments, references)[cells.codes]
-        scale = Scale.fit(ages[~np.isnan(ages)], "standard")
+        ages = _ages(moments, references)
+        present = ~np.isnan(ages)
+        scale = Scale.fit(ages[present], cells.counts[present], "standard")
         if scale is None:
             raise DataError("ages cannot be standardised", where=cells.where)  # no two dates lie that far apart
         return cls(feature=feature, scale=scale)

@@ -51,14 +51,15 @@ class NumericEncoder(SingleEncoder):
         Raises:
             DataError: a cell is malformed, or the numbers are too far apart.
         """
-        numbers = _numbers(feature, cells)[cells.codes]
-        numbers = numbers[~np.isnan(numbers)]
+        numbers = _numbers(feature, cells)
+        present = ~np.isnan(numbers)
+        numbers, counts = numbers[present], cells.counts[present]
         low, high = None, None
         if feature.clip_quantiles is not None and numbers.size:
-            low, high = quantiles(numbers, feature.clip_quantiles)
+            low, high = quantiles(numbers, counts, feature.clip_quantiles)
             if not math.isfinite(high - low):
                 raise _too_far_apart(cells)
-        scale = Scale.fit(_bounded(feature, numbers, low, high), feature.scaling)
+        scale = Scale.fit(_bounded(feature, numbers, low, high), counts, feature.scaling)
         if scale is None:
             raise _too_far_apart(cells)
         return cls(feature=feature, low=low, high=high, scale=scale)

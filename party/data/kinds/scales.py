@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import chain
+from itertools import chain, repeat
 from typing import Self
 
 import numpy as np
@@ -14,8 +14,8 @@ from party.configuration.numeric_feature import Scaling
 from party.configuration.strict import StrictModel
 
 Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]
 QUARTILES = (0.25, 0.5, 0.75)
-_BLOCK_NUMBERS = 1 << 16
 
 
 class Scale(StrictModel):
@@ -30,11 +30,12 @@ class Scale(StrictModel):
     spread: float = Field(gt=0.0, allow_inf_nan=False, repr=False)
 
     @classmethod
-    def fit(cls, numbers: Numbers, scaling: Scaling) -> Self | None:
+    def fit(cls, numbers: Numbers, counts: Counts, scaling: Scaling) -> Self | None:
         """Finds the centre and the spread of numbers.
 
         Args:
             numbers: finite, float64 (numbers,).
+            counts: how many rows have each, int64 (numbers,), at least 1.
             scaling: mean and deviation of the population; or median and interquartile range, in place of which comes
                 the deviation where half of the numbers are equal; or 0 and 1.
 
@@ -43,7 +44,7 @@ class Scale(StrictModel):
         """
         if scaling == "none":
             return cls(centre=0.0, spread=1.0)
-        centre, spread = moments(numbers) if scaling == "standard" else _middle(numbers)
+        centre, spread = moments(numbers, counts) if scaling == "standard" else _middle(numbers, counts)
         if not (math.isfinite(centre) and math.isfinite(spread)):
             return None
         return cls(centre=centre, spread=spread)
@@ -62,11 +63,12 @@ class Scale(StrictModel):
         return None if np.isinf(scaled).any() else np.nan_to_num(scaled, nan=0.0)
 
 
-def moments(numbers: Numbers) -> tuple[float, float]:
+def moments(numbers: Numbers, counts: Counts) -> tuple[float, float]:
     """Mean and deviation from exactly rounded sums: the same bits for any order of rows, on any machine.
 
     Args:
         numbers: finite, float64 (numbers,).
+        counts: how many rows have each, int64 (numbers,), at least 1.
 
     Returns:
         Mean, and deviation of the population: 0 and 1 without numbers, 1 for a deviation of 0, infinite ones for
@@ -79,37 +81,39 @@ def moments(numbers: Numbers) -> tuple[float, float]:
         return float(numbers[0]), 1.0
     try:
         with np.errstate(over="ignore"):
-            mean = _sum(numbers) / numbers.size
-            deviation = math.sqrt(_sum(np.square(numbers - mean)) / numbers.size)
+            rows = int(counts.sum())
+            mean = _sum(numbers, counts) / rows
+            deviation = math.sqrt(_sum(np.square(numbers - mean), counts) / rows)
     except OverflowError:
         return math.inf, math.inf
     return mean, deviation or 1.0
 
 
-def _sum(numbers: Numbers) -> float:
-    """The exactly rounded sum; a list of all numbers would take four times their memory."""
-    starts = range(0, numbers.size, _BLOCK_NUMBERS)
-    return math.fsum(chain.from_iterable(numbers[start : start + _BLOCK_NUMBERS].tolist() for start in starts))
+def _sum(numbers: Numbers, counts: Counts) -> float:
+    """The exactly rounded sum over all rows, none of which is in memory."""
+    return math.fsum(chain.from_iterable(map(repeat, numbers.tolist(), counts.tolist())))
 
 
-def quantiles(numbers: Numbers, shares: tuple[float, ...]) -> tuple[float, ...]:
+def quantiles(numbers: Numbers, counts: Counts, shares: tuple[float, ...]) -> tuple[float, ...]:
     """Quantiles with linear interpolation between neighbours, as NumPy and pandas have them.
 
     Args:
         numbers: finite, float64 (numbers,), at least one.
+        counts: how many rows have each, int64 (numbers,), at least 1.
         shares: from 0 to 1.
 
     Returns:
         One number for each share; infinite where neighbours lie too far apart.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.quantile(np.sort(numbers), shares)
+        order = np.argsort(numbers)
+        found = np.quantile(np.repeat(numbers[order], counts[order]), shares, overwrite_input=True)
     return tuple(np.nan_to_num(found, nan=np.inf).tolist())
 
 
-def _middle(numbers: Numbers) -> tuple[float, float]:
+def _middle(numbers: Numbers, counts: Counts) -> tuple[float, float]:
     """Median and interquartile range; the deviation in its place where half of the numbers are equal."""
     if not numbers.size:
         return 0.0, 1.0
-    lower, centre, upper = quantiles(numbers, QUARTILES)
-    return centre, upper - lower or moments(numbers)[1]
+    lower, centre, upper = quantiles(numbers, counts, QUARTILES)
+    return centre, upper - lower or moments(numbers, counts)[1]

@@ -92,6 +92,7 @@ class ColumnStores:
         except BaseException:
             writer.abandon()
             raise
+        pa.default_memory_pool().release_unused()  # Arrow keeps what parsing took, and nothing here needs it again
         return _read(open_columns(target), columns)
 
 
@@ -103,13 +104,10 @@ def _texts(batch: Mapping[str, pa.Array], columns: NeededColumns) -> dict[str, p
 
 
 def _read(stored: StoredColumns, columns: NeededColumns) -> ReadColumns:
-    keys = {}
-    for name in columns.keys:
-        key = f"{_KEY}{name}"
-        keys[name] = stored.plain[key] if name in columns.ids else stored.repeating[key].in_rows()
     return ReadColumns(
         rows=stored.rows,
-        keys=keys,
+        ids={name: stored.plain[f"{_KEY}{name}"] for name in columns.ids},
+        keys={name: stored.repeating[f"{_KEY}{name}"] for name in columns.keys if name not in columns.ids},
         cells=stored.repeating.renamed({f"{_CELL}{name}": name for name in columns.cells}),
         merged={name.removeprefix(_CELL): count for name, count in stored.merged.items()},
         sha256=stored.sha256,

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from party.data.scratch import Scratch
 from party.data.store.stored_columns import (
     DESCRIPTION,
     TEXTS,
@@ -89,7 +91,7 @@ class ColumnWriter:
                 stream.close()
             for number, name in enumerate(self._names):
                 if name in self._plain:
-                    _finish_plain(self._spilled(number), texts_path(self._partial, number))
+                    self._finish_plain(number)
                 else:
                     self._finish_repeating(number, meanings.get(name))
                 self._spilled(number).unlink()
@@ -120,6 +122,20 @@ class ColumnWriter:
         for stream in self._streams:
             stream.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _finish_plain(self, number: int) -> None:
+        """Makes one array of all batches, so that the file can be mapped as one."""
+        scratch, spilled = Scratch(self._partial), self._spilled(number)
+        characters = sum(_content(batch).nbytes for batch in _batches(spilled))
+        offsets, content = scratch.array(self._rows + 1, np.int64), scratch.array(characters, np.uint8)
+        rows = end = offsets[0] = 0
+        for batch in _batches(spilled):
+            part = _content(batch)
+            content[end : end + len(part)] = part
+            offsets[rows + 1 : rows + 1 + len(batch)] = _offsets(batch)[1:] - _offsets(batch)[0] + end
+            rows, end = rows + len(batch), end + len(part)
+        buffers = pa.py_buffer(offsets), pa.py_buffer(content)
+        _write_texts(texts_path(self._partial, number), pa.LargeStringArray.from_buffers(self._rows, *buffers))
 
     def _finish_repeating(self, number: int, meaning: Meaning | None) -> None:
         chunks = pa.chunked_array(list(_batches(self._spilled(number))), type=_ENCODED).unify_dictionaries()
@@ -162,10 +178,17 @@ def _batches(path: Path) -> Iterator[Any]:
             yield batch.column(0)
 
 
-def _finish_plain(spilled: Path, target: Path) -> None:
-    # One chunk, so that the file can be mapped as one array.
-    parts = list(_batches(spilled))
-    _write_texts(target, pa.concat_arrays(parts) if parts else pa.array([], _PLAIN))
+def _offsets(texts: Any) -> NDArray[np.int64]:
+    """Where each text begins among the bytes of all, and the end of the last."""
+    return np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _content(texts: Any) -> NDArray[np.uint8]:
+    """The bytes of all texts."""
+    offsets, content = _offsets(texts), texts.buffers()[2]
+    if content is None:
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
 
 
 def _write_texts(path: Path, texts: Any) -> None:

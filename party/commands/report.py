@@ -1,0 +1,34 @@
+"""`party report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from party.command_line import configuration_option, debug_option, run_command
+
+
+@click.command("report")
+@configuration_option
+@click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the run that changed last.")
+@click.option("--output", "page", type=click.Path(path_type=Path), required=True, help="File for the page.")
+@click.option(
+    "--curves",
+    default=None,
+    metavar="DATASET",
+    help="At the label party: also draw ROC and reliability of the predictions of this dataset; reads its labels.",
+)
+@debug_option
+def report_command(path: Path, *, run_id: str | None, page: Path, curves: str | None, debug: bool) -> None:
+    """Writes a page about a run for this organisation: exact figures, and what left the building."""
+
+    def run() -> None:
+        from party.own_report.page import own_page  # noqa: PLC0415
+        from party.security.clock import utc_now  # noqa: PLC0415
+        from party.security.files import write_atomically  # noqa: PLC0415
+
+        write_atomically(page, own_page(path, run_id, utc_now(), curves).encode())
+        click.echo(f"wrote {page}")
+
+    run_command(run, debug)
