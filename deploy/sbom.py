@@ -7,6 +7,7 @@ image are its publisher's to list. The same lock file and version give the same 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -56,15 +57,16 @@ def bill_of_materials(image: str, lock: Path) -> str:
     """
     root = Component(name=f"splitrain-{image}", version=__version__, type=ComponentType.CONTAINER, bom_ref=image)
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"splitrain {image} {__version__} {digest}"))
-    bom.metadata.component = root
-    bom.metadata.timestamp = None
+    serial_number = uuid.uuid5(uuid.NAMESPACE_OID, f"splitrain {image} {__version__} {digest}")
     packages = [_component(entry, lock) for entry in lock.read_text().replace(" \\\n   ", "").splitlines()]
     own = _package("splitrain", __version__, ())
-    bom.components.update([own, *packages])
+    bom = Bom(serial_number=serial_number, components=[own, *packages])
+    bom.metadata.component = root
     bom.register_dependency(root, [own])
     bom.register_dependency(own, packages)
-    return JsonV1Dot6(bom).output_as_string(indent=INDENT)
+    document = json.loads(JsonV1Dot6(bom).output_as_string())
+    del document["metadata"]["timestamp"]  # otherwise no two documents were the same
+    return json.dumps(document, indent=INDENT, sort_keys=True) + "\n"
 
 
 def _component(entry: str, lock: Path) -> Component:

@@ -156,7 +156,7 @@ def is_of_another_version(line: bytes) -> bool:
     if not isinstance(content, dict) or _canonical(content) != line:
         return False
     digest = content.pop("digest", None)
-    return digest == _digest(content)
+    return bool(digest == _digest(content))
 
 
 def _digest(content: dict[str, object]) -> str:
