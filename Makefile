@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo demo-tables adult bank bst deepfm audit pages test attacks leaks chaos lint newcomer man bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock sbom clean
+.PHONY: demo demo-tables adult bank bst deepfm audit pages test attacks leaks chaos lint newcomer man bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference wheel wheel-party lock sbom containers clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -91,6 +91,10 @@ newcomer: $(INSTALLED)
 man: $(INSTALLED)
 	$(BIN)/click-man --target build/man party
 	$(BIN)/click-man --target build/man coordinator
+
+# Starts the built containers of deploy/compose.yaml from cold, five times, each party on half a core.
+containers: $(INSTALLED)
+	$(BIN)/python -m pytest -s tests/deploy/cold_containers.py
 
 # Writes the lock files of the images: the versions of constraints.txt with the digests of all their wheels.
 LOCKED = build/lock/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes \
