@@ -26,6 +26,7 @@ from coordinator.command_line import (
 )
 from coordinator.commands.accept import accept_command
 from coordinator.commands.audit import audit_command
+from coordinator.commands.doctor import coordinator_doctor_command
 from coordinator.commands.init import init_command
 from coordinator.commands.invite import invite_command
 from coordinator.commands.report import report_command
@@ -273,6 +274,7 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
 
 
 main.add_command(audit_command)
+main.add_command(coordinator_doctor_command)
 main.add_command(init_command)
 main.add_command(invite_command)
 main.add_command(accept_command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -53,12 +53,7 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     _print_identity(configuration, console)
-    # Draws with secrets of its own: nothing of a check is stored or sent.
-    tables = Tables(
-        configuration,
-        lambda: PassingColumnKeys(os.urandom),
-        negatives_secret=lambda: os.urandom(SECRET_BYTES),
-    )
+    tables = passing_tables(configuration)
     for line in label_privacy_lines(configuration.data.labels):
         console.print(line)
     _print_privacy(configuration, console)
@@ -74,13 +69,38 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     return configuration, tables
 
 
+def passing_tables(configuration: PartyConfiguration) -> Tables:
+    """The party's datasets or tables, drawn with secrets of their own: nothing of a check is stored or sent.
+
+    Args:
+        configuration: the party's configuration, with every column found.
+    """
+    return Tables(
+        configuration,
+        lambda: PassingColumnKeys(os.urandom),
+        negatives_secret=lambda: os.urandom(SECRET_BYTES),
+    )
+
+
+def checked_quality(configuration: PartyConfiguration, tables: Tables, usable: Collection[str]) -> CheckedQuality:
+    """Compares the datasets of a party with the one that it trains on, where that one can be used.
+
+    Args:
+        configuration: the party's configuration.
+        tables: its datasets or tables.
+        usable: names of those that can be used.
+    """
+    compared = configuration.compared_dataset
+    return CheckedQuality(
+        configuration, tables.table(compared) if compared is not None and compared in usable else None
+    )
+
+
 def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
     """Prints every dataset that can be used; the error has all problems of the others."""
     problems = {dataset: tables.problems(dataset) for dataset in tables.names}
     sizes: dict[str, int] = {}
-    compared = configuration.compared_dataset
-    usable = compared is not None and not problems[compared]
-    quality = CheckedQuality(configuration, tables.table(compared) if compared is not None and usable else None)
+    quality = checked_quality(configuration, tables, [name for name, found in problems.items() if not found])
     for dataset in tables.names:
         if problems[dataset]:
             continue

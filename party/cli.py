@@ -12,6 +12,7 @@ from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
 from party.commands.accept import accept_command
 from party.commands.data import data_command
+from party.commands.doctor import party_doctor_command
 from party.commands.init import init_command
 from party.commands.invite import invite_command
 from party.commands.report import report_command
@@ -232,6 +233,7 @@ def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | Non
 
 
 main.add_command(data_command)
+main.add_command(party_doctor_command)
 main.add_command(init_command)
 main.add_command(invite_command)
 main.add_command(accept_command)

@@ -27,6 +27,7 @@ _ORDER_SECRET_FILE = "order.secret"  # noqa: S105, the name of a file
 _FORMAT = 5
 _EARLIER_FORMATS = (3,)  # with keys as files print them, which may be others now
 _NUMBER = np.dtype("<i4")
+_SUFFIX = ".joined.npz"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,15 +139,32 @@ class JoinedStore:
         Raises:
             StorageError: the file is damaged, or open to others.
         """
-        path = self._path(dataset)
-        if not path.exists():
-            return None
-        alignment = _parse(path, dataset, self._scratch)
+        alignment = self.stored(dataset)
         return alignment if alignment is not None and alignment.parties == parties else None
+
+    def stored(self, dataset: str) -> JoinedAlignment | None:
+        """Reads a dataset's alignment, whether or not it is still valid.
+
+        Args:
+            dataset: name of the label party's dataset.
+
+        Returns:
+            The alignment; None if there is none.
+
+        Raises:
+            StorageError: the file is damaged, or open to others.
+        """
+        path = self._path(dataset)
+        return _parse(path, dataset, self._scratch) if path.exists() else None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the label party's datasets that have an alignment, ascending."""
+        return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}")))
 
     def _path(self, dataset: str) -> Path:
         # No dataset's name has a point: no file of an alignment without joins is called so.
-        return self._folder / f"{dataset}.joined.npz"
+        return self._folder / f"{dataset}{_SUFFIX}"
 
 
 def _digest(header: bytes, arrays: Sequence[NDArray[np.int32]]) -> bytes:

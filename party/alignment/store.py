@@ -107,13 +107,25 @@ class AlignmentStore:
         Raises:
             StorageError: the file is damaged, or open to others.
         """
-        path = self._path(dataset)
-        if not path.exists():
-            return None
-        alignment = _parse(path, dataset, self.scratch)
+        alignment = self.stored(dataset)
         if alignment is None or alignment.data_sha256 != data_sha256 or alignment.parties != parties:
             return None
         return alignment
+
+    def stored(self, dataset: str) -> StoredAlignment | None:
+        """Reads a dataset's alignment, whether or not it is still valid.
+
+        Args:
+            dataset: name of the dataset.
+
+        Returns:
+            The alignment; None if there is none with a row secret.
+
+        Raises:
+            StorageError: the file is damaged, or open to others.
+        """
+        path = self._path(dataset)
+        return _parse(path, dataset, self.scratch) if path.exists() else None
 
     def _path(self, dataset: str) -> Path:
         return self._folder / f"{dataset}.npz"

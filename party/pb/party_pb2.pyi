@@ -89,7 +89,7 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ("party", "code_version", "protocol", "role", "state", "run_id", "step", "datasets", "features")
+    __slots__ = ("party", "code_version", "protocol", "role", "state", "run_id", "step", "datasets", "features", "unix_seconds")
     PARTY_FIELD_NUMBER: _ClassVar[int]
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class DescribeReply(_message.Message):
     STEP_FIELD_NUMBER: _ClassVar[int]
     DATASETS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    UNIX_SECONDS_FIELD_NUMBER: _ClassVar[int]
     party: str
     code_version: str
     protocol: int
@@ -108,7 +109,8 @@ class DescribeReply(_message.Message):
     step: int
     datasets: _containers.RepeatedCompositeFieldContainer[_handshake_pb2.DatasetRows]
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    unix_seconds: int
+    def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., unix_seconds: _Optional[int] = ...) -> None: ...
 
 class ProbeRequest(_message.Message):
     __slots__ = ("payload", "reply_bytes")

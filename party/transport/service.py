@@ -104,13 +104,13 @@ class PartyService:
 
     def describe(self, request: pb.DescribeRequest, raw: bytes, caller: str) -> pb.DescribeReply:
         """Describes this party and its present state."""
-        configuration = self._context.configuration
         reply = pb.DescribeReply(
-            party=configuration.party,
+            party=self._context.party,
             code_version=__version__,
             protocol=PROTOCOL,
             role=self._context.role,
             state="idle",
+            unix_seconds=int(self._context.now().timestamp()),
             datasets=[DatasetRows(dataset=name, rows=rows) for name, rows in self._named_rows(caller).items()],
         )
         current = self._sessions.current

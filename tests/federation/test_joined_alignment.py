@@ -10,6 +10,11 @@ import pytest
 from coordinator import connect
 from coordinator.alignment_table import alignment_lines
 from party.alignment.joined_store import JoinedStore
+from party.configuration.party import load_party_configuration
+from party.diagnosis.finding import Severity
+from party.diagnosis.machine import Machine
+from party.doctor.alignments import examine_alignments
+from party.doctor.subject import PartySubject
 from party.errors import AlignmentError, HandshakeError, PolicyError
 from tests.support.joined_organisations import FILMS, USERS, JoinedOrganisations, described, events, films, users
 
@@ -87,6 +92,15 @@ def test_counts_are_told(made):
             assert join.rows_with_partner == sum(key in names[place] for key in keys)
             assert (join.left, join.finds_few) == (place == 1, False)
         assert result.rows_in_common == result.joins[0].rows_with_partner
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "charlie"])
+def test_the_doctor_counts_the_rows_in_common_of_each_party(made, name):
+    path = made.party_path(name)
+    found = list(examine_alignments(PartySubject(path, load_party_configuration(path), Machine())))
+    assert {one.severity for one in found} == {Severity.OK}
+    counts = {one.where: int(one.what.partition(" of ")[0].replace(",", "")) for one in found}
+    assert counts == {dataset: len(stored(made, name, dataset).rows) for dataset in ("test", "train")}
 
 
 def test_the_table_of_counts_is_printed(made):

@@ -1,0 +1,125 @@
+"""Examines the way to every party: proxies, names, ports, TLS in both directions."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from coordinator.doctor.reached import Reached
+from coordinator.doctor.subject import CoordinatorSubject
+from coordinator.proxies import OTHERS, READ_BY_GRPC, proxy_advice
+from party.configuration.addresses import is_loopback
+from party.diagnosis.certificates import day, expiring
+from party.diagnosis.finding import Finding, fine, of_error, problem, warning
+from party.errors import IdentityError
+from party.security.certificates import Usage
+from party.security.leaf import check_leaf
+
+ADDRESS = "check the address in parties, and any firewall between"
+FIREWALL = "open the port for this machine in the firewalls between, which drop what is sent there; check the address"
+LISTENS = "start `party serve` there, and check the address and its port"
+ROUTE = "check the address and the network of this machine"
+WORDS = {
+    errno.ECONNREFUSED: ("the connection is refused: nothing listens there", LISTENS),
+    errno.ENETUNREACH: ("there is no route to it", ROUTE),
+    errno.EHOSTUNREACH: ("there is no route to it", ROUTE),
+}
+
+
+def examine_proxies(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks at the proxies that the environment names; their values are not shown.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        A warning for each party whose way a proxy may bar; or one finding that there is none.
+    """
+    environment = subject.machine.environment
+    named = [name for name in (*READ_BY_GRPC, *OTHERS) if environment.get(name)]
+    found = False
+    for party in subject.configuration.parties:
+        advice = proxy_advice(party.address, subject.configuration.use_proxy, environment)
+        reached = subject.reached[party.name]
+        if advice and reached.described is None:
+            found = True
+            yield warning(f"{named[0]} is set, and the party does not answer", reached.where, fix=advice)
+    if not found:
+        local = all(is_loopback(party.address.rpartition(":")[0]) for party in subject.configuration.parties)
+        yield fine(
+            f"{', '.join(named)} set{', and bars no way' if not local else ''}" if named else "no variable names any"
+        )
+
+
+def examine_names(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks whether the hosts of all parties resolve.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        One finding for each party that is reached without a proxy.
+    """
+    for one in subject.reached.values():
+        host = one.party.address.rpartition(":")[0]
+        if not one.resolved:
+            fix = "correct the address, or ask who runs the names of your network"
+            yield problem(f"the name {host} does not resolve", one.where, fix=fix)
+        elif one.proxy:
+            yield fine("is left to the proxy", one.where)
+        else:
+            yield fine(f"{host} resolves", one.where)
+
+
+def examine_ports(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks whether the port of every party takes connections.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        One finding for each party whose host resolves and that is reached without a proxy.
+    """
+    for one in subject.reached.values():
+        if not one.resolved or one.proxy:
+            continue
+        if one.connection is None:
+            yield fine("takes connections", one.where)
+        elif isinstance(one.connection, TimeoutError):
+            yield problem(f"nothing answers within {subject.machine.wait_seconds:g} s", one.where, fix=FIREWALL)
+        else:
+            code = one.connection.errno or 0
+            unknown = f"takes no connection ({type(one.connection).__name__})", ADDRESS
+            what, fix = WORDS.get(code, unknown)
+            yield problem(what, one.where, fix=fix)
+
+
+def examine_tls(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks at the certificates that parties serve, and whether each accepts the coordinator's.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        One finding for each party whose port takes connections.
+    """
+    for one in subject.reached.values():
+        if one.resolved and one.connection is None:
+            yield _tls_finding(subject, one)
+
+
+def _tls_finding(subject: CoordinatorSubject, one: Reached) -> Finding:
+    now, name = subject.machine.now, one.party.name
+    if one.certificate is not None:
+        try:
+            check_leaf(one.certificate, name, Usage.PARTY, now=now, where=f"{one.where}: its certificate")
+        except IdentityError as error:
+            return of_error(error, f"{name} must have another one issued, see `party certificate`")
+    if one.refusal is not None:
+        return of_error(one.refusal, f"ask the owner of {name} for what its log says")
+    ends = None if one.certificate is None else expiring(one.certificate, now)
+    if ends is not None:
+        return warning(f"its certificate {ends}", one.where, fix=f"{name} should renew it: `party certificate`")
+    if one.certificate is None:
+        return fine("answers", one.where)
+    return fine(f"each accepts the other's certificate; its own is valid until {day(one.certificate)}", one.where)

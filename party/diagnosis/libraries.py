@@ -1,0 +1,30 @@
+"""Examines the libraries that are installed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from party import __version__
+from party.diagnosis.finding import Finding, fine, problem
+
+
+def examine_libraries(names: Sequence[str], installation: str) -> Iterator[Finding]:
+    """Looks whether libraries are installed, and says which versions.
+
+    Args:
+        names: of their distributions.
+        installation: how to install all of them, as an imperative.
+
+    Yields:
+        A problem for each that is missing, and then the versions of all others.
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            yield problem(f"the library {name} is not installed", fix=installation)
+    listed = ", ".join(f"{name} {number}" for name, number in found.items())
+    yield fine(f"splitrain {__version__} with Python {platform.python_version()}, {listed}")

@@ -1,0 +1,1 @@
+"""`party doctor`: an examination in each module, all of them listed in `examinations.py`."""
