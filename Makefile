@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 
-.PHONY: demo demo-tables adult bank bst deepfm audit pages test attacks leaks chaos lint newcomer man bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference site wheel wheel-party lock clean
+.PHONY: demo demo-tables adult bank bst deepfm audit pages test attacks leaks chaos lint newcomer man bench bench-networks bench-codecs bench-planner bench-memory bench-checkpoints bench-alignment bench-embeddings lean quality proto reference site wheel wheel-party lock sbom containers clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.demonstration
@@ -96,13 +96,25 @@ man: $(INSTALLED)
 	$(BIN)/click-man --target build/man party
 	$(BIN)/click-man --target build/man coordinator
 
-# Writes the lock file of the image: the versions of constraints.txt with the digests of all their wheels.
+# Starts the built containers of deploy/compose.yaml from cold, five times, each party on half a core.
+containers: $(INSTALLED)
+	$(BIN)/python -m pytest -s tests/deploy/cold_containers.py
+
+# Writes the lock files of the images: the versions of constraints.txt with the digests of all their wheels.
+LOCKED = build/lock/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes \
+	--only-binary :all: --python-version 3.11 --python-platform x86_64-manylinux_2_36 --constraint constraints.txt
+
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv==0.13.9
-	build/lock/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes \
-		--only-binary :all: --python-version 3.11 --python-platform x86_64-manylinux_2_36 \
-		--constraint constraints.txt --extra party --output-file deploy/requirements.lock pyproject.toml
+	$(LOCKED) --extra party --extra prometheus --output-file deploy/requirements.lock pyproject.toml
+	$(LOCKED) --extra prometheus --output-file deploy/requirements-coordinator.lock pyproject.toml
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(LOCKED) --output-file deploy/requirements-build.lock -
+
+# Writes a CycloneDX bill of materials for each image, from its lock file.
+sbom: $(INSTALLED)
+	$(BIN)/python -m deploy.sbom build/sbom
 
 clean:
 	rm -rf $(VENV) build reference site *.egg-info

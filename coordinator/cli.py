@@ -86,23 +86,31 @@ def align(path: Path, force: bool, debug: bool) -> None:
     help="Begin with the weights and vocabularies of a finished run, or of the latest one; optimizers begin anew.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if one with the same configuration can be resumed.")
+@click.option("--unattended", is_flag=True, help="Resume the stopped run with this configuration, or start one.")
 @debug_option
-def train(*, path: Path, resume: str | None, continue_from: str | None, new: bool, debug: bool) -> None:
+def train(
+    *, path: Path, resume: str | None, continue_from: str | None, new: bool, unattended: bool, debug: bool
+) -> None:
     """Trains a run, new or resumed; every party saves its own model."""
     if resume is not None and (new or continue_from is not None):
         raise click.UsageError("--resume excludes --new and --continue: a run is resumed as it began")
+    if unattended and (resume is not None or new):
+        raise click.UsageError("--unattended excludes --resume and --new: it decides between them")
 
     def run() -> None:
         with connect(path) as federation, _stopping_in_order(federation):
             stopped = federation.stopped_run() if resume is None and not new else None
-            if stopped is not None:
+            if stopped is not None and not unattended:
                 raise SessionError(
                     f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
                     f" {stopped.steps}",
                     where=str(federation.configuration.path(federation.configuration.output)),
                     fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )
-            history = federation.fit(resume=resume, continue_from=continue_from)
+            if stopped is not None:
+                history = federation.fit(resume=stopped.run_id)
+            else:
+                history = federation.fit(resume=resume, continue_from=continue_from)
             folder = federation.configuration.path(federation.configuration.output) / history.run_id
             click.echo(f"run {history.run_id}")
             click.echo(

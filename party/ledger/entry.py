@@ -143,6 +143,22 @@ def entry_from_line(line: bytes) -> LedgerEntry | None:
     return entry if entry.to_line() == line + b"\n" else None
 
 
+def is_of_another_version(line: bytes) -> bool:
+    """Whether a line that `entry_from_line` does not know has the form and the digest of a ledger's line nevertheless.
+
+    Args:
+        line: without its newline.
+    """
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(content, dict) or _canonical(content) != line:
+        return False
+    digest = content.pop("digest", None)
+    return bool(digest == _digest(content))
+
+
 def _digest(content: dict[str, object]) -> str:
     return hashlib.sha256(_DIGEST_LABEL + _canonical(content)).hexdigest()
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from party.errors import StorageError
-from party.ledger.entry import Content, LedgerEntry, entry_from_line
+from party.ledger.entry import Content, LedgerEntry, entry_from_line, is_of_another_version
 from party.security.files import FILE_MODE, private_folder, read_private, write_atomically
 
 LEDGER_FILE = "ledger.jsonl"
@@ -191,6 +191,12 @@ def _chained(content: bytes, head: tuple[int, str] | None) -> Iterator[LedgerEnt
     previous: LedgerEntry | None = None
     for number, line in enumerate(lines, start=1):
         entry = entry_from_line(line)
+        if entry is None and is_of_another_version(line):
+            raise StorageError(
+                "was written by another version of this software",
+                where=f"ledger: line {number}",
+                fix="install that version again; `party --version` at the time is in the last line of kind started",
+            )
         if entry is None or not entry.follows(previous):
             raise _altered(number, "a line that does not follow the one before")
         if head is not None and number == head[0] and entry.digest != head[1]:

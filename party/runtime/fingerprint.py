@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from party.engine.numerics import numeric_settings
 from party.errors import SessionError
 from party.models.own import source_digest
 
+CODE_VERSION = "code version"
 HELD_OUT_FILE = "data file of training.validation_dataset"
 DATA_FILE = "data file"
 PRIVATE_COLUMNS = "configuration privacy.columns"
@@ -45,7 +46,7 @@ def run_fingerprint(
     """
     data = configuration.data.model_dump(mode="json", exclude={"datasets", "tables", "unlabelled"})
     found = {
-        "code version": __version__,
+        CODE_VERSION: __version__,
         DATA_FILE: data_sha256,
         "order of rows": order_digest(rows),
         **{f"configuration data.{name}": _digest(content) for name, content in data.items()},
@@ -134,14 +135,20 @@ def check_fingerprint(
     if not differing:
         return
     differences = [f"{name.removeprefix(NUMERICS)}{_change(stored.get(name), present.get(name))}" for name in differing]
-    only_numerics = all(name.startswith(NUMERICS) for name in differing)
     raise SessionError(
-        "changed since the run began: " + ", ".join(differences),
-        where=party,
-        fix="set checkpoints.allow_other_numerics to continue with other last bits"
-        if only_numerics
-        else "change it back to resume, or begin a new run",
+        "changed since the run began: " + ", ".join(differences), where=party, fix=_what_to_do(differing, stored)
     )
+
+
+def _what_to_do(differing: Sequence[str], stored: Mapping[str, str]) -> str:
+    if all(name.startswith(NUMERICS) for name in differing):
+        return "set checkpoints.allow_other_numerics to continue with other last bits"
+    if CODE_VERSION in differing and CODE_VERSION in stored:
+        # What is new in a version has a digest too, so the other differences may be the version's own.
+        return (
+            f"install version {stored[CODE_VERSION]} at all parties and the coordinator to resume, or begin a new run"
+        )
+    return "change it back to resume, or begin a new run"
 
 
 def _change(before: str | None, now: str | None) -> str:

@@ -18,6 +18,7 @@ from tests.support.organisations import Organisations, make_frames
 LONG = {"epochs": 1000}
 MANY_ROWS = 20_000
 SHORT = {"epochs": 1}
+UNATTENDED = {"epochs": 40}  # long enough to stop in the middle, short enough to end
 WAIT_SECONDS = 60  # bounds a failure of the tests; nothing waits so long
 
 
@@ -186,6 +187,29 @@ def test_party_that_stays_away_is_named_and_the_others_are_free(organisations):
     expect_idle(organisations, ["bob"])
     restart(organisations, "alice")
     expect_next_run(organisations)
+
+
+def train_unattended(organisations):
+    done = organisations.coordinator("train", "--unattended")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_an_unattended_run_resumes_what_stopped_and_starts_what_did_not(organisations):
+    """What a job or a timer calls whenever it is time: it needs nobody to look at what came before."""
+    organisations.write_run(UNATTENDED)
+    begun = start_coordinator(organisations, "train", "--new")
+    await_line(begun, "step ")
+    begun.send_signal(signal.SIGTERM)
+    assert end(begun)[0] == StoppedError.exit_code
+    stopped = entries(organisations)
+    assert stopped[-1]["state"] == "stopped"
+    train_unattended(organisations)
+    resumed = entries(organisations)
+    assert [entry["run_id"] for entry in resumed] == [entry["run_id"] for entry in stopped]
+    assert resumed[-1]["state"] == "trained"
+    train_unattended(organisations)
+    assert entries(organisations)[:-1] == resumed
+    assert entries(organisations)[-1]["state"] == "trained"
 
 
 def align_many(organisations):

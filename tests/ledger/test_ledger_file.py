@@ -1,5 +1,6 @@
 """A line that something was released on is never lost, and every change of the file is found."""
 
+import hashlib
 import json
 import random
 from datetime import UTC, datetime
@@ -199,6 +200,36 @@ def test_lines_that_are_cut_off_while_it_is_open_are_found(tmp_path):
     with pytest.raises(StorageError, match="line 3: was altered"):
         ledger.append(Content(event="agreed"))
     assert path.read_bytes() == lines[0], "what is left is evidence"
+
+
+def line_with(path, **more):
+    """The last line of a ledger with more keys, as a version that has them would have written it."""
+    *_, last = path.read_bytes().splitlines()
+    content = {**json.loads(last), **more}
+    del content["digest"]
+    return chained_line(content)
+
+
+def chained_line(content):
+    """A line with keys that this version may not know, with the digest that every line has."""
+    canonical = {"sort_keys": True, "separators": (",", ":")}
+    digest = hashlib.sha256(b"vsl/1 ledger\0" + json.dumps(content, **canonical).encode()).hexdigest()
+    return json.dumps({**content, "digest": digest}, **canonical).encode() + b"\n"
+
+
+@pytest.mark.parametrize("more", [{"warmth": 3}, {"event": "warmed"}, {"releases": {"warmth": 1}}], ids=str)
+def test_a_line_of_another_version_is_not_called_altered(tmp_path, more):
+    """After a rollback the owner has to install a version again, and nobody has to be suspected."""
+    path = fill(tmp_path / "state", 3)
+    whole = path.read_bytes()
+    *before, _ = whole.splitlines(keepends=True)
+    later = line_with(path, **more)
+    path.write_bytes(b"".join([*before, later]))
+    for read in (lambda: read_ledger(path.parent), lambda: Ledger(path.parent, lambda: NOW)):
+        with pytest.raises(StorageError, match="line 3: was written by another version of this software; install that"):
+            read()
+    assert is_refused(path, b"".join([*before, later.replace(b"train", b"trait")]))
+    assert is_refused(path, b"".join([*before, line_with(path, rows=7).replace(b'"rows":7', b'"rows":8')]))
 
 
 def test_killed_at_random_instants_it_loses_and_repeats_nothing(tmp_path):

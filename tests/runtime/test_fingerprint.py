@@ -65,6 +65,9 @@ def test_versions_are_told_and_digests_are_not():
     with pytest.raises(SessionError) as refused:
         check_fingerprint("bob", before, now, allow_other_numerics=False)
     assert "code version (1 then, 2 now), data file, keras (3.0 then, 4.0 now), processor;" in str(refused.value)
+    assert str(refused.value).endswith(
+        "; install version 1 at all parties and the coordinator to resume, or begin a new run"
+    )
     numerics = {name: value for name, value in now.items() if name.startswith("numerics")}
     with pytest.raises(SessionError, match=r"keras .*, processor; set checkpoints\.allow_other_numerics to continue"):
         check_fingerprint("bob", before, {**before, **numerics}, allow_other_numerics=False)

@@ -106,6 +106,8 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
     ("command", "arguments", "text"),
     [
         (coordinator_command, ["train", "--resume", "ab", "--new"], "--resume excludes --new and --continue"),
+        (coordinator_command, ["train", "--unattended", "--new"], "--unattended excludes --resume and --new"),
+        (coordinator_command, ["train", "--unattended", "--resume"], "--unattended excludes --resume and --new"),
         (party_command, ["ledger", "--known", "ab"], "--known needs --verify"),
         (party_command, ["ledger", "--json", "--limits"], "--json, --verify, --limits and --budget exclude each other"),
         (
