@@ -46,7 +46,7 @@ COLUMNS = {"town": 50_000, "price": 0, "age": 100, "kind": 3}  # distinct values
 FEATURES = [{"column": name, "kind": "vocabulary" if distinct else "numeric"} for name, distinct in COLUMNS.items()]
 BARE_TENSORFLOW = """
 from pathlib import Path
-from party.configuration.party import ThreadsSection
+from party.configuration.threads import ThreadsSection
 from party.engine.numerics import configure_tensorflow
 configure_tensorflow(ThreadsSection())
 print(Path("/proc/self/status").read_text())

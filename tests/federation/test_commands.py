@@ -274,7 +274,7 @@ def test_everything_written_is_for_its_owner_alone(organisations, run_id, predic
 
 
 def test_every_party_keeps_its_own_model(organisations, run_id):
-    own = {"record.json", "requests.journal", "weights.npz", "encoders.json", "base.keras"}
+    own = {"record.json", "requests.journal", "weights.npz", "encoders.json", "base.keras", "sent.jsonl"}
     names = {path.name for path in run_folder(organisations, "alice", run_id).iterdir()}
     assert names - {"checkpoints"} == own
     names = {path.name for path in run_folder(organisations, "bob", run_id).iterdir()}

@@ -110,9 +110,9 @@ def test_predictions_are_of_the_rows_of_the_file(made):
     written = pd.read_csv(made.state_path("bob") / "runs" / made.undisturbed.run_id / predicted.files[0])
     read = table(made)
     rows = JoinedStore(made.state_path("bob") / "alignments").load("train", made.names).rows
-    ids = read.ids[rows[read.negatives.in_file(rows)]]
+    ids = read.ids.of(rows[read.negatives.in_file(rows)])
     assert predicted.rows == len(written) == len(set(written["Event"]))
-    assert list(written["Event"]) == list(ids)
+    assert list(written["Event"]) == ids
     assert written["probability"].notna().all()
 
 

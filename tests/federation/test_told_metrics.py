@@ -164,7 +164,8 @@ def test_the_label_party_keeps_everything_exact(run):
         assert np.average(part[:, 2], weights=part[:, 1]) == pytest.approx(run.own["history"]["loss"][epoch])
     for name in ("history.json", "steps.csv", "evaluations.jsonl"):
         assert stat.S_IMODE((run.folder / name).stat().st_mode) == 0o600
-    assert sorted(path.name for path in run.coordinator_folder.iterdir()) == ["history.json", "run.json"]
+    kept = {path.name for path in run.coordinator_folder.iterdir()}
+    assert kept == {"evaluations.jsonl", "history.json", "parties.json", "run.json"}
 
 
 def test_the_label_party_logs_exact_figures_and_what_is_not_told(run):
