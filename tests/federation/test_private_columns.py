@@ -153,9 +153,9 @@ def run(organisations, monkeypatch, datasets=("train",)):
         for name in organisations.names
     }
     weights = {name: organisations.weights(name, run_id) for name in organisations.names}
-    files = {name: files_of(organisations, name) for name in organisations.names}
     for name in organisations.names:
-        organisations.stop_server(name)
+        organisations.stop_server(name)  # its last session may still be writing what it sent
+    files = {name: files_of(organisations, name) for name in organisations.names}
     return leaves.record(), told, encoders, files, weights
 
 
