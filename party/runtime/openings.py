@@ -52,10 +52,8 @@ def open_session(context: PartyContext, proposal: SessionProposal) -> PartySessi
     statement = _statement(opening, plan.facts)
     handshake = Handshake(context.identity(), statement, peers, random_bytes=context.random_bytes, now=context.now())
     opening.grant.reserve(plan.facts.release)
-    folder, purpose = (
-        context.records.folder(opening.run_id),
-        Purpose.Name(proposal.purpose).removeprefix("PURPOSE_").lower(),
-    )
+    folder = context.records.folder(opening.run_id)
+    purpose = Purpose.Name(proposal.purpose).removeprefix("PURPOSE_").lower()
 
     def note(sent: SentMessages) -> None:
         add_sent(folder, sent, purpose, context.now())
