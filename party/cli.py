@@ -49,10 +49,12 @@ def serve(path: Path, debug: bool) -> None:
             text_log(configuration.log_level)
         with quiet_native_log():
             from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
+            from party.transport.serving import exit_despite_running_threads  # noqa: PLC0415
             from party.transport.serving import serve as serve_forever  # noqa: PLC0415
 
             configure_tensorflow(configuration.threads)
         serve_forever(path, configuration, click.echo, log_place)
+        exit_despite_running_threads()
 
     run_command(run, debug)
 

@@ -38,7 +38,22 @@ def serve(path: Path, configuration: PartyConfiguration, announce: Callable[[str
     """
     with WatchedParty(configuration) as watched:
         _serve(path, configuration, announce, watched=watched, log_place=log_place)
-    _exit_despite_running_threads()
+
+
+def exit_despite_running_threads() -> None:
+    """Ends the process if a thread still runs: Python would wait for it, and building a model may take minutes.
+
+    Nothing is lost: files are written under temporary names first, and an unfinished session has no results.
+    """
+    threads = [one for one in threading.enumerate() if one.name.startswith((HANDLER_NAME, BACKGROUND_NAME))]
+    end_seconds = time.monotonic() + LAST_WAIT_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end_seconds - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        logger.warning("left behind a call that was still computing")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _serve(
@@ -70,22 +85,6 @@ def _serve(
     logger.info("stopping")
     watched.stopping()
     server.stop()
-
-
-def _exit_despite_running_threads() -> None:
-    """Ends the process if a thread still runs: Python would wait for it, and building a model may take minutes.
-
-    Nothing is lost: files are written under temporary names first, and an unfinished session has no results.
-    """
-    threads = [one for one in threading.enumerate() if one.name.startswith((HANDLER_NAME, BACKGROUND_NAME))]
-    end_seconds = time.monotonic() + LAST_WAIT_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, end_seconds - time.monotonic()))
-    if any(thread.is_alive() for thread in threads):
-        logger.warning("left behind a call that was still computing")
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(0)
 
 
 def _read_again(server: PartyServer, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -13,6 +15,7 @@ from party.configuration.party import load_party_configuration
 from party.errors import ConfigurationError, InstallationError
 from party.monitoring.logs import LogPlace
 from party.transport import serving
+from party.transport.server import HANDLER_NAME
 from party.transport.watched import WatchedParty
 from tests.support.organisations import Organisations
 
@@ -57,6 +60,17 @@ def test_nothing_listens_unless_it_is_configured(organisations, caplog):
     assert caplog.messages == []
 
 
+@contextmanager
+def a_call_of_another_party():
+    """A thread that still computes as `serve` returns: whether its process ends then is the command's decision."""
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait, name=HANDLER_NAME)
+    thread.start()
+    yield
+    ends.set()
+    thread.join()
+
+
 def test_probes_see_a_party_start_serve_and_stop(monkeypatch, organisations, caplog):
     """Asked in the middle of each: as its server is made, as it waits for a signal, as the server stops."""
     caplog.set_level("INFO")
@@ -92,6 +106,7 @@ def test_probes_see_a_party_start_serve_and_stop(monkeypatch, organisations, cap
     monkeypatch.setattr(serving, "ReceivedSignals", OneSignal)
     path = organisations.write_party("bob", health={"listen": "127.0.0.1:0"})
     lines = []
-    serving.serve(path, load_party_configuration(path), lines.append, LogPlace())
+    with a_call_of_another_party():
+        serving.serve(path, load_party_configuration(path), lines.append, LogPlace())
     assert seen == {"starting": {"live"}, "serving": {"live", "ready"}, "stopping": {"live"}}
     assert len(lines) == 1
