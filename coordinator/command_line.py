@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 run_id_argument = click.argument("run_id")
 run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")

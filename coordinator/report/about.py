@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from coordinator.report.stored_run import StoredRun
 from party.configuration.keras_objects import KerasObject
 from party.configuration.run import CodecSection, TrainingSection
+from party.output.quantities import count_text, time_text
 from party.page.document import Section
 from party.page.markup import element
-from party.page.quantities import count_text, time_text
 from party.page.tables import facts, table
 
 NOT_STORED = "not stored: the parties never agreed to the run, or an earlier version made it"

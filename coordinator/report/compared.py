@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from coordinator.report.released_figures import optional_text
 from coordinator.stored_evaluations import StoredEvaluation
+from party.output.quantities import bytes_text, count_text
 from party.page.markup import Markup
 from party.page.metric_figures import MOST_METRICS
-from party.page.quantities import bytes_text, count_text
 from party.page.tables import table
 from party.security.printable import printable
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from coordinator.history import History
 from coordinator.report.stored_run import StoredRun
+from party.output.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.document import Section
 from party.page.markup import Markup, element
 from party.page.plots import Bar, bar_plot
-from party.page.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.tables import facts
 from party.security.printable import printable
 

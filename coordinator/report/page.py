@@ -14,11 +14,11 @@ from coordinator.report.released import released_section
 from coordinator.report.released_figures import optional_text
 from coordinator.report.stored_run import StoredRun
 from party import __version__
+from party.output.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.document import Section, document
 from party.page.markup import Markup, element
 from party.page.metric_figures import main_metric
 from party.page.metric_words import GLOSSARY
-from party.page.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.tables import terms, tiles
 
 

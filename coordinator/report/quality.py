@@ -8,11 +8,11 @@ from coordinator.history import History
 from coordinator.report.compared import metrics_side_by_side
 from coordinator.report.released_figures import last_digit, optional_text, value_text
 from coordinator.report.stored_run import StoredRun
+from party.output.quantities import time_text
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
 from party.page.metric_figures import MOST_METRICS, MetricByEpoch, balance_of_labels, metric_plots, sampled_note
 from party.page.metric_words import metric_key, metric_meaning
-from party.page.quantities import time_text
 from party.page.tables import bullets, table
 from party.security.printable import printable
 

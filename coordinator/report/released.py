@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from coordinator.report.released_figures import is_rounded
 from coordinator.report.stored_run import StoredRun
+from party.output.quantities import bytes_text, count_text
 from party.page.document import Section
 from party.page.markup import element, prose
-from party.page.quantities import bytes_text, count_text
 from party.page.tables import bullets, table
 
 NEVER_RECEIVED = (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from party.configuration.party import load_party_configuration
 from party.metrics.curves import LEAST_ROWS, Points, reliability_points, roc_points
+from party.output.quantities import count_text
 from party.page.document import Section
 from party.page.markup import Markup, element
 from party.page.plots import LinePlot, Series, line_plot
-from party.page.quantities import count_text
 from party.runtime.predicted_labels import predicted_labels
 
 ROC = "The further the line is above the diagonal, the better the ranking; the diagonal is a guess."

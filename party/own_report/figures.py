@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from party.output.quantities import count_text, time_text
 from party.own_report.own_run import ExactEvaluation, OwnRun
 from party.page.document import Section
 from party.page.markup import Markup, element
 from party.page.metric_figures import balance_of_labels, metric_plots, sampled_note
 from party.page.metric_words import metric_meaning
-from party.page.quantities import count_text, time_text
 from party.page.tables import table
 from party.security.printable import printable
 

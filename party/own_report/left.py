@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from party.ledger.audience import Audience
 from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.tally import Tally
+from party.output.quantities import bytes_text, count_text, time_text
 from party.own_report.own_run import OwnRun
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
-from party.page.quantities import bytes_text, count_text, time_text
 from party.page.tables import table
 
 KINDS: dict[Kind, str] = {

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from party import __version__
+from party.output.quantities import bytes_text, count_text, time_text
 from party.own_report.figures import exact_text, figures_section, model_section
 from party.own_report.left import ledger_section, left_section
 from party.own_report.own_run import OwnRun, read_own_run
@@ -16,7 +17,6 @@ from party.page.document import Section, document
 from party.page.markup import element
 from party.page.metric_figures import main_metric
 from party.page.metric_words import GLOSSARY
-from party.page.quantities import bytes_text, count_text, time_text
 from party.page.tables import facts, terms, tiles
 
 STATES = {"trained": "finished", "started": "begun, not finished"}

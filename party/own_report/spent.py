@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from party.budget_lines import budget_lines
+from party.output.quantities import count_text
 from party.own_report.own_run import OwnRun
 from party.page.document import Section
 from party.page.markup import element
-from party.page.quantities import count_text
 from party.page.tables import bullets, table
 from party.policy.limit_uses import limit_uses
 

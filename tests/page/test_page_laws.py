@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from party.output.quantities import bytes_text, seconds_text, time_text
 from party.page.axes import scale_of, whole_scale
 from party.page.document import Section, document
 from party.page.markup import Markup, element, joined, prose
@@ -14,7 +15,6 @@ from party.page.metric_figures import balance_of_labels, main_metric, metric_plo
 from party.page.metric_words import is_standard_error, metric_key, tasks_of
 from party.page.palette import FILLS, GROUNDS, INKS
 from party.page.plots import MOST_ROWS, Bar, LinePlot, Series, bar_plot, line_plot
-from party.page.quantities import bytes_text, seconds_text, time_text
 from party.page.tables import bullets, facts, table, terms, tiles
 from tests.support.pages import HOSTILE, ReadPage, broken_laws
 

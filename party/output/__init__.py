@@ -1,0 +1,1 @@
+"""What commands print: quantities in words, and results as JSON."""
