@@ -1,0 +1,62 @@
+"""What a terminal shows of an invitation is what stands in it: nothing in it moves, hides or repaints a line."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from party.configuration.addresses import checked_address
+from party.errors import ConfigurationError
+from party.invitation.accepting import received_invitations
+from party.invitation.invitation import Invitation
+from party.invitation.received import read_invitation
+from party.security.certificates import Usage
+from party.security.issuing import OrganisationFiles, write_organisation
+from party.security.protocol import PROTOCOL
+
+NOW = datetime.now(UTC)
+ADDRESS = "bob.example.com:50051"
+# Control sequences of one byte, backspaces, another character set, conceal, letters from right to left, blanks that
+# are none, also in the zone of an IPv6 address.
+STEERING = ("\x9b8m", "\b\b\b", "\x1b(0", "\x1bc", "\x1b[8m", "\u202e", "\u2066", "\u2800", "\u200b", "\x7f")
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bob")
+    write_organisation("bob", Usage.PARTY, folder / "certs", now=NOW)
+    made = {"invitation": 1, "name": "bob", "role": "label_party", "protocol": PROTOCOL, "address": ADDRESS}
+    authority = OrganisationFiles("bob", folder / "certs").authority.read_text()
+    return Invitation(**made, datasets=("train",), authority=authority).to_bytes().decode()
+
+
+def escaped(text):
+    """As YAML writes any character between double quotes."""
+    return "".join(f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}" for one in text)
+
+
+@pytest.mark.parametrize("steering", STEERING, ids=ascii)
+@pytest.mark.parametrize("host", ["bob{}.example.com", "[fe80::1%{}]"])
+def test_an_address_cannot_steer_the_terminal_that_shows_the_fingerprint(content, tmp_path, steering, host):
+    path = tmp_path / "bob.invitation"
+    address = f"{host.format(steering)}:50051"
+    with pytest.raises(ValueError, match=r"no host has|blanks|no IPv6 address"):
+        checked_address(address)
+    assert f'"{ADDRESS}"' in content
+    path.write_text(content.replace(ADDRESS, escaped(address)))
+    with pytest.raises(ConfigurationError, match="key address") as refused:
+        read_invitation(path, NOW)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("address", [ADDRESS, "192.0.2.1:1", "[2001:db8::1]:50051", "[fe80::1%eth0]:2", "a_b-c:65535"])
+def test_hosts_as_there_are_stay_addresses(address):
+    assert checked_address(address) == address
+
+
+@pytest.mark.parametrize("name", ["bob\nfingerprint  0000 0000\n\x9b8m.invitation", "bob\u202e.invitation"], ids=ascii)
+def test_the_name_of_the_file_cannot_look_like_another_line(content, tmp_path, name):
+    path, lines = tmp_path / name, []
+    path.write_text(content)
+    (received,) = received_invitations([path], NOW, lines.append)
+    assert all(line.isprintable() for line in lines)
+    assert [line for line in lines if line.startswith("fingerprint")] == [f"fingerprint  {received.fingerprint}"]
