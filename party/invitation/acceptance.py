@@ -118,8 +118,10 @@ class Acceptance:
         name = received.invitation.name
         relative = f"{CERTIFICATES}/{name}-ca.pem"
         target = self._path.parent / relative
-        if target.exists() and not self._is_same(target, received.authority) and not self._replace:
-            raise _other_authority(received, target)
+        if target.exists() and not self._is_same(target, received.authority):
+            if not self._replace:
+                raise _other_authority(received, target)
+            self._require_own_file(name, target)
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
@@ -149,9 +151,27 @@ class Acceptance:
             value = self._acceptor.entry(received)[key]
             self._text = with_value(self._text, (*place, key), value, self._path)
         if not is_same:
+            self._require_own_file(name, target)
             self._files[target] = received.pem
         words = "replaced what was known of" if changed or not is_same else "already knew"
         self.lines.append(f"{words} {received.invitation.role_words} {name}")
+
+    def _require_own_file(self, name: str, target: Path) -> None:
+        """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
+        content = parse_yaml(self._text, self._path)
+        entries = [one for key in self._acceptor.lists for one in _entries(content, key) if isinstance(one, dict)]
+        sharing = [
+            str(one.get("name"))
+            for one in entries
+            if one.get("name") != name and (self._path.parent / str(one.get("ca", ""))).resolve() == target.resolve()
+        ]
+        if sharing:
+            raise ConfigurationError(
+                f"{target.name} vouches for {', '.join(sharing)} too",
+                where=self._path,
+                expected="a file of its own for every name whose authority changes",
+                fix=f"copy it, and name the copy in the ca of {name}",
+            )
 
     def _is_same(self, target: Path, authority: x509.Certificate) -> bool:
         written = self._files.get(target)

@@ -1,4 +1,4 @@
-"""What a terminal shows of an invitation is what stands in it: nothing in it moves, hides or repaints a line."""
+"""Invitations that steer the terminal which shows them, or would change whom another name means."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,8 @@ import pytest
 
 from party.configuration.addresses import checked_address
 from party.errors import ConfigurationError
-from party.invitation.accepting import received_invitations
+from party.invitation.accepting import accept, received_invitations
+from party.invitation.at_party import party_acceptor
 from party.invitation.invitation import Invitation
 from party.invitation.received import read_invitation
 from party.security.certificates import Usage
@@ -60,3 +61,48 @@ def test_the_name_of_the_file_cannot_look_like_another_line(content, tmp_path, n
     (received,) = received_invitations([path], NOW, lines.append)
     assert all(line.isprintable() for line in lines)
     assert [line for line in lines if line.startswith("fingerprint")] == [f"fingerprint  {received.fingerprint}"]
+
+
+SHARING = """\
+party: alice
+peers:
+  - {name: bob, ca: certs/bob-group.pem}
+coordinators:
+  - {name: driver, ca: CERTS/bob-group.pem}
+"""
+
+
+@pytest.mark.parametrize("other", ["certs", "certs/../certs"])
+def test_a_new_authority_of_one_name_does_not_become_that_of_another(content, tmp_path, other):
+    """Bob has a new authority: it must not vouch for the coordinator, whose name stands beside the same file."""
+    write_organisation("bob", Usage.PARTY, tmp_path / "old", now=NOW)
+    path, shared = tmp_path / "alice.yaml", tmp_path / "certs" / "bob-group.pem"
+    shared.parent.mkdir()
+    shared.write_bytes(OrganisationFiles("bob", tmp_path / "old").authority.read_bytes())
+    path.write_text(SHARING.replace("CERTS", other))
+    (tmp_path / "bob.invitation").write_text(content)
+    received = read_invitation(tmp_path / "bob.invitation", NOW)
+    before = shared.read_bytes(), path.read_bytes()
+
+    def take():
+        accept(path, party_acceptor(path), [received], fingerprints=[received.fingerprint], replace=True, ask=None)
+
+    with pytest.raises(ConfigurationError, match=r"bob-group\.pem vouches for driver too"):
+        take()
+    assert (shared.read_bytes(), path.read_bytes()) == before
+    path.write_text(SHARING.replace("CERTS/bob-group.pem", "certs/driver.pem"))
+    take()
+    assert shared.read_bytes() == received.pem
+
+
+def test_a_new_name_does_not_take_the_file_of_another(content, tmp_path):
+    write_organisation("bob", Usage.PARTY, tmp_path / "old", now=NOW)
+    path, file = tmp_path / "alice.yaml", tmp_path / "certs" / "bob-ca.pem"
+    file.parent.mkdir()
+    file.write_bytes(before := OrganisationFiles("bob", tmp_path / "old").authority.read_bytes())
+    path.write_text("party: alice\npeers: [{name: carol, ca: certs/bob-ca.pem}]\ncoordinators: []\n")
+    (tmp_path / "bob.invitation").write_text(content)
+    received = read_invitation(tmp_path / "bob.invitation", NOW)
+    with pytest.raises(ConfigurationError, match=r"bob-ca\.pem vouches for carol too"):
+        accept(path, party_acceptor(path), [received], fingerprints=[received.fingerprint], replace=True, ask=None)
+    assert file.read_bytes() == before
