@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
+from party.security.printable import printable
 from party.security.trust import load_authorities
 
 CERTIFICATES = "certs"
 LABEL_PARTY = "label_party"
+SHOWN_CHARACTERS = 200
 REPLACE = "--replace, if that organisation says that it has a new authority"
 
 
@@ -86,7 +88,8 @@ class Acceptance:
             self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
             self._insert(received, key)
-        self._text = self._acceptor.settled(self._text, received, self._path)
+        before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
+        self.lines += _changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.
@@ -219,6 +222,21 @@ def _entries(content: Mapping[str, Any], key: str) -> Sequence[Any]:
     """The entries of a list as the file has them, none where there is no list."""
     entries = content.get(key)
     return entries if isinstance(entries, list) else ()
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """What follows from an invitation, for the owner: datasets of a partner also choose what a run trains on."""
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, dict):
+            yield from _changes(known if isinstance(known, dict) else {}, value, f"{prefix}{key}.")
+        elif value != known:
+            was = f", was {_shown(known)}" if known else ""
+            yield f"set {prefix}{key} to {_shown(value)}{was}"
+
+
+def _shown(value: Any) -> str:
+    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value), SHOWN_CHARACTERS)
 
 
 def _other_authority(received: ReceivedInvitation, known: Path) -> IdentityError:

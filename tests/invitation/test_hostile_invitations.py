@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from coordinator.accepting import run_acceptor
 from party.configuration.addresses import checked_address
 from party.errors import ConfigurationError
 from party.invitation.accepting import accept, received_invitations
@@ -106,3 +107,21 @@ def test_a_new_name_does_not_take_the_file_of_another(content, tmp_path):
     with pytest.raises(ConfigurationError, match=r"bob-ca\.pem vouches for carol too"):
         accept(path, party_acceptor(path), [received], fingerprints=[received.fingerprint], replace=True, ask=None)
     assert file.read_bytes() == before
+
+
+def test_a_partner_whose_datasets_change_what_is_trained_on_does_not_do_so_in_silence(content, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "coordinator: driver\nparties: []\nlabel_party:\n"
+        "alignment: {datasets: [train, test]}\ntraining: {dataset: train, epochs: 3}\n"
+    )
+    (tmp_path / "bob.invitation").write_text(content.replace("datasets: [train]", "datasets: [test]"))
+    received = read_invitation(tmp_path / "bob.invitation", NOW)
+    lines = accept(path, run_acceptor(), [received], fingerprints=[received.fingerprint], replace=False, ask=None)
+    assert lines == [
+        "added label party bob to parties",
+        "set label_party to bob",
+        "set alignment.datasets to test, was train, test",
+        "set training.dataset to test, was train",
+        f"wrote {path}",
+    ]
