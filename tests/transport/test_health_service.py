@@ -14,6 +14,7 @@ from party.transport.health_service import READINESS, HealthService
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 ANSWER_SECONDS = 30
+ATTEMPTS = 2000
 
 
 @pytest.fixture
@@ -69,20 +70,36 @@ def test_many_watches_leave_a_check_its_thread(service, stub):
         one.cancel()
 
 
-def test_names_that_anybody_makes_up_are_not_kept(service, stub):
-    """A caller who watches one name after another would fill the memory of a party, also of one that runs for long."""
+def answers(stub):
+    """Whether a check is answered; those who came before may still hold all places."""
+    try:
+        return status(stub, "live") == SERVING
+    except grpc.RpcError as error:
+        assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        return False
 
-    def kept():
-        return service._servicer._send_response_callbacks
 
-    for number in range(50):
-        watch = stub.Watch(HealthCheckRequest(service=f"made up {number}"), timeout=ANSWER_SECONDS)
-        assert next(watch).status == HealthCheckResponse.SERVICE_UNKNOWN
-        watch.cancel()
-    assert len(kept()) <= 1
+def test_callers_who_come_and_go_stop_neither_the_service_nor_its_end():
+    """A watch begins while others end, again and again: none waits for another one, and no name of theirs is kept."""
+    made = HealthService(MonitoringPort(listen="127.0.0.1:0"))
+    with grpc.insecure_channel(f"127.0.0.1:{made.port}") as channel:
+        stub = HealthStub(channel)
+        for number in range(100):
+            requests = [HealthCheckRequest(service=f"{number} {one}") for one in range(4)]
+            for one in [stub.Watch(request, wait_for_ready=True) for request in requests]:
+                one.cancel()
+        assert any(answers(stub) for _ in range(ATTEMPTS))
+        closing = threading.Thread(target=made.close, daemon=True)
+        closing.start()
+        closing.join(ANSWER_SECONDS)
+    assert not closing.is_alive()
+    assert set(made._servicer._status) == {"live", *READINESS}
 
 
 def test_other_names_are_unknown_and_other_services_are_not_there(service, stub):
+    watch = stub.Watch(HealthCheckRequest(service="alice"), timeout=ANSWER_SECONDS)
+    assert next(watch).status == HealthCheckResponse.SERVICE_UNKNOWN
+    watch.cancel()
     with pytest.raises(grpc.RpcError) as caught:
         status(stub, "alice")
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
