@@ -14,8 +14,8 @@ from party.configuration.canonical_text import canonical_text
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.configuration.rules import BACKQUOTES
-from party.data.kinds.cells import Cells, parse_number, read_cells
-from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
+from party.data.kinds.cells import Cells, exact_number, parse_number, read_cells
+from party.data.known_labels import EQUALITIES, advice_on_empty, rows_with_labels, unquoted
 from party.data.text_columns import TextColumn, TextColumns
 from party.errors import ConfigurationError, DataError
 
@@ -27,7 +27,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_EQUALITIES = ("==", "!=")
 ONE_CLASS_FIX = (
     "check the label's rule; if the file lists only what happened, such as clicks, add rows for what did not: what was"
     " shown and not chosen or, without a record of that, items that data.negatives samples for each row"
@@ -278,9 +277,9 @@ def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.f
 def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.float32]:
     """1 for the positive class and 0 for the negative.
 
-    `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
-    cell are numbers, and else canonical texts; the value may stand in quotes, which makes it a text. An empty
-    cell has no label, unless the rule compares with the empty text.
+    `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare a cell with the rule's value as numbers if both are
+    some, and else as canonical texts; the value may stand in quotes, which makes it a text. An empty cell has no label,
+    unless the rule compares with the empty text.
     """
     _, sign, operand = label.parts
     return cells.by_row(_positive(cells, sign, operand, advice).astype(np.float32))
@@ -318,12 +317,13 @@ def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float
 
 
 def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.bool_]:
-    """Whether the rule holds, for each distinct text."""
+    """Whether the rule holds, for each distinct text; what other rows hold makes no difference."""
     text = canonical_text(unquoted(operand))
-    numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
-    threshold = parse_number(canonical_text(operand))  # NaN for a value in quotes, which is a text
-    if sign not in _EQUALITIES:
-        if np.isnan(threshold):
+    value = exact_number(canonical_text(operand))  # None for a value in quotes, which is a text
+    numbers = [exact_number(cell) for cell in cells.texts]
+    compare = _COMPARISONS[sign]
+    if sign not in EQUALITIES:
+        if value is None:
             raise ConfigurationError(
                 "the rule's value is no number",
                 where=f"{cells.where}: data.labels",
@@ -331,14 +331,13 @@ def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.
                 fix=BACKQUOTES,
                 public_message="a label's rule does not fit its column",
             )
-        _refuse(cells, np.isnan(numbers), "a number in every row", advice)
-    elif text:
+        _refuse(cells, np.array([one is None for one in numbers], np.bool_), "a number in every row", advice)
+        return np.array([compare(one, value) for one in numbers], np.bool_)
+    if text:
         _refuse(cells, cells.missing, "a label in every row", advice)
-    compare = _COMPARISONS[sign]
-    if np.isnan(threshold) or np.isnan(numbers).any():
-        return np.fromiter((compare(cell, text) for cell in cells.texts), dtype=np.bool_, count=len(cells.texts))
-    holds: NDArray[np.bool_] = compare(numbers, threshold)
-    return holds
+    pairs = zip(cells.texts, numbers, strict=True)
+    both = ((cell, text) if value is None or one is None else (one, value) for cell, one in pairs)
+    return np.fromiter((compare(*one) for one in both), np.bool_, count=len(cells.texts))
 
 
 def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str, *, what: str = LABELS) -> None:

@@ -164,6 +164,7 @@ class FileRules:
         column_keys: the key of the configuration that names a column, for those that no feature reads.
         as_written: columns whose texts stay as they are written.
         lists: columns that may hold lists.
+        commas: columns whose texts have a decimal comma.
         ranges: what patterns of columns stood for when the party started.
         other_columns: columns that no pattern stands for.
     """
@@ -176,6 +177,7 @@ class FileRules:
     column_keys: Mapping[str, str] = field(default_factory=dict)
     as_written: Collection[str] = ()
     lists: Collection[str] = ()
+    commas: Collection[str] = ()
     ranges: Sequence[ColumnRange] = ()
     other_columns: frozenset[str] = frozenset()
 
@@ -261,6 +263,7 @@ def _needed(columns: Collection[str], rules: FileRules, where: str) -> NeededCol
         keys=tuple(keys),
         cells={name: name in rules.as_written for name in dict.fromkeys(columns)},
         lists=rules.lists,
+        commas=rules.commas,
         where=where,
     )
 

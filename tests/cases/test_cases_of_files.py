@@ -132,6 +132,10 @@ CASES = {
     ),
     "lists as Python writes them": Case(*lists(PYTHON_LISTS, lists=True), codes=GENRES, unsaid=("warning",)),
     "lists as JSON has them": Case(*lists(JSON_LISTS, lists=True), codes=GENRES, unsaid=("warning",)),
+    "lists of long numbers": Case(
+        *lists(("[9007199254740993.0]", "[9007199254740992.0, 9007199254740993]", "[0.1, .10]"), lists=True),
+        codes={"train": {"genres": [[4, 0], [3, 4], [2, 0]]}},
+    ),
     # tags-with-values
     "tags with values": Case(
         PAIRS,
@@ -178,6 +182,53 @@ CASES = {
     ),
     "decimal comma without the option": Case(
         *numbers("1.234,50", "99,90"), exit_code=3, said=('decimal: ","', 'thousands: "."'), unsaid=("234", "99,90")
+    ),
+    "decimal comma in texts, and numbers by their type": Case(
+        {
+            "train.csv": csv("id,x", 'a,"0,125"', 'b,"1.234,5"'),
+            "test.parquet": {"id": ["c", "d"], "x": pa.array([0.125, 1234.5], pa.float32())},
+            "whole.parquet": {"id": ["e", "f"], "x": pa.array([2, 1234])},
+            "exact.parquet": {"id": ["g", "h"], "x": pa.array(["1.250", "-0.5"]).cast(pa.decimal128(9, 3))},
+        },
+        feature(**{**X, "decimal": ",", "thousands": ".", "scaling": "none"}),
+        values={
+            "train": {"x": [[0.125], [1234.5]]},
+            "test": {"x": [[0.125], [1234.5]]},
+            "whole": {"x": [[2], [1234]]},
+            "exact": {"x": [[1.25], [-0.5]]},
+        },
+    ),
+    "a marker in another notation": Case(
+        *numbers("1.000", "1", "2,5", decimal=",", thousands=".", scaling="none", missing=["1.000"]),
+        values={"train": {"x": [[0], [1], [2.5]]}},
+    ),
+    "a moment that stands for none": Case(
+        *three(
+            ["1900-01-01", "1900-01-01T00:00:00", "1901-01-01"],
+            {"kind": "datetime", "parts": ["year"], "missing": ["1900-01-01 00:00:00"]},
+        ),
+        codes={"train": {"d_year": [[0], [0], [3]]}},
+    ),
+    "a reference by its week": Case(
+        *three(
+            ["2024-01-14", "2024-01-16", "2024-01-15"],
+            {"kind": "datetime", "parts": ["age_days"], "reference": "2024-W03-1"},
+        ),
+        values={"train": {"d_age_days": [[1.2247449159622192], [-1.2247449159622192], [0]]}},
+    ),
+    # labels
+    "labels with a few markers among them": Case(
+        {"train.csv": csv("id,x,y", "a,1,1", "b,2, 1", "c,3,0", "d,4,NA", "e,5,1.0")},
+        Y,
+        said=("warning: label y: 1 of 5 rows hold no number, and are negative by the rule",),
+        unsaid=("NA",),
+        labels={"y": [1, 1, 0, 0, 1]},
+    ),
+    "labels of texts": Case(
+        {"train.csv": csv("id,x,y", "a,1,paid", "b,2,1", "c,3,open")},
+        {**Y, "labels": {"y": {"rule": "y == 'paid'"}}},
+        unsaid=("warning: label",),
+        labels={"y": [1, 0, 0]},
     ),
     # rows-without-label-yet
     "rows without a label": Case(
