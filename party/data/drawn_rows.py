@@ -111,8 +111,9 @@ def _positive_rows(party: str, data: DataSection, section: NegativesSection, tab
     values = read_labels(party, data, table.columns, table.path.name, weighted=False).values
     positive: NDArray[np.bool_] = (values == 1).any(axis=1)
     if not section.beside_negatives and not positive.all():
+        are = "have no label, or are negative" if np.isnan(values).any() else "are negative"
         raise DataError(
-            "rows are negative already: beside sampled negatives, partners can infer labels from the rows of an entity",
+            f"rows {are} already: beside sampled negatives, partners can infer labels from the rows of an entity",
             where=f"{party}: {table.path.name}",
             expected="positive rows alone (data.negatives)",
             received=f"{int(np.count_nonzero(~positive)):,} of {table.rows:,} rows that are not positive",
