@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
 from party.configuration.negatives import NegativesSection
-from party.data.item_draws import NO_ITEM, Interactions, draw_items
+from party.data.item_draws import NO_ITEM, Interactions, Rows, draw_items
 from party.data.labels import read_labels
 from party.data.negative_cells import negative_cell
-from party.data.negatives import Negatives, Rows
+from party.data.negatives import Negatives
 from party.data.table import Table
 from party.data.text_columns import TextColumn, TextColumns
 from party.errors import DataError
@@ -70,7 +70,7 @@ def with_negatives(party: str, data: DataSection, section: NegativesSection, *, 
     bits = secret_stream(secret, _NO_SEED, f"{_STREAM} {table.dataset} {table.rows_sha256}").bit_generator
     interactions = Interactions(users=_numbers(table.columns, section.user), items=items, positive=positive)
     origin, item_origin = draw_items(interactions, section.per_positive, section.draw, bits)
-    own = np.arange(table.rows)
+    own = np.arange(table.rows, dtype=np.int32)
     return _extended(
         party,
         data,
@@ -80,8 +80,8 @@ def with_negatives(party: str, data: DataSection, section: NegativesSection, *, 
             per_positive=section.per_positive,
             positives=int(np.count_nonzero(positive)),
             file_rows=table.rows,
-            origin=np.concatenate([own, origin]),
-            item_origin=np.concatenate([own, item_origin]),
+            origin=np.concatenate([own, origin.astype(np.int32)]),
+            item_origin=np.concatenate([own, item_origin.astype(np.int32)]),
         ),
     )
 

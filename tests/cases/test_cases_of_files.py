@@ -283,6 +283,13 @@ CASES = {
         {**WITHOUT_NAMES, "csv": {"header": False, "columns": ["id", "age", "mail"]}},
         said=("9 rows",),
     ),
+    "a line for spreadsheets before the names": Case(
+        {"train.csv": csv("sep=;", "id;x", "a;1")},
+        {**feature(**X), "csv": {"separator": ";"}},
+        exit_code=3,
+        said=("remove the first line",),
+        unsaid=("data.csv.header",),
+    ),
     # home-folder-path
     "a wrong path": Case(
         {},

@@ -14,6 +14,7 @@ _SEPARATORS = (",", ";", TAB, "|", ":", " ")
 _SPELLED = {TAB: "tab"}
 _NUL = "\0"
 _QUOTED = '"'
+_SEPARATOR_LINE = "sep="
 
 # Arrow's own text quotes the row that it stumbled over; only these numbers of it may be repeated.
 _RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
@@ -28,6 +29,8 @@ def probable_cause(header: Sequence[str], needed: Collection[str], form: CsvSect
         needed: names of the columns that are needed.
         form: how the owner says that the files are written.
     """
+    if "".join(header).lower().startswith(_SEPARATOR_LINE):
+        return "remove the first line, which tells a spreadsheet the separator and holds no names"
     if any(_NUL in name for name in header):
         return f"name the file's encoding in data.csv.encoding: by its NUL characters utf-16-le, or {CANDIDATES}"
     separator = _probable_separator(header, frozenset(needed), form)
