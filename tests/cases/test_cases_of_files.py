@@ -290,6 +290,19 @@ CASES = {
         said=("remove the first line",),
         unsaid=("data.csv.header",),
     ),
+    "names of rows before the first name": Case(
+        {"train.csv": csv('"id","x"', '"1","a",2', '"2","b",3')},
+        feature(**X),
+        exit_code=3,
+        said=("row 2 does not fit", "some programs write a first column without a name"),
+    ),
+    "a row that is too long, in the middle": Case(
+        {"train.csv": csv("id,x", "a,2", "b,3,4")},
+        feature(**X),
+        exit_code=3,
+        said=("row 3 does not fit",),
+        unsaid=("without a name",),
+    ),
     # home-folder-path
     "a wrong path": Case(
         {},

@@ -14,6 +14,7 @@ _SEPARATORS = (",", ";", TAB, "|", ":", " ")
 _SPELLED = {TAB: "tab"}
 _NUL = "\0"
 _QUOTED = '"'
+UNNAMED_COLUMN = "name all columns: some programs write a first column without a name, that of the rows"
 _SEPARATOR_LINE = "sep="
 
 # Arrow's own text quotes the row that it stumbled over; only these numbers of it may be repeated.
@@ -76,12 +77,15 @@ def unparsable(message: str, *, rows_before: int, form: CsvSection, where: str, 
         )
     separator = _SPELLED.get(form.separator, form.separator)
     row = f"row {int(ragged['row']) + rows_before:,}" if ragged["row"] else "a row"
+    is_first = ragged["row"] is not None and int(ragged["row"]) == 1
+    unnamed = is_first and int(ragged["received"]) == int(ragged["expected"]) + 1
     return DataError(
         f"{row} does not fit the columns' names",
         where=where,
         expected=f"{ragged['expected']} fields",
         received=str(ragged["received"]),
-        fix=f"quote cells that hold the separator ({separator}), and close every quote",
+        fix=f"quote cells that hold the separator ({separator}), and close every quote"
+        + (f"; or {UNNAMED_COLUMN}" if unnamed else ""),
     )
 
 
