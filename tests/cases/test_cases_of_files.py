@@ -209,6 +209,18 @@ CASES = {
         ),
         codes={"train": {"d_year": [[0], [0], [3]]}},
     ),
+    "days as numbers, in a column with an empty cell": Case(
+        *three(["20240131.0", "", "20240201"], {"kind": "datetime", "parts": ["day"]}),
+        codes={"train": {"d_day": [[31], [0], [1]]}},
+    ),
+    "days as numbers in another order, in a column with an empty cell": Case(
+        *three(["31012024.0", "", "1022024."], {"kind": "datetime", "parts": ["day"], "format": "%d%m%Y"}),
+        codes={"train": {"d_day": [[31], [0], [10]]}},
+    ),
+    "a time with a point": Case(
+        *three(["31.01.2024 12.0", "01.02.2024 9.30", ""], {"kind": "datetime", "format": "%d.%m.%Y %H.%M"}),
+        codes={"train": {"d_hour": [[13], [10], [0]]}},
+    ),
     "a reference by its week": Case(
         *three(
             ["2024-01-14", "2024-01-16", "2024-01-15"],

@@ -19,6 +19,7 @@ _ISO = re.compile(
     r"\s?(Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?\s*",
     re.ASCII,
 )
+_WITH_POINT = re.compile(r"\s*([0-9]+)\.0*\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,20})(?:\.([0-9]{0,20}))?\s*", re.ASCII)
 
 
@@ -50,8 +51,8 @@ def moment_reader(feature: DatetimeFeature) -> Callable[[str], Moment | None]:
         return lambda text: _placed(_from_epoch(text, unit), zone)
     if feature.format is not None:
         style = feature.format
-        return lambda text: _placed(_from_format(text, style), zone)
-    return lambda text: _placed(iso_moment(text), zone)
+        return lambda text: _placed(_from_format(text, style) or _from_format(_whole(text), style), zone)
+    return lambda text: _placed(iso_moment(text) or iso_moment(_whole(text)), zone)
 
 
 def iso_moment(text: str) -> datetime | None:
@@ -74,6 +75,12 @@ def iso_moment(text: str) -> datetime | None:
         return datetime.fromisoformat(written + offset)
     except ValueError:
         return None
+
+
+def _whole(text: str) -> str:
+    """A whole number without the point that it has once a column has had an empty cell: 20240131.0 is 20240131."""
+    match = _WITH_POINT.fullmatch(text)
+    return text if match is None else match[1]
 
 
 def _from_format(text: str, style: str) -> datetime | None:
