@@ -80,8 +80,8 @@ def with_negatives(party: str, data: DataSection, section: NegativesSection, *, 
             per_positive=section.per_positive,
             positives=int(np.count_nonzero(positive)),
             file_rows=table.rows,
-            origin=np.concatenate([own, origin.astype(np.int32)]),
-            item_origin=np.concatenate([own, item_origin.astype(np.int32)]),
+            origin=np.concatenate([own, origin]),
+            item_origin=np.concatenate([own, item_origin]),
         ),
     )
 
