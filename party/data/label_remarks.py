@@ -8,7 +8,7 @@ import numpy as np
 
 from party.configuration.canonical_text import canonical_text
 from party.configuration.labels import BinaryLabel, Labels
-from party.data.kinds.cells import exact_number, read_cells
+from party.data.kinds.cells import exact_number, parse_number, read_cells
 from party.data.known_labels import EQUALITIES
 from party.data.text_columns import TextColumns
 
@@ -30,7 +30,7 @@ def label_remarks(labels: Labels, columns: TextColumns) -> Iterator[str]:
         if sign not in EQUALITIES or exact_number(canonical_text(operand)) is None:
             continue
         cells = read_cells(columns[label.source], (), "")
-        wrong = np.array([exact_number(cell) is None for cell in cells.texts], np.bool_) & ~cells.missing
+        wrong = np.isnan([parse_number(cell) for cell in cells.texts]) & ~cells.missing
         rows, others = cells.row_count(~cells.missing), cells.row_count(wrong)
         if others and 2 * others < rows:
             yield (

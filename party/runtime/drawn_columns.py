@@ -15,6 +15,7 @@ from party.configuration.party import PartyConfiguration
 from party.configuration.privacy import AnyDomain, PrivateColumnsSection, RangeDomain
 from party.data.ids import Ids
 from party.data.kinds.cells import Cells, parse_number, read_cells
+from party.data.rows import one_after_the_other
 from party.data.table import Table
 from party.data.text_columns import TextColumn
 from party.errors import DataError
@@ -135,7 +136,7 @@ class DrawnColumns:
             cells, texts = self._canonical_of(name, domain, table)
             numbers = np.fromiter((places.setdefault(one, len(places)) for one in texts), np.int32, len(texts))
             parts.append(cells.by_row(numbers))
-        return _TrueCells(list(places), np.concatenate(parts))
+        return _TrueCells(list(places), one_after_the_other(parts))
 
     def _canonical_of(self, name: str, domain: CellDomain, table: Table) -> tuple[Cells, list[str]]:
         """The cells of a column of one table, and each of its distinct texts as its domain has it."""
