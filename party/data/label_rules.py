@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from party.configuration.canonical_text import canonical_text
 from party.configuration.rules import BACKQUOTES, RuleParts
+from party.data.kinds.advice import plain_number_advice
 from party.data.kinds.cells import Cells, exact_number, parse_number
 from party.data.known_labels import EQUALITIES, unquoted
 from party.errors import ConfigurationError, DataError
@@ -51,7 +52,7 @@ def positive_texts(cells: Cells, rule: RuleParts, advice: str) -> NDArray[np.boo
     if value is not None:
         numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
         if sign not in EQUALITIES:
-            refuse_cells(cells, np.isnan(numbers), "a number in every row", advice)
+            refuse_texts(cells, np.isnan(numbers), "a number in every row", advice)
         return _compared(cells, numbers, compare, value)
     if sign not in EQUALITIES:
         raise ConfigurationError(
@@ -96,3 +97,20 @@ def refuse_cells(cells: Cells, without: NDArray[np.bool_], expected: str, advice
         raise DataError(
             what, where=cells.where, expected=expected, received=received, fix=advice, public_message=public_message
         )
+
+
+def refuse_texts(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str, *, what: str = LABELS) -> None:
+    """Refuses cells that are no numbers, as `refuse_cells` does; says where they are in another notation.
+
+    Args:
+        cells: the column.
+        without: which distinct texts they are, bool (texts,).
+        expected: what a cell must be, for the error.
+        advice: what to do where nothing is known.
+        what: what is wrong.
+
+    Raises:
+        DataError: there are any; the text counts their rows.
+    """
+    if without.any():
+        refuse_cells(cells, without, expected, plain_number_advice(cells) or advice, what=what)

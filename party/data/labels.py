@@ -12,7 +12,7 @@ from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.kinds.cells import Cells, parse_number, read_cells
 from party.data.known_labels import advice_on_empty, rows_with_labels
-from party.data.label_rules import LABELS, positive_texts, refuse_cells
+from party.data.label_rules import LABELS, positive_texts, refuse_cells, refuse_texts
 from party.data.text_columns import TextColumn, TextColumns
 from party.errors import DataError
 
@@ -276,7 +276,7 @@ def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) 
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
-    refuse_cells(cells, ~np.isfinite(single), expected, advice, what=what)
+    refuse_texts(cells, ~np.isfinite(single), expected, advice, what=what)
     return cells.by_row(single)
 
 

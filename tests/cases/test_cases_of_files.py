@@ -236,6 +236,16 @@ CASES = {
         unsaid=("NA",),
         labels={"y": [1, 1, 0, 0, 1]},
     ),
+    **{
+        f"labels with a decimal comma, {label}": Case(
+            {"train.csv": csv("id,x,y", 'a,1,"1.234,5"', 'b,2,"0,5"', "c,3,2")},
+            {**Y, "labels": {"y": label}},
+            exit_code=3,
+            said=('3 of 3 rows would be numbers with decimal: ","', "of labels and weights there is only the point"),
+            unsaid=("234",),
+        )
+        for label in ({"kind": "regression", "column": "y"}, {"rule": "y > 1"})
+    },
     "labels of texts": Case(
         {"train.csv": csv("id,x,y", "a,1,paid", "b,2,1", "c,3,open")},
         {**Y, "labels": {"y": {"rule": "y == 'paid'"}}},
