@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from party.configuration.datetime_feature import column_formats
 from party.configuration.labels import group_columns
 from party.configuration.numeric_feature import columns_with_comma
 from party.configuration.party import PartyConfiguration
@@ -296,6 +297,7 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
         as_written=data.columns_as_written,
         lists=configuration.list_columns,
         commas=columns_with_comma(data.features),
+        formats=column_formats(data.features),
         column_keys={
             **_keys_of_columns(configuration),
             **dict.fromkeys(group_columns(data.labels), "data.labels"),

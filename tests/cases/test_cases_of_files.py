@@ -5,6 +5,7 @@ tests of those kinds that show only in training.
 """
 
 import ast
+import datetime
 import uuid
 from pathlib import Path
 
@@ -216,6 +217,24 @@ CASES = {
     "days as numbers in another order, in a column with an empty cell": Case(
         *three(["31012024.0", "", "1022024."], {"kind": "datetime", "parts": ["day"], "format": "%d%m%Y"}),
         codes={"train": {"d_day": [[31], [0], [10]]}},
+    ),
+    "dates in a format, and dates by their type": Case(
+        {
+            "train.csv": csv("id,d", "a,2024-03-01 05:30", "b,"),
+            "test.parquet": {"id": ["c", "d"], "d": [datetime.date(2024, 1, 3), None]},
+            "later.parquet": {
+                "id": ["e"],
+                "d": pa.array([datetime.datetime(2024, 1, 2, 23, 30)], pa.timestamp("ns", "UTC")),
+            },
+        },
+        feature(
+            column="d", kind="datetime", format="%Y-%d-%m %H:%M", zone="Europe/Berlin", parts=["day", "month", "hour"]
+        ),
+        codes={
+            "train": {"d_day": [[3], [0]], "d_month": [[1], [0]], "d_hour": [[6], [0]]},
+            "test": {"d_day": [[3], [0]], "d_month": [[1], [0]], "d_hour": [[1], [0]]},
+            "later": {"d_day": [[3]], "d_month": [[1]], "d_hour": [[1]]},
+        },
     ),
     "a time with a point": Case(
         *three(["31.01.2024 12.0", "01.02.2024 9.30", ""], {"kind": "datetime", "format": "%d.%m.%Y %H.%M"}),

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from party.configuration.datetime_feature import DateFormat
 from party.configuration.joins import KeyRule
 from party.data.files.limits import FileLimits
 from party.data.store.column_stores import ColumnStores
@@ -160,14 +161,19 @@ def test_small_files_are_read_into_memory(tmp_path):
     assert not (tmp_path / "columns").exists()
 
 
-def test_numbers_by_type_beside_texts_with_a_comma_are_the_same_in_memory_and_on_disk(tmp_path, stores):
+def test_values_by_type_beside_texts_in_another_notation_are_the_same_in_memory_and_on_disk(tmp_path, stores):
     folder = tmp_path / "train"
     folder.mkdir()
-    (folder / "1.csv").write_text('id,a\n1,"0,125"\n2,"1.234,5"\n')
-    parquet.write_table(pa.table({"id": ["3", "4"], "a": [0.125, 1234.5]}), folder / "2.parquet")
-    changes = {"columns": ("a",), "as_written": ("a",), "commas": ("a",)}
+    (folder / "1.csv").write_text('id,a,b\n1,"0,125",03.01.2024\n2,"1.234,5",\n')
+    dates = pa.array([19725, None], pa.date32())
+    parquet.write_table(pa.table({"id": ["3", "4"], "a": [0.125, 1234.5], "b": dates}), folder / "2.parquet")
+    styles = {"commas": ("a",), "formats": {"b": DateFormat("%d.%m.%Y", None)}}
+    changes = {"as_written": ("a", "b"), **styles}
     expect_same(read(folder, stores, **changes), read(folder, **changes))
-    assert read(folder, stores, **changes).columns["a"].by_row().tolist() == ["0,125", "1.234,5", "0,125", "1234,5"]
+    columns = read(folder, stores, **changes).columns
+    assert columns["a"].by_row().tolist() == ["0,125", "1.234,5", "0,125", "1234,5"]
+    assert columns["b"].by_row().tolist() == ["03.01.2024", "", "03.01.2024", ""]
+    assert read(folder, stores, as_written=("a", "b")).columns["b"].by_row()[2] == "2024-01-03"
 
 
 def test_readers_of_one_new_file_at_the_same_time_all_get_it(tmp_path, stores):

@@ -63,6 +63,11 @@ def is_number(kind: pa.DataType) -> bool:
     return any(holds(kind) for holds in _NUMBERS)
 
 
+def is_date(kind: pa.DataType) -> bool:
+    """Whether a type's values are dates, or dates with a time."""
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
+
+
 def check_type(kind: pa.DataType, *, lists: bool, where: str) -> None:
     """Refuses a column whose values have no text of their own.
 
