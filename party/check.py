@@ -15,6 +15,7 @@ from party.configuration.party import PartyConfiguration
 from party.data.drawn_rows import negative_lines
 from party.data.groups import group_lines
 from party.data.join_words import join_lines, key_lines
+from party.data.label_remarks import label_remarks
 from party.data.labels import label_share, read_labels
 from party.data.statistics.checked import CheckedQuality
 from party.data.statistics.feature_warnings import percent
@@ -221,7 +222,8 @@ def _print_dataset(
         labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
         for place, (name, label) in enumerate(data.labels.items()):
             console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
-        for line in group_lines(table.columns, group_columns(data.labels)):
+        remarks = (f"warning: {one}" for one in label_remarks(data.labels, table.columns))
+        for line in (*remarks, *group_lines(table.columns, group_columns(data.labels))):
             console.print(one_line(line))
         for line in unlabelled_words(table, int((~labels.known).sum())):
             console.print(one_line(line))
