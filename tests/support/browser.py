@@ -31,6 +31,10 @@ AT_REST = """(async () => {
   await Promise.allSettled(document.getAnimations().map((one) => one.finished));
   return true;
 })()"""
+IN_SCHEME = {  # the background by its red, which the pages have little of in the dark
+    scheme: f"parseInt(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0]) {relation} 128"
+    for scheme, relation in (("light", ">"), ("dark", "<"))
+}
 
 needs_chromium = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed")
 
@@ -100,13 +104,12 @@ class Browser:
         """Opens an empty tab, as wide as asked also below the least width of a window."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        tab = Tab(self, session)
+        tab = Tab(self, session, width, height)
         for domain in ("Page", "Runtime", "Network", "Log"):
             tab.call(f"{domain}.enable")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.call("Emulation.setFocusEmulationEnabled", enabled=True)  # without a window nothing has the focus
         tab.call("Emulation.setEmulatedMedia", features=[scheme])
-        tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         yield tab
         self.call("Target.closeTarget", targetId=target)
 
@@ -126,8 +129,12 @@ class Browser:
 class Tab:
     """A page in a browser."""
 
-    def __init__(self, browser, session):
-        self._browser, self._session = browser, session
+    def __init__(self, browser, session, width, height):
+        self._browser, self._session, self.width = browser, session, width
+        self._resize(width, height)
+
+    def _resize(self, width, height):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def call(self, method, **parameters):
         """Sends a command for this tab and returns its result."""
@@ -192,14 +199,12 @@ class Tab:
         return found
 
     def screenshot(self, path, most_height=None):
-        """Writes the window, or the whole page down to a height in pixels, as PNG."""
-        more = {}
+        """Writes the window as PNG, first made as high as the page, up to a height in pixels, where one is given."""
         if most_height:
-            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            height = min(size["height"], most_height)
-            more = {"captureBeyondViewport": True}
-            more["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
-        image = self.call("Page.captureScreenshot", format="png", **more)["data"]
+            height = self.evaluate("document.documentElement.scrollHeight")
+            self._resize(self.width, min(height, most_height))
+            self.evaluate(AT_REST)
+        image = self.call("Page.captureScreenshot", format="png")["data"]
         Path(path).write_bytes(base64.b64decode(image))
 
     def pdf(self, path):

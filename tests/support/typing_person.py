@@ -26,10 +26,8 @@ def blocks(text):
 
 
 def section(text, heading):
-    """What is below a heading, up to the next one of its level or of a higher one."""
-    level = heading.split()[0]
-    rest = text.partition(f"\n{heading}\n")[2]
-    return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    """What is below a heading of the second level, up to the next one."""
+    return re.split(r"^## ", text.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 @dataclass
@@ -105,6 +103,7 @@ class TypingPerson:
                 if asked := QUESTION.search(printed):
                     with suppress(OSError):  # it has ended, and that was no question
                         os.write(ours, self._answer(asked["text"]).encode() + b"\n")
+                    printed += "\n"  # as the terminal shows it
         code = process.wait(timeout=MOST_SECONDS)
         os.close(ours)
         assert code == 0, f"{command}: exit code {code}\n{printed}"
@@ -123,7 +122,7 @@ class TypingPerson:
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if b"listening" in line:
+            if b" is ready on " in line:
                 break
         else:
             raise AssertionError(f"{command}: {b''.join(lines).decode()}")
