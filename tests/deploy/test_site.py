@@ -18,6 +18,7 @@ from tests.support.screenshots import expect_looks
 from tests.support.site import build_site, served
 
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?([^\"\s>]+)")
+BRIGHT = "<style>body {background: white}</style><p style='height: 300px; background: linear-gradient(red, blue)'>"
 IN_STYLES = re.compile(r"(?:url\(|@import\s+)[\"']?(https?:|//)[^)\"']*")
 
 
@@ -122,9 +123,9 @@ def test_a_blank_page_and_one_that_is_too_wide_are_noticed(tmp_path, browser):
     for name, content, noticed in (
         ("blank", "", "blank-light-1280.png: 1 colours"),
         ("wide", "<p style='width: 2000px'>text", "wide: wider than 1280 px"),
-        ("broken", "<script>throw Error()</script>", "Uncaught"),
-        ("foreign", "<img src='http://127.0.0.1:9/none.png'>", "127.0.0.1:9"),
-        ("bright", "<style>body {background: white}</style><p>text", "bright: is not dark"),
+        ("broken", "<script>throw Error()</script>", "broken: ['Uncaught"),
+        ("foreign", "<img src='http://127.0.0.1:9/none.png'>", "foreign: asks for"),
+        ("bright", BRIGHT, "bright: is not dark"),
     ):
         path = tmp_path / f"{name}.html"
         path.write_text(f"<!DOCTYPE html><title>{name}</title>{scheme}{content}")

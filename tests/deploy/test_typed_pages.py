@@ -74,13 +74,13 @@ def machine_blocks():
 
 
 def by_side(block):
-    """The commands of a block with the organisation that types each, which a comment names."""
+    """The commands of a block with the organisation that types each, which the comment above it names."""
     side = None
-    for line in block.splitlines():
-        command, _, comment = line.partition(" # ") if not line.startswith("# ") else ("", "", line[2:])
-        side = next((SIDES[words] for words in SIDES if comment.strip().startswith(words)), side)
-        if command.strip():
-            yield side, command.strip()
+    for line in block.replace("\\\n", " ").splitlines():
+        if line.startswith("# "):
+            side = next(SIDES[words] for words in SIDES if line[2:].startswith(words))
+        elif command := line.partition(" #")[0].strip():
+            yield side, command
 
 
 def hand_over_invitations(folder):
@@ -138,7 +138,8 @@ def browser():
 
 @needs_chromium
 def test_two_pages_tell_about_the_run(tutorial, browser):
-    tutorial.type("coordinator report --config coordinator/run.yaml --output run.html")
+    run_id = next(iter(tutorial.folder.glob("coordinator/**/run.json"))).parent.name
+    tutorial.type(f"coordinator report {run_id} --config coordinator/run.yaml --output run.html")
     tutorial.type("party report --config bob/bob.yaml --output bob.html")
     for name in ("run", "bob"):
         page = tutorial.folder / f"{name}.html"

@@ -24,8 +24,9 @@ def expect_looks(browser, url, name, home, folder=FOLDER):
             tab.show(url)
             assert tab.await_true(IN_SCHEME[scheme], SECONDS), f"{name}: is not {scheme}"
             assert tab.beyond_pixels() == 0, f"{name}: wider than {width} px"
-            assert tab.problems() == []
-            assert [one for one in tab.requests() if not one.startswith((home, "data:"))] == []
+            elsewhere = [one for one in tab.requests() if not one.startswith((home, "data:"))]
+            assert not elsewhere, f"{name}: asks for {elsewhere}"
+            assert not tab.problems(), f"{name}: {tab.problems()}"
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{name}-{scheme}-{width}.png"
             tab.screenshot(path, most_height=MOST_PIXELS)
@@ -35,6 +36,6 @@ def expect_looks(browser, url, name, home, folder=FOLDER):
 def expect_image(path, width):
     """Checks the width of an image, and that it shows more than a background."""
     image = imread(path)
-    assert image.shape[1] == width, image.shape
+    assert image.shape[1] == width, f"{path.name}: {image.shape[1]} px wide"
     colours = np.unique(image[::STEP, ::STEP].reshape(-1, image.shape[2]), axis=0)
     assert len(colours) >= LEAST_COLOURS, f"{path.name}: {len(colours)} colours"
