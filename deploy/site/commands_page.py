@@ -41,11 +41,11 @@ def _command(context: click.Context) -> Iterator[str]:
         return
     usage = " ".join(command.collect_usage_pieces(context))
     yield from ("```text", f"{context.command_path} {usage}", "```", "")
-    # The usage shows the arguments; most have no text of their own.
-    records = [record for one in command.get_params(context) if all(record := one.get_help_record(context) or ("",))]
+    records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
     yield from ("| option | meaning |", "|---|---|")
     for option, meaning in records:
-        yield f"| `{_cell(option)}` | {_cell(meaning)} |"
+        if meaning:  # most arguments have no text of their own, and the usage shows them
+            yield f"| `{_cell(option)}` | {_cell(meaning)} |"
     yield ""
 
 
