@@ -110,8 +110,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.call("Emulation.setFocusEmulationEnabled", enabled=True)  # without a window nothing has the focus
         tab.call("Emulation.setEmulatedMedia", features=[scheme])
-        yield tab
-        self.call("Target.closeTarget", targetId=target)
+        try:
+            yield tab
+        finally:
+            self.call("Target.closeTarget", targetId=target)
 
     def _receive(self, deadline):
         ready, _, _ = select.select([self._replies], [], [], max(0.0, deadline - time.monotonic()))
