@@ -18,7 +18,7 @@ SAVED = re.compile(r"Save this as `(?P<file>[\w.]+)` and run `(?P<command>[^`]+)
 ABOUT = re.compile(r"an AUC of about (?P<auc>0\.\d+)")
 AUC = re.compile(r"\bauc\b\D*(?P<auc>0\.\d+)", re.IGNORECASE)
 ROWS = 1000  # of the README's files, which are only looked at
-TOLERANCE = 0.05  # "about"
+TOLERANCE = 0.06  # "about", and the figure may be rounded to 0.05
 MACHINES = "## Two real machines"
 SIDES = {"at company A": "alice", "at company B": "bob", "where the coordinator runs": "coordinator"}
 
