@@ -11,6 +11,7 @@ import click
 from party.command_line import debug_option, run_command
 from party.errors import ConfigurationError
 from party.invitation.options import force_option, schema_option
+from party.output.terminal import print_lines, show
 
 MODELS = ("deepfm", "dnn", "bst")
 DEFAULT_PORT = 50051
@@ -63,8 +64,7 @@ def init_command(
         )
         reached = address or answers.text("HOST:PORT at which others reach this party", default_address(), "--address")
         new = NewParty(name=party, address=reached, model=model, writes_schema=writes_schema, data=request)
-        for line in create_party(new, target or Path(f"{party}.yaml"), answers, force=force, now=utc_now()):
-            click.echo(line)
+        print_lines(create_party(new, target or Path(f"{party}.yaml"), answers, force=force, now=utc_now()))
 
     run_command(run, debug)
 
@@ -102,7 +102,7 @@ class Answers:
     def id_column(self, candidates: Sequence[str]) -> str:
         """See `Questions`."""
         if self._is_asking and candidates:
-            click.echo(f"columns with another value in every row: {_listed(candidates)}")
+            show(f"columns with another value in every row: {_listed(candidates)}")
         return self.text("Column by which the parties' rows are joined", next(iter(candidates), None), "--id")
 
     def labels(self, candidates: Sequence[str]) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ class Answers:
         if not self._is_asking:
             return ()
         if candidates:
-            click.echo(f"columns that might be labels: {_listed(candidates)}")
+            show(f"columns that might be labels: {_listed(candidates)}")
         given = str(click.prompt("Label, if this party holds it: a column or a rule", default="", show_default=False))
         return (given,) if given else ()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from party.command_line import configuration_option, debug_option, run_command
+from party.output.terminal import show
 
 
 @click.command("report")
@@ -29,6 +30,6 @@ def report_command(path: Path, *, run_id: str | None, page: Path, curves: str | 
         from party.security.files import write_atomically  # noqa: PLC0415
 
         write_atomically(page, own_page(path, run_id, utc_now(), curves).encode())
-        click.echo(f"wrote {page}")
+        show(f"wrote {page}")
 
     run_command(run, debug)

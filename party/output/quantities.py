@@ -44,10 +44,10 @@ def share_text(part: float, whole: float) -> str:
         return "-"
     share = part / whole
     if 0 < share < LEAST_SHARE:
-        return f"< {LEAST_SHARE:.1%}"
+        return f"< {_percent(LEAST_SHARE)}"
     if 1 - LEAST_SHARE < share < 1:
-        return f"> {1 - LEAST_SHARE:.1%}"
-    return f"{share:.1%}"
+        return f"> {_percent(1 - LEAST_SHARE)}"
+    return _percent(share)
 
 
 def day_text(moment: datetime) -> str:
@@ -116,3 +116,7 @@ def time_text(moment: str) -> str:
         return moment
     zone = " UTC" if rest.endswith(("+00:00", "Z")) else ""
     return f"{day} {rest[:8]}{zone}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{SHOWN_DECIMALS}f} %"
