@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from party.output.terminal import show
-
 if TYPE_CHECKING:
     from party.security.certificates import Usage
     from party.security.issuing import OrganisationFiles
@@ -41,7 +39,7 @@ def certificate_command(role: str, run_command: RunCommand) -> click.Command:
         def run() -> None:
             from party.security.certificates import Usage  # noqa: PLC0415
 
-            show(made_certificate(name, Usage[role.upper()], folder or Path("certs") / name, days, renew=renew))
+            click.echo(made_certificate(name, Usage[role.upper()], folder or Path("certs") / name, days, renew=renew))
 
         run_command(run, debug)
 

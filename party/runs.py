@@ -63,7 +63,7 @@ class SavedRuns:
         titles = (
             *worded("run", "state", "coordinator"),
             *numbered("size"),
-            *worded("checkpoints of steps", "recorded"),
+            *worded("checkpoints at step", "recorded"),
         )
         rows = tuple(
             (
