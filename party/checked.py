@@ -11,7 +11,7 @@ from party.data.groups import GroupCounts
 from party.data.join_words import KeyCounts
 from party.data.label_facts import LabelFacts
 from party.errors import one_line
-from party.output.quantities import count_text, counted, minute_text, share_text
+from party.output.quantities import count_text, counted, figure_text, minute_text, share_text
 from party.output.tables import PrintedTable, numbered, worded
 
 MERGED = "distinct texts are written differently but are the same value; exact: true keeps them apart"
@@ -301,4 +301,4 @@ def without_warnings(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, 
 
 def _texts(numbers: CheckedNumbers) -> tuple[str, ...]:
     figures = (numbers.least, numbers.greatest, numbers.mean, numbers.deviation)
-    return (*(f"{figure:.4g}" for figure in figures), share_text(numbers.outliers, numbers.rows))
+    return (*map(figure_text, figures), share_text(numbers.outliers, numbers.rows))

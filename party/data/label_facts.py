@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
 from party.data.labels import ONE_CLASS_FIX, label_balance
-from party.output.quantities import share_text
+from party.output.quantities import figure_text, share_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class LabelFacts:
             return f"{share_text(self.positive_share, 1)} positive{only}"
         if self.classes is not None:
             return f"{self.classes_present} of {self.classes} classes present"
-        return f"mean {self.mean:.4g}, deviation {self.deviation:.4g}"
+        return f"mean {figure_text(self.mean or 0.0)}, deviation {figure_text(self.deviation or 0.0)}"
 
 
 def facts_of_labels(labels: Labels, values: NDArray[np.float32]) -> Iterator[LabelFacts]:
