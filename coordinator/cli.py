@@ -36,13 +36,14 @@ from party.certificate import certificate_command
 from party.completion import completion_command
 from party.errors import SessionError
 from party.monitoring.logs import report
+from party.output.program import Program
 from party.security.printable import printable
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
 
 
-@click.group()
+@click.group(cls=Program)
 @click.version_option(__version__)
 def main() -> None:
     """Drives split training between parties; sees none of their data, labels or keys."""

@@ -18,11 +18,12 @@ from party.commands.invite import invite_command
 from party.commands.report import report_command
 from party.commands.schema import schema_command
 from party.completion import completion_command
+from party.output.program import Program
 
 LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
 
 
-@click.group()
+@click.group(cls=Program)
 @click.version_option(__version__)
 def main() -> None:
     """Takes part in split training with an organisation's own data and models."""

@@ -1,0 +1,75 @@
+"""What a terminal shows: lines that end between words, as wide as it is; a pipe gets each line whole."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from typing import TextIO
+
+import click
+
+HANGING = "  "  # before what continues a line
+WIDE = "WF"  # East Asian letters that take two columns
+WITHOUT_WIDTH = ("Mn", "Me", "Cf")
+LEAST_COLUMNS = 20
+
+
+def terminal_columns(stream: TextIO | None = None) -> int | None:
+    """The width of the terminal that a stream writes to; None for a file or a pipe.
+
+    Args:
+        stream: None means standard output.
+    """
+    written = sys.stdout if stream is None else stream
+    return max(shutil.get_terminal_size().columns, LEAST_COLUMNS) if written.isatty() else None
+
+
+def show(text: str, *, to_errors: bool = False) -> None:
+    """Prints lines; on a terminal each is wrapped between words.
+
+    Args:
+        text: one or more lines.
+        to_errors: whether to standard error instead of standard output.
+    """
+    columns = terminal_columns(sys.stderr if to_errors else sys.stdout)
+    for line in text.split("\n"):
+        for part in (line,) if columns is None else wrapped(line, columns):
+            click.echo(part, err=to_errors)
+
+
+def wrapped(line: str, columns: int, hanging: str = HANGING) -> list[str]:
+    """Breaks a line between words; a word that is longer than the terminal stays whole, so that it can be copied.
+
+    Args:
+        line: may begin with spaces, which all its parts then do.
+        columns: of the terminal.
+        hanging: further spaces before all parts but the first.
+    """
+    if text_columns(line) <= columns:
+        return [line]
+    lead = line[: len(line) - len(line.lstrip(" "))]
+    parts: list[str] = []
+    part = lead
+    for word in line.split():
+        joined = f"{part} {word}" if part.strip() else part + word
+        if part.strip() and text_columns(joined) > columns:
+            parts.append(part)
+            joined = lead + hanging + word
+        part = joined
+    return [*parts, part]
+
+
+def text_columns(text: str) -> int:
+    """The number of columns that a text takes on a terminal.
+
+    Args:
+        text: of one line.
+    """
+    return len(text) if text.isascii() else sum(map(_letter_columns, text))
+
+
+def _letter_columns(letter: str) -> int:
+    if unicodedata.category(letter) in WITHOUT_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in WIDE else 1
