@@ -6,11 +6,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -21,6 +21,9 @@ from party.monitoring.logs import report
 if TYPE_CHECKING:
     from coordinator.federation import Federation
     from coordinator.progress import Display
+
+Result = TypeVar("Result")
+DUMB_TERMINAL = "dumb"  # shows a carriage return as it likes
 
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
@@ -41,15 +44,16 @@ dataset_option = click.option("--dataset", default=None, help="Default: evaluate
 
 def inference_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options of the commands that apply a trained run to a dataset, in the order of `--help`."""
-    return configuration_option(run_option(dataset_option(without_option(debug_option(command)))))
+    return configuration_option(run_option(dataset_option(without_option(json_option(debug_option(command))))))
 
 
-def connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
+def connect(path: Path, without: tuple[str, ...] = (), *, as_json: bool = False) -> Federation:
     """The parties of a run's configuration, with connections to them.
 
     Args:
         path: the run's YAML file.
         without: feature parties to leave out.
+        as_json: whether standard output is for one JSON document, so that progress goes to standard error.
 
     Raises:
         SplitError: the file is not valid, or a party does not answer as it should.
@@ -60,7 +64,7 @@ def connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
 
     configuration = load_coordinator_configuration(path)
     if configuration.log_format == "text":
-        return Federation(configuration, display, without=without)
+        return Federation(configuration, partial(display, to_errors=as_json), without=without)
     place = LogPlace()
     json_log({"coordinator": configuration.coordinator}, "info", place)
     federation = Federation(configuration, logged_display, without=without)
@@ -68,11 +72,57 @@ def connect(path: Path, without: tuple[str, ...] = ()) -> Federation:
     return federation
 
 
-def display() -> Display:
-    """How progress is shown: live on a terminal, a line at a time elsewhere."""
-    from coordinator.progress import LiveDisplay, PlainDisplay  # noqa: PLC0415
+def display(*, to_errors: bool = False) -> Display:
+    """How progress is shown: live on a terminal, a line at a time elsewhere.
 
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+    Args:
+        to_errors: whether on standard error instead of standard output.
+    """
+    from coordinator.live_display import LiveDisplay  # noqa: PLC0415
+    from coordinator.progress import PlainDisplay  # noqa: PLC0415
+    from party.output.terminal import show  # noqa: PLC0415
+
+    stream = sys.stderr if to_errors else sys.stdout
+    if stream.isatty() and os.environ.get("TERM") != DUMB_TERMINAL:
+        return LiveDisplay(stream)
+    return PlainDisplay(partial(show, to_errors=to_errors))
+
+
+def print_result(
+    command: str, result: Result, lines: Callable[[Result, int | None], Iterable[str]], *, as_json: bool
+) -> None:
+    """Prints the result of a command, for a person or for programs.
+
+    Args:
+        command: its name, such as `align`.
+        result: a frozen dataclass.
+        lines: makes the lines for a terminal of so many columns; None stands for a pipe.
+        as_json: whether to print one JSON document instead.
+    """
+    from party.output.json_document import json_document  # noqa: PLC0415
+    from party.output.terminal import show, terminal_columns  # noqa: PLC0415
+
+    if as_json:
+        click.echo(json_document(f"coordinator {command}", result))
+        return
+    for line in lines(result, terminal_columns()):
+        show(line)
+
+
+def print_latest(results: Iterable[Result], show: Callable[[Result], None]) -> None:
+    """Prints the last one of several results, each of which holds those before it.
+
+    Args:
+        results: as they are made; if that fails, those before have cost the parties something, and are printed.
+        show: prints one.
+    """
+    latest: list[Result] = []
+    try:
+        for one in results:
+            latest[:] = [one]
+    finally:
+        for one in latest:
+            show(one)
 
 
 def logged_display() -> Display:

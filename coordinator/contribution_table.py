@@ -1,17 +1,19 @@
-"""Contributions of parties, for people and programs."""
+"""Contributions of parties, as lines of text."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from coordinator.contributions import Contribution, Contributions, left_out_sets
-from coordinator.figures import figure_text
+from coordinator.figures import WITHHELD, figure_text, withheld_text
 from party.configuration.run import RunConfiguration
+from party.metrics.sampled_negatives import negatives_words
+from party.output.quantities import count_text
+from party.output.tables import TextTable, numbered, worded
 from party.security.printable import printable
 
 SHOWN_DIGITS = 6  # significant digits of exact metrics; rounded ones have fewer
+NOTHING = "-"
 
 
 def announcement(run: RunConfiguration, dataset: str) -> str:
@@ -28,68 +30,48 @@ def announcement(run: RunConfiguration, dataset: str) -> str:
     )
 
 
-def print_contributions(
-    evaluate: Callable[[Callable[[Contribution], None]], Contributions], write: Callable[[str], object]
-) -> Contributions:
-    """Evaluates, and prints a table.
+def contributions_lines(found: Contributions, columns: int | None = None) -> Iterator[str]:
+    """Makes the lines that `coordinator contributions` prints: a table, and what is missing from it.
 
     Args:
-        evaluate: calls its argument with each contribution, and returns all of them.
-        write: called with each line.
-
-    Returns:
-        All contributions.
-
-    Raises:
-        SplitError: an evaluation failed; the table has those before it, which the parties have counted.
+        found: the evaluations so far.
+        columns: of the terminal; None for a pipe.
     """
-    taken: list[Contribution] = []
-    try:
-        return evaluate(taken.append)
-    finally:
-        for line in contribution_lines(taken) if taken else ():
-            write(line)
+    yield from contribution_lines(found.evaluations, columns)
+    withheld: dict[str, list[str]] = {}
+    for one in found.evaluations:
+        for name, reason in one.withheld.items():
+            withheld.setdefault(reason, []).append(name)
+    yield from (withheld_text(dict.fromkeys(names), reason) for reason, names in withheld.items())
+    negatives = max((one.negatives_per_positive for one in found.evaluations), default=0)
+    if negatives:
+        yield f"metrics{negatives_words(negatives)}"
 
 
-def contribution_lines(contributions: Sequence[Contribution]) -> list[str]:
+def contribution_lines(contributions: Sequence[Contribution], columns: int | None = None) -> list[str]:
     """Formats a table: parties, metrics, rows and bytes per sample.
 
     Args:
         contributions: in the order of the lines.
+        columns: of the terminal; None for a pipe.
     """
-    names = list(dict.fromkeys(name for one in contributions for name in one.metrics))
-    table = [["parties", *map(printable, names), "rows", "bytes/sample"]]
-    for one in contributions:
-        figures = [figure_text(one.metrics[name], SHOWN_DIGITS) if name in one.metrics else "-" for name in names]
-        table.append([", ".join(one.parties), *figures, f"{one.rows:,}", f"{one.bytes_per_sample:,.1f}"])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in table
-    ]
+    names = list(dict.fromkeys(name for one in contributions for name in (*one.metrics, *one.withheld)))
+    table = TextTable(
+        columns=(*worded("parties"), *numbered(*map(printable, names), "rows", "bytes/sample")),
+        rows=tuple(
+            (
+                ", ".join(one.parties),
+                *(_figure(one, name) for name in names),
+                count_text(one.rows),
+                f"{one.bytes_per_sample:,.1f}",
+            )
+            for one in contributions
+        ),
+    )
+    return list(table.lines(columns))
 
 
-def contributions_to_bytes(found: Contributions) -> bytes:
-    """Returns a JSON document for programs; a metric that is undefined is null.
-
-    Args:
-        found: all contributions.
-    """
-    content = {
-        "run_id": found.run_id,
-        "dataset": found.dataset,
-        "evaluations": [
-            {
-                "parties": one.parties,
-                "without": one.without,
-                "metrics": {name: value if math.isfinite(value) else None for name, value in one.metrics.items()},
-                "rows": one.rows,
-                "message_bytes": one.message_bytes,
-                "bytes_per_sample": one.bytes_per_sample,
-            }
-            for one in found.evaluations
-        ],
-    }
-    return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
+def _figure(one: Contribution, name: str) -> str:
+    if name in one.metrics:
+        return figure_text(one.metrics[name], SHOWN_DIGITS)
+    return WITHHELD if name in one.withheld else NOTHING

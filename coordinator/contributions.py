@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 
-from coordinator.history import metrics_as_dictionary
+from coordinator.evaluation import evaluation_of
 from coordinator.left_out import refuse_masked_sums
 from coordinator.trained_run import Inference
 from party.configuration.run import RunConfiguration
@@ -23,6 +23,8 @@ class Contribution:
         parties: names of the parties that took part, ascending; the label party always does.
         without: names of the feature parties that did not, ascending.
         metrics: those that the label party released, by name.
+        withheld: why the label party withholds a metric, by name.
+        negatives_per_positive: number of negatives that were sampled for each positive row; 0 if none were.
         rows: number of rows behind the metrics.
         message_bytes: size of all messages between parties in both directions, each counted once.
         bytes_per_sample: the same per row of the dataset.
@@ -34,6 +36,8 @@ class Contribution:
     rows: int
     message_bytes: int
     bytes_per_sample: float
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    negatives_per_positive: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class Contributions:
 
     run_id: str
     dataset: str
-    evaluations: tuple[Contribution, ...]
+    evaluations: tuple[Contribution, ...] = ()
 
 
 def left_out_sets(run: RunConfiguration) -> list[tuple[str, ...]]:
@@ -79,20 +83,21 @@ def left_out_sets(run: RunConfiguration) -> list[tuple[str, ...]]:
     ]
 
 
-def contribution(run: RunConfiguration, without: Sequence[str], inference: Inference) -> Contribution:
+def contribution(run: RunConfiguration, inference: Inference) -> Contribution:
     """Makes the contribution of an evaluation.
 
     Args:
         run: configuration of the run.
-        without: names of the feature parties that were left out.
         inference: what the evaluation returned.
     """
-    read = inference.finished[run.label_party].rows
+    read, released = inference.finished[run.label_party].rows, evaluation_of(inference)
     return Contribution(
-        parties=tuple(name for name in run.parties if name not in without),
-        without=tuple(without),
-        metrics=metrics_as_dictionary(inference.report.evaluation),
-        rows=inference.report.evaluation.rows,
-        message_bytes=inference.traffic.message_bytes,
-        bytes_per_sample=inference.traffic.message_bytes / read if read else 0.0,
+        parties=tuple(name for name in run.parties if name not in released.without),
+        without=released.without,
+        metrics=dict(released.metrics),
+        rows=released.rows,
+        message_bytes=released.message_bytes,
+        bytes_per_sample=released.message_bytes / read if read else 0.0,
+        withheld=released.withheld,
+        negatives_per_positive=released.negatives_per_positive,
     )

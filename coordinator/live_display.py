@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from coordinator.progress import GAP, progress_parts
+from party.output.terminal import text_columns, wrapped
 
 REDRAW_SECONDS = 0.1
 BAR_CHARACTERS = 20
@@ -51,7 +52,8 @@ class LiveDisplay:
         """Prints a line above the live one."""
         with self._lock:
             line = self._line()
-            self._write(f"{self._over(text)}\n{line}")
+            first, *rest = wrapped(text, self._columns())
+            self._write("\n".join([self._over(first), *rest, line]))
             self._drawn = line
 
     def __enter__(self) -> Self:
@@ -72,7 +74,7 @@ class LiveDisplay:
 
     def _over(self, text: str) -> str:
         """What draws a text over the current line, of which nothing remains."""
-        rest = " " * (len(self._drawn) - len(text))
+        rest = " " * (text_columns(self._drawn) - text_columns(text))
         start = "\r" if self._drawn else ""
         self._drawn = text
         return f"{start}{text}{rest}"
@@ -100,11 +102,13 @@ def live_text(text: str, done: int, total: int, figures: Sequence[str], *, colum
         line += f" [{'#' * full}{'-' * (BAR_CHARACTERS - full)}]"
     for part in parts:
         longer = f"{line}{GAP}{part}"
-        if len(longer) > columns:
-            return line if line != percent else _shortened(longer, columns)
+        if text_columns(longer) > columns:
+            return line if part is not parts[0] else _shortened(longer, columns)
         line = longer
     return line
 
 
 def _shortened(text: str, columns: int) -> str:
-    return text[: max(columns - len(CUT), 0)] + CUT
+    while text and text_columns(text) > columns - len(CUT):
+        text = text[:-1]
+    return text + CUT
