@@ -20,7 +20,13 @@ from party.invitation.confirming import Ask
 from party.invitation.identity import made_or_kept
 from party.invitation.invitation import VERSION, Invitation
 from party.invitation.received import ReceivedInvitation
-from party.invitation.sending import authority_pem, invitation_path, refuse_existing, write_invitation
+from party.invitation.sending import (
+    WrittenInvitation,
+    authority_pem,
+    invitation_path,
+    refuse_existing,
+    write_invitation,
+)
 from party.security.certificates import Usage
 from party.security.files import write_atomically
 from party.security.issuing import check_certificate_name
@@ -101,12 +107,13 @@ def create_run(
     if new.writes_schema:
         write_atomically(schema_path(target), schema_text(CoordinatorConfiguration, RUN_TITLE).encode())
         text = with_schema_line(text, target)
-    lines += accept(target, run_acceptor(), received, fingerprints=fingerprints, replace=False, ask=ask, text=text)
-    lines += write_invitation(_invitation(name, tls, home, now), invitation, force=new.force)
+    accepted = accept(target, run_acceptor(), received, fingerprints=fingerprints, replace=False, ask=ask, text=text)
+    lines += accepted.lines(None)
+    lines += write_invitation(_invitation(name, tls, home, now), invitation, force=new.force).lines(None)
     return [*lines, f"for further parties: coordinator accept --config {target} INVITATION..."]
 
 
-def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now: datetime) -> list[str]:
+def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now: datetime) -> WrittenInvitation:
     """Writes the invitation of a coordinator.
 
     Args:
@@ -116,7 +123,7 @@ def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now:
         now: the current time, with a time zone.
 
     Returns:
-        Lines for the owner.
+        The file, with its fingerprint.
 
     Raises:
         ConfigurationError: the run's file cannot be used, or the file exists.

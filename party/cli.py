@@ -11,6 +11,7 @@ from party import __version__
 from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
 from party.commands.accept import accept_command
+from party.commands.audit import audit_command
 from party.commands.data import data_command
 from party.commands.doctor import party_doctor_command
 from party.commands.init import init_command
@@ -209,32 +210,7 @@ def ledger(
     run_command(run, debug)
 
 
-@main.command()
-@configuration_option
-@click.option("--run", "run_id", default=None, help="The run to audit; default: the latest trained run.")
-@click.option("--json", "part", type=click.Path(path_type=Path), default=None, help="File for the signed part.")
-@click.option("--html", "page", type=click.Path(path_type=Path), default=None, help="File for the page.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the attackers' choices.")
-@debug_option
-def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | None, seed: int, debug: bool) -> None:
-    """Attacks what this party sent in a recorded run, and prints what that gives away of its own secrets."""
-
-    def run() -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from party.configuration.party import load_party_configuration  # noqa: PLC0415
-
-        threads = load_party_configuration(path).threads
-        with quiet_native_log():
-            from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
-            from party.own_audit import show_audit  # noqa: PLC0415
-
-            configure_tensorflow(threads)
-
-        show_audit(path, run_id, target=part, page=page, seed=seed)
-
-    run_command(run, debug)
-
-
+main.add_command(audit_command)
 main.add_command(data_command)
 main.add_command(party_doctor_command)
 main.add_command(init_command)

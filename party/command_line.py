@@ -22,7 +22,6 @@ INSTALLATION = "install splitrain[party] instead: in a checkout, pip install -c 
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The party's YAML file."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 

@@ -24,16 +24,19 @@ from coordinator.command_line import debug_option, run_command
 def audit_command(
     *, files: tuple[Path, ...], page: Path | None, target: Path | None, path: Path | None, debug: bool
 ) -> None:
-    """Puts the parts together that `party audit --json` wrote at each party, of one run or several."""
+    """Puts the parts together that `party audit --part` wrote at each party, of one run or several."""
 
     def run() -> None:
         from coordinator.audit import audit_report, read_all  # noqa: PLC0415
         from party.audit.report.signed_part import report_to_bytes  # noqa: PLC0415
-        from party.audit.report.written_report import show_report  # noqa: PLC0415
+        from party.audit.report.written_report import print_report, write_page  # noqa: PLC0415
         from party.security.files import write_atomically  # noqa: PLC0415
 
         parts = read_all(files)
-        show_report(audit_report(parts, path), page)
+        report = audit_report(parts, path)
+        print_report(report)
+        if page is not None:
+            write_page(report, page)
         if target is not None:
             write_atomically(target, report_to_bytes(parts))
 

@@ -76,7 +76,9 @@ def create_party(new: NewParty, target: Path, questions: Questions, *, force: bo
         text = with_schema_line(text, target)
     write_atomically(target, text.encode())
     lines.append(f"wrote {target}: look at its comments")
-    lines += write_invitation(party_invitation(draft.configuration, new.address, now), invitation, force=force)
+    lines += write_invitation(party_invitation(draft.configuration, new.address, now), invitation, force=force).lines(
+        None
+    )
     return [*lines, f"then: party accept --config {target} INVITATION..., and party serve --config {target}"]
 
 

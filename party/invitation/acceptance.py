@@ -13,6 +13,7 @@ from cryptography import x509
 from party.configuration.edited_yaml import with_entry, with_value
 from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
+from party.invitation.accepted import AcceptedPartner, Change, accepted_partner
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
 from party.security.trust import load_authorities
@@ -51,7 +52,7 @@ class Acceptance:
         text: of the file, where it is yet to be written.
 
     Attributes:
-        lines: what was done, in sentences.
+        partners: who was taken in.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -66,7 +67,7 @@ class Acceptance:
                 f"cannot be read ({error.__class__.__name__})", where=path, fix="check --config"
             ) from error
         self._files: dict[Path, bytes] = {}
-        self.lines: list[str] = []
+        self.partners: list[AcceptedPartner] = []
 
     def add(self, received: ReceivedInvitation) -> None:
         """Takes an organisation into the configuration.
@@ -123,7 +124,7 @@ class Acceptance:
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
-        self.lines.append(f"added {received.invitation.role_words} {name} to {key}")
+        self.partners.append(accepted_partner(received, Change.ADDED, key))
 
     def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> None:
         """Takes the invitation of a name that is known already."""
@@ -150,8 +151,8 @@ class Acceptance:
             self._text = with_value(self._text, (*place, key), value, self._path)
         if not is_same:
             self._files[target] = received.pem
-        words = "replaced what was known of" if changed or not is_same else "already knew"
-        self.lines.append(f"{words} {received.invitation.role_words} {name}")
+        change = Change.REPLACED if changed or not is_same else Change.NONE
+        self.partners.append(accepted_partner(received, change, place[0]))
 
     def _is_same(self, target: Path, authority: x509.Certificate) -> bool:
         written = self._files.get(target)

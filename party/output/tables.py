@@ -12,7 +12,7 @@ GAP = "  "
 
 
 @dataclass(frozen=True)
-class Column:
+class PrintedColumn:
     """A column of a table.
 
     Attributes:
@@ -25,7 +25,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextTable:
+class PrintedTable:
     """A table of texts.
 
     Attributes:
@@ -37,7 +37,7 @@ class TextTable:
         ValueError: a row has another number of cells than the table has columns.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[PrintedColumn, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
 
@@ -112,25 +112,25 @@ class TextTable:
                 yield from wrapped(lead + (GAP if number else "") + text, columns)
 
 
-def numbered(*titles: str) -> tuple[Column, ...]:
+def numbered(*titles: str) -> tuple[PrintedColumn, ...]:
     """Columns of numbers.
 
     Args:
         titles: of the columns.
     """
-    return tuple(Column(title, is_number=True) for title in titles)
+    return tuple(PrintedColumn(title, is_number=True) for title in titles)
 
 
-def worded(*titles: str) -> tuple[Column, ...]:
+def worded(*titles: str) -> tuple[PrintedColumn, ...]:
     """Columns of texts.
 
     Args:
         titles: of the columns.
     """
-    return tuple(Column(title) for title in titles)
+    return tuple(PrintedColumn(title) for title in titles)
 
 
-def _words(cell: str, column: Column) -> Sequence[str]:
+def _words(cell: str, column: PrintedColumn) -> Sequence[str]:
     return (cell,) if column.is_number else cell.split()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import TextIO
 
 import click
@@ -38,6 +39,16 @@ def show(text: str, *, to_errors: bool = False) -> None:
             click.echo(part, err=to_errors)
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints lines on standard output, as `show` does.
+
+    Args:
+        lines: to print.
+    """
+    for line in lines:
+        show(line)
+
+
 def wrapped(line: str, columns: int, hanging: str = HANGING) -> list[str]:
     """Breaks a line between words; a word that is longer than the terminal stays whole, so that it can be copied.
 
@@ -46,18 +57,41 @@ def wrapped(line: str, columns: int, hanging: str = HANGING) -> list[str]:
         columns: of the terminal.
         hanging: further spaces before all parts but the first.
     """
-    if text_columns(line) <= columns:
-        return [line]
-    lead = line[: len(line) - len(line.lstrip(" "))]
+    return hung(line, columns, line[: len(line) - len(line.lstrip(" "))] + hanging)
+
+
+def hung(line: str, columns: int, before: str) -> list[str]:
+    """Breaks a line between words.
+
+    Args:
+        line: its runs of spaces stay as they are.
+        columns: of the terminal.
+        before: spaces before all parts but the first.
+    """
     parts: list[str] = []
-    part = lead
-    for word in line.split():
-        joined = f"{part} {word}" if part.strip() else part + word
-        if part.strip() and text_columns(joined) > columns:
-            parts.append(part)
-            joined = lead + hanging + word
-        part = joined
-    return [*parts, part]
+    rest = line
+    while text_columns(rest) > columns:
+        end = _last_space(rest, columns)
+        if end is None:
+            break
+        parts.append(rest[:end].rstrip(" "))
+        rest = before + rest[end:].lstrip(" ")
+    return [*parts, rest]
+
+
+def _last_space(line: str, columns: int) -> int | None:
+    """Where to break a line: at its last space on the terminal, or else at the first one after a longer word."""
+    begin = len(line) - len(line.lstrip(" "))
+    fitting = longer = None
+    width = begin
+    for place in range(begin, len(line)):
+        if line[place] == " ":
+            if width > columns:
+                longer = place
+                break
+            fitting = place
+        width += text_columns(line[place])
+    return longer if fitting is None else fitting
 
 
 def text_columns(text: str) -> int:

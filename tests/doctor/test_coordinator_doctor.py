@@ -282,7 +282,7 @@ def test_a_party_that_lies_cannot_take_over_the_terminal(organisations):
     with answering(organisations, **lies):
         diagnosis = examine(organisations)
     assert {name for name, _ in amiss(diagnosis)} >= {"versions", "roles"}
-    assert all(line.isprintable() for line in diagnosis.lines())
+    assert all(line.isprintable() for line in diagnosis.lines(None))
     assert "\x1b" not in diagnosis.to_json()
 
 

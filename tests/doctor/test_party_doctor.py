@@ -53,7 +53,7 @@ def test_nothing_is_found_at_a_healthy_party_and_nothing_is_changed(organisation
     done = run_party("doctor", "--json", "--config", organisations.party_path("alice"))
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
-    assert (document["program"], document["name"]) == ("party", "alice")
+    assert (document["command"], document["name"]) == ("party doctor", "alice")
     assert (document["problems"], document["warnings"]) == (0, 0)
     assert {one["severity"] for one in document["findings"]} == {"ok"}
     after = {path: path.stat() for path in sorted(tmp_path.rglob("*"))}

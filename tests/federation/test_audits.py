@@ -272,7 +272,7 @@ def files(plain, private, tmp_path_factory):
 def test_the_command_prints_a_table_and_writes_what_it_computed(plain, tmp_path):
     part, page = tmp_path / "part.json", tmp_path / "page.html"
     arguments = ("--config", plain.organisations.party_path("bob"), "--run", plain.run_id[:6])
-    done = run_party("audit", *arguments, "--json", part, "--html", page)
+    done = run_party("audit", *arguments, "--part", part, "--html", page)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     (read,) = read_parts(part)
     assert (read.part.rows, read.part.conditions) == (plain.part("bob").rows, plain.part("bob").conditions)

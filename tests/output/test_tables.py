@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.output.tables import Column, TextTable, numbered, worded
+from party.output.tables import PrintedColumn, PrintedTable, numbered, worded
 from party.output.terminal import text_columns, wrapped
 
-TABLE = TextTable(
+TABLE = PrintedTable(
     title="train: events.csv, 1,200 rows",
     columns=(*worded("feature", "type"), *numbered("vocabulary size", "missing")),
     rows=(("age", "numeric", "1", "0"), ("title of the film", "hashed", "100,000", "1,000")),
@@ -21,8 +21,8 @@ def tables(draw):
     kinds = draw(st.lists(st.booleans(), min_size=1, max_size=6))
     titles = draw(st.lists(words, min_size=len(kinds), max_size=len(kinds)))
     rows = draw(st.lists(st.tuples(*(words if is_number else cells for is_number in kinds)), max_size=5))
-    columns = tuple(map(Column, titles, kinds))
-    return TextTable(columns=columns, rows=tuple(rows), title=draw(cells))
+    columns = tuple(map(PrintedColumn, titles, kinds))
+    return PrintedTable(columns=columns, rows=tuple(rows), title=draw(cells))
 
 
 def test_a_pipe_gets_a_line_for_each_row():
@@ -44,12 +44,12 @@ def test_a_narrower_terminal_breaks_titles_above_numbers_and_then_texts():
     ]
     assert list(TABLE.lines(45)) == [
         "train: events.csv, 1,200 rows",
-        "                         vocabulary",
-        "  feature      type            size  missing",
-        "  age          numeric            1        0",
+        "                          vocabulary",
+        "  feature        type           size  missing",
+        "  age            numeric           1        0",
         "",
-        "  title of     hashed       100,000    1,000",
-        "  the film",
+        "  title of the   hashed      100,000    1,000",
+        "  film",
     ]
 
 
@@ -95,15 +95,15 @@ def test_wrapping_moves_words_and_changes_none(text, columns):
 
 
 def test_a_cell_cannot_begin_a_line_or_move_the_cursor():
-    table = TextTable(columns=worded("a"), rows=(("x\ny\x1b[2J",),), title="t\n\x07")
+    table = PrintedTable(columns=worded("a"), rows=(("x\ny\x1b[2J",),), title="t\n\x07")
     assert list(table.lines(None)) == ["t ?", "  a", "  x y?[2J"]
 
 
 def test_letters_of_two_columns_stay_aligned():
-    table = TextTable(columns=worded("a", "b"), rows=(("日本", "x"), ("abc", "y")))
+    table = PrintedTable(columns=worded("a", "b"), rows=(("日本", "x"), ("abc", "y")))
     assert list(table.lines(None)) == ["a     b", "日本  x", "abc   y"]
 
 
 def test_a_row_has_a_cell_for_each_column():
     with pytest.raises(ValueError, match="a cell for each column"):
-        TextTable(columns=worded("a", "b"), rows=(("x",),))
+        PrintedTable(columns=worded("a", "b"), rows=(("x",),))

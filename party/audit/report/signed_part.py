@@ -132,7 +132,7 @@ def read_parts(path: Path) -> tuple[SignedPart, ...]:
             "is no part of an audit that this version can read",
             where=path,
             received=f"{key[:128]}: {problem['msg'][:256]}",
-            fix="make it with `party audit --json`, by the same version",
+            fix="make it with `party audit --part`, by the same version",
         ) from None
     return tuple(_verified(one, path) for one in (file.parts if isinstance(file, ReportFile) else [file]))
 
