@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coordinator.alignment import DatasetAlignment, JoinedTable
 from coordinator.data_quality import quality_lines, quality_warnings
 from party.output.quantities import count_text, counted
-from party.output.tables import TextTable, numbered, worded
+from party.output.tables import PrintedTable, numbered, worded
 from party.security.printable import printable
 
 _REUSED = "aligned before, and still valid: reused (--force aligns again)"
@@ -31,6 +31,14 @@ class AlignmentResult:
     datasets: tuple[DatasetAlignment, ...]
     warnings: tuple[str, ...]
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the lines that `coordinator align` prints.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
+        return alignment_lines(self.datasets, columns)
+
 
 def alignment_result(results: Sequence[DatasetAlignment]) -> AlignmentResult:
     """Returns what is to be told of an alignment.
@@ -46,16 +54,6 @@ def alignment_result(results: Sequence[DatasetAlignment]) -> AlignmentResult:
     return AlignmentResult(tuple(results), tuple(warnings))
 
 
-def alignment_result_lines(result: AlignmentResult, columns: int | None = None) -> Iterator[str]:
-    """Makes the lines that `coordinator align` prints.
-
-    Args:
-        result: of the alignment.
-        columns: of the terminal; None for a pipe.
-    """
-    return alignment_lines(result.datasets, columns)
-
-
 def alignment_lines(results: Sequence[DatasetAlignment], columns: int | None = None) -> Iterator[str]:
     """Makes the lines about all datasets.
 
@@ -68,7 +66,7 @@ def alignment_lines(results: Sequence[DatasetAlignment], columns: int | None = N
         width = max(_NAME_WIDTH, *(len(printable(party)) for party in result.rows))
         yield from (_rows(party, rows, width) for party, rows in result.rows.items())
         if result.joins:
-            table = TextTable(columns=_JOIN_COLUMNS, rows=tuple(map(_join_row, result.joins)))
+            table = PrintedTable(columns=_JOIN_COLUMNS, rows=tuple(map(_join_row, result.joins)))
             yield from (_INDENT + line for line in table.lines(None if columns is None else columns - len(_INDENT)))
         if result.reused or result.rows_in_common is None:
             yield f"{_INDENT}{_REUSED}"

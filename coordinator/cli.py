@@ -21,9 +21,7 @@ from coordinator.command_line import (
     debug_option,
     inference_options,
     interrupt,
-    json_option,
     print_latest,
-    print_result,
     run_command,
     run_id_argument,
     run_option,
@@ -41,6 +39,7 @@ from party.completion import completion_command
 from party.errors import SessionError
 from party.monitoring.logs import report
 from party.output.program import Program
+from party.output.results import json_option, print_result
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -61,11 +60,11 @@ def align(*, path: Path, force: bool, as_json: bool, debug: bool) -> None:
     """Puts the rows of all parties in the same order."""
 
     def run() -> None:
-        from coordinator.alignment_table import alignment_result, alignment_result_lines  # noqa: PLC0415
+        from coordinator.alignment_table import alignment_result  # noqa: PLC0415
 
         with connect(path, as_json=as_json) as federation:
             result = alignment_result(federation.align(force=force))
-            print_result("align", result, alignment_result_lines, as_json=as_json)
+            print_result("coordinator align", result, as_json=as_json)
 
     run_command(run, debug)
 
@@ -111,7 +110,7 @@ def train(
         raise click.UsageError("--unattended excludes --resume and --new: it decides between them")
 
     def run() -> None:
-        from coordinator.training_result import training_lines, training_result  # noqa: PLC0415
+        from coordinator.training_result import training_result  # noqa: PLC0415
 
         with connect(path, as_json=as_json) as federation, _stopping_in_order(federation):
             stopped = federation.stopped_run() if resume is None and not new else None
@@ -127,7 +126,7 @@ def train(
             else:
                 history = federation.fit(resume=resume, continue_from=continue_from)
             result = training_result(history, federation.configuration.path(federation.configuration.output))
-            print_result("train", result, training_lines, as_json=as_json)
+            print_result("coordinator train", result, as_json=as_json)
 
     run_command(run, debug)
 
@@ -140,10 +139,10 @@ def plan(path: Path, as_json: bool, debug: bool) -> None:
     """Measures network and parties, and recommends a schedule and codecs; saves no trained weights."""
 
     def run() -> None:
-        from coordinator.planning.table import plan_lines, plan_result  # noqa: PLC0415
+        from coordinator.planning.table import plan_result  # noqa: PLC0415
 
         with connect(path, as_json=as_json) as federation:
-            print_result("plan", plan_result(federation.plan()), plan_lines, as_json=as_json)
+            print_result("coordinator plan", plan_result(federation.plan()), as_json=as_json)
 
     run_command(run, debug)
 
@@ -169,7 +168,7 @@ def evaluate(
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
-        from coordinator.evaluation_result import evaluated, evaluation_lines  # noqa: PLC0415
+        from coordinator.evaluation_result import evaluated  # noqa: PLC0415
         from coordinator.shuffled_columns import shuffled_columns  # noqa: PLC0415
 
         columns = shuffled_columns(shuffle)
@@ -177,7 +176,7 @@ def evaluate(
             once = partial(federation.evaluation, dataset, run_id=run_id, without=without)
             print_latest(
                 evaluated(lambda column: once(shuffled=column), columns),
-                lambda result: print_result("evaluate", result, evaluation_lines, as_json=as_json),
+                lambda result: print_result("coordinator evaluate", result, as_json=as_json),
             )
 
     run_command(run, debug)
@@ -191,11 +190,9 @@ def predict(
     """Makes the label party write predictions for a dataset."""
 
     def run() -> None:
-        from coordinator.predictions import prediction_lines  # noqa: PLC0415
-
         with connect(path, without, as_json=as_json) as federation:
             written = federation.predict(dataset, run_id=run_id, without=without)
-            print_result("predict", written, prediction_lines, as_json=as_json)
+            print_result("coordinator predict", written, as_json=as_json)
 
     run_command(run, debug)
 
@@ -210,12 +207,10 @@ def contributions(*, path: Path, run_id: str | None, dataset: str | None, as_jso
     """Evaluates a trained run with every subset of its feature parties: what each of them contributes."""
 
     def run() -> None:
-        from coordinator.contribution_table import contributions_lines  # noqa: PLC0415
-
         with connect(path, as_json=as_json) as federation:
             print_latest(
                 federation.each_contribution(dataset, run_id=run_id),
-                lambda found: print_result("contributions", found, contributions_lines, as_json=as_json),
+                lambda found: print_result("coordinator contributions", found, as_json=as_json),
             )
 
     run_command(run, debug)
@@ -230,10 +225,9 @@ def status(path: Path, as_json: bool, debug: bool) -> None:
 
     def run() -> None:
         from coordinator.status import read_status  # noqa: PLC0415
-        from coordinator.status_table import status_lines  # noqa: PLC0415
 
         found, problem = read_status(path)
-        print_result("status", found, status_lines, as_json=as_json)
+        print_result("coordinator status", found, as_json=as_json)
         if problem is not None:
             raise problem
 
@@ -249,9 +243,9 @@ def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
     """Stops a run of another process after a checkpoint, and waits until it has ended."""
 
     def run() -> None:
-        from coordinator.runs import stop_run, stopped_lines  # noqa: PLC0415
+        from coordinator.runs import stop_run  # noqa: PLC0415
 
-        print_result("stop", stop_run(path, run_id), stopped_lines, as_json=as_json)
+        print_result("coordinator stop", stop_run(path, run_id), as_json=as_json)
 
     run_command(run, debug)
 
@@ -265,9 +259,9 @@ def remove(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
     """Deletes a run that has ended and its history here; every party retains its own part."""
 
     def run() -> None:
-        from coordinator.runs import remove_run, removed_lines  # noqa: PLC0415
+        from coordinator.runs import remove_run  # noqa: PLC0415
 
-        print_result("remove", remove_run(path, run_id), removed_lines, as_json=as_json)
+        print_result("coordinator remove", remove_run(path, run_id), as_json=as_json)
 
     run_command(run, debug)
 

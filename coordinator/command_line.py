@@ -17,6 +17,7 @@ import click
 from coordinator.allocator import retain_freed_memory
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
 from party.monitoring.logs import report
+from party.output.results import json_option
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -28,7 +29,6 @@ DUMB_TERMINAL = "dumb"  # shows a carriage return as it likes
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The run's YAML file."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 run_id_argument = click.argument("run_id")
 run_option = click.option("--run", "run_id", default=None, help="run_id or its beginning; default: the latest run.")
@@ -86,27 +86,6 @@ def display(*, to_errors: bool = False) -> Display:
     if stream.isatty() and os.environ.get("TERM") != DUMB_TERMINAL:
         return LiveDisplay(stream)
     return PlainDisplay(partial(show, to_errors=to_errors))
-
-
-def print_result(
-    command: str, result: Result, lines: Callable[[Result, int | None], Iterable[str]], *, as_json: bool
-) -> None:
-    """Prints the result of a command, for a person or for programs.
-
-    Args:
-        command: its name, such as `align`.
-        result: a frozen dataclass.
-        lines: makes the lines for a terminal of so many columns; None stands for a pipe.
-        as_json: whether to print one JSON document instead.
-    """
-    from party.output.json_document import json_document  # noqa: PLC0415
-    from party.output.terminal import show, terminal_columns  # noqa: PLC0415
-
-    if as_json:
-        click.echo(json_document(f"coordinator {command}", result))
-        return
-    for line in lines(result, terminal_columns()):
-        show(line)
 
 
 def print_latest(results: Iterable[Result], show: Callable[[Result], None]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from coordinator.contribution_table import contribution_lines
 from coordinator.evaluation import evaluation_of
+from coordinator.figures import withheld_text
 from coordinator.left_out import refuse_masked_sums
 from coordinator.trained_run import Inference
 from party.configuration.run import RunConfiguration
 from party.errors import ConfigurationError
+from party.metrics.sampled_negatives import negatives_words
 
 MAXIMUM_FEATURE_PARTIES = 6  # every further one doubles the number of evaluations
 
@@ -53,6 +56,36 @@ class Contributions:
     run_id: str
     dataset: str
     evaluations: tuple[Contribution, ...] = ()
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a table, and what is missing from it.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
+        yield from contribution_lines(self.evaluations, columns)
+        withheld: dict[str, dict[str, None]] = {}
+        for one in self.evaluations:
+            for name, reason in one.withheld.items():
+                withheld.setdefault(reason, {})[name] = None
+        yield from (withheld_text(names, reason) for reason, names in withheld.items())
+        negatives = max((one.negatives_per_positive for one in self.evaluations), default=0)
+        if negatives:
+            yield f"metrics{negatives_words(negatives)}"
+
+
+def announcement(run: RunConfiguration, dataset: str) -> str:
+    """Returns a line that says how many evaluations every party will count.
+
+    Args:
+        run: configuration of the run.
+        dataset: name of the dataset.
+    """
+    count = len(left_out_sets(run))
+    return (
+        f"{count} evaluations of dataset {dataset}, which use {count} of policy.maximum_evaluations at"
+        f" {run.label_party} and {count // 2} at each feature party"
+    )
 
 
 def left_out_sets(run: RunConfiguration) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from coordinator.data_quality import DataQuality, quality_lines, quality_warning
 from coordinator.evaluation import Evaluation
 from coordinator.figures import figure_text, undefined_text, withheld_text
 from party.metrics.sampled_negatives import negatives_words
-from party.output.tables import TextTable, numbered, worded
+from party.output.tables import PrintedTable, numbered, worded
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.printable import printable
 
@@ -51,6 +51,30 @@ class EvaluationResult(Evaluation):
         """Names of the metrics that are undefined."""
         return [name for name, value in self.metrics.items() if math.isnan(value)]
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields what is to be known of the data and the metrics; then the metrics.
+
+        Without shuffled columns they are a line each. Else they are a table with a row for each evaluation: its
+        metrics, and by how much they differ from those with every column as it is.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
+        told = _told(self)
+        yield from quality_lines(told, told)
+        for reason in dict.fromkeys(self.withheld.values()):
+            yield withheld_text([name for name, why in self.withheld.items() if why == reason], reason)
+        if self.negatives_per_positive:
+            yield f"{printable(self.dataset)}: metrics{negatives_words(self.negatives_per_positive)}"
+        if self.shuffled:
+            yield from _shuffled_table(self).lines(columns)
+        else:
+            width = max([NAME_WIDTH, *(len(printable(name)) for name in self.metrics)])
+            for name, value in self.metrics.items():
+                yield f"{printable(name):<{width}} {figure_text(value, DIGITS)}"
+        if self.undefined:
+            yield undefined_text(self.undefined)
+
 
 def evaluated(
     evaluate: Callable[[ShuffledColumn | None], Evaluation], columns: Sequence[ShuffledColumn]
@@ -75,40 +99,12 @@ def evaluated(
         yield result
 
 
-def evaluation_lines(result: EvaluationResult, columns: int | None = None) -> Iterator[str]:
-    """Makes the lines that `coordinator evaluate` prints.
-
-    Args:
-        result: what was released.
-        columns: of the terminal; None for a pipe.
-
-    Yields:
-        What is to be known of the data and of the metrics; then, without shuffled columns, a line for each metric. Else
-        a table with a row for each evaluation: its metrics, and by how much they differ from those with every column
-        as it is.
-    """
-    told = _told(result)
-    yield from quality_lines(told, told)
-    for reason in dict.fromkeys(result.withheld.values()):
-        yield withheld_text([name for name, why in result.withheld.items() if why == reason], reason)
-    if result.negatives_per_positive:
-        yield f"{printable(result.dataset)}: metrics{negatives_words(result.negatives_per_positive)}"
-    if result.shuffled:
-        yield from _shuffled_table(result).lines(columns)
-    else:
-        width = max([NAME_WIDTH, *(len(printable(name)) for name in result.metrics)])
-        for name, value in result.metrics.items():
-            yield f"{printable(name):<{width}} {figure_text(value, DIGITS)}"
-    if result.undefined:
-        yield undefined_text(result.undefined)
-
-
 def _told(result: EvaluationResult) -> Mapping[str, DataQuality | None]:
     """What is told of the data; nothing where parties are left out, as with all of them it was told before."""
     return {} if result.without else result.quality
 
 
-def _shuffled_table(result: EvaluationResult) -> TextTable:
+def _shuffled_table(result: EvaluationResult) -> PrintedTable:
     before = result.metrics
     rows = [("nothing", *(figure_text(value, DIGITS) for value in before.values()))]
     for one in result.shuffled:
@@ -119,4 +115,4 @@ def _shuffled_table(result: EvaluationResult) -> TextTable:
             for name, value in before.items()
         ]
         rows.append((printable(str(one.column)), *cells))
-    return TextTable(columns=(*worded("shuffled"), *numbered(*map(printable, before))), rows=tuple(rows))
+    return PrintedTable(columns=(*worded("shuffled"), *numbered(*map(printable, before))), rows=tuple(rows))

@@ -13,8 +13,7 @@ from typing import Self
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients, until_connected
-from coordinator.contribution_table import announcement
-from coordinator.contributions import Contributions, contribution, left_out_sets
+from coordinator.contributions import Contributions, announcement, contribution, left_out_sets
 from coordinator.current_display import CurrentDisplay
 from coordinator.evaluation import Evaluation, evaluation_of
 from coordinator.finished_run import finished_run

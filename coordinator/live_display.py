@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from coordinator.progress import GAP, progress_parts
-from party.output.terminal import text_columns, wrapped
+from party.output.terminal import HANGING, text_columns, wrapped
 
 REDRAW_SECONDS = 0.1
 BAR_CHARACTERS = 20
@@ -52,7 +52,7 @@ class LiveDisplay:
         """Prints a line above the live one."""
         with self._lock:
             line = self._line()
-            first, *rest = wrapped(text, self._columns())
+            first, *rest = broken(text, self._columns())
             self._write("\n".join([self._over(first), *rest, line]))
             self._drawn = line
 
@@ -106,6 +106,23 @@ def live_text(text: str, done: int, total: int, figures: Sequence[str], *, colum
             return line if part is not parts[0] else _shortened(longer, columns)
         line = longer
     return line
+
+
+def broken(text: str, columns: int) -> list[str]:
+    """Breaks a line that a terminal would cut: between its parts, where it has some, and else between words.
+
+    Args:
+        text: a line; gaps separate its parts.
+        columns: of the terminal.
+    """
+    lines: list[str] = []
+    for number, part in enumerate(text.split(GAP)):
+        longer = f"{lines[-1]}{GAP}{part}" if number else part
+        if number and text_columns(longer) > columns:
+            lines += wrapped(HANGING + part, columns)
+        else:
+            lines[-1:] = wrapped(longer, columns)
+    return lines
 
 
 def _shortened(text: str, columns: int) -> str:

@@ -31,6 +31,11 @@ class Predictions:
     dataset: str
     without: tuple[str, ...] = ()
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the line that `coordinator predict` prints."""
+        files = ", ".join(map(printable, self.files))
+        yield f"{counted(self.rows, 'prediction')} in {files} at party {self.party}"
+
 
 def predictions_of(inference: Inference, party: str) -> Predictions:
     """Says where the predictions of a session are.
@@ -48,14 +53,3 @@ def predictions_of(inference: Inference, party: str) -> Predictions:
         dataset=proposal.dataset,
         without=proposal.without,
     )
-
-
-def prediction_lines(written: Predictions, columns: int | None = None) -> Iterator[str]:
-    """Makes the line that `coordinator predict` prints.
-
-    Args:
-        written: where the predictions are.
-        columns: of the terminal.
-    """
-    files = ", ".join(map(printable, written.files))
-    yield f"{counted(written.rows, 'prediction')} in {files} at party {written.party}"

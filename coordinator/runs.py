@@ -32,6 +32,11 @@ class StoppedRun:
     step: int
     steps: int
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the line that `coordinator stop` prints."""
+        step = f"step {count_text(self.step)} of {count_text(self.steps)}"
+        yield f"run {self.run_id[:SHORT_RUN_ID]} is {self.state}; {step} is checkpointed at every party"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RemovedRun:
@@ -44,6 +49,11 @@ class RemovedRun:
 
     run_id: str
     folder: Path
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the line that `coordinator remove` prints."""
+        short = self.run_id[:SHORT_RUN_ID]
+        yield f"run {short} was deleted here; run `party remove` at each party to free its disk space"
 
 
 def stop_run(path: Path, run_id: str) -> StoppedRun:
@@ -74,17 +84,6 @@ def stop_run(path: Path, run_id: str) -> StoppedRun:
     return StoppedRun(run_id=entry.run_id, state=entry.state, step=entry.step, steps=entry.steps)
 
 
-def stopped_lines(run: StoppedRun, columns: int | None = None) -> Iterator[str]:
-    """Makes the line that `coordinator stop` prints.
-
-    Args:
-        run: that has ended.
-        columns: of the terminal.
-    """
-    step = f"step {count_text(run.step)} of {count_text(run.steps)}"
-    yield f"run {run.run_id[:SHORT_RUN_ID]} is {run.state}; {step} is checkpointed at every party"
-
-
 def remove_run(path: Path, run_id: str) -> RemovedRun:
     """Deletes a run from the output folder.
 
@@ -107,13 +106,3 @@ def remove_run(path: Path, run_id: str) -> RemovedRun:
     finally:
         journal.close()
     return RemovedRun(run_id=entry.run_id, folder=journal.folder / entry.run_id)
-
-
-def removed_lines(run: RemovedRun, columns: int | None = None) -> Iterator[str]:
-    """Makes the line that `coordinator remove` prints.
-
-    Args:
-        run: that was deleted.
-        columns: of the terminal.
-    """
-    yield (f"run {run.run_id[:SHORT_RUN_ID]} was deleted here; run `party remove` at each party to free its disk space")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients
-from coordinator.journal import RunEntry, list_runs
+from coordinator.journal import TRAINED, RunEntry, list_runs
 from coordinator.party_client import PartyClient
-from party.errors import SplitError
+from party.errors import SplitError, one_line
+from party.output.quantities import count_text, counted, day_text
+from party.output.tables import PrintedTable, worded
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Role
 from party.security.printable import printable
+
+SHORT_RUN_ID = 8
+NOTHING = "-"
+FAILED = "does not answer as it should"
+_PARTY_COLUMNS = worded("party", "role", "version", "state", "rows")
+_RUN_COLUMNS = worded("run", "state", "progress", "started, last commit (UTC)")
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,21 @@ class Status:
     folder: Path
     runs: tuple[RunState, ...]
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a table of the parties, what is wrong with them, and a table of the runs.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
+        yield from PrintedTable(columns=_PARTY_COLUMNS, rows=tuple(map(_party_row, self.parties))).lines(columns)
+        for one in self.parties:
+            if one.problem is not None:
+                yield one.problem if one.party in one.problem else f"{one.party}: {one.problem}"
+        yield ""
+        yield f"{counted(len(self.runs), 'run')} in {one_line(str(self.folder))}"
+        if self.runs:
+            yield from PrintedTable(columns=_RUN_COLUMNS, rows=tuple(map(_run_row, self.runs))).lines(columns)
+
 
 def read_status(path: Path) -> tuple[Status, SplitError | None]:
     """Asks every party, and reads the output folder.
@@ -175,3 +200,38 @@ def _summary(failed: dict[str, SplitError], parties: int) -> SplitError | None:
     kind = type(next(iter(failed.values())))
     names = ", ".join(failed)
     return kind(f"{len(failed)} of {parties} parties do not answer as they should: {names}", fix="see the lines above")
+
+
+def _party_row(one: PartyState) -> tuple[str, ...]:
+    if one.problem is not None:
+        return (one.party, NOTHING, NOTHING, FAILED, NOTHING)
+    state = str(one.state)
+    if one.run_id is not None:
+        state = f"run {one.run_id[:SHORT_RUN_ID]} {state}, step {count_text(one.step or 0)}"
+    rows = ", ".join(f"{held.dataset} {count_text(held.rows)}" for held in one.datasets)
+    return (one.party, str(one.role), str(one.version), state, rows)
+
+
+def _run_row(run: RunState) -> tuple[str, ...]:
+    return (run.run_id, run.state, _progress(run), _times(run))
+
+
+def _progress(run: RunState) -> str:
+    if not run.began:
+        progress = "not started"
+    elif run.state == TRAINED:
+        progress = counted(run.steps, "step")
+    else:
+        progress = f"step {count_text(run.step)} of {count_text(run.steps)}"
+    return f"{progress}, continues {run.continues[:SHORT_RUN_ID]}" if run.continues else progress
+
+
+def _times(run: RunState) -> str:
+    """Start and latest checkpoint; the day stands once if it is the same."""
+    started = datetime.fromisoformat(run.started).astimezone(UTC)
+    text = f"{day_text(started)} {started:%H:%M}"
+    if run.last_commit is None:
+        return text
+    committed = datetime.fromisoformat(run.last_commit).astimezone(UTC)
+    day = "" if day_text(committed) == day_text(started) else f"{day_text(committed)} "
+    return f"{text}, {day}{committed:%H:%M}"

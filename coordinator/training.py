@@ -81,6 +81,17 @@ class TrainingMonitor:
                 self._told.add(text)
                 self._display.print_line(text)
 
+    def end(self, traffic: Traffic) -> None:
+        """Shows how far the session came: its last state remains in view."""
+        self._display.update(*self._place(self.report(), traffic), [self._step(traffic)])
+
+    def _place(self, reply: pb.ReportReply, traffic: Traffic) -> tuple[str, int, int]:
+        epochs = self._session.run.training.epochs
+        return f"epoch {min(len(reply.epochs) + 1, epochs)}/{epochs}", traffic.exchanges, self._session.exchanges
+
+    def _step(self, traffic: Traffic) -> str:
+        return f"step {count_text(traffic.steps)}/{count_text(self._session.steps)}"
+
     def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
         before_seconds, before_steps, before_bytes = self._last
         self._last = (now, traffic.steps, traffic.message_bytes)
@@ -94,16 +105,15 @@ class TrainingMonitor:
                 "no loss is shown while an epoch is under way: policy.running_metrics is off at label party "
                 f"{self._session.label.name}"
             )
-        done, total = traffic.exchanges, self._session.exchanges
-        epochs = self._session.run.training.epochs
+        text, done, total = self._place(reply, traffic)
         figures = [
             self._pace.left_text(done, total),
-            f"step {count_text(traffic.steps)}/{count_text(self._session.steps)}",
+            self._step(traffic),
             *(metric_texts("", reply.running)[:SHOWN_METRICS] if reply.HasField("running") else ()),
             f"{rate:,.0f} samples/s",
             f"{bytes_text(byte_rate)}/s",
         ]
-        self._display.update(f"epoch {min(len(reply.epochs) + 1, epochs)}/{epochs}", done, total, figures)
+        self._display.update(text, done, total, figures)
 
 
 class StepPause:
@@ -177,7 +187,7 @@ def train(
     between_steps = StepPause(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
     run_exchanges(session, monitor, between_steps, traffic)
-    monitor.report()
+    monitor.end(traffic)
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes
     history.timings = {name: _timings(session, name) for name in session.clients}

@@ -51,6 +51,16 @@ class TrainingResult:
     history: Path
     warnings: tuple[str, ...]
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the lines that `coordinator train` prints at the end; those of epochs came before."""
+        yield from (f"warning: {text}" for text in self.warnings)
+        yield f"run {self.run_id}"
+        yield (
+            f"{counted(self.samples, 'sample')} in {seconds_text(self.seconds)}:"
+            f" {self.samples_per_second:,.0f} samples/s, {bytes_text(self.bytes_per_sample)} of messages per sample"
+        )
+        yield f"wrote {self.history}"
+
 
 def training_result(history: History, output: Path) -> TrainingResult:
     """Returns what is to be told of a run.
@@ -77,19 +87,3 @@ def training_result(history: History, output: Path) -> TrainingResult:
         history=output / history.run_id / HISTORY_FILE,
         warnings=(undefined_text(history.undefined),) if history.undefined else (),
     )
-
-
-def training_lines(result: TrainingResult, columns: int | None = None) -> Iterator[str]:
-    """Makes the lines that `coordinator train` prints at the end; those of epochs came before.
-
-    Args:
-        result: of the run.
-        columns: of the terminal.
-    """
-    yield from (f"warning: {text}" for text in result.warnings)
-    yield f"run {result.run_id}"
-    yield (
-        f"{counted(result.samples, 'sample')} in {seconds_text(result.seconds)}:"
-        f" {result.samples_per_second:,.0f} samples/s, {bytes_text(result.bytes_per_sample)} of messages per sample"
-    )
-    yield f"wrote {result.history}"

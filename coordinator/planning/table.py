@@ -9,7 +9,7 @@ from coordinator.planning.measurements import Measurements
 from coordinator.planning.planner import Plan
 from coordinator.planning.prediction import Prediction
 from coordinator.planning.recommendation import Recommendation, codecs_text, schedule_text
-from party.output.tables import TextTable, numbered, worded
+from party.output.tables import PrintedTable, numbered, worded
 from party.security.printable import printable
 
 TOO_FAST_BYTES_PER_SECOND = 1e9 / 8  # above it, the measurement reflects the processors rather than the network
@@ -90,6 +90,19 @@ class PlanResult:
     recommended: PredictedRun
     reasons: tuple[str, ...]
 
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields the measurements, the table of predictions, and the recommendation.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
+        yield from _measured_lines(self)
+        yield ""
+        rows = tuple(_row(one, one == self.recommended) for one in self.predictions)
+        yield from PrintedTable(columns=_COLUMNS, rows=rows).lines(columns)
+        yield ""
+        yield from _recommendation_lines(self.recommended, self.reasons)
+
 
 def plan_result(plan: Plan) -> PlanResult:
     """Returns what is to be told of a plan.
@@ -109,21 +122,6 @@ def plan_result(plan: Plan) -> PlanResult:
         recommended=_predicted(recommendation.prediction),
         reasons=recommendation.reasons,
     )
-
-
-def plan_lines(result: PlanResult, columns: int | None = None) -> Iterator[str]:
-    """Formats the measurements, the table of predictions, and the recommendation.
-
-    Args:
-        result: of the plan.
-        columns: of the terminal; None for a pipe.
-    """
-    yield from _measured_lines(result)
-    yield ""
-    rows = tuple(_row(one, one == result.recommended) for one in result.predictions)
-    yield from TextTable(columns=_COLUMNS, rows=rows).lines(columns)
-    yield ""
-    yield from _recommendation_lines(result.recommended, result.reasons)
 
 
 def recommendation_lines(recommendation: Recommendation) -> Iterator[str]:

@@ -7,8 +7,13 @@ from dataclasses import replace
 import pytest
 
 from coordinator.command_line import print_latest
-from coordinator.contribution_table import announcement, contributions_lines
-from coordinator.contributions import MAXIMUM_FEATURE_PARTIES, Contribution, Contributions, left_out_sets
+from coordinator.contributions import (
+    MAXIMUM_FEATURE_PARTIES,
+    Contribution,
+    Contributions,
+    announcement,
+    left_out_sets,
+)
 from coordinator.left_out import checked_left_out
 from party.configuration.run import RunConfiguration, TrainingSection
 from party.errors import ConfigurationError, PolicyError
@@ -77,7 +82,7 @@ def test_the_table_has_every_metric_in_columns():
     found = Contributions(
         run_id="ab", dataset="test", evaluations=(one("bob", loss=0.75), one("alice", "bob", loss=0.5, auc=math.nan))
     )
-    assert list(contributions_lines(found)) == [
+    assert list(found.lines(None)) == [
         "parties     loss        auc   rows  bytes/sample",
         "bob         0.75          -  1,234          80.0",
         "alice, bob   0.5  undefined  1,234          80.0",
@@ -91,14 +96,14 @@ def test_evaluations_before_a_failure_are_shown():
 
     lines = []
     with pytest.raises(PolicyError):
-        print_latest(failing(), lambda found: lines.extend(contributions_lines(found)))
+        print_latest(failing(), lambda found: lines.extend(found.lines(None)))
     assert lines == ["parties  loss   rows  bytes/sample", "bob      0.75  1,234          80.0"]
 
 
 def test_a_withheld_metric_is_named_once_with_its_reason():
     reason = "too coarse over 9 rows"
     told = [replace(one(name, loss=0.75), withheld={"auc": reason}) for name in ("alice", "bob")]
-    header, *rows, note = contributions_lines(Contributions(run_id="ab", dataset="test", evaluations=tuple(told)))
+    header, *rows, note = Contributions(run_id="ab", dataset="test", evaluations=tuple(told)).lines(None)
     assert header.split() == ["parties", "loss", "auc", "rows", "bytes/sample"]
     assert [row.split()[1:3] for row in rows] == [["0.75", "withheld"]] * 2
     assert note.startswith(f"withheld: auc: {reason}")

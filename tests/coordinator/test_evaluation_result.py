@@ -6,7 +6,7 @@ import pytest
 
 from coordinator.command_line import print_latest
 from coordinator.evaluation import Evaluation
-from coordinator.evaluation_result import evaluated, evaluation_lines
+from coordinator.evaluation_result import evaluated
 from coordinator.shuffled_columns import shuffled_columns
 from party.errors import ConfigurationError, PolicyError
 from party.protocol.shuffled_column import ShuffledColumn
@@ -43,18 +43,18 @@ def test_other_texts_are_refused(text):
 def test_a_table_says_by_how_much_each_metric_differs():
     metrics = {None: {"loss": 0.5, "auc": 0.75}, ShuffledColumn("alice", 1): {"loss": 0.625, "auc": 0.5}}
     *_, result = evaluated(lambda column: evaluation(metrics[column]), list(metrics)[1:])
-    header, before, shuffled = (line.split() for line in evaluation_lines(result))
+    header, before, shuffled = (line.split() for line in result.lines(None))
     assert header == ["shuffled", "loss", "auc"]
     assert before == ["nothing", "0.5", "0.75"]
     assert shuffled == ["column", "1", "of", "alice", "0.625", "(+0.1250)", "0.5", "(-0.2500)"]
     (alone,) = evaluated(lambda column: evaluation(metrics[column]), [])
-    assert [line.split() for line in evaluation_lines(alone)] == [["loss", "0.5"], ["auc", "0.75"]]
+    assert [line.split() for line in alone.lines(None)] == [["loss", "0.5"], ["auc", "0.75"]]
 
 
 def test_what_is_missing_is_said_with_the_reason():
     told = evaluation({"loss": 0.5, "auc": math.nan}, withheld={"recall": "too coarse over 9 rows"})
     (result,) = evaluated(lambda column: told, [])
-    text = "\n".join(evaluation_lines(result))
+    text = "\n".join(result.lines(None))
     assert "withheld: recall: too coarse over 9 rows" in text
     assert [warning.split(":")[:2] for warning in result.warnings] == [["undefined", " auc"]]
     assert result.warnings[0] in text
