@@ -69,7 +69,7 @@ def create_party(new: NewParty, target: Path, questions: Questions, *, force: bo
     tls = {"certificate": f"{folder}/{new.name}.pem", "key": f"{folder}/{new.name}-key.pem"}
     place = PartyPlace(name=new.name, listen=_listen(new.address), address=new.address, tls=tls, model=new.model)
     draft = draft_party(place, new.data, target, questions)
-    lines = [*draft.lines, made_or_kept(new.name, Usage.PARTY, target.parent / folder, now=now)]
+    lines = [*draft.lines, made_or_kept(new.name, Usage.PARTY, target.parent / folder, now=now).words]
     text = draft.text
     if new.writes_schema:
         write_atomically(schema_path(target), schema_text(PartyConfiguration, PARTY_TITLE).encode())
