@@ -23,8 +23,8 @@ from coordinator.command_line import (
     interrupt,
     print_latest,
     run_command,
-    run_id_argument,
     run_option,
+    run_options,
 )
 from coordinator.commands.accept import accept_command
 from coordinator.commands.audit import audit_command
@@ -110,7 +110,7 @@ def train(
         raise click.UsageError("--unattended excludes --resume and --new: it decides between them")
 
     def run() -> None:
-        from coordinator.training_result import training_result  # noqa: PLC0415
+        from coordinator.finished_training import finished_training  # noqa: PLC0415
 
         with connect(path, as_json=as_json) as federation, _stopping_in_order(federation):
             stopped = federation.stopped_run() if resume is None and not new else None
@@ -125,7 +125,7 @@ def train(
                 history = federation.fit(resume=stopped.run_id)
             else:
                 history = federation.fit(resume=resume, continue_from=continue_from)
-            result = training_result(history, federation.configuration.path(federation.configuration.output))
+            result = finished_training(history, federation.configuration.path(federation.configuration.output))
             print_result("coordinator train", result, as_json=as_json)
 
     run_command(run, debug)
@@ -173,9 +173,8 @@ def evaluate(
 
         columns = shuffled_columns(shuffle)
         with connect(path, without, as_json=as_json) as federation:
-            once = partial(federation.evaluation, dataset, run_id=run_id, without=without)
             print_latest(
-                evaluated(lambda column: once(shuffled=column), columns),
+                evaluated(partial(federation.evaluation, dataset, run_id, without), columns),
                 lambda result: print_result("coordinator evaluate", result, as_json=as_json),
             )
 
@@ -235,10 +234,7 @@ def status(path: Path, as_json: bool, debug: bool) -> None:
 
 
 @main.command()
-@run_id_argument
-@configuration_option
-@json_option
-@debug_option
+@run_options
 def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
     """Stops a run of another process after a checkpoint, and waits until it has ended."""
 
@@ -251,10 +247,7 @@ def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
 
 
 @main.command()
-@run_id_argument
-@configuration_option
-@json_option
-@debug_option
+@run_options
 def remove(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
     """Deletes a run that has ended and its history here; every party retains its own part."""
 

@@ -47,6 +47,11 @@ def inference_options(command: Callable[..., None]) -> Callable[..., None]:
     return configuration_option(run_option(dataset_option(without_option(json_option(debug_option(command))))))
 
 
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of the commands about one run of the output folder, in the order of `--help`."""
+    return run_id_argument(configuration_option(json_option(debug_option(command))))
+
+
 def connect(path: Path, without: tuple[str, ...] = (), *, as_json: bool = False) -> Federation:
     """The parties of a run's configuration, with connections to them.
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from coordinator.contribution_table import contribution_lines
 from coordinator.evaluation import evaluation_of
-from coordinator.figures import withheld_text
+from coordinator.figures import WITHHELD, figure_text, withheld_text
 from coordinator.left_out import refuse_masked_sums
 from coordinator.trained_run import Inference
 from party.configuration.run import RunConfiguration
 from party.errors import ConfigurationError
 from party.metrics.sampled_negatives import negatives_words
+from party.output.quantities import count_text
+from party.output.tables import PrintedTable, numbered, worded
+from party.security.printable import printable
 
+SHOWN_DIGITS = 6  # significant digits of exact metrics; rounded ones have fewer
+NOTHING = "-"
 MAXIMUM_FEATURE_PARTIES = 6  # every further one doubles the number of evaluations
 
 
@@ -134,3 +138,32 @@ def contribution(run: RunConfiguration, inference: Inference) -> Contribution:
         withheld=released.withheld,
         negatives_per_positive=released.negatives_per_positive,
     )
+
+
+def contribution_lines(contributions: Sequence[Contribution], columns: int | None = None) -> list[str]:
+    """Formats a table: parties, metrics, rows and bytes per sample.
+
+    Args:
+        contributions: in the order of the lines.
+        columns: of the terminal; None for a pipe.
+    """
+    names = list(dict.fromkeys(name for one in contributions for name in (*one.metrics, *one.withheld)))
+    table = PrintedTable(
+        columns=(*worded("parties"), *numbered(*map(printable, names), "rows", "bytes/sample")),
+        rows=tuple(
+            (
+                ", ".join(one.parties),
+                *(_figure(one, name) for name in names),
+                count_text(one.rows),
+                f"{one.bytes_per_sample:,.1f}",
+            )
+            for one in contributions
+        ),
+    )
+    return list(table.lines(columns))
+
+
+def _figure(one: Contribution, name: str) -> str:
+    if name in one.metrics:
+        return figure_text(one.metrics[name], SHOWN_DIGITS)
+    return WITHHELD if name in one.withheld else NOTHING

@@ -174,15 +174,10 @@ class Federation:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
                 its policy releases them and they tell anything; NaN where one is undefined.
         """
-        return dict(self.evaluation(dataset, run_id=run_id, without=without, shuffled=shuffled).metrics)
+        return dict(self.evaluation(dataset, run_id, without, shuffled).metrics)
 
     def evaluation(
-        self,
-        dataset: str | None = None,
-        *,
-        run_id: str | None = None,
-        without: Collection[str] = (),
-        shuffled: ShuffledColumn | None = None,
+        self, dataset: str | None, run_id: str | None, without: Collection[str], shuffled: ShuffledColumn | None
     ) -> Evaluation:
         """Evaluates as `evaluate` does, and returns all that was released."""
         return evaluation_of(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled))

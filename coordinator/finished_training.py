@@ -12,7 +12,7 @@ from party.output.quantities import bytes_text, counted, seconds_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingResult:
+class FinishedTraining:
     """A run that has finished; its attributes are those of its history.
 
     Attributes:
@@ -62,14 +62,14 @@ class TrainingResult:
         yield f"wrote {self.history}"
 
 
-def training_result(history: History, output: Path) -> TrainingResult:
+def finished_training(history: History, output: Path) -> FinishedTraining:
     """Returns what is to be told of a run.
 
     Args:
         history: of the run.
         output: folder of all runs.
     """
-    return TrainingResult(
+    return FinishedTraining(
         run_id=history.run_id,
         continues=history.continues or None,
         epochs=len(history.epoch),
