@@ -30,7 +30,7 @@ class SavedRun:
         run_id: hexadecimal.
         state: `started`, or `trained` once the model is saved.
         coordinator: name of the coordinator that began it.
-        bytes: size of all of its files.
+        size_bytes: size of all of its files.
         checkpoint_steps: steps of its checkpoints, ascending.
         is_recorded: whether messages are recorded for an audit.
     """
@@ -38,7 +38,7 @@ class SavedRun:
     run_id: str
     state: str
     coordinator: str
-    bytes: int
+    size_bytes: int
     checkpoint_steps: tuple[int, ...]
     is_recorded: bool
 
@@ -70,7 +70,7 @@ class SavedRuns:
                 one.run_id,
                 one.state,
                 one.coordinator,
-                bytes_text(one.bytes),
+                bytes_text(one.size_bytes),
                 ", ".join(map(count_text, one.checkpoint_steps)) or NO_CHECKPOINTS,
                 "yes" if one.is_recorded else "no",
             )
@@ -114,7 +114,7 @@ def saved_runs(path: Path) -> SavedRuns:
                 run_id=record.run_id,
                 state=record.state,
                 coordinator=record.coordinator,
-                bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+                size_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
                 checkpoint_steps=tuple(mark.step for mark in CheckpointFiles(folder, party).prepared()),
                 is_recorded=any((folder / name).exists() for name in RECORDINGS),
             )

@@ -23,13 +23,13 @@ class StoredFile:
     Attributes:
         name: of the store.
         rows: number of rows; None where the store is unfinished or damaged.
-        bytes: size on disk.
+        size_bytes: size on disk.
         last_used: when a start of the party used it last.
     """
 
     name: str
     rows: int | None
-    bytes: int
+    size_bytes: int
     last_used: datetime
 
 
@@ -53,7 +53,7 @@ class StoredData:
             (
                 one.name,
                 "unfinished or damaged" if one.rows is None else count_text(one.rows),
-                bytes_text(one.bytes),
+                bytes_text(one.size_bytes),
                 day_text(one.last_used),
             )
             for one in self.stored
@@ -90,7 +90,7 @@ def stored_data(path: Path) -> StoredData:
             StoredFile(
                 name=folder.name,
                 rows=_rows(folder),
-                bytes=sum(file.stat().st_size for file in folder.iterdir()),
+                size_bytes=sum(file.stat().st_size for file in folder.iterdir()),
                 last_used=_last_use(folder),
             )
             for folder in _folders(path)

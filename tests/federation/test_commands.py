@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from coordinator.figures import figure_text
+from party.output.quantities import bytes_text, seconds_text
 from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
 from tests.support.organisations import Organisations, make_frames
@@ -156,8 +157,8 @@ def test_train_prints_what_the_history_holds(organisations, trained, run_id):
     training_rows = rows - math.floor(VALIDATION_FRACTION * rows)
     assert history["params"] == {"epochs": EPOCHS, "steps": EPOCHS * math.ceil(training_rows / BATCH_SIZE)}
     assert history["samples"] == EPOCHS * training_rows
-    assert f"{history['samples']:,} samples in {history['seconds']:.1f} s" in trained
-    assert f"{history['bytes_per_sample']:,.0f} message bytes per sample" in trained
+    assert f"{history['samples']:,} samples in {seconds_text(history['seconds'])}: " in trained
+    assert f" {bytes_text(history['bytes_per_sample'])} of messages per sample" in trained
     assert history["message_bytes"] / history["samples"] == pytest.approx(history["bytes_per_sample"])
 
 
@@ -227,12 +228,10 @@ def test_evaluate_prints_the_metrics_of_the_predictions(organisations, run_id, p
 
 def test_status_shows_every_party_and_run(organisations, run_id):
     lines = succeed(organisations, "status").splitlines()
-    for line, name, role in zip(lines, ("alice", "bob"), ("feature party", "label party"), strict=False):
-        rows = ", ".join(
-            f"{dataset} {len(organisations.read_table(name, dataset)):,} rows" for dataset in ("test", "train")
-        )
-        assert re.fullmatch(rf"{name} +{role} +version \S+ +idle +{rows}", line)
-    runs = [line.split() for line in lines[3:]]
+    for line, name, role in zip(lines[1:], ("alice", "bob"), ("feature party", "label party"), strict=False):
+        rows = ", ".join(f"{dataset} {len(organisations.read_table(name, dataset)):,}" for dataset in ("test", "train"))
+        assert re.fullmatch(rf"{name} +{role} +\d\S+ +idle +{rows}", line)
+    runs = [line.split() for line in lines[lines.index("") + 3 :]]
     assert [run_id, "trained"] in [run[:2] for run in runs]
 
 
@@ -241,10 +240,11 @@ def test_status_shows_a_party_that_cannot_be_reached(organisations):
     organisations.write_run(ports=ports)
     done = organisations.coordinator("status")
     organisations.write_run()
-    lines = done.stdout.splitlines()
-    assert "party alice at 127.0.0.1:1: cannot be reached: the connection is refused" in lines[0]
-    assert lines[1].startswith("bob")
-    assert " run" in lines[2]
+    _, alice, bob, problem, _, runs, *_ = done.stdout.splitlines()
+    assert re.fullmatch(r"alice +- +- +does not answer as it should +-", alice)
+    assert re.match(r"bob +label party .* idle ", bob)
+    assert "party alice at 127.0.0.1:1: cannot be reached: the connection is refused" in problem
+    assert " run" in runs
     expect_error(done, 5, "1 of 2 parties do not answer as they should: alice; see the lines above")
 
 

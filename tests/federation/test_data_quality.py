@@ -4,7 +4,7 @@ import pytest
 
 from coordinator import connect
 from coordinator.alignment_table import alignment_lines
-from coordinator.progress import PlainDisplay
+from coordinator.evaluation_result import evaluated as coordinator_evaluated
 from party.budget_lines import budget_lines, read_budget
 from party.check import print_check
 from party.configuration.party import load_party_configuration
@@ -79,11 +79,10 @@ def aligned(organisations):
 
 def evaluated(organisations):
     """The lines that an evaluation shows, and what each party released of its data."""
-    finishes, lines = Finishes(), []
+    finishes = Finishes()
     with Relay(organisations.write_run(), finishes) as parties:
-        parties._display._make = lambda: PlainDisplay(lines.append)
-        parties.evaluate("test")
-    return lines, {name: list(reply.quality) for name, reply in finishes.replies.items()}
+        (result,) = coordinator_evaluated(lambda column: parties.evaluation("test", None, (), column), [])
+    return list(result.lines(None)), {name: list(reply.quality) for name, reply in finishes.replies.items()}
 
 
 def released(one):
