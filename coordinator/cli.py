@@ -40,6 +40,7 @@ from party.errors import SessionError
 from party.monitoring.logs import report
 from party.output.program import Program
 from party.output.results import json_option, print_result
+from party.output.terminal import show
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -271,7 +272,7 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
         text = "stopping after a checkpoint; interrupt once more to end at once"
         # On a terminal, progress and ^C stand in the line.
         start = "\n" if sys.stderr.isatty() else ""
-        report(text, lambda line: click.echo(f"{start}{line}", err=True), logging.INFO)
+        report(text, lambda line: show(f"{start}{line}", to_errors=True), logging.INFO)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():
