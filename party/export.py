@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
@@ -13,7 +15,38 @@ from party.models.storage import export_model
 from party.runtime.records import RunRecords
 
 
-def export_models(configuration_path: Path, run_id: str | None, output: Path) -> list[Path]:
+@dataclass(frozen=True)
+class ExportedModel:
+    """A model that was written.
+
+    Attributes:
+        model: base, or fuse at the label party.
+        folder: of the SavedModel.
+    """
+
+    model: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class ExportedModels:
+    """The models of a run that were written.
+
+    Attributes:
+        run_id: hexadecimal.
+        models: one for each model of the party.
+    """
+
+    run_id: str
+    models: tuple[ExportedModel, ...]
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a line for each folder."""
+        for one in self.models:
+            yield f"wrote {one.folder}"
+
+
+def export_models(configuration_path: Path, run_id: str | None, output: Path) -> ExportedModels:
     """Writes a SavedModel for each model of a finished run, readable by its owner only.
 
     Args:
@@ -22,7 +55,7 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
         output: folder to create the SavedModels in.
 
     Returns:
-        The folders that were written.
+        The models that were written.
 
     Raises:
         SessionError: there is no such finished run.
@@ -45,5 +78,5 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StorageError(f"cannot be written: {reason}", where=target, fix="choose another --output") from error
-        written.append(target)
-    return written
+        written.append(ExportedModel(name, target))
+    return ExportedModels(record.run_id, tuple(written))

@@ -25,6 +25,7 @@ LAYERS = (
     ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport", "party.drafting"),
+    ("party.checked",),
     (
         "party.certificate",
         "party.completion",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
+SHOWN_DIGITS = 4  # significant ones of a figure
+LEAST_PLACE, MOST_PLACE = -4, 12  # powers of ten of figures that are written without one
 LEAST_SHARE = 0.001
 SIZE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 THOUSAND = 1000.0
@@ -20,6 +23,22 @@ WHOLE_SECONDS = 10.0  # from here on, tenths of a second tell nothing
 def count_text(count: int) -> str:
     """A count with a comma between thousands."""
     return f"{count:,}"
+
+
+def figure_text(figure: float) -> str:
+    """A number in four significant digits, such as `-38,990` or `0.0312`.
+
+    Args:
+        figure: finite or not.
+    """
+    if not math.isfinite(figure):
+        return str(figure)
+    place = math.floor(math.log10(abs(figure))) if figure else 0
+    if not LEAST_PLACE <= place <= MOST_PLACE:
+        return f"{figure:.{SHOWN_DIGITS}g}"
+    decimals = SHOWN_DIGITS - 1 - place
+    text = f"{round(figure, decimals):,.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def counted(count: int, one: str, several: str = "") -> str:
@@ -44,10 +63,10 @@ def share_text(part: float, whole: float) -> str:
         return "-"
     share = part / whole
     if 0 < share < LEAST_SHARE:
-        return f"< {LEAST_SHARE:.1%}"
+        return f"< {_percent(LEAST_SHARE)}"
     if 1 - LEAST_SHARE < share < 1:
-        return f"> {1 - LEAST_SHARE:.1%}"
-    return f"{share:.1%}"
+        return f"> {_percent(1 - LEAST_SHARE)}"
+    return _percent(share)
 
 
 def day_text(moment: datetime) -> str:
@@ -116,3 +135,7 @@ def time_text(moment: str) -> str:
         return moment
     zone = " UTC" if rest.endswith(("+00:00", "Z")) else ""
     return f"{day} {rest[:8]}{zone}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{SHOWN_DECIMALS}f} %"

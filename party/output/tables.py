@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from party.errors import one_line
-from party.output.terminal import text_columns, wrapped
+from party.output.terminal import HANGING, text_columns, wrapped
 
 GAP = "  "
+_PARTS = re.compile(r"[^_./-]*[_./-]*")  # of a name or a path, which a narrow column may break
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class PrintedTable:
             max(
                 [
                     *map(text_columns, column.title.split()),
-                    *(text_columns(word) for row in cells for word in _words(row[place], column)),
+                    *(_least(row[place], column) for row in cells),
                 ],
                 default=0,
             )
@@ -90,15 +92,11 @@ class PrintedTable:
         return _bounded(wanted, least, bound)
 
     def _grid(self, titles: list[str], cells: list[tuple[str, ...]], widths: list[int]) -> Iterator[str]:
-        head = _broken(titles, widths)
+        head = [wrapped(title, width, hanging="") for title, width in zip(titles, widths, strict=True)]
         tallest = max(map(len, head))
         yield from self._aligned([[""] * (tallest - len(parts)) + parts for parts in head], widths)
-        rows = [_broken(row, widths) for row in cells]
-        is_apart = any(len(parts) > 1 for row in rows for parts in row)
-        for number, row in enumerate(rows):
-            if is_apart and number:
-                yield ""
-            yield from self._aligned(row, widths)
+        for row in cells:
+            yield from self._aligned(list(map(_broken, row, widths)), widths)
 
     def _aligned(self, row: list[list[str]], widths: list[int]) -> Iterator[str]:
         for place in range(max(map(len, row))):
@@ -130,16 +128,29 @@ def worded(*titles: str) -> tuple[PrintedColumn, ...]:
     return tuple(PrintedColumn(title) for title in titles)
 
 
-def _words(cell: str, column: PrintedColumn) -> Sequence[str]:
-    return (cell,) if column.is_number else cell.split()
+def _least(cell: str, column: PrintedColumn) -> int:
+    """The least width that breaks no part of a cell's words."""
+    if column.is_number:
+        return text_columns(cell)
+    first, *others = [part for word in cell.split() for part in _PARTS.findall(word) if part] or [""]
+    longest = max(text_columns(first), *(len(HANGING) + text_columns(part) for part in others), 0)
+    return min(longest, text_columns(cell))
 
 
 def _bounded(wanted: list[int], least: list[int], bound: int) -> list[int]:
     return [min(wide, max(narrow, bound)) for wide, narrow in zip(wanted, least, strict=True)]
 
 
-def _broken(texts: Sequence[str], widths: list[int]) -> list[list[str]]:
-    return [wrapped(text, width, hanging="") for text, width in zip(texts, widths, strict=True)]
+def _broken(cell: str, width: int) -> list[str]:
+    """Breaks a cell between words, and those that are wider than the column between the parts of their names."""
+    lines: list[str] = []
+    for line in wrapped(cell, width):
+        lines.append("")
+        for part in _PARTS.findall(line) if text_columns(line) > width else (line,):
+            if lines[-1].strip() and text_columns(lines[-1] + part) > width:
+                lines.append(HANGING)
+            lines[-1] += part
+    return lines
 
 
 def _padded(text: str, width: int, is_number: bool) -> str:

@@ -7,6 +7,7 @@ to them, and the join is computed.
 
 Memory is `RssAnon`, sampled while a stage runs: pages that files back are left out, as the kernel drops them when it
 needs room. That of TensorFlow is what a process holds that imports and configures it as a party does, and nothing else.
+With --cgroup-mib, the kernel holds each party to so much memory in a control group, which needs root.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,12 @@ from party.data.store.column_stores import COLUMNS_FOLDER
 from party.data.store.stored_columns import describe
 from party.security.files import private_folder
 from party.security.row_secret import pinned_row_secret
+from tests.benchmarks.memory_limit import limited_memory
 
 PARTIES = ("alice", "bob")
 STEP_ROWS = 1_000_000
 KIB_PER_MIB = 1024
+BYTES_PER_MIB = 1 << 20
 SAMPLE_SECONDS = 0.02
 SECRET = "5a" * 32  # so that two runs on the same rows are the same bit by bit
 ALIGNMENT_ID = bytes(16)
@@ -155,6 +158,23 @@ def write_alignment(state: Path, path: Path, rows: int) -> None:
     AlignmentStore(state / "alignments").save(DATASET, stored)
 
 
+@contextmanager
+def limited(local: LocalFederation, limit_mib: int | None) -> Iterator[None]:
+    """Makes each party enter a control group of its own as it starts, and prints at the end what each held."""
+    if limit_mib is None:
+        yield
+        return
+    with ExitStack() as stack:
+        limits = {}
+        for name, process in local.processes.items():
+            limits[name] = stack.enter_context(limited_memory(f"training-scale-{name}", limit_mib * BYTES_PER_MIB))
+            process.command = limits[name].command(process.command)
+        yield
+        for name, limit in limits.items():
+            most_mib = limit.most_bytes() / BYTES_PER_MIB
+            print(f"{name}: held to {limit_mib} MiB, {most_mib:.0f} at most with files, {limit.killed()} killed")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
@@ -163,6 +183,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--align", action="store_true", help="Compute the alignment of ids.")
     parser.add_argument("--padding", type=int, default=0, help="Characters of a column that nothing reads.")
+    parser.add_argument("--cgroup-mib", type=int, help="Hold each party to so much, pages of files included.")
     parser.add_argument("--limit-mib", type=float, help="Fail where a party held more.")
     arguments = parser.parse_args()
     root = fresh_folder(private_folder(arguments.folder.resolve()) / "training-scale")
@@ -178,7 +199,7 @@ def main() -> None:
         print(f"{time.monotonic() - started:6.0f} s  {what}: {shown}", flush=True)
 
     watch = MemoryWatch(local.processes)
-    with watch.running(), local, local.connect() as federation:
+    with limited(local, arguments.cgroup_mib), watch.running(), local, local.connect() as federation:
         note("both parties have read their files")
         if arguments.users or arguments.align:
             for aligned in federation.align():

@@ -188,7 +188,7 @@ FAULTS = [
     (dataset_that_nobody_has, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
     (not_aligned, ["datasets"], PROBLEM, "train is trained on or held out, and not aligned", "alignment.datasets"),
     (open_output, ["permissions"], PROBLEM, "is open to others", "chmod -R go-rwx"),
-    (full_disk, ["disk"], PROBLEM, "1 MB of space", "free space"),
+    (full_disk, ["disk"], PROBLEM, "1.0 MB of space", "free space"),
 ]
 
 

@@ -36,7 +36,7 @@ def organisations(tmp_path_factory):
 def lines(organisations, name):
     done = run_party("ledger", "--json", "--config", organisations.party_path(name))
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return json.loads(done.stdout)["entries"]
 
 
 def as_other(organisations, *arguments):

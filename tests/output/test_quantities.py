@@ -1,12 +1,13 @@
 """Quantities never have the form of a neighbouring unit."""
 
+import math
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.output.quantities import bytes_text, counted, day_text, minute_text, seconds_text, share_text
+from party.output.quantities import bytes_text, counted, day_text, figure_text, minute_text, seconds_text, share_text
 
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -28,11 +29,18 @@ UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
         (seconds_text(3599.7), "1 h 0 min"),
         (seconds_text(86_399), "1 d 0 h"),
         (seconds_text(187_200), "2 d 4 h"),
-        (share_text(0, 10), "0.0%"),
-        (share_text(1, 1_000_000), "< 0.1%"),
-        (share_text(999_999, 1_000_000), "> 99.9%"),
-        (share_text(3, 3), "100.0%"),
+        (share_text(0, 10), "0.0 %"),
+        (share_text(1, 1_000_000), "< 0.1 %"),
+        (share_text(999_999, 1_000_000), "> 99.9 %"),
+        (share_text(3, 3), "100.0 %"),
         (share_text(0, 0), "-"),
+        (figure_text(-38993.2), "-38,990"),
+        (figure_text(0.031249), "0.03125"),
+        (figure_text(9999.96), "10,000"),
+        (figure_text(1.0), "1"),
+        (figure_text(0.0), "0"),
+        (figure_text(2.5e-9), "2.5e-09"),
+        (figure_text(math.inf), "inf"),
         (counted(1, "row"), "1 row"),
         (counted(0, "row"), "0 rows"),
         (counted(1200, "entity", "entities"), "1,200 entities"),

@@ -25,12 +25,13 @@ def report_lines(report: AuditReport, columns: int | None) -> Iterator[str]:
     """
     if report.comparison:
         yield from _comparison(report).lines(columns)
-    for run in report.runs:
-        yield ""
+    for number, run in enumerate(report.runs):
+        if number or report.comparison:
+            yield ""
         yield from map(_text, _run_lines(run))
         yield ""
         yield from _rows(run).lines(columns)
-        yield from (_text(f"  {number}: {note}") for note, number in run.notes.items())
+        yield from (_text(f"  {place}: {note}") for note, place in run.notes.items())
     yield ""
     yield f"How to read it. {READING}"
     yield from (f"  {verdict}: {meaning}" for verdict, meaning in VERDICTS.items())
