@@ -80,7 +80,7 @@ class SavedRuns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemovedRun:
+class RemovedFromParty:
     """What was removed of a run.
 
     Attributes:
@@ -122,7 +122,7 @@ def saved_runs(path: Path) -> SavedRuns:
     return SavedRuns(party, tuple(found))
 
 
-def remove_run(path: Path, run_id: str) -> RemovedRun:
+def remove_run(path: Path, run_id: str) -> RemovedFromParty:
     """Removes the folder of a run.
 
     Args:
@@ -138,10 +138,10 @@ def remove_run(path: Path, run_id: str) -> RemovedRun:
     _, records = _records(path)
     record = records.find_begun(run_id)
     shutil.rmtree(records.folder(bytes.fromhex(record.run_id)))
-    return RemovedRun(run_id=record.run_id, removed="run")
+    return RemovedFromParty(run_id=record.run_id, removed="run")
 
 
-def remove_recording(path: Path, run_id: str) -> RemovedRun:
+def remove_recording(path: Path, run_id: str) -> RemovedFromParty:
     """Removes what was recorded of a finished run; its model stays.
 
     Args:
@@ -165,7 +165,7 @@ def remove_recording(path: Path, run_id: str) -> RemovedRun:
         raise SessionError("nothing was recorded of the run", where=where)
     for one in recorded:
         shutil.rmtree(one)
-    return RemovedRun(run_id=record.run_id, removed="recording")
+    return RemovedFromParty(run_id=record.run_id, removed="recording")
 
 
 def _records(path: Path) -> tuple[str, RunRecords]:

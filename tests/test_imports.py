@@ -25,7 +25,7 @@ LAYERS = (
     ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport", "party.drafting"),
-    ("party.checked",),
+    ("party.checked", "party.exported"),
     (
         "party.certificate",
         "party.completion",

@@ -30,9 +30,9 @@ NOBODY = "answer on a terminal, or add --yes to take the guess"
 @click.option("--address", default=None, metavar="HOST:PORT", help="As the coordinator reaches this party.")
 @click.option("--model", type=click.Choice(MODELS), default=None, help="The base model.  [default: deepfm]")
 @click.option("--output", "target", type=click.Path(path_type=Path), default=None, help="[default: NAME.yaml]")
+@force_option
 @click.option("--yes", is_flag=True, help="Ask nothing, and take the guesses.")
 @schema_option
-@force_option
 @json_option
 @debug_option
 def init_command(
@@ -46,9 +46,9 @@ def init_command(
     address: str | None,
     model: str | None,
     target: Path | None,
+    force: bool,
     yes: bool,
     writes_schema: bool,
-    force: bool,
     as_json: bool,
     debug: bool,
 ) -> None:

@@ -19,7 +19,7 @@ class LabelFacts:
 
     Attributes:
         name: name of the label.
-        kind: binary, multiclass or regression.
+        kind: `binary`, `multi_class` or `regression`.
         source: the column, or the rule.
         rows: number of rows that have the label.
         positive_share: of a binary label, from 0 to 1; None without rows, and for others.

@@ -28,6 +28,7 @@ from party.security.row_secret import RowSecret
 from tests.support import issuing
 from tests.support.commands import run_party
 from tests.support.doctored import amiss, expect_fault, free_address, set_up, shown
+from tests.support.json_keys import documented_keys, keys_of_document
 from tests.support.organisations import SMALL_MODEL
 
 NOW = datetime.now(UTC)
@@ -54,6 +55,7 @@ def test_nothing_is_found_at_a_healthy_party_and_nothing_is_changed(organisation
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert (document["command"], document["name"]) == ("party doctor", "alice")
+    assert keys_of_document(document) == {"command", *documented_keys()["party doctor"]}
     assert (document["problems"], document["warnings"]) == (0, 0)
     assert {one["severity"] for one in document["findings"]} == {"ok"}
     after = {path: path.stat() for path in sorted(tmp_path.rglob("*"))}
