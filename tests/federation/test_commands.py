@@ -19,6 +19,7 @@ from coordinator.figures import figure_text
 from party.output.quantities import bytes_text, seconds_text
 from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
+from tests.support.json_keys import documented_keys, undocumented
 from tests.support.live_terminal import run_on_terminal
 from tests.support.organisations import Organisations, make_frames
 
@@ -289,7 +290,13 @@ def test_every_party_keeps_its_own_model(organisations, run_id):
 def document(organisations, *arguments):
     done = organisations.coordinator(*arguments, "--json")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return checked(json.loads(done.stdout))
+
+
+def checked(content):
+    """A document, each of whose keys docs/json.md names."""
+    assert undocumented(content, documented_keys()[content["command"]]) == []
+    return content
 
 
 def test_documents_have_the_facts_that_are_printed(organisations, run_id, predicted, tmp_path):
@@ -320,7 +327,7 @@ def test_training_draws_one_line_on_a_terminal_beside_its_document(organisations
     *epochs, last, end = shown.lines
     assert [one.split(":")[0] for one in epochs if one.startswith("epoch ")] == ["epoch 1", "epoch 2"]
     assert (last.split()[:2], end) == (["100", "%"], "")
-    trained = json.loads(shown.stdout)
+    trained = checked(json.loads(shown.stdout))
     history = json.loads((organisations.runs_path / trained["run_id"] / "history.json").read_text())
     assert trained["metrics"] == history["history"]
     assert {name: trained[name] for name in ("samples", "seconds", "message_bytes", "timings")} == {
