@@ -82,7 +82,7 @@ def _run(run: RunReport) -> dict[str, object]:
         "protections": [{"parties": names, **one.model_dump(mode="json")} for names, one in run.protections],
         "missing": run.missing,
         "signed_by": {one.part.party: one.signed_by for one in run.parts},
-        "rows": [{"owner": one.owner, **one.row.model_dump(mode="json")} for one in run.rows],
+        "attacks": [{"owner": one.owner, **one.row.model_dump(mode="json")} for one in run.rows],
     }
 
 

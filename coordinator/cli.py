@@ -40,6 +40,7 @@ from party.errors import SessionError
 from party.monitoring.logs import report
 from party.output.program import Program
 from party.output.results import json_option, print_result
+from party.output.terminal import show
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -103,7 +104,7 @@ def train(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Trains a run, new or resumed; every party saves its own model."""
+    """Trains a run, new or resumed; parties save their models."""
     if resume is not None and (new or continue_from is not None):
         raise click.UsageError("--resume excludes --new and --continue: a run is resumed as it began")
     if unattended and (resume is not None or new):
@@ -136,7 +137,7 @@ def train(
 @json_option
 @debug_option
 def plan(path: Path, as_json: bool, debug: bool) -> None:
-    """Measures network and parties, and recommends a schedule and codecs; saves no trained weights."""
+    """Measures, and recommends a schedule and codecs. Saves no trained weights."""
 
     def run() -> None:
         from coordinator.planning.table import plan_result  # noqa: PLC0415
@@ -203,7 +204,7 @@ def predict(
 @json_option
 @debug_option
 def contributions(*, path: Path, run_id: str | None, dataset: str | None, as_json: bool, debug: bool) -> None:
-    """Evaluates a trained run with every subset of its feature parties: what each of them contributes."""
+    """Evaluates a run with every subset of its feature parties. Shows what each of them contributes."""
 
     def run() -> None:
         with connect(path, as_json=as_json) as federation:
@@ -220,7 +221,7 @@ def contributions(*, path: Path, run_id: str | None, dataset: str | None, as_jso
 @json_option
 @debug_option
 def status(path: Path, as_json: bool, debug: bool) -> None:
-    """Shows the state of every party, and the runs of this coordinator."""
+    """Shows the parties' states, and this coordinator's runs."""
 
     def run() -> None:
         from coordinator.status import read_status  # noqa: PLC0415
@@ -236,7 +237,7 @@ def status(path: Path, as_json: bool, debug: bool) -> None:
 @main.command()
 @run_options
 def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
-    """Stops a run of another process after a checkpoint, and waits until it has ended."""
+    """Stops a run of another process after a checkpoint. Waits until it has ended."""
 
     def run() -> None:
         from coordinator.runs import stop_run  # noqa: PLC0415
@@ -249,7 +250,7 @@ def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
 @main.command()
 @run_options
 def remove(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
-    """Deletes a run that has ended and its history here; every party retains its own part."""
+    """Deletes a run that has ended, with its history. Every party retains its own part."""
 
     def run() -> None:
         from coordinator.runs import remove_run  # noqa: PLC0415
@@ -271,7 +272,7 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
         text = "stopping after a checkpoint; interrupt once more to end at once"
         # On a terminal, progress and ^C stand in the line.
         start = "\n" if sys.stderr.isatty() else ""
-        report(text, lambda line: click.echo(f"{start}{line}", err=True), logging.INFO)
+        report(text, lambda line: show(f"{start}{line}", to_errors=True), logging.INFO)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():

@@ -18,6 +18,7 @@ from coordinator.allocator import retain_freed_memory
 from party.errors import INTERRUPTED_EXIT_CODE, InternalError, SplitError
 from party.monitoring.logs import report
 from party.output.results import json_option
+from party.output.terminal import show
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
@@ -85,7 +86,6 @@ def display(*, to_errors: bool = False) -> Display:
     """
     from coordinator.live_display import LiveDisplay  # noqa: PLC0415
     from coordinator.progress import PlainDisplay  # noqa: PLC0415
-    from party.output.terminal import show  # noqa: PLC0415
 
     stream = sys.stderr if to_errors else sys.stdout
     if stream.isatty() and os.environ.get("TERM") != DUMB_TERMINAL:
@@ -93,12 +93,12 @@ def display(*, to_errors: bool = False) -> Display:
     return PlainDisplay(partial(show, to_errors=to_errors))
 
 
-def print_latest(results: Iterable[Result], show: Callable[[Result], None]) -> None:
+def print_latest(results: Iterable[Result], print_one: Callable[[Result], None]) -> None:
     """Prints the last one of several results, each of which holds those before it.
 
     Args:
         results: as they are made; if that fails, those before have cost the parties something, and are printed.
-        show: prints one.
+        print_one: prints one.
     """
     latest: list[Result] = []
     try:
@@ -106,7 +106,7 @@ def print_latest(results: Iterable[Result], show: Callable[[Result], None]) -> N
             latest[:] = [one]
     finally:
         for one in latest:
-            show(one)
+            print_one(one)
 
 
 def logged_display() -> Display:
@@ -132,7 +132,7 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         command()
     except KeyboardInterrupt as interrupted:
         notes = getattr(interrupted, "__notes__", ())  # of a session, if one was open
-        report(": ".join(["interrupted", *notes]), partial(click.echo, err=True), logging.WARNING)
+        report(": ".join(["interrupted", *notes]), partial(show, to_errors=True), logging.WARNING)
         sys.stdout.flush()
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.
@@ -153,5 +153,5 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    report(f"error: {error}", partial(click.echo, err=True))
+    report(f"error: {error}", partial(show, to_errors=True))
     sys.exit(error.exit_code)

@@ -30,7 +30,7 @@ class FinishedTraining:
         message_bytes: size of all messages between parties, each counted once.
         bytes_per_sample: the same per row trained on.
         timings: seconds by party and activity.
-        history: the file with all of this.
+        history_file: with all of this.
         warnings: what deserves a look, a sentence each.
     """
 
@@ -48,7 +48,7 @@ class FinishedTraining:
     message_bytes: int
     bytes_per_sample: float
     timings: Mapping[str, Mapping[str, float]]
-    history: Path
+    history_file: Path
     warnings: tuple[str, ...]
 
     def lines(self, columns: int | None) -> Iterator[str]:
@@ -59,7 +59,7 @@ class FinishedTraining:
             f"{counted(self.samples, 'sample')} in {seconds_text(self.seconds)}:"
             f" {self.samples_per_second:,.0f} samples/s, {bytes_text(self.bytes_per_sample)} of messages per sample"
         )
-        yield f"wrote {self.history}"
+        yield f"wrote {self.history_file}"
 
 
 def finished_training(history: History, output: Path) -> FinishedTraining:
@@ -84,6 +84,6 @@ def finished_training(history: History, output: Path) -> FinishedTraining:
         message_bytes=history.message_bytes,
         bytes_per_sample=history.bytes_per_sample,
         timings=history.timings,
-        history=output / history.run_id / HISTORY_FILE,
+        history_file=output / history.run_id / HISTORY_FILE,
         warnings=(undefined_text(history.undefined),) if history.undefined else (),
     )

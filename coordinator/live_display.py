@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from coordinator.progress import GAP, progress_parts
-from party.output.terminal import HANGING, text_columns, wrapped
+from party.output.terminal import HANGING, LEAST_COLUMNS, terminal_columns, text_columns, wrapped
 
 REDRAW_SECONDS = 0.1
 BAR_CHARACTERS = 20
@@ -23,18 +22,18 @@ class LiveDisplay:
 
     Args:
         stream: the terminal.
-        columns: returns the width of the terminal.
+        columns: returns the width of the terminal; None to ask the terminal.
         monotonic: returns seconds of a monotonic clock.
     """
 
     def __init__(
         self,
         stream: TextIO,
-        columns: Callable[[], int] = lambda: shutil.get_terminal_size().columns,
+        columns: Callable[[], int] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
-        self._columns = columns
+        self._columns = columns or (lambda: terminal_columns(stream) or LEAST_COLUMNS)
         self._monotonic = monotonic
         self._lock = threading.Lock()  # an alignment tells of several parties at once
         self._progress: tuple[str, int, int, Sequence[str]] | None = None

@@ -45,7 +45,7 @@ class PartyState:
     Attributes:
         party: its name.
         address: host and port that the coordinator calls.
-        role: `label party` or `feature party`; None if it does not answer as it should.
+        role: `label_party` or `feature_party`; None if it does not answer as it should.
         version: of its software; None likewise.
         state: of its session, such as `idle`; None likewise.
         run_id: of the run whose session is open, in hexadecimal; None without one.
@@ -184,7 +184,7 @@ def _described(client: PartyClient, described: pb.DescribeReply) -> PartyState:
     return PartyState(
         party=client.name,
         address=client.address,
-        role="label party" if described.role == Role.ROLE_LABEL else "feature party",
+        role="label_party" if described.role == Role.ROLE_LABEL else "feature_party",
         version=printable(described.code_version),
         state=printable(described.state),
         run_id=described.run_id.hex() if runs else None,
@@ -209,7 +209,7 @@ def _party_row(one: PartyState) -> tuple[str, ...]:
     if one.run_id is not None:
         state = f"run {one.run_id[:SHORT_RUN_ID]} {state}, step {count_text(one.step or 0)}"
     rows = ", ".join(f"{held.dataset} {count_text(held.rows)}" for held in one.datasets)
-    return (one.party, str(one.role), str(one.version), state, rows)
+    return (one.party, str(one.role).replace("_", " "), str(one.version), state, rows)
 
 
 def _run_row(run: RunState) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from party.output.results import json_option
 @json_option
 @debug_option
 def audit_command(*, files: tuple[Path, ...], page: Path | None, path: Path | None, as_json: bool, debug: bool) -> None:
-    """Puts the parts together that `party audit --part` wrote at each party, of one run or several."""
+    """Puts the parts of `party audit --part` together. They may be of several runs."""
 
     def run() -> None:
         from coordinator.audit import joint_audit, read_all  # noqa: PLC0415

@@ -34,7 +34,7 @@ def init_command(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Writes a coordinator's certificate, a run's file and the invitation; takes parties' invitations at once."""
+    """Writes certificate, run's file and invitation. Takes parties' invitations at once."""
 
     def run() -> None:
         from coordinator.new_run import NewRun, create_run  # noqa: PLC0415

@@ -16,7 +16,7 @@ from party.output.results import print_result
 @invite_options
 @debug_option
 def invite_command(*, path: Path, target: Path | None, force: bool, as_json: bool, debug: bool) -> None:
-    """Writes the file to hand to parties, and prints the fingerprint to read to them."""
+    """Writes the file to hand to parties. Prints the fingerprint to read to them."""
 
     def run() -> None:
         from coordinator.new_run import invite_for_coordinator  # noqa: PLC0415

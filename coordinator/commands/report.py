@@ -23,7 +23,7 @@ from party.output.results import json_option, print_result
 @json_option
 @debug_option
 def report_command(*, run_id: str, path: Path, target: Path | None, as_json: bool, debug: bool) -> None:
-    """Writes a page about a run for people outside the terminal; asks no party."""
+    """Writes a page about a run; asks no party. It is for people outside the terminal."""
 
     def run() -> None:
         from coordinator.report.written_page import write_page  # noqa: PLC0415

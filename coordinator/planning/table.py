@@ -14,7 +14,7 @@ from party.security.printable import printable
 
 TOO_FAST_BYTES_PER_SECOND = 1e9 / 8  # above it, the measurement reflects the processors rather than the network
 BITS = 8
-_COLUMNS = (*worded("  schedule", "codecs"), *numbered("bytes/sample", "samples/s"), *worded("limited by"))
+_COLUMNS = (*worded("schedule", "codecs"), *numbered("bytes/sample", "samples/s"), *worded("limited by"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ def _activities(seconds: Mapping[str, float]) -> str:
 
 def _row(one: PredictedRun, is_taken: bool) -> tuple[str, ...]:
     return (
-        f"{'*' if is_taken else ' '} {one.schedule}",
+        f"{one.schedule} *" if is_taken else one.schedule,
         one.codecs,
         f"{one.bytes_per_sample:,.0f}",
         f"{one.samples_per_second:,.0f}",

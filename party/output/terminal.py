@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import unicodedata
@@ -23,7 +24,7 @@ def terminal_columns(stream: TextIO | None = None) -> int | None:
         stream: None means standard output.
     """
     written = sys.stdout if stream is None else stream
-    return max(shutil.get_terminal_size().columns, LEAST_COLUMNS) if written.isatty() else None
+    return max(_terminal_columns(written), LEAST_COLUMNS) if written.isatty() else None
 
 
 def show(text: str, *, to_errors: bool = False) -> None:
@@ -77,6 +78,17 @@ def hung(line: str, columns: int, before: str) -> list[str]:
         parts.append(rest[:end].rstrip(" "))
         rest = before + rest[end:].lstrip(" ")
     return [*parts, rest]
+
+
+def _terminal_columns(stream: TextIO) -> int:
+    columns = shutil.get_terminal_size().columns
+    if os.environ.get("COLUMNS"):
+        return columns
+    # shutil asks standard output alone, which may be a pipe while standard error is a terminal.
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or columns
+    except (OSError, ValueError, AttributeError):
+        return columns
 
 
 def _last_space(line: str, columns: int) -> int | None:

@@ -19,6 +19,8 @@ from coordinator.figures import figure_text
 from party.output.quantities import bytes_text, seconds_text
 from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
+from tests.support.json_keys import documented_keys, undocumented
+from tests.support.live_terminal import run_on_terminal
 from tests.support.organisations import Organisations, make_frames
 
 EPOCHS = 2
@@ -283,3 +285,52 @@ def test_every_party_keeps_its_own_model(organisations, run_id):
     with np.load(run_folder(organisations, "bob", run_id) / "weights.npz") as archive:
         base = keras.models.load_model(run_folder(organisations, "bob", run_id) / "base.keras")
         np.testing.assert_array_equal(base.get_layer("factors").get_weights()[0], archive["base/factors"])
+
+
+def document(organisations, *arguments):
+    done = organisations.coordinator(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return checked(json.loads(done.stdout))
+
+
+def checked(content):
+    """A document, each of whose keys docs/json.md names."""
+    assert undocumented(content, documented_keys()[content["command"]]) == []
+    return content
+
+
+def test_documents_have_the_facts_that_are_printed(organisations, run_id, predicted, tmp_path):
+    printed = succeed(organisations, "evaluate", "--run", run_id)
+    evaluated = document(organisations, "evaluate", "--run", run_id)
+    shown = dict(line.split() for line in printed.splitlines()[-4:])
+    assert {name: figure_text(value, 6) for name, value in evaluated["metrics"].items()} == shown
+    assert (evaluated["run_id"], evaluated["rows"]) == (run_id, len(common_ids(organisations, "test")))
+    assert set(evaluated["quality"]) == {"alice", "bob"}
+    written = document(organisations, "predict", "--run", run_id)
+    assert f"{written['rows']:,} predictions in {written['files'][0]} at party {written['party']}\n" in predicted
+    status = document(organisations, "status")
+    assert [one["role"] for one in status["parties"]] == ["feature_party", "label_party"]
+    assert [one["state"] for one in status["runs"] if one["run_id"] == run_id] == ["trained"]
+    report = document(organisations, "report", run_id[:8], "--output", str(tmp_path / "page.html"))
+    assert report["size_bytes"] == (tmp_path / "page.html").stat().st_size
+    aligned = document(organisations, "align")
+    assert [one["reused"] for one in aligned["datasets"]] == [True, True]
+
+
+def test_training_draws_one_line_on_a_terminal_beside_its_document(organisations, aligned):
+    columns = 60
+    arguments = ("train", "--new", "--json", "--config", organisations.run_path)
+    shown = run_on_terminal("coordinator", *arguments, columns=columns, piped=True)
+    assert shown.returncode == 0, shown.text
+    assert "\x1b" not in shown.text
+    assert max(map(len, shown.drawn)) <= columns
+    *epochs, last, end = shown.lines
+    assert [one.split(":")[0] for one in epochs if one.startswith("epoch ")] == ["epoch 1", "epoch 2"]
+    assert (last.split()[:2], end) == (["100", "%"], "")
+    trained = checked(json.loads(shown.stdout))
+    history = json.loads((organisations.runs_path / trained["run_id"] / "history.json").read_text())
+    assert trained["metrics"] == history["history"]
+    assert {name: trained[name] for name in ("samples", "seconds", "message_bytes", "timings")} == {
+        name: history[name] for name in ("samples", "seconds", "message_bytes", "timings")
+    }
+    assert trained["history_file"] == str(organisations.runs_path / trained["run_id"] / "history.json")

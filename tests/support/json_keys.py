@@ -3,7 +3,7 @@
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def keys_of_type(kind, before=""):
         return set().union(*(keys_of_type(one, before) for one in arguments if one is not type(None)))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return keys_of_type(arguments[1], f"{before}.*")
-    if origin is tuple:
+    if isinstance(origin, type) and issubclass(origin, Sequence):
         return keys_of_type(arguments[0], f"{before}[]")
     found = _fields_of(kind)
     if not found:
