@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from cryptography import x509
 from party.configuration.edited_yaml import with_entry, with_value
 from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
+from party.invitation.accepted import AcceptedPartner, Change, accepted_partner
+from party.invitation.changed_settings import changed_settings
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
-from party.security.printable import printable
 from party.security.trust import load_authorities
 
 CERTIFICATES = "certs"
 LABEL_PARTY = "label_party"
-SHOWN_CHARACTERS = 200
 REPLACE = "--replace, if that organisation says that it has a new authority"
 
 
@@ -53,7 +53,7 @@ class Acceptance:
         text: of the file, where it is yet to be written.
 
     Attributes:
-        lines: what was done, in sentences.
+        partners: who was taken in.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -64,7 +64,7 @@ class Acceptance:
         self._is_new = text is not None
         self._read = self._text = self._content() if text is None else text
         self._files: dict[Path, bytes] = {}
-        self.lines: list[str] = []
+        self.partners: list[AcceptedPartner] = []
 
     def add(self, received: ReceivedInvitation) -> None:
         """Takes an organisation into the configuration.
@@ -81,11 +81,12 @@ class Acceptance:
         self._check_name(received, content, key)
         known = {one.get("name"): place for place, one in enumerate(_entries(content, key)) if isinstance(one, dict)}
         if invitation.name in known:
-            self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
+            change = self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
-            self._insert(received, key)
+            change = self._insert(received, key)
         before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
-        self.lines += _changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
+        settings = changed_settings(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
+        self.partners.append(accepted_partner(received, change, section=key, settings=tuple(settings)))
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.
@@ -125,7 +126,7 @@ class Acceptance:
                 expected="a name of its own for every organisation",
             )
 
-    def _insert(self, received: ReceivedInvitation, key: str) -> None:
+    def _insert(self, received: ReceivedInvitation, key: str) -> Change:
         name = received.invitation.name
         relative = f"{CERTIFICATES}/{name}-ca.pem"
         target = self._path.parent / relative
@@ -136,9 +137,9 @@ class Acceptance:
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
-        self.lines.append(f"added {received.invitation.role_words} {name} to {key}")
+        return Change.ADDED
 
-    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> None:
+    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> Change:
         """Takes the invitation of a name that is known already."""
         name = received.invitation.name
         target = self._path.parent / str(entry.get("ca", ""))
@@ -164,8 +165,7 @@ class Acceptance:
         if not is_same:
             self._require_own_file(name, target)
             self._files[target] = received.pem
-        words = "replaced what was known of" if changed or not is_same else "already knew"
-        self.lines.append(f"{words} {received.invitation.role_words} {name}")
+        return Change.REPLACED if changed or not is_same else Change.NONE
 
     def _require_own_file(self, name: str, target: Path) -> None:
         """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
@@ -230,21 +230,6 @@ def _entries(content: Mapping[str, Any], key: str) -> Sequence[Any]:
     """The entries of a list as the file has them, none where there is no list."""
     entries = content.get(key)
     return entries if isinstance(entries, list) else ()
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """What follows from an invitation, for the owner: datasets of a partner also choose what a run trains on."""
-    for key, value in after.items():
-        known = before.get(key)
-        if isinstance(value, dict):
-            yield from _changes(known if isinstance(known, dict) else {}, value, f"{prefix}{key}.")
-        elif value != known:
-            was = f", was {_shown(known)}" if known else ""
-            yield f"set {prefix}{key} to {_shown(value)}{was}"
-
-
-def _shown(value: Any) -> str:
-    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value), SHOWN_CHARACTERS)
 
 
 def _other_authority(received: ReceivedInvitation, known: Path) -> IdentityError:
