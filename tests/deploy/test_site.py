@@ -125,7 +125,7 @@ def test_a_blank_page_and_one_that_is_too_wide_are_noticed(tmp_path, browser):
         ("wide", "<p style='width: 2000px'>text", "wide: wider than 1280 px"),
         ("broken", "<script>throw Error()</script>", "broken: ['Uncaught"),
         ("foreign", "<img src='http://127.0.0.1:9/none.png'>", "foreign: asks for"),
-        ("squeezed", f"<table><td style='width: 1ch; word-break: break-all'>{'text' * 20}</table>", "a row is"),
+        ("squeezed", f"<table><td style='width: 1ch; word-break: break-all'>{'text' * 30}</table>", "a row is"),
         ("bright", BRIGHT, "bright: is not dark"),
     ):
         path = tmp_path / f"{name}.html"
