@@ -39,6 +39,7 @@ from party.completion import completion_command
 from party.errors import SessionError
 from party.monitoring.logs import report
 from party.output.program import Program
+from party.output.quantities import count_text
 from party.output.results import json_option, print_result
 from party.output.terminal import show
 
@@ -117,8 +118,8 @@ def train(
             stopped = federation.stopped_run() if resume is None and not new else None
             if stopped is not None and not unattended:
                 raise SessionError(
-                    f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
-                    f" {stopped.steps}",
+                    f"run {stopped.run_id[:8]} with this configuration stopped after step {count_text(stopped.step)} of"
+                    f" {count_text(stopped.steps)}",
                     where=str(federation.configuration.path(federation.configuration.output)),
                     fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )

@@ -108,7 +108,7 @@ def left_out_sets(run: RunConfiguration) -> list[tuple[str, ...]]:
     refuse_masked_sums(run)
     if len(names) > MAXIMUM_FEATURE_PARTIES:
         raise ConfigurationError(
-            f"{len(names)} feature parties have {2 ** len(names):,} subsets, each an evaluation",
+            f"{len(names)} feature parties have {count_text(2 ** len(names))} subsets, each an evaluation",
             where="contributions",
             expected=f"at most {MAXIMUM_FEATURE_PARTIES} feature parties",
             fix="evaluate the sets that matter with --without",

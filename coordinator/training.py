@@ -149,7 +149,7 @@ class StepPause:
             return
         self._checkpointer.complete(traffic)
         raise StoppedError(
-            f"stopped after step {traffic.steps} of {self._steps}, checkpointed at every party",
+            f"stopped after step {count_text(traffic.steps)} of {count_text(self._steps)}, checkpointed at every party",
             where=f"run {self._run_id[:8]}",
             fix=f"run `coordinator train --resume {self._run_id[:8]}` to resume",
         )
