@@ -12,6 +12,7 @@ from party.errors import IdentityError
 from party.invitation.fingerprint import normalised
 from party.invitation.received import ReceivedInvitation
 from party.output.quantities import day_text
+from party.security.printable import printable
 
 Ask = Callable[[str], bool]
 
@@ -67,4 +68,5 @@ def invitation_lines(one: ReceivedInvitation) -> list[str]:
     parts = [f"{said.role_words} {said.name}" + (f" at {said.address}" if said.address else "")]
     parts += [f"{what} {', '.join(names)}" for what, names in offered if names]
     parts.append(f"authority until {day_text(one.authority.not_valid_after_utc)}")
-    return [f"{one.path.name}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]
+    # The sender may have chosen the file's name too: on a terminal it must not look like a line of this program.
+    return [f"{printable(one.path.name)}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]
