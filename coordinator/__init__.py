@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from coordinator.alignment import DatasetAlignment, JoinedTable
     from coordinator.contributions import Contribution, Contributions
+    from coordinator.evaluation import Evaluation
     from coordinator.federation import Federation
     from coordinator.history import History
     from coordinator.local_federation import LocalFederation
@@ -60,6 +61,7 @@ __all__ = [
     "Contributions",
     "DataError",
     "DatasetAlignment",
+    "Evaluation",
     "Federation",
     "HandshakeError",
     "History",
@@ -87,6 +89,7 @@ _MODULES = {
     "Contribution": "coordinator.contributions",
     "Contributions": "coordinator.contributions",
     "DatasetAlignment": "coordinator.alignment",
+    "Evaluation": "coordinator.evaluation",
     "Federation": "coordinator.federation",
     "History": "coordinator.history",
     "JoinedTable": "coordinator.alignment",

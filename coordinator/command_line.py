@@ -139,6 +139,8 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         os._exit(INTERRUPTED_EXIT_CODE)
     except SplitError as error:
         _fail(error, debug)
+    except BrokenPipeError:
+        raise  # whoever read the output has ended, as `head` does: click then ends without a word
     except Exception as error:
         if debug:
             raise

@@ -177,7 +177,11 @@ class Federation:
         return dict(self.evaluation(dataset, run_id, without, shuffled).metrics)
 
     def evaluation(
-        self, dataset: str | None, run_id: str | None, without: Collection[str], shuffled: ShuffledColumn | None
+        self,
+        dataset: str | None = None,
+        run_id: str | None = None,
+        without: Collection[str] = (),
+        shuffled: ShuffledColumn | None = None,
     ) -> Evaluation:
         """Evaluates as `evaluate` does, and returns all that was released."""
         return evaluation_of(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled))

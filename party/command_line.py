@@ -49,6 +49,8 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
     """
     try:
         command()
+    except BrokenPipeError:
+        raise  # whoever read the output has ended, as `head` does: click then ends without a word
     except SplitError as error:
         _fail(error, debug)
     except ModuleNotFoundError as error:

@@ -104,7 +104,10 @@ def refuse_existing(targets: Sequence[Path], *, force: bool) -> None:
     present = [target for target in targets if target.exists()]
     if present and not force:
         listed = ", ".join(target.name for target in present)
-        raise ConfigurationError(f"{listed} exists already", where=present[0].parent, fix="add --force to replace it")
+        said, them = ("exists", "it") if len(present) == 1 else ("exist", "them")
+        raise ConfigurationError(
+            f"{listed} {said} already", where=present[0].parent, fix=f"add --force to replace {them}"
+        )
 
 
 def invitation_path(name: str, folder: Path) -> Path:

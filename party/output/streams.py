@@ -13,6 +13,7 @@ ERRORS = "ascii_forms"
 # click takes an ASCII stream for one that was set by mistake, and writes UTF-8 to it; so ours has another name.
 ASCII = "printed_ascii"
 UNKNOWN = "?"
+WIDE = "WF"  # East Asian letters that take two columns
 FORMS = str.maketrans(
     {
         **dict.fromkeys("‐‑‒–—―−─━═╌┄", "-"),
@@ -69,7 +70,12 @@ def ascii_form(text: str) -> str:
         text: any.
     """
     plain = unicodedata.normalize("NFKD", text.translate(FORMS)).translate(FORMS)
-    return "".join(one if one.isascii() else "" if unicodedata.combining(one) else UNKNOWN for one in plain)
+    return "".join(one if one.isascii() else "" if unicodedata.combining(one) else _unknown(one) for one in plain)
+
+
+def _unknown(letter: str) -> str:
+    """As many columns as the letter takes, so that tables stay aligned."""
+    return UNKNOWN * (2 if unicodedata.east_asian_width(letter) in WIDE else 1)
 
 
 def _ascii_forms(error: UnicodeError) -> tuple[str, int]:

@@ -11,8 +11,9 @@ from typing import TextIO
 
 import click
 
+from party.output.streams import WIDE
+
 HANGING = "  "  # before what continues a line
-WIDE = "WF"  # East Asian letters that take two columns
 WITHOUT_WIDTH = ("Mn", "Me", "Cf")
 LEAST_COLUMNS = 20
 

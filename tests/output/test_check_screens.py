@@ -83,6 +83,15 @@ def test_a_pipe_gets_one_line_for_each_row_and_error(whole):
     assert not any("\x1b" in line for line in printed)
 
 
+def test_a_reader_that_has_ended_ends_the_command_without_a_word(path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "party", "runs", "--config", str(path)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
 def test_no_encoding_ends_a_command(path, whole, encoding):
     done = piped(SCREENS, path, PYTHONIOENCODING=encoding)

@@ -46,7 +46,7 @@ def test_a_program_prints_every_sign_in_every_encoding(name):
         assert first == second
         assert "\\u" not in first
     if encoding == "ascii":
-        assert first == "- - x ... - | + # 'a' \"b\" -> <= e ? ? ? ?"
+        assert first == "- - x ... - | + # 'a' \"b\" -> <= e ? ?? ? ??"
 
 
 @given(st.text())
