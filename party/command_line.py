@@ -49,14 +49,14 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
     """
     try:
         command()
+    except BrokenPipeError:
+        raise  # whoever read the output has ended, as `head` does: click then ends without a word
     except SplitError as error:
         _fail(error, debug)
     except ModuleNotFoundError as error:
         if debug:
             raise
         _fail(InstallationError(f"the library {error.name} is not installed", fix=INSTALLATION), debug)
-    except BrokenPipeError:
-        raise  # whoever read the output has ended, as `head` does: click then ends without a word
     except Exception as error:
         if debug:
             raise
