@@ -137,10 +137,10 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         sys.stderr.flush()
         # Not sys.exit, which would wait for threads with abandoned calls.
         os._exit(INTERRUPTED_EXIT_CODE)
-    except SplitError as error:
-        _fail(error, debug)
     except BrokenPipeError:
         raise  # whoever read the output has ended, as `head` does: click then ends without a word
+    except SplitError as error:
+        _fail(error, debug)
     except Exception as error:
         if debug:
             raise

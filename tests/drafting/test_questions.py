@@ -73,7 +73,7 @@ def test_what_was_not_given_is_asked_at_a_terminal(home, tmp_path):
 def test_nothing_is_asked_or_replaced_elsewhere(home):
     before = (home / "alice.yaml").read_bytes(), (home / "certs" / "alice" / "alice.pem").read_bytes()
     expect_error(run(home, *NEW, "--output", "new.yaml", "--force"), ConfigurationError.exit_code, "--id is missing")
-    expect_error(run(home, *NEW, "--id", "customer"), ConfigurationError.exit_code, "exists already", "--force")
+    expect_error(run(home, *NEW, "--id", "customer"), ConfigurationError.exit_code, "exist already", "--force")
     assert ((home / "alice.yaml").read_bytes(), (home / "certs" / "alice" / "alice.pem").read_bytes()) == before
     expect_error(run(home, *NEW, "--id", "age", "--force"), DataError.exit_code, "not unique")
     done = run(home, *NEW, "--id", "customer", "--force")

@@ -137,7 +137,7 @@ def test_another_process_stops_a_run_and_it_goes_on_when_told_to(organisations, 
     )
     assert run_id not in organisations.coordinator("status").stdout
     listed = run_party("runs", "--config", organisations.party_path("alice")).stdout
-    assert re.search(rf"^{run_id}  started  [\d.]+ MB  checkpoints of steps \d+", listed, re.MULTILINE), listed
+    assert re.search(rf"^{run_id}  started +\S+ +[\d.]+ [kM]B  \d[\d, ]*  no$", listed, re.MULTILINE), listed
     done = run_party("remove", run_id[:10], "--config", organisations.party_path("alice"))
     assert (done.returncode, done.stdout.startswith(f"run {run_id} is removed")) == (0, True), done.stderr
     assert run_id not in run_party("runs", "--config", organisations.party_path("alice")).stdout
