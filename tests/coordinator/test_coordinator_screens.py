@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.support.live_terminal import run_on_terminal
 from tests.support.organisations import Organisations
+from tests.support.terminals import run_on_terminal
 
 ESCAPE = "\x1b"
 PLAIN_C = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
@@ -32,7 +32,7 @@ def piped(*arguments, **environment):
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_no_line_is_wider_than_the_terminal(absent, columns):
-    shown = run_on_terminal("coordinator", "status", "--config", absent, columns=columns)
+    shown = run_on_terminal("-m", "coordinator", "status", "--config", absent, columns=columns)
     assert shown.returncode == UNREACHED
     assert ESCAPE not in shown.text
     paths = [line for line in shown.lines if str(absent.parent) in line]  # stays whole, so that it can be copied

@@ -20,8 +20,8 @@ from party.output.quantities import bytes_text, seconds_text
 from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
 from tests.support.json_keys import documented_keys, undocumented
-from tests.support.live_terminal import run_on_terminal
 from tests.support.organisations import Organisations, make_frames
+from tests.support.terminals import run_on_terminal
 
 EPOCHS = 2
 BATCH_SIZE = 32
@@ -320,7 +320,7 @@ def test_documents_have_the_facts_that_are_printed(organisations, run_id, predic
 def test_training_draws_one_line_on_a_terminal_beside_its_document(organisations, aligned):
     columns = 60
     arguments = ("train", "--new", "--json", "--config", organisations.run_path)
-    shown = run_on_terminal("coordinator", *arguments, columns=columns, piped=True)
+    shown = run_on_terminal("-m", "coordinator", *arguments, columns=columns, piped=True)
     assert shown.returncode == 0, shown.text
     assert "\x1b" not in shown.text
     assert max(map(len, shown.drawn)) <= columns

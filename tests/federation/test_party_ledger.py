@@ -12,7 +12,7 @@ from party.ledger.file import HEAD_FILE, LEDGER_FILE
 from tests.support.commands import expect_error, run_party
 from tests.support.json_keys import documented_keys, undocumented
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
-from tests.support.terminals import WIDTHS, on_terminal
+from tests.support.terminals import WIDTHS, run_on_terminal
 
 OTHER = "auditor"
 TRAINING = {"epochs": 2, "batch_size": 31, "validation_fraction": 0.167}
@@ -121,8 +121,9 @@ def used_text(used):
 
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_screens_fit_the_terminal_and_have_every_line(organisations, columns):
-    code, screen = on_terminal(columns, SCREENS, organisations.party_path("bob"))
-    assert code == 0, screen
+    shown = run_on_terminal("-c", SCREENS, organisations.party_path("bob"), columns=columns)
+    screen = shown.lines
+    assert shown.returncode == 0, screen
     assert [line for line in screen if len(line) > columns and len(line.split()) > 1] == []
     assert not any("\x1b" in line for line in screen)
     text = "\n".join(screen)

@@ -11,7 +11,7 @@ import pytest
 from party.output.terminal import text_columns
 from tests.support.json_keys import documented_keys, undocumented
 from tests.support.organisations import Organisations
-from tests.support.terminals import WIDTHS, on_terminal
+from tests.support.terminals import WIDTHS, run_on_terminal
 
 LONG = "a_rather_long_name_of_a_numeric_column_of_the_warehouse"
 NAMES = (LONG, "naïve größe – ×", "日本語の列", "plain")
@@ -63,14 +63,15 @@ def whole(path):
 
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_no_line_is_wider_than_the_terminal_but_for_one_word(path, whole, columns):
-    code, lines = on_terminal(columns, SCREENS, path, PYTHONIOENCODING="utf-8")
-    assert code == 2, lines
+    shown = run_on_terminal("-c", SCREENS, path, columns=columns, environment={"PYTHONIOENCODING": "utf-8"})
+    lines = shown.lines
+    assert shown.returncode == 2, lines
     wide = [line for line in lines if text_columns(line) > columns]
     assert [line for line in wide if len(line.split()) > 1] == []
     assert not any("\x1b" in line for line in lines)
-    shown = "".join("".join(lines).split())
+    text = "".join("".join(lines).split())
     for name in NAMES:
-        assert "".join(name.split()) in shown, "no name is cut"
+        assert "".join(name.split()) in text, "no name is cut"
     if columns == max(WIDTHS):
         assert [line for line in whole[0] if text_columns(line) <= columns and line not in lines] == []
 

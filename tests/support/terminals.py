@@ -1,4 +1,4 @@
-"""A program on a terminal of any width, as a person would see it."""
+"""Commands on a pseudo terminal: what is written to it, and what it then shows."""
 
 import fcntl
 import os
@@ -7,41 +7,81 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 
+ROWS = 50
 WIDTHS = (40, 80, 200)
 
 
-def on_terminal(columns, program, *arguments, **environment):
-    """Runs a Python program whose standard streams are a terminal.
+class Terminal:
+    """What was written to a pseudo terminal.
+
+    Attributes:
+        text: all of it.
+        returncode: of the process.
+        stdout: what it wrote to a pipe, where only its standard error was the terminal.
+    """
+
+    def __init__(self, text, returncode, stdout):
+        self.text = text
+        self.returncode = returncode
+        self.stdout = stdout
+
+    @property
+    def lines(self):
+        """What the terminal shows: a carriage return goes back to the begin of the line, which is written over."""
+        shown = []
+        for line in self.text.replace("\r\n", "\n").split("\n"):
+            cells = []
+            for part in line.split("\r"):
+                cells[: len(part)] = part
+            shown.append("".join(cells).rstrip())
+        return shown
+
+    @property
+    def drawn(self):
+        """Every state that a line of the terminal had."""
+        return [part.rstrip() for line in self.text.replace("\r\n", "\n").split("\n") for part in line.split("\r")]
+
+
+def run_on_terminal(*arguments, columns, piped=False, environment=None):
+    """Runs Python in a process of its own whose output is a terminal.
 
     Args:
+        arguments: of Python, such as `-m`, a module and its arguments.
         columns: of the terminal.
-        program: its source.
-        arguments: of the program.
-        environment: variables that differ from those of this process.
-
-    Returns:
-        The exit code, and the lines that it wrote.
+        piped: whether standard output is a pipe, and standard error alone the terminal.
+        environment: variables to set.
     """
-    inner, outer = pty.openpty()
-    fcntl.ioctl(outer, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    kept = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    with subprocess.Popen(
-        command, stdin=outer, stdout=outer, stderr=outer, env=kept | {"TERM": "xterm-256color"} | environment
-    ) as process:
-        os.close(outer)
-        content = b"".join(_read(inner))
-    os.close(inner)
-    return process.returncode, content.decode().replace("\r\n", "\n").splitlines()
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+    variables = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
+    for name in {"COLUMNS", "LINES", "NO_COLOR"} - set(environment or {}):
+        variables.pop(name, None)
+    written = []
+    reading = threading.Thread(target=_read, args=(ours, written))
+    command = [sys.executable, *map(str, arguments)]
+    output = subprocess.PIPE if piped else theirs
+    with subprocess.Popen(command, stdin=theirs, stdout=output, stderr=theirs, env=variables) as process:
+        os.close(theirs)
+        reading.start()
+        try:
+            stdout, _ = process.communicate()
+        finally:
+            process.kill()
+            reading.join()
+            os.close(ours)
+    text = b"".join(written).decode(errors="replace")
+    return Terminal(text, process.returncode, (stdout or b"").decode())
 
 
-def _read(descriptor):
+def _read(ours, written):
+    """Reads until nobody has the other side open."""
     while True:
         try:
-            content = os.read(descriptor, 1 << 16)
-        except OSError:  # the other end is closed
+            read = os.read(ours, 1 << 16)
+        except OSError:
             return
-        if not content:
+        if not read:
             return
-        yield content
+        written.append(read)
