@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
+from party.security.printable import printable
 from party.security.trust import load_authorities
 
 CERTIFICATES = "certs"
 LABEL_PARTY = "label_party"
+SHOWN_CHARACTERS = 200
 REPLACE = "--replace, if that organisation says that it has a new authority"
 
 
@@ -86,7 +88,8 @@ class Acceptance:
             self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
             self._insert(received, key)
-        self._text = self._acceptor.settled(self._text, received, self._path)
+        before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
+        self.lines += _changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.
@@ -118,8 +121,10 @@ class Acceptance:
         name = received.invitation.name
         relative = f"{CERTIFICATES}/{name}-ca.pem"
         target = self._path.parent / relative
-        if target.exists() and not self._is_same(target, received.authority) and not self._replace:
-            raise _other_authority(received, target)
+        if target.exists() and not self._is_same(target, received.authority):
+            if not self._replace:
+                raise _other_authority(received, target)
+            self._require_own_file(name, target)
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
@@ -149,9 +154,27 @@ class Acceptance:
             value = self._acceptor.entry(received)[key]
             self._text = with_value(self._text, (*place, key), value, self._path)
         if not is_same:
+            self._require_own_file(name, target)
             self._files[target] = received.pem
         words = "replaced what was known of" if changed or not is_same else "already knew"
         self.lines.append(f"{words} {received.invitation.role_words} {name}")
+
+    def _require_own_file(self, name: str, target: Path) -> None:
+        """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
+        content = parse_yaml(self._text, self._path)
+        entries = [one for key in self._acceptor.lists for one in _entries(content, key) if isinstance(one, dict)]
+        sharing = [
+            str(one.get("name"))
+            for one in entries
+            if one.get("name") != name and (self._path.parent / str(one.get("ca", ""))).resolve() == target.resolve()
+        ]
+        if sharing:
+            raise ConfigurationError(
+                f"{target.name} vouches for {', '.join(sharing)} too",
+                where=self._path,
+                expected="a file of its own for every name whose authority changes",
+                fix=f"copy it, and name the copy in the ca of {name}",
+            )
 
     def _is_same(self, target: Path, authority: x509.Certificate) -> bool:
         written = self._files.get(target)
@@ -199,6 +222,21 @@ def _entries(content: Mapping[str, Any], key: str) -> Sequence[Any]:
     """The entries of a list as the file has them, none where there is no list."""
     entries = content.get(key)
     return entries if isinstance(entries, list) else ()
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """What follows from an invitation, for the owner: datasets of a partner also choose what a run trains on."""
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, dict):
+            yield from _changes(known if isinstance(known, dict) else {}, value, f"{prefix}{key}.")
+        elif value != known:
+            was = f", was {_shown(known)}" if known else ""
+            yield f"set {prefix}{key} to {_shown(value)}{was}"
+
+
+def _shown(value: Any) -> str:
+    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value), SHOWN_CHARACTERS)
 
 
 def _other_authority(received: ReceivedInvitation, known: Path) -> IdentityError:

@@ -10,6 +10,7 @@ import click
 from party.errors import IdentityError
 from party.invitation.fingerprint import normalised
 from party.invitation.received import ReceivedInvitation
+from party.security.printable import printable
 
 Ask = Callable[[str], bool]
 
@@ -61,4 +62,5 @@ def invitation_lines(one: ReceivedInvitation) -> list[str]:
     parts = [f"{said.role_words} {said.name}" + (f" at {said.address}" if said.address else "")]
     parts += [f"{what} {', '.join(names)}" for what, names in offered if names]
     parts.append(f"authority until {one.authority.not_valid_after_utc:%Y-%m-%d}")
-    return [f"{one.path.name}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]
+    # The sender may have chosen the file's name too: on a terminal it must not look like a line of this program.
+    return [f"{printable(one.path.name)}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]

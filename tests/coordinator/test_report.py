@@ -258,6 +258,14 @@ def test_a_page_stays_small_whatever_a_label_party_names(folder):
     assert folder.agreed(80).trained(history).page()
 
 
+def test_what_parties_say_of_their_data_is_among_what_was_released(folder):
+    folder.agreed().evaluated(val_auc=0.7)
+    folder.evaluated(val_auc=0.71)
+    page = folder.trained({"loss": [0.5]}).page()
+    assert "how many features have faults" in page
+    assert "at the end of each of 2 evaluations and of the alignment before" in page
+
+
 def test_many_epochs_make_no_large_page(folder):
     assert "20,000" in folder.agreed(80).trained({"loss": [0.5] * 20_000, "auc": [0.6] * 20_000}).page()
 
