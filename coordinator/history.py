@@ -125,13 +125,13 @@ class History:
 
 
 def read_history(folder: Path) -> History | None:
-    """Reads the history of a finished run.
+    """Reads the history of a run, as far as it has come.
 
     Args:
         folder: of the run, in the coordinator's output folder.
 
     Returns:
-        The history, without losses of steps, which the file does not hold; None if the run has not finished.
+        The history, without losses of steps, which the file does not hold; None if no epoch has ended.
 
     Raises:
         StorageError: the file is damaged.

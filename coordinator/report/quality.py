@@ -19,8 +19,8 @@ from party.security.printable import printable
 MOST_EVALUATIONS = 8  # side by side
 NO_FIGURE = "–"
 NO_HISTORY = (
-    "No figures are stored: the coordinator writes them when a run ends. The label party has those so far:"
-    " ask it for `party report`."
+    "No figures are stored: no epoch has ended, or none that the label party reported. It may have more: ask it for"
+    " `party report`."
 )
 NO_EPOCH = "The run ended without a whole epoch, so no figure was released."
 NOTHING_RELEASED = "The label party released no figures of this run."
@@ -52,7 +52,7 @@ def quality_section(stored: StoredRun) -> Section:
         "quality",
         "How training went",
         (
-            _best(history),
+            _best(stored, history),
             *sampled_note(history.negatives_per_positive),
             _at_the_end(history, metrics),
             *_withheld(history),
@@ -81,12 +81,18 @@ def evaluation_section(stored: StoredRun) -> Section:
     return Section("evaluations", "Figures on other rows", (made, not_told))
 
 
-def _best(history: History) -> Markup:
+def _best(stored: StoredRun, history: History) -> Markup:
+    if not stored.is_finished:
+        return element(
+            "p", f"Epochs that have ended: {len(history.epoch):,} of {stored.run.training.epochs:,} at most."
+        )
     if history.best_epoch is None:
-        return element("p", f"{len(history.epoch):,} epochs, in {history.params.get('steps', 0):,} steps.")
-    return element(
-        "p", f"{len(history.epoch):,} epochs; the weights of epoch {history.best_epoch + 1:,} were the best and stay."
-    )
+        return element("p", f"{_epochs(history)}, in {history.params.get('steps', 0):,} steps.")
+    return element("p", f"{_epochs(history)}; the weights of epoch {history.best_epoch + 1:,} were the best and stay.")
+
+
+def _epochs(history: History) -> str:
+    return f"{len(history.epoch):,} epoch{'' if len(history.epoch) == 1 else 's'}"
 
 
 def _withheld(history: History | None) -> tuple[Markup, ...]:

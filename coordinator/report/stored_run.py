@@ -28,7 +28,7 @@ class StoredRun:
         entry: of the journal.
         run: the run configuration that the parties agreed on.
         is_driven: whether a process drives it now.
-        history: figures by epoch; None before the run has finished.
+        history: figures by epoch, as far as the run has come; None before an epoch has ended.
         statements: what each party stated, by name; empty where nothing is stored.
         evaluations: what was released of evaluations, oldest first.
     """
@@ -54,11 +54,26 @@ class StoredRun:
         if not entry.began:
             return "failed before it began" if entry.state == FAILED else "not begun"
         progress = f"step {entry.step:,} of {entry.steps:,}"
-        if entry.state == TRAINED:
+        if self.is_finished:
             return "finished"
         if entry.state == RUNNING:
             return f"under way, {progress}" if self.is_driven else f"interrupted after {progress}"
         return f"{entry.state} after {progress}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every party has its trained model."""
+        return self.entry.state == TRAINED
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether every party has agreed to it."""
+        return self.entry.began or self.is_finished
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a process drives it now."""
+        return self.entry.state == RUNNING and self.is_driven
 
     @property
     def rows(self) -> int | None:
@@ -74,16 +89,16 @@ class StoredRun:
     @property
     def seconds(self) -> float:
         """Duration of training, as far as it has come."""
-        if self.history is not None:
-            return self.history.seconds
-        return self.entry.commits[-1].seconds if self.entry.commits else 0.0
+        if self.entry.commits and not self.is_finished:
+            return self.entry.commits[-1].seconds
+        return 0.0 if self.history is None else self.history.seconds
 
     @property
     def message_bytes(self) -> int:
         """Size of all messages of training, as far as it has come."""
-        if self.history is not None:
-            return self.history.message_bytes
-        return self.entry.commits[-1].message_bytes if self.entry.commits else 0
+        if self.entry.commits and not self.is_finished:
+            return self.entry.commits[-1].message_bytes
+        return 0 if self.history is None else self.history.message_bytes
 
 
 def read_stored_run(path: Path, run_id: str) -> StoredRun:

@@ -14,7 +14,7 @@ from party.own_report.own_run import OwnRun, read_own_run
 from party.own_report.protections import protection_sections
 from party.own_report.spent import spent_section
 from party.page.document import Section, document
-from party.page.markup import element
+from party.page.markup import Markup, element, prose
 from party.page.metric_figures import main_metric
 from party.page.metric_words import GLOSSARY
 from party.page.tables import facts, terms, tiles
@@ -23,6 +23,11 @@ STATES = {"trained": "finished", "started": "begun, not finished"}
 FOR_WHOM = (
     "This page is for this organisation alone: it has exact figures and names of columns. It holds no id, no cell, no"
     " label and no key."
+)
+NOT_FINISHED = (
+    "This run has not finished, and no model of it is saved. It may be under way; one that stopped or failed goes on"
+    " when the coordinator runs `coordinator train --resume {short_id}`. At the label party, figures are those of the"
+    " epochs that had ended at the last checkpoint."
 )
 
 
@@ -57,10 +62,16 @@ def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None =
     made = f"Made at {time_text(now.isoformat())} by party {run.configuration.party} with version {__version__}."
     head = (
         element("p", FOR_WHOM, class_="warning"),
+        *_unfinished(run),
         tiles(_tiles(run)),
         element("p", made, class_="muted"),
     )
     return document(f"Run {run.short_id} at {run.configuration.party}", head, sections)
+
+
+def _unfinished(run: OwnRun) -> Iterator[Markup]:
+    if run.record.state != "trained":
+        yield element("p", prose(NOT_FINISHED.format(short_id=run.short_id)), class_="warning")
 
 
 def _tiles(run: OwnRun) -> Iterator[tuple[str, str]]:
