@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from party.errors import StorageError
@@ -86,6 +86,15 @@ class History:
             if one.HasField("validation"):
                 self._note_negatives("validation", one.validation)
                 self._note_withheld("val_", one.validation)
+
+    def of_first(self, epochs: int) -> History:
+        """A copy with the figures of the first epochs alone.
+
+        Args:
+            epochs: number of them.
+        """
+        kept = {name: values[:epochs] for name, values in self.history.items()}
+        return replace(self, history=kept, epoch=self.epoch[:epochs])
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.

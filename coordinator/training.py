@@ -28,7 +28,7 @@ class TrainingMonitor:
         session: opened for training.
         display: shows progress.
         history: receives the metrics.
-        on_epochs: called with the epochs that ended since the report before, if any did, and the history so far.
+        on_epochs: called with the epochs that ended since the report before, if any did, and the history up to them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TrainingMonitor:
             self._explain_withheld()
         if ended:
             self._shown_epochs += len(ended)
-            self._on_epochs(ended, self._history)
+            self._on_epochs(ended, self._history.of_first(self._shown_epochs))
         return reply
 
     def _explain_withheld(self) -> None:
@@ -164,7 +164,7 @@ def train(
         checkpointer: of the session.
         stop_requested: returns whether the run is to stop before its last step.
         traffic: counts what is relayed.
-        on_epochs: called with epochs that ended, and the history so far.
+        on_epochs: called with epochs that ended, and the history up to them.
 
     Returns:
         The history, with the time and traffic of this session.

@@ -116,7 +116,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
     records = RunRecords(state / RUNS_FOLDER, configuration.party)
     record = _latest(records, configuration.party) if run_id is None else records.find_begun(run_id)
     folder = records.folder(bytes.fromhex(record.run_id))
-    history = _history(folder)
+    history = _history(folder, finished=record.state == "trained")
     return OwnRun(
         configuration=configuration,
         folder=folder,
@@ -146,7 +146,7 @@ class _OwnHistory:
     negatives: Mapping[str, int]
 
 
-def _history(folder: Path) -> _OwnHistory:
+def _history(folder: Path, *, finished: bool) -> _OwnHistory:
     path = folder / HISTORY_FILE
     if not path.exists():
         return _OwnHistory((), None, (), {})
@@ -162,6 +162,8 @@ def _history(folder: Path) -> _OwnHistory:
         raise StorageError(
             "history is damaged", where=path, fix="delete the file: the report then does without"
         ) from None
+    if not finished:  # the held-out rows of its last epoch may be still to come
+        epochs = epochs[: min(map(len, series.values()), default=0)]
     return _OwnHistory(epochs, None if best is None else int(best), metrics_by_epoch(series, len(epochs)), negatives)
 
 

@@ -173,6 +173,66 @@ def test_a_resumed_run_shows_the_time_and_bytes_of_its_checkpoints(folder):
     assert "No figures are stored" in text
 
 
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda folder: folder.ended(FAILED), "This run never began: not every party agreed to it"),
+        (
+            lambda folder: folder.agreed(20).ended(STOPPED),
+            f"To go on, coordinator train --resume {SHORT} resumes it from the checkpoint after step 20.",
+        ),
+        (
+            lambda folder: folder.agreed().ended(FAILED),
+            f"Then coordinator train --resume {SHORT} resumes it from the beginning: no checkpoint was made.",
+        ),
+        (lambda folder: folder.agreed(20), "This run has not finished: it is under way."),
+        (lambda folder: (folder.agreed(20), folder.journal.close()), "interrupted after step 20 of 80. Figures"),
+    ],
+    ids=["refused", "stopped", "failed", "driven", "killed"],
+)
+def test_an_unfinished_run_says_so_and_what_to_do(folder, make, expected):
+    make(folder)
+    text = folder.page()
+    assert expected in text
+    assert "trained one model together" not in text
+    folder.journal.close()
+
+
+def test_an_unfinished_run_shows_the_epochs_that_ended_and_claims_no_more(folder):
+    folder.agreed(20).trained(GOOD)
+    folder.journal = Journal(folder.path.parent)
+    text = folder.ended(STOPPED).page()
+    for expected in (
+        "Epochs that have ended: 2 of 4 at most.",
+        "auc by epoch",
+        "in each of 2 epochs that ended, and in part of the next",
+        "Duration of training 12 s",
+    ):
+        assert expected in text
+    assert "80 steps." not in text
+
+
+def test_nothing_was_released_of_a_run_that_not_every_party_agreed_to(folder):
+    text = folder.ended(FAILED).page()
+    assert "no hidden, no gradient and no figure left any of them" in text
+    assert "hiddens, row by row" not in text
+
+
+def test_a_single_epoch_has_figures_and_no_curve(folder):
+    text = folder.agreed(80).trained({name: values[:1] for name, values in GOOD.items()}).page()
+    assert "1 epoch, in 80 steps." in text
+    assert "One epoch is a point and no curve" in text
+    assert "auc by epoch" not in text
+
+
+def test_the_loss_as_a_whole_comes_first_of_many_labels(folder):
+    history = {f"task{number}_{name}": [0.5, 0.4] for number in range(12) for name in ("loss", "auc")}
+    text = folder.agreed(80).trained({**history, "loss": [6.0, 5.0]}).page()
+    assert text.index(" loss by epoch: figures") < text.index("task0_loss by epoch: figures")
+    assert "task11_auc by epoch: figures" in text
+    assert "more metrics are in the table alone" not in text
+
+
 def test_a_folder_of_an_earlier_version_has_a_page(folder):
     folder.trained(GOOD)
     path = folder.path / "history.json"
