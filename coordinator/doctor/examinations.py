@@ -9,6 +9,7 @@ from coordinator.configuration import load_coordinator_configuration
 from coordinator.doctor.parties import (
     examine_clocks,
     examine_datasets,
+    examine_policies,
     examine_roles,
     examine_versions,
 )
@@ -138,6 +139,7 @@ EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     "roles": examine_roles,
     "clocks": examine_clocks,
     "datasets": examine_datasets,
+    "policies": examine_policies,
     "permissions": lambda subject: examine_folder(_output(subject)),
     "disk": lambda subject: examine_disk(subject.machine, _output(subject), NEEDED_DISK_BYTES),
     "memory": lambda subject: examine_memory(subject.machine, NEEDED_MEMORY_BYTES),

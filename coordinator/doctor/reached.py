@@ -109,7 +109,7 @@ def _described(configuration: CoordinatorConfiguration, reached: Reached, machin
     except SplitError as error:
         return replace(reached, refusal=error)
     try:
-        described = clients[reached.party.name].describe()
+        described = clients[reached.party.name].describe(configuration.run.to_bytes())
     except SplitError as error:
         return replace(reached, refusal=error)
     finally:

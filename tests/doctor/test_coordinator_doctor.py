@@ -184,7 +184,7 @@ FAULTS = [
     (behind_a_proxy, ["proxies", "names"], WARNING, "https_proxy is set", "use_proxy: true"),
     (through_a_proxy, ["proxies", "TLS"], WARNING, "https_proxy is set", "add party.invalid to no_proxy"),
     (swapped, ["TLS"], PROBLEM, "has the wrong name", "party certificate"),
-    (other_label_party, ["roles"], PROBLEM, "is no label party by its own file", "the same label_party"),
+    (other_label_party, ["roles", "policies"], PROBLEM, "is no label party by its own file", "the same label_party"),
     (dataset_that_nobody_has, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
     (not_aligned, ["datasets"], PROBLEM, "train is trained on or held out, and not aligned", "alignment.datasets"),
     (open_output, ["permissions"], PROBLEM, "is open to others", "chmod -R go-rwx"),
