@@ -41,7 +41,7 @@ class DataQuality:
 
 
 def received_quality(reply: pb.FinishReply) -> list[DataQuality]:
-    """What a party released at the end of a session.
+    """What a party released at the end of a session; warnings that there are not would only fill a terminal.
 
     Args:
         reply: its reply to Finish.
@@ -49,7 +49,7 @@ def received_quality(reply: pb.FinishReply) -> list[DataQuality]:
     return [
         DataQuality(
             dataset=one.dataset,
-            warnings={warned.warning: warned.features for warned in one.warnings},
+            warnings={warned.warning: warned.features for warned in one.warnings if warned.warning in _WORDS},
             missing_percent=one.missing_percent if one.HasField("missing_percent") else None,
             unknown_percent=one.unknown_percent if one.HasField("unknown_percent") else None,
         )
@@ -102,6 +102,6 @@ def quality_lines(quality: Mapping[str, DataQuality], parties: Iterable[str]) ->
 
 
 def _warning(warning: int, features: int) -> str:
-    one, several = _WORDS.get(warning, ("has something else", "have something else"))
+    one, several = _WORDS[warning]
     than = _THAN if warning in _DIFFERING else ""
     return f"{features:,} feature{'' if features == 1 else 's'} {one if features == 1 else several}{than}"

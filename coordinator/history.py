@@ -13,6 +13,7 @@ from party.pb import party_pb2 as pb
 from party.security.files import read_private, write_atomically
 
 HISTORY_FILE = "history.json"
+LONGEST_SECONDS = 1e9  # of work at one party: thirty years
 
 
 @dataclass
@@ -95,6 +96,17 @@ class History:
         """
         kept = {name: values[:epochs] for name, values in self.history.items()}
         return replace(self, history=kept, epoch=self.epoch[:epochs])
+
+    def take_timings(self, party: str, report: pb.ReportReply) -> None:
+        """Takes what a party states of its own work; what is no duration is left out, as the file could not hold it.
+
+        Args:
+            party: name of the party.
+            report: its report.
+        """
+        self.timings[party] = {
+            one.activity: one.seconds for one in report.timings if 0.0 <= one.seconds <= LONGEST_SECONDS
+        }
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.

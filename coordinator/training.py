@@ -186,15 +186,11 @@ def train(
     monitor.report()
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes
-    history.timings = {name: _timings(session, name) for name in session.clients}
+    for name, client in session.clients.items():
+        history.take_timings(name, client.report(session.reference))
     checkpointer.complete(traffic)  # so that a crash while models are saved does not lose the last steps
     session.finish()
     return history
-
-
-def _timings(session: CoordinatedSession, name: str) -> dict[str, float]:
-    reply = session.clients[name].report(session.reference)
-    return {timing.activity: timing.seconds for timing in reply.timings}
 
 
 def _epoch_line(epoch: pb.EpochReport) -> str:

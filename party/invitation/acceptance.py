@@ -61,12 +61,8 @@ class Acceptance:
 
     def __init__(self, path: Path, acceptor: Acceptor, *, replace: bool, text: str | None = None) -> None:
         self._path, self._acceptor, self._replace = usable_path(path), acceptor, replace
-        try:
-            self._text = path.read_text(encoding="utf-8") if text is None else text
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"cannot be read ({error.__class__.__name__})", where=path, fix="check --config"
-            ) from error
+        self._is_new = text is not None
+        self._read = self._text = self._content() if text is None else text
         self._files: dict[Path, bytes] = {}
         self.lines: list[str] = []
 
@@ -95,8 +91,12 @@ class Acceptance:
         """Writes the authorities, then the configuration.
 
         Raises:
+            ConfigurationError: somebody changed the configuration since it was read.
             StorageError: a file cannot be written.
         """
+        if not self._is_new and self._content() != self._read:
+            # The question may have stood open for long: a name that was removed meanwhile must not come back.
+            raise ConfigurationError("was changed meanwhile", where=self._path, fix="accept once more")
         for path, content in self._files.items():
             try:
                 make_folder(path.parent)
@@ -106,6 +106,14 @@ class Acceptance:
         mode = stat.S_IMODE(self._path.stat().st_mode) if self._path.exists() else FILE_MODE
         write_atomically(self._path, self._text.encode())
         self._path.chmod(mode)
+
+    def _content(self) -> str:
+        try:
+            return self._path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"cannot be read ({error.__class__.__name__})", where=self._path, fix="check --config"
+            ) from error
 
     def _check_name(self, received: ReceivedInvitation, content: Mapping[str, Any], key: str) -> None:
         name, others = received.invitation.name, set(self._acceptor.lists) - {key}

@@ -163,7 +163,10 @@ def test_a_page_loads_nothing_and_stands_alone():
             "sup",
         ),
     }
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+    assert (
+        "content",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    ) in page.attributes
     assert not re.search(r"https?:|//|@import|url\(", content.replace("<!DOCTYPE html>", ""))
 
 

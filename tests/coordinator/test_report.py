@@ -318,6 +318,12 @@ def test_a_page_stays_small_whatever_a_label_party_names(folder):
     assert folder.agreed(80).trained(history).page()
 
 
+@pytest.mark.parametrize("values", [(1e308, -1e308), (0.0, 1e308), (1e38, -1e38), (5e-324, 5e-324), (math.inf, 0.5)])
+def test_no_figure_that_a_label_party_sends_breaks_the_page(folder, values):
+    named = {name: list(values) for name in ("loss", "auc", "val_auc", "a_loss", "b_loss")}
+    assert "How training went" in folder.agreed().trained(named).page()
+
+
 def test_what_parties_say_of_their_data_is_among_what_was_released(folder):
     folder.agreed().evaluated(val_auc=0.7)
     folder.evaluated(val_auc=0.71)

@@ -125,3 +125,20 @@ def test_a_partner_whose_datasets_change_what_is_trained_on_does_not_do_so_in_si
         "set training.dataset to test, was train",
         f"wrote {path}",
     ]
+
+
+def test_a_name_that_was_removed_while_the_question_stood_open_does_not_come_back(content, tmp_path):
+    path = tmp_path / "alice.yaml"
+    path.write_text("party: alice\npeers: [{name: mallory, ca: mallory.pem}]\ncoordinators: []\n")
+    (tmp_path / "bob.invitation").write_text(content)
+    received = read_invitation(tmp_path / "bob.invitation", NOW)
+    removed = "party: alice\npeers: []\ncoordinators: []\n"
+
+    def telephone(question):
+        path.write_text(removed)
+        return True
+
+    with pytest.raises(ConfigurationError, match="was changed meanwhile"):
+        accept(path, party_acceptor(path), [received], fingerprints=[], replace=False, ask=telephone)
+    assert path.read_text() == removed
+    assert not (tmp_path / "certs").exists()
