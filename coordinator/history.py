@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from party.errors import StorageError
+from party.output.quantities import count_text, counted
 from party.pb import party_pb2 as pb
 from party.security.files import read_private, write_atomically
 
@@ -198,8 +199,8 @@ def coarse_reason(rows: int, releases: int = 1) -> str:
         rows: number of rows behind the metric.
         releases: number of times that the metric of these rows may be released.
     """
-    after = f"after {releases:,} releases " if releases > 1 else ""
-    return f"too coarse {after}over {rows:,} rows"
+    after = f"after {count_text(releases)} releases " if releases > 1 else ""
+    return f"too coarse {after}over {counted(rows, 'row')}"
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:

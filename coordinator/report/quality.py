@@ -8,7 +8,7 @@ from coordinator.history import History
 from coordinator.report.compared import metrics_side_by_side
 from coordinator.report.released_figures import last_digit, optional_text, value_text
 from coordinator.report.stored_run import StoredRun
-from party.output.quantities import time_text
+from party.output.quantities import count_text, counted, time_text
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
 from party.page.metric_figures import MOST_METRICS, MetricByEpoch, balance_of_labels, metric_plots, sampled_note
@@ -83,16 +83,13 @@ def evaluation_section(stored: StoredRun) -> Section:
 
 def _best(stored: StoredRun, history: History) -> Markup:
     if not stored.is_finished:
-        return element(
-            "p", f"Epochs that have ended: {len(history.epoch):,} of {stored.run.training.epochs:,} at most."
-        )
+        ended, most = count_text(len(history.epoch)), count_text(stored.run.training.epochs)
+        return element("p", f"Epochs that have ended: {ended} of {most} at most.")
+    epochs = counted(len(history.epoch), "epoch")
     if history.best_epoch is None:
-        return element("p", f"{_epochs(history)}, in {history.params.get('steps', 0):,} steps.")
-    return element("p", f"{_epochs(history)}; the weights of epoch {history.best_epoch + 1:,} were the best and stay.")
-
-
-def _epochs(history: History) -> str:
-    return f"{len(history.epoch):,} epoch{'' if len(history.epoch) == 1 else 's'}"
+        return element("p", f"{epochs}, in {counted(history.params.get('steps', 0), 'step')}.")
+    best = count_text(history.best_epoch + 1)
+    return element("p", f"{epochs}; the weights of epoch {best} were the best and stay.")
 
 
 def _withheld(history: History | None) -> tuple[Markup, ...]:
@@ -116,4 +113,4 @@ def _at_the_end(history: History, metrics: Sequence[MetricByEpoch]) -> Markup:
         for one in metrics
     ]
     head = ("metric", "training rows", "held-out rows", "last digit released", "how to read it")
-    return table(f"Figures of the last epoch, {history.epoch[-1] + 1:,}", head, body, numbers=(1, 2, 3))
+    return table(f"Figures of the last epoch, {count_text(history.epoch[-1] + 1)}", head, body, numbers=(1, 2, 3))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from coordinator.report.released_figures import is_rounded
 from coordinator.report.stored_run import StoredRun
-from party.output.quantities import bytes_text, count_text
+from party.output.quantities import bytes_text, count_text, counted
 from party.page.document import Section
 from party.page.markup import element, prose
 from party.page.tables import bullets, table
@@ -51,7 +51,7 @@ def _rows(stored: StoredRun) -> Iterator[tuple[str, str, str, str]]:
     how_often = "training rows, in every epoch"
     if history is not None and history.epoch:
         ended = "" if stored.is_finished else " that ended, and in part of the next"
-        how_often = f"training rows, in each of {_epochs(len(history.epoch))}{ended}"
+        how_often = f"training rows, in each of {counted(len(history.epoch), 'epoch')}{ended}"
     for name in run.feature_parties:
         what = "hiddens, in a masked sum" if masked else "hiddens, row by row"
         yield name, label, what, f"all {how_often}; those held out or evaluated, once each time"
@@ -81,10 +81,6 @@ def _rows(stored: StoredRun) -> Iterator[tuple[str, str, str, str]]:
         " as far as the owner's policy.data_quality allows",
     )
     yield everybody, stored.coordinator, "sizes and times of sealed messages", bytes_text(stored.message_bytes)
-
-
-def _epochs(count: int) -> str:
-    return f"{count_text(count)} epoch{'' if count == 1 else 's'}"
 
 
 def metrics_are_rounded(stored: StoredRun) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coordinator.journal import FAILED
 from coordinator.report.stored_run import StoredRun
+from party.output.quantities import count_text
 from party.page.markup import Markup, element, prose
 
 FIGURES = "Figures and curves are those of the epochs that had ended."
@@ -38,5 +39,9 @@ def _text(stored: StoredRun) -> str:
         return NEVER_AGREED
     resume = f"`coordinator train --resume {stored.short_id}`"
     first = MEND if entry.state == FAILED else "To go on,"
-    place = f"the checkpoint after step {entry.step:,}" if entry.commits else "the beginning: no checkpoint was made"
+    place = (
+        f"the checkpoint after step {count_text(entry.step)}"
+        if entry.commits
+        else "the beginning: no checkpoint was made"
+    )
     return f"This run has not finished: {stored.state}. {FIGURES} {first} {resume} resumes it from {place}."

@@ -17,8 +17,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from coordinator.command_line import display
 from coordinator.federation import connect_federation
-from coordinator.progress import Display, LiveDisplay, PlainDisplay
 from deploy.demo.federation import fresh_folder, scenario_federation
 from deploy.demo.own_figures import last_evaluation
 from deploy.movielens import prepare
@@ -79,7 +79,7 @@ def run_demonstration(
 
 
 def _train_jointly(path: Path, folder: Path) -> Result:
-    with connect_federation(path, _display) as federation:
+    with connect_federation(path, display) as federation:
         _headline("3. Alignment by private set intersection")
         for aligned in federation.align():
             rows = ", ".join(f"{party} {count:,} rows" for party, count in aligned.rows.items())
@@ -161,10 +161,6 @@ def _print_table(results: dict[str, Result]) -> None:
 
 def _headline(text: str) -> None:
     click.echo(f"\n{text}")
-
-
-def _display() -> Display:
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
 
 
 if __name__ == "__main__":

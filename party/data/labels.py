@@ -209,31 +209,6 @@ def weighted_labels(
     return LabelArrays(values, None if (weight == 1.0).all() else weight)
 
 
-def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
-    """Summarises the values of a label in words, for its owner.
-
-    Args:
-        label: the label.
-        values: float32 (rows,).
-
-    Returns:
-        The share of the positive class, the number of classes, or mean and deviation, of the rows that have the label.
-    """
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return f"{label.source}: no row has one"
-    match label:
-        case BinaryLabel():
-            is_refused = label.privacy is None and (values.all() or not values.any())
-            only = f", one class only: not to be trained on; {ONE_CLASS_FIX}" if is_refused else ""
-            return f"{label.rule}: {100 * label_balance(values):.1f} % positive{only}"
-        case RegressionLabel():
-            numbers = values.astype(np.float64)
-            return f"{label.column}: mean {numbers.mean():.4g}, deviation {numbers.std():.4g}"
-        case MultiClassLabel():
-            return f"{label.column}: {len(np.unique(values))} of {len(label.classes)} classes present"
-
-
 def label_balance(labels: NDArray[np.float32]) -> float:
     """Share of the positive class.
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from party.configuration.edited_yaml import with_entry, with_value
 from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
+from party.invitation.accepted import AcceptedPartner, Change, accepted_partner
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
 from party.security.printable import printable
@@ -53,7 +54,7 @@ class Acceptance:
         text: of the file, where it is yet to be written.
 
     Attributes:
-        lines: what was done, in sentences.
+        partners: who was taken in.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -64,7 +65,7 @@ class Acceptance:
         self._is_new = text is not None
         self._read = self._text = self._content() if text is None else text
         self._files: dict[Path, bytes] = {}
-        self.lines: list[str] = []
+        self.partners: list[AcceptedPartner] = []
 
     def add(self, received: ReceivedInvitation) -> None:
         """Takes an organisation into the configuration.
@@ -136,7 +137,7 @@ class Acceptance:
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
-        self.lines.append(f"added {received.invitation.role_words} {name} to {key}")
+        self.partners.append(accepted_partner(received, Change.ADDED, key))
 
     def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> None:
         """Takes the invitation of a name that is known already."""
@@ -164,8 +165,8 @@ class Acceptance:
         if not is_same:
             self._require_own_file(name, target)
             self._files[target] = received.pem
-        words = "replaced what was known of" if changed or not is_same else "already knew"
-        self.lines.append(f"{words} {received.invitation.role_words} {name}")
+        change = Change.REPLACED if changed or not is_same else Change.NONE
+        self.partners.append(accepted_partner(received, change, place[0]))
 
     def _require_own_file(self, name: str, target: Path) -> None:
         """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
