@@ -8,6 +8,7 @@ from datetime import datetime
 from coordinator.report.about import about_section
 from coordinator.report.brought import brought_section
 from coordinator.report.costs import costs_section
+from coordinator.report.data_quality import data_quality_section
 from coordinator.report.protections import protection_sections
 from coordinator.report.quality import evaluation_section, quality_section
 from coordinator.report.released import released_section
@@ -35,6 +36,7 @@ def run_page(stored: StoredRun, now: datetime) -> str:
     """
     sections = (
         about_section(stored),
+        data_quality_section(stored),
         quality_section(stored),
         evaluation_section(stored),
         brought_section(stored),

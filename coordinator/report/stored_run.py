@@ -12,6 +12,7 @@ from coordinator.history import History, read_history
 from coordinator.journal import FAILED, RUNNING, TRAINED, RunEntry, find_run, is_locked
 from coordinator.statements import PartyStatement, read_statements
 from coordinator.stored_evaluations import StoredEvaluation, read_evaluations
+from coordinator.stored_quality import StoredQuality, read_quality
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.output.quantities import count_text
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
@@ -32,6 +33,7 @@ class StoredRun:
         history: figures by epoch, as far as the run has come; None before an epoch has ended.
         statements: what each party stated, by name; empty where nothing is stored.
         evaluations: what was released of evaluations, oldest first.
+        quality: what its parties last released of the quality of their data.
     """
 
     coordinator: str
@@ -42,6 +44,7 @@ class StoredRun:
     history: History | None
     statements: Mapping[str, PartyStatement]
     evaluations: tuple[StoredEvaluation, ...]
+    quality: tuple[StoredQuality, ...]
 
     @property
     def short_id(self) -> str:
@@ -117,13 +120,15 @@ def read_stored_run(path: Path, run_id: str) -> StoredRun:
     output = configuration.path(configuration.output)
     entry = find_run(output, run_id)
     folder = output / entry.run_id
+    run = run_configuration_from_bytes(entry.configuration)
     return StoredRun(
         coordinator=configuration.coordinator,
         folder=folder,
         entry=entry,
-        run=run_configuration_from_bytes(entry.configuration),
+        run=run,
         is_driven=is_locked(output),
         history=read_history(folder),
         statements=read_statements(folder),
         evaluations=read_evaluations(folder),
+        quality=tuple(one for one in read_quality(output) if one.party in run.parties),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ class Acceptance:
         else:
             self._insert(received, key)
         before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
-        self.lines += _changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
+        changes = tuple(_changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path)))
+        self.partners[-1] = replace(self.partners[-1], settled=changes)
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.

@@ -34,6 +34,7 @@ class AcceptedPartner:
         datasets: that a party offers.
         tables: that a party offers.
         authority_until: end of the authority's validity.
+        settled: what else follows from it in the configuration, in sentences.
     """
 
     name: str
@@ -46,6 +47,7 @@ class AcceptedPartner:
     datasets: tuple[str, ...]
     tables: tuple[str, ...]
     authority_until: datetime
+    settled: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -71,7 +73,7 @@ class AcceptedPartners:
     def lines(self, columns: int | None) -> Iterator[str]:
         """Yields what was done, in sentences."""
         for one in self.partners:
-            yield one.words
+            yield from (one.words, *one.settled)
         yield f"wrote {self.configuration}"
 
 

@@ -15,6 +15,7 @@ from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
 from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE, NEGATIVES
+from party.runtime.quality_file import CountedQuality, read_counted
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.sent_file import SentInSession, read_sent
 from party.security.files import read_private
@@ -57,6 +58,7 @@ class OwnRun:
         negatives: number of negatives that were sampled for each positive row, under `train` and `validation`.
         evaluations: exact ones, oldest first.
         sent: what each of its sessions sealed for others, oldest first.
+        counted: exact quality of the party's data, by dataset or table, as its latest sessions counted it.
     """
 
     configuration: PartyConfiguration
@@ -69,6 +71,7 @@ class OwnRun:
     negatives: Mapping[str, int]
     evaluations: Sequence[ExactEvaluation]
     sent: Sequence[SentInSession]
+    counted: Mapping[str, CountedQuality]
 
     @property
     def short_id(self) -> str:
@@ -128,6 +131,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
         negatives=history.negatives,
         evaluations=_evaluations(folder),
         sent=read_sent(folder),
+        counted=read_counted(state),
     )
 
 

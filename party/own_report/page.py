@@ -8,6 +8,7 @@ from pathlib import Path
 
 from party import __version__
 from party.output.quantities import bytes_text, count_text, time_text
+from party.own_report.data_quality import data_quality_section
 from party.own_report.figures import exact_text, figures_section, model_section
 from party.own_report.left import ledger_section, left_section
 from party.own_report.own_run import OwnRun, read_own_run
@@ -50,6 +51,7 @@ def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None =
     run = read_own_run(path, run_id)
     sections = (
         _about(run),
+        data_quality_section(run),
         figures_section(run),
         *_curves(run, path, curves),
         left_section(run),
