@@ -13,7 +13,9 @@ from coordinator.doctor.parties import (
     examine_roles,
     examine_versions,
 )
+from coordinator.doctor.runs import examine_runs
 from coordinator.doctor.subject import CoordinatorSubject
+from coordinator.doctor.watching import examine_metrics_port, examine_mlflow
 from coordinator.doctor.way import (
     examine_names,
     examine_ports,
@@ -25,7 +27,6 @@ from party.diagnosis.diagnosis import Diagnosis, Examination, examined
 from party.diagnosis.finding import Finding, fine, of_error, warning
 from party.diagnosis.libraries import examine_libraries
 from party.diagnosis.limits import examine_disk, examine_memory, examine_open_files
-from party.diagnosis.listening import examine_monitoring
 from party.diagnosis.locale_settings import examine_locale
 from party.diagnosis.machine import Machine
 from party.diagnosis.permissions import examine_folder
@@ -112,20 +113,6 @@ def examine_installed(subject: CoordinatorSubject) -> Iterator[Finding]:
     )
 
 
-def examine_metrics_port(subject: CoordinatorSubject) -> Iterator[Finding]:
-    """Looks whether the port for metrics can be taken.
-
-    Args:
-        subject: the coordinator.
-
-    Yields:
-        One finding; none without such a port.
-    """
-    port = subject.configuration.prometheus
-    if port is not None:
-        yield examine_monitoring("prometheus.listen", port.listen, serves=False)
-
-
 EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     CONFIGURATION: examine_configuration,
     "certificate": examine_certificate,
@@ -135,12 +122,14 @@ EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     "ports": examine_ports,
     "TLS": examine_tls,
     "metrics port": examine_metrics_port,
+    "mlflow": examine_mlflow,
     "versions": examine_versions,
     "roles": examine_roles,
     "clocks": examine_clocks,
     "datasets": examine_datasets,
     "policies": examine_policies,
     "permissions": lambda subject: examine_folder(_output(subject)),
+    "runs": examine_runs,
     "disk": lambda subject: examine_disk(subject.machine, _output(subject), NEEDED_DISK_BYTES),
     "memory": lambda subject: examine_memory(subject.machine, NEEDED_MEMORY_BYTES),
     "open files": lambda subject: examine_open_files(subject.machine, NEEDED_FILES),

@@ -102,9 +102,11 @@ def examine_datasets(subject: CoordinatorSubject) -> Iterator[Finding]:
     configuration = subject.configuration
     training = configuration.training
     named = {*configuration.alignment.datasets, training.dataset} | {training.validation_dataset} - {None}
+    if "evaluate_dataset" in configuration.model_fields_set:
+        named.add(configuration.evaluate_dataset)
     for one, described in subject.described:
         rows = {printable(entry.dataset): entry.rows for entry in described.datasets}
-        missing = sorted(name for name in named if name is not None and name not in rows)
+        missing = sorted(name for name in named if name is not None and not rows.get(name))
         told = ", ".join(f"{name} {counted(count, 'row')}" for name, count in rows.items())
         is_label = one.party.name == configuration.label_party
         if not missing:
