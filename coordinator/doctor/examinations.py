@@ -23,21 +23,18 @@ from coordinator.doctor.way import (
     examine_tls,
 )
 from party.diagnosis.certificates import authorities, own_certificate
-from party.diagnosis.diagnosis import Diagnosis, Examination, examined
-from party.diagnosis.finding import Finding, fine, of_error, warning
+from party.diagnosis.diagnosis import CONFIGURATION, Diagnosis, Examination, diagnosed
+from party.diagnosis.finding import Finding, fine, warning
 from party.diagnosis.libraries import examine_libraries
 from party.diagnosis.limits import examine_disk, examine_memory, examine_open_files
 from party.diagnosis.locale_settings import examine_locale
 from party.diagnosis.machine import Machine
 from party.diagnosis.permissions import examine_folder
-from party.errors import SplitError
-from party.monitoring.libraries import require_libraries
 from party.security.certificates import Usage
 
-CONFIGURATION = "configuration"
 PROGRAM = "coordinator"
-CORRECT = "correct the key; docs/configuration.md has all of them"
 LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click", "rich")
+OPTIONS = ("prometheus", "tensorboard", "mlflow")  # that need libraries of their own
 INSTALLATION = "install splitrain again, in an environment of its own"
 NEEDED_DISK_BYTES = 50_000_000  # of journals and histories
 NEEDED_MEMORY_BYTES = 200_000_000  # of Python, gRPC and messages on their way
@@ -102,15 +99,8 @@ def examine_installed(subject: CoordinatorSubject) -> Iterator[Finding]:
     Raises:
         InstallationError: an option needs a library that is not installed.
     """
-    configuration = subject.configuration
-    yield from examine_libraries(LIBRARIES, INSTALLATION)
-    require_libraries(
-        {
-            "prometheus": configuration.prometheus,
-            "tensorboard": configuration.tensorboard,
-            "mlflow": configuration.mlflow,
-        }
-    )
+    options = {name: getattr(subject.configuration, name) for name in OPTIONS}
+    yield from examine_libraries(LIBRARIES, INSTALLATION, options)
 
 
 EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
@@ -148,12 +138,12 @@ def examine_coordinator(path: Path, machine: Machine) -> Diagnosis:
     Returns:
         All findings.
     """
-    try:
+
+    def read() -> tuple[str, CoordinatorSubject]:
         configuration = load_coordinator_configuration(path)
-    except SplitError as error:
-        return Diagnosis(PROGRAM, "", {CONFIGURATION: (of_error(error, CORRECT),)})
-    subject = CoordinatorSubject(path, configuration, machine)
-    return Diagnosis(PROGRAM, configuration.coordinator, examined(subject, EXAMINATIONS))
+        return configuration.coordinator, CoordinatorSubject(path, configuration, machine)
+
+    return diagnosed(PROGRAM, read, EXAMINATIONS)
 
 
 def _output(subject: CoordinatorSubject) -> Path:

@@ -9,7 +9,7 @@ from coordinator.report.about import about_section
 from coordinator.report.brought import brought_section
 from coordinator.report.costs import costs_section
 from coordinator.report.data_quality import data_quality_section
-from coordinator.report.protections import protection_sections
+from coordinator.report.protections import run_protections
 from coordinator.report.quality import evaluation_section, quality_section
 from coordinator.report.released import released_section
 from coordinator.report.released_figures import optional_text
@@ -42,7 +42,7 @@ def run_page(stored: StoredRun, now: datetime) -> str:
         brought_section(stored),
         costs_section(stored),
         released_section(stored),
-        *protection_sections(stored),
+        *run_protections(stored),
         Section("words", "Words on this page", (terms(GLOSSARY),)),
     )
     return document(f"Report of run {stored.short_id}", _head(stored, now), sections)

@@ -12,7 +12,7 @@ from party.own_report.data_quality import data_quality_section
 from party.own_report.figures import exact_text, figures_section, model_section
 from party.own_report.left import ledger_section, left_section
 from party.own_report.own_run import OwnRun, read_own_run
-from party.own_report.protections import protection_sections
+from party.own_report.protections import own_protections
 from party.own_report.spent import spent_section
 from party.page.document import Section, document
 from party.page.markup import Markup, element, prose
@@ -56,7 +56,7 @@ def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None =
         *_curves(run, path, curves),
         left_section(run),
         model_section(run),
-        *protection_sections(run),
+        *own_protections(run),
         spent_section(run, path, now),
         ledger_section(run),
         Section("words", "Words on this page", (terms(GLOSSARY),)),
