@@ -33,7 +33,7 @@ class DataQuality:
 
 
 def received_quality(reply: pb.FinishReply) -> list[DataQuality]:
-    """What a party released at the end of a session; warnings that there are not would only fill a terminal.
+    """What a party released at the end of a session; all kinds of warnings that there are not are one kind.
 
     Args:
         reply: its reply to Finish.

@@ -24,6 +24,7 @@ from party.data.drawn_rows import negative_lines
 from party.data.groups import group_counts
 from party.data.join_words import join_lines, key_counts
 from party.data.label_facts import LabelFacts, facts_of_labels
+from party.data.label_remarks import label_remarks
 from party.data.labels import read_labels
 from party.data.statistics.checked import CheckedQuality
 from party.data.statistics.profiles import FeatureProfile
@@ -176,6 +177,7 @@ def _dataset(configuration: PartyConfiguration, table: Table, quality: CheckedQu
     labels, unlabelled = _labels(configuration, table) if has_labels else ((), 0)
     notes = (*(f"{dataset}: {note}" for note in table.notes), *negative_lines(table), *_unlabelled(table, unlabelled))
     missing_keys = (f"{dataset}: {key.warning}" for key in keys if key.warning)
+    remarks = label_remarks(data.labels, table.columns) if has_labels else ()
     _, told = without_warnings(lines)
     return CheckedDataset(
         name=dataset,
@@ -191,7 +193,7 @@ def _dataset(configuration: PartyConfiguration, table: Table, quality: CheckedQu
         keys=keys,
         negatives=_negatives(table),
         notes=tuple(map(one_line, notes)),
-        warnings=(*map(one_line, summary.remarks), *map(one_line, missing_keys), *told),
+        warnings=(*map(one_line, (*summary.remarks, *missing_keys, *remarks)), *told),
     )
 
 

@@ -33,7 +33,7 @@ from party.diagnosis.permissions import examine_folder
 from party.security.certificates import Usage
 
 PROGRAM = "coordinator"
-LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click", "rich")
+LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click")
 OPTIONS = ("prometheus", "tensorboard", "mlflow")  # that need libraries of their own
 INSTALLATION = "install splitrain again, in an environment of its own"
 NEEDED_DISK_BYTES = 50_000_000  # of journals and histories

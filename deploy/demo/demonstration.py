@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from coordinator.command_line import display
 from coordinator.federation import connect_federation
@@ -23,6 +21,8 @@ from deploy.demo.federation import fresh_folder, scenario_federation
 from deploy.demo.own_figures import last_evaluation
 from deploy.movielens import prepare
 from party.errors import ModelError, SplitError
+from party.output.tables import PrintedTable, numbered, worded
+from party.output.terminal import print_lines, terminal_columns
 from party.security.files import write_atomically
 
 RESULTS_FILE = "results.json"
@@ -143,12 +143,9 @@ def pooled_results(folder: Path) -> dict[str, Any]:
 
 
 def _print_table(results: dict[str, Result]) -> None:
-    table = Table()
-    table.add_column("model", no_wrap=True)
-    for column in ("test AUC", "log loss", "seconds", "samples/s", "bytes each"):
-        table.add_column(column, justify="right")
-    for name, result in results.items():
-        table.add_row(
+    columns = (*worded("model"), *numbered("test AUC", "log loss", "seconds", "samples/s", "bytes each"))
+    rows = tuple(
+        (
             name,
             f"{result['test_auc']:.4f}",
             f"{result['test_log_loss']:.4f}",
@@ -156,7 +153,9 @@ def _print_table(results: dict[str, Result]) -> None:
             f"{result['samples_per_second']:,.0f}",
             f"{result['bytes_per_sample']:,.0f}" if result["bytes_per_sample"] else "-",
         )
-    Console(highlight=False).print(table)
+        for name, result in results.items()
+    )
+    print_lines(PrintedTable(columns=columns, rows=rows).lines(terminal_columns()))
 
 
 def _headline(text: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,13 @@ from party.configuration.edited_yaml import with_entry, with_value
 from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
 from party.invitation.accepted import AcceptedPartner, Change, accepted_partner
+from party.invitation.changed_settings import changed_settings
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
-from party.security.printable import printable
 from party.security.trust import load_authorities
 
 CERTIFICATES = "certs"
 LABEL_PARTY = "label_party"
-SHOWN_CHARACTERS = 200
 REPLACE = "--replace, if that organisation says that it has a new authority"
 
 
@@ -82,12 +81,12 @@ class Acceptance:
         self._check_name(received, content, key)
         known = {one.get("name"): place for place, one in enumerate(_entries(content, key)) if isinstance(one, dict)}
         if invitation.name in known:
-            self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
+            change = self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
-            self._insert(received, key)
+            change = self._insert(received, key)
         before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
-        changes = tuple(_changes(parse_yaml(before, self._path), parse_yaml(self._text, self._path)))
-        self.partners[-1] = replace(self.partners[-1], settled=changes)
+        settings = changed_settings(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
+        self.partners.append(accepted_partner(received, change, section=key, settings=tuple(settings)))
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.
@@ -127,7 +126,7 @@ class Acceptance:
                 expected="a name of its own for every organisation",
             )
 
-    def _insert(self, received: ReceivedInvitation, key: str) -> None:
+    def _insert(self, received: ReceivedInvitation, key: str) -> Change:
         name = received.invitation.name
         relative = f"{CERTIFICATES}/{name}-ca.pem"
         target = self._path.parent / relative
@@ -138,9 +137,9 @@ class Acceptance:
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
-        self.partners.append(accepted_partner(received, Change.ADDED, key))
+        return Change.ADDED
 
-    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> None:
+    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> Change:
         """Takes the invitation of a name that is known already."""
         name = received.invitation.name
         target = self._path.parent / str(entry.get("ca", ""))
@@ -166,8 +165,7 @@ class Acceptance:
         if not is_same:
             self._require_own_file(name, target)
             self._files[target] = received.pem
-        change = Change.REPLACED if changed or not is_same else Change.NONE
-        self.partners.append(accepted_partner(received, change, place[0]))
+        return Change.REPLACED if changed or not is_same else Change.NONE
 
     def _require_own_file(self, name: str, target: Path) -> None:
         """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
@@ -232,21 +230,6 @@ def _entries(content: Mapping[str, Any], key: str) -> Sequence[Any]:
     """The entries of a list as the file has them, none where there is no list."""
     entries = content.get(key)
     return entries if isinstance(entries, list) else ()
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """What follows from an invitation, for the owner: datasets of a partner also choose what a run trains on."""
-    for key, value in after.items():
-        known = before.get(key)
-        if isinstance(value, dict):
-            yield from _changes(known if isinstance(known, dict) else {}, value, f"{prefix}{key}.")
-        elif value != known:
-            was = f", was {_shown(known)}" if known else ""
-            yield f"set {prefix}{key} to {_shown(value)}{was}"
-
-
-def _shown(value: Any) -> str:
-    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value), SHOWN_CHARACTERS)
 
 
 def _other_authority(received: ReceivedInvitation, known: Path) -> IdentityError:

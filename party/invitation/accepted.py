@@ -1,4 +1,4 @@
-"""What the acceptance of invitations came to."""
+"""Invitations that a configuration took in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from party.invitation.changed_settings import ChangedSetting
 from party.invitation.received import ReceivedInvitation
 
 
@@ -34,7 +35,7 @@ class AcceptedPartner:
         datasets: that a party offers.
         tables: that a party offers.
         authority_until: end of the authority's validity.
-        settled: what else follows from it in the configuration, in sentences.
+        settings: what else the configuration says since then.
     """
 
     name: str
@@ -47,7 +48,7 @@ class AcceptedPartner:
     datasets: tuple[str, ...]
     tables: tuple[str, ...]
     authority_until: datetime
-    settled: tuple[str, ...] = ()
+    settings: tuple[ChangedSetting, ...]
 
     @property
     def words(self) -> str:
@@ -60,7 +61,7 @@ class AcceptedPartner:
 
 @dataclass(frozen=True)
 class AcceptedPartners:
-    """Invitations that a configuration took in.
+    """All invitations that one command took in.
 
     Attributes:
         configuration: the file that was written.
@@ -73,17 +74,21 @@ class AcceptedPartners:
     def lines(self, columns: int | None) -> Iterator[str]:
         """Yields what was done, in sentences."""
         for one in self.partners:
-            yield from (one.words, *one.settled)
+            yield one.words
+            yield from (setting.words for setting in one.settings)
         yield f"wrote {self.configuration}"
 
 
-def accepted_partner(received: ReceivedInvitation, change: Change, section: str) -> AcceptedPartner:
+def accepted_partner(
+    received: ReceivedInvitation, change: Change, *, section: str, settings: tuple[ChangedSetting, ...]
+) -> AcceptedPartner:
     """What is told of an accepted invitation.
 
     Args:
         received: the invitation.
         change: what it changed.
         section: key of the configuration.
+        settings: what else the configuration says since then.
     """
     said = received.invitation
     return AcceptedPartner(
@@ -97,4 +102,5 @@ def accepted_partner(received: ReceivedInvitation, change: Change, section: str)
         datasets=said.datasets,
         tables=tuple(table.name for table in said.tables),
         authority_until=received.authority.not_valid_after_utc,
+        settings=settings,
     )

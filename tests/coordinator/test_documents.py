@@ -19,6 +19,7 @@ from coordinator.status import Status
 from party.audit.report.audit_row import AuditRow
 from party.audit.report.audited_run import AuditedRun, ConfiguredProtection
 from party.audit.report.signed_part import read_parts
+from party.certificate import MadeCertificate
 from party.invitation.accepted import AcceptedPartners
 from party.invitation.sending import WrittenInvitation
 from tests.support.audit_parts import PRIVATE_LABELS, make_identity, make_part, write_signed
@@ -27,6 +28,7 @@ from tests.support.json_keys import documented_keys, keys_of_type, undocumented
 TYPES = {
     "coordinator accept": AcceptedPartners,
     "coordinator align": AlignmentResult,
+    "coordinator certificate": MadeCertificate,
     "coordinator contributions": Contributions,
     "coordinator evaluate": EvaluationResult,
     "coordinator init": CreatedRun,

@@ -115,6 +115,10 @@ main(["runs", "--config", sys.argv[1]])
 """
 
 
+def used_text(used):
+    return f"{used:,.1f}" if isinstance(used, float) else f"{used:,}"
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_screens_fit_the_terminal_and_have_every_line(organisations, columns):
     code, screen = on_terminal(columns, SCREENS, organisations.party_path("bob"))
@@ -140,7 +144,7 @@ def test_documents_have_documented_keys_and_the_facts_of_the_lines(organisations
     said = CliRunner().invoke(main, [*arguments.split(), *path]).stdout
     facts = {
         "ledger": lambda: [entry["result"] for entry in document["entries"]],
-        "ledger --limits": lambda: [f"{one['what']}: {one['used']:,}" for one in document["limits"]],
+        "ledger --limits": lambda: [f"{one['what']}: {used_text(one['used'])} of" for one in document["limits"]],
         "ledger --budget": lambda: document["together"]["receivers"],
         "ledger --verify": lambda: [f"{document['entries']} lines", document["last_digest"]],
         "runs": lambda: [document["runs"][0]["run_id"], document["runs"][0]["state"]],

@@ -117,8 +117,8 @@ def test_a_partner_whose_datasets_change_what_is_trained_on_does_not_do_so_in_si
     )
     (tmp_path / "bob.invitation").write_text(content.replace("datasets: [train]", "datasets: [test]"))
     received = read_invitation(tmp_path / "bob.invitation", NOW)
-    done = accept(path, run_acceptor(), [received], fingerprints=[received.fingerprint], replace=False, ask=None)
-    assert list(done.lines(None)) == [
+    accepted = accept(path, run_acceptor(), [received], fingerprints=[received.fingerprint], replace=False, ask=None)
+    assert list(accepted.lines(None)) == [
         "added label party bob to parties",
         "set label_party to bob",
         "set alignment.datasets to test, was train, test",

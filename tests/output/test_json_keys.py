@@ -3,6 +3,7 @@
 import pytest
 
 from party.audit.report.audit_part import AuditPart
+from party.certificate import MadeCertificate
 from party.checked import CheckedParty
 from party.cli import main
 from party.drafting.new_party import CreatedParty
@@ -21,6 +22,7 @@ from tests.support.json_keys import documented_keys, keys_of_document, keys_of_t
 TYPES = {
     "party accept": AcceptedPartners,
     "party audit": AuditPart,
+    "party certificate": MadeCertificate,
     "party check": CheckedParty,
     "party data": StoredData,
     "party data --remove": RemovedData,
