@@ -5,25 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from party.output.quantities import counted
+from party.page.quality_words import NOTHING_AMISS, OTHER, WORDS, warned_features
 from party.pb import party_pb2 as pb
 from party.security.printable import printable
 
 _NAME_WIDTH = 20
 _PREFIX = "DATA_WARNING_"
-_OTHER = "other"  # a kind that this version does not know
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "dead": ("has missing cells only", "have missing cells only"),
-    "constant": ("is constant", "are constant"),
-    "identifier": ("looks like an id", "look like ids"),
-    "unknown": ("has many unknown cells", "have many unknown cells"),
-    "missing_differs": ("is missing more or less often", "are missing more or less often"),
-    "numbers_differ": ("has other numbers", "have other numbers"),
-    "values_differ": ("has other values", "have other values"),
-    _OTHER: ("has something else", "have something else"),
-}
-_DIFFERING = ("missing_differs", "numbers_differ", "values_differ")
-_THAN = " than in the dataset that is trained on"
 _ASK = "its owner sees more with `party check`"
 
 
@@ -101,7 +88,7 @@ def quality_lines(quality: Mapping[str, DataQuality | None], parties: Iterable[s
             continue
         shares = ((found.missing_percent, "missing"), (found.unknown_percent, "unknown"))
         said = [f"{share} % of cells {what}" for share, what in shares if share is not None]
-        said += [] if found.warnings else ["nothing amiss"]
+        said += [] if found.warnings else [NOTHING_AMISS]
         yield f"{name:<{width}} {', '.join(said)}".rstrip()
         for sentence in _sentences(found):
             yield f"  warning: {sentence}; {_ASK}"
@@ -123,9 +110,7 @@ def quality_warnings(quality: Mapping[str, DataQuality | None]) -> list[str]:
 
 def _sentences(found: DataQuality) -> Iterator[str]:
     for kind, features in found.warnings.items():
-        one, several = _WORDS[kind]
-        than = _THAN if kind in _DIFFERING else ""
-        yield f"{counted(features, 'feature')} {one if features == 1 else several}{than}"
+        yield warned_features(kind, features)
 
 
 def _by_kind(warnings: Iterable[pb.WarnedFeatures]) -> dict[str, int]:
@@ -140,6 +125,6 @@ def _kind(warning: int) -> str:
     try:
         name = pb.DataWarning.Name(warning)
     except ValueError:
-        return _OTHER
+        return OTHER
     kind = name.removeprefix(_PREFIX).lower()
-    return kind if kind in _WORDS else _OTHER
+    return kind if kind in WORDS else OTHER

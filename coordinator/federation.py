@@ -28,6 +28,7 @@ from coordinator.progress import Display, SilentDisplay
 from coordinator.run_watch import RunWatch
 from coordinator.same_run import is_same_run, resumed_run
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
+from coordinator.stored_quality import store_aligned
 from coordinator.trained_run import Inference, infer
 from coordinator.training_run import TrainingRun
 from party.configuration.run import RunConfiguration
@@ -104,7 +105,9 @@ class Federation:
         def attempt() -> list[DatasetAlignment]:
             proposal = self._proposal(Purpose.PURPOSE_ALIGN, new_run_id(), run.to_bytes(), realign=force)
             with self._display.shown() as display, CoordinatedSession(clients, run, proposal) as session:
-                return AlignmentRelay(session, display.update).align()
+                results = AlignmentRelay(session, display.update).align()
+            store_aligned(self._journal.folder, results)
+            return results
 
         return until_connected(attempt, clients, self.configuration.reconnect_seconds, self._stop)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from party.errors import StorageError
@@ -89,6 +89,15 @@ class History:
                 self._note_negatives("validation", one.validation)
                 self._note_withheld("val_", one.validation)
 
+    def of_first(self, epochs: int) -> History:
+        """A copy with the figures of the first epochs alone.
+
+        Args:
+            epochs: number of them.
+        """
+        kept = {name: values[:epochs] for name, values in self.history.items()}
+        return replace(self, history=kept, epoch=self.epoch[:epochs])
+
     def take_timings(self, party: str, report: pb.ReportReply) -> None:
         """Takes what a party states of its own work; what is no duration is left out, as the file could not hold it.
 
@@ -138,13 +147,13 @@ class History:
 
 
 def read_history(folder: Path) -> History | None:
-    """Reads the history of a finished run.
+    """Reads the history of a run, as far as it has come.
 
     Args:
         folder: of the run, in the coordinator's output folder.
 
     Returns:
-        The history, without losses of steps, which the file does not hold; None if the run has not finished.
+        The history, without losses of steps, which the file does not hold; None if no epoch has ended.
 
     Raises:
         StorageError: the file is damaged.

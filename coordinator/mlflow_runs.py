@@ -27,7 +27,9 @@ LAST_WAIT_SECONDS = 60.0  # for what is still to be sent when a run ends
 RUN_ID_TAG = "splitrain.run_id"
 CONTINUES_TAG = "splitrain.continues"
 LONGEST_PARAMETER_CHARACTERS = 500
-MILLISECONDS = 1000
+MOST_METRICS_AT_ONCE = 1000  # that a server takes in one call
+LAST_METRIC = "message_bytes"  # the last one that is sent of an epoch: who has it has all
+NANOSECONDS_IN_A_MILLISECOND = 1_000_000
 STATUS = {"trained": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 ARTIFACTS = (HISTORY_FILE, "report.html")
 
@@ -35,7 +37,8 @@ ARTIFACTS = (HISTORY_FILE, "report.html")
 class MlflowRun:
     """Writes a run to MLflow in a thread of its own, so that training waits for no server.
 
-    A run that resumes goes on in the run of MLflow that has its run_id.
+    A run that resumes goes on in the run of MLflow that has its run_id. Epochs that it repeats have the same figures,
+    and those that MLflow has are not sent again.
 
     Args:
         section: address and experiment.
@@ -65,6 +68,7 @@ class MlflowRun:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
         self._pending: list[Future[None]] = []
         self._run = ""
+        self._sent_epochs: set[int] = set()
         self._folder = Path()
 
     def begin(self, session: WatchedSession) -> None:
@@ -74,7 +78,7 @@ class MlflowRun:
 
     def epoch(self, epoch: WatchedEpoch) -> None:
         """Sends the figures of an epoch; undefined ones are left out."""
-        cost = {"samples_per_second": epoch.samples_per_second, "message_bytes": float(epoch.message_bytes)}
+        cost = {"samples_per_second": epoch.samples_per_second, LAST_METRIC: float(epoch.message_bytes)}
         figures = {name: value for name, value in {**epoch.figures, **cost}.items() if math.isfinite(value)}
         self._send(lambda: self._log(figures, epoch.number))
 
@@ -101,6 +105,7 @@ class MlflowRun:
         if found:
             self._run = found[0].info.run_id
             self._client.update_run(self._run, status="RUNNING")
+            self._sent_epochs = {one.step for one in self._client.get_metric_history(self._run, LAST_METRIC)}
             return
         tags = {RUN_ID_TAG: session.run_id, **({CONTINUES_TAG: session.continues} if session.continues else {})}
         self._run = self._client.create_run(self._experiment, run_name=session.run_id[:8], tags=tags).info.run_id
@@ -108,8 +113,15 @@ class MlflowRun:
             self._client.log_param(self._run, name, value)
 
     def _log(self, figures: Mapping[str, float], epoch: int) -> None:
-        for name, value in figures.items():
-            self._client.log_metric(self._run, name, value, step=epoch)
+        from mlflow.entities import Metric  # noqa: PLC0415  # loaded by now
+
+        if epoch in self._sent_epochs:
+            return
+        now = time.time_ns() // NANOSECONDS_IN_A_MILLISECOND
+        metrics = [Metric(name, value, now, epoch) for name, value in figures.items()]
+        for first in range(0, len(metrics), MOST_METRICS_AT_ONCE):
+            self._client.log_batch(self._run, metrics=metrics[first : first + MOST_METRICS_AT_ONCE])
+        self._sent_epochs.add(epoch)
 
     def _close(self, outcome: str) -> None:
         for name in ARTIFACTS:

@@ -80,9 +80,13 @@ class PartyClient:
             )
         return described
 
-    def describe(self) -> pb.DescribeReply:
-        """Asks for name, version and state, without repeating the call."""
-        return self.transport.call(rpcs.DESCRIBE, pb.DescribeRequest())
+    def describe(self, configuration: bytes = b"") -> pb.DescribeReply:
+        """Asks for name, version and state, without repeating the call.
+
+        Args:
+            configuration: of a run, to learn what the party would refuse of it; empty to ask about none.
+        """
+        return self.transport.call(rpcs.DESCRIBE, pb.DescribeRequest(configuration=configuration))
 
     def probe(self, payload: bytes, reply_bytes: int) -> pb.ProbeReply:
         """Measures the connection with a payload and a reply of zeros.

@@ -10,7 +10,7 @@ from party.configuration.addresses import is_loopback
 
 READ_BY_GRPC = ("grpc_proxy", "https_proxy", "http_proxy")  # in this order, lower case alone
 EXCEPTIONS = ("no_grpc_proxy", "no_proxy")
-OTHERS = ("all_proxy", *(name.upper() for name in (*READ_BY_GRPC, "all_proxy")))
+KNOWN = (*READ_BY_GRPC, "all_proxy")  # however they are written: other programs read other ways
 
 
 def takes_proxy(address: str, use_proxy: bool) -> bool:
@@ -21,6 +21,17 @@ def takes_proxy(address: str, use_proxy: bool) -> bool:
         use_proxy: `use_proxy` of the run's file.
     """
     return use_proxy and not is_loopback(address.rpartition(":")[0])
+
+
+def named_proxies(environment: Mapping[str, str]) -> list[str]:
+    """The variables that name a proxy for any program, those first that are read here.
+
+    Args:
+        environment: variables of this process.
+    """
+    read = [name for name in READ_BY_GRPC if environment.get(name)]
+    others = [name for name, value in environment.items() if value and name.lower() in KNOWN and name not in read]
+    return [*read, *sorted(others)]
 
 
 def proxy_advice(address: str, use_proxy: bool, environment: Mapping[str, str]) -> str:
@@ -37,7 +48,7 @@ def proxy_advice(address: str, use_proxy: bool, environment: Mapping[str, str]) 
         An imperative; empty where no proxy is named or none could matter.
     """
     host = address.rpartition(":")[0]
-    named = [name for name in (*READ_BY_GRPC, *OTHERS) if environment.get(name)]
+    named = named_proxies(environment)
     if not named or is_loopback(host):
         return ""
     read = [name for name in READ_BY_GRPC if environment.get(name)]
@@ -47,9 +58,16 @@ def proxy_advice(address: str, use_proxy: bool, environment: Mapping[str, str]) 
         return f"{named[0]} is set and not read: proxies are read from {', '.join(READ_BY_GRPC)} in lower case"
     if _is_excepted(host, environment):
         return ""
+    unread = sorted(name for name, value in environment.items() if value and _is_unread_exception(name))
+    if unread:
+        return f"{unread[0]} is set and not read: exceptions are read from {' and '.join(EXCEPTIONS)} in lower case"
     return (
         f"the way leads through the proxy of {read[0]}: add {host} to no_proxy, or set use_proxy: false, to go directly"
     )
+
+
+def _is_unread_exception(name: str) -> bool:
+    return name.lower() in EXCEPTIONS and name not in EXCEPTIONS
 
 
 def _is_excepted(host: str, environment: Mapping[str, str]) -> bool:

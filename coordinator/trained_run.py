@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.data_quality import received_quality
 from coordinator.exchanges import run_exchanges
 from coordinator.history import metrics_as_dictionary
 from coordinator.party_client import PartyClient
 from coordinator.progress import Display, Pace
 from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.stored_evaluations import StoredEvaluation, add_evaluation
+from coordinator.stored_quality import store_quality
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
 from party.output.quantities import count_text
@@ -69,6 +71,8 @@ def infer(
         inference = Inference(proposal, report, session.finish(), traffic)
     if proposal.purpose == Purpose.PURPOSE_EVALUATE:
         add_evaluation(folder, _evaluation(proposal, inference))
+        released = [(name, one) for name, reply in inference.finished.items() for one in received_quality(reply)[:1]]
+        store_quality(folder.parent, released)
     return inference
 
 

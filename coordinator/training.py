@@ -19,6 +19,8 @@ from party.pb import party_pb2 as pb
 REPORT_SECONDS = 1.0
 SHOWN_METRICS = 4  # on the live line, the loss included
 
+EpochsEnded = Callable[[Sequence[pb.EpochReport], History], None]
+
 
 class TrainingMonitor:
     """Requests metrics from the label party at intervals, and shows them.
@@ -27,7 +29,7 @@ class TrainingMonitor:
         session: opened for training.
         display: shows progress.
         history: receives the metrics.
-        on_epochs: called with the epochs that ended since the report before, if any did.
+        on_epochs: called with the epochs that ended since the report before, if any did, and the history up to them.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class TrainingMonitor:
         session: CoordinatedSession,
         display: Display,
         history: History,
-        on_epochs: Callable[[Sequence[pb.EpochReport]], None],
+        on_epochs: EpochsEnded,
     ) -> None:
         self._session = session
         self._display = display
@@ -69,7 +71,7 @@ class TrainingMonitor:
             self._explain_withheld()
         if ended:
             self._shown_epochs += len(ended)
-            self._on_epochs(ended)
+            self._on_epochs(ended, self._history.of_first(self._shown_epochs))
         return reply
 
     def _explain_withheld(self) -> None:
@@ -162,7 +164,7 @@ def train(
     stop_requested: Callable[[], bool],
     *,
     traffic: Traffic,
-    on_epochs: Callable[[Sequence[pb.EpochReport]], None],
+    on_epochs: EpochsEnded,
 ) -> History:
     """Runs the steps of a training session to the end, and makes every party save its model.
 
@@ -172,7 +174,7 @@ def train(
         checkpointer: of the session.
         stop_requested: returns whether the run is to stop before its last step.
         traffic: counts what is relayed.
-        on_epochs: called with epochs that ended.
+        on_epochs: called with epochs that ended, and the history up to them.
 
     Returns:
         The history, with the time and traffic of this session.
@@ -186,7 +188,11 @@ def train(
     monitor = TrainingMonitor(session, display, history, on_epochs)
     between_steps = StepPause(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
-    run_exchanges(session, monitor, between_steps, traffic)
+    try:
+        run_exchanges(session, monitor, between_steps, traffic)
+    except StoppedError:
+        monitor.end(traffic)  # an epoch may have ended since the last report
+        raise
     monitor.end(traffic)
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from threading import Event
 
 from coordinator.checkpoints import Checkpointer, NoteCommit
@@ -20,10 +21,11 @@ from coordinator.run_watchers import WatchedSession
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from coordinator.statements import save_statements
 from coordinator.traffic import Traffic
-from coordinator.training import train
+from coordinator.training import EpochsEnded, train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import CheckpointError, ConnectionLostError, SessionLostError, SplitError, StoppedError
 from party.output.quantities import count_text
+from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.security.clock import utc_now
@@ -156,7 +158,7 @@ class TrainingRun:
                     checkpointer,
                     self._stop_requested,
                     traffic=traffic,
-                    on_epochs=self._watch.epochs(session, traffic, start.message_bytes),
+                    on_epochs=self._keeping(start, session, traffic),
                 )
             except (KeyboardInterrupt, SystemExit):
                 checkpointer.abandon()
@@ -194,6 +196,23 @@ class TrainingRun:
             self._watch.activity.committed()
 
         return note
+
+    def _keeping(self, start: Commit, session: CoordinatedSession, traffic: Traffic) -> EpochsEnded:
+        """Makes what writes the history so far, so that a run which does not finish has the figures of its epochs."""
+        started_seconds = time.monotonic()
+        tell = self._watch.epochs(session, traffic, start.message_bytes)
+
+        def ended(epochs: Sequence[pb.EpochReport], history: History) -> None:
+            tell(epochs)
+            so_far = replace(
+                history,
+                continues=self._continues,
+                seconds=start.seconds + time.monotonic() - started_seconds,
+                message_bytes=start.message_bytes + traffic.message_bytes,
+            )
+            so_far.save(self._journal.run_folder(history.run_id))
+
+        return ended
 
     def _watched(self, session: CoordinatedSession) -> WatchedSession:
         run_id = self._run_id.hex()

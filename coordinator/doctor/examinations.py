@@ -9,10 +9,13 @@ from coordinator.configuration import load_coordinator_configuration
 from coordinator.doctor.parties import (
     examine_clocks,
     examine_datasets,
+    examine_policies,
     examine_roles,
     examine_versions,
 )
+from coordinator.doctor.runs import examine_runs
 from coordinator.doctor.subject import CoordinatorSubject
+from coordinator.doctor.watching import examine_metrics_port, examine_mlflow
 from coordinator.doctor.way import (
     examine_names,
     examine_ports,
@@ -20,22 +23,18 @@ from coordinator.doctor.way import (
     examine_tls,
 )
 from party.diagnosis.certificates import authorities, own_certificate
-from party.diagnosis.diagnosis import Diagnosis, Examination, examined
-from party.diagnosis.finding import Finding, fine, of_error, warning
+from party.diagnosis.diagnosis import CONFIGURATION, Diagnosis, Examination, diagnosed
+from party.diagnosis.finding import Finding, fine, warning
 from party.diagnosis.libraries import examine_libraries
 from party.diagnosis.limits import examine_disk, examine_memory, examine_open_files
-from party.diagnosis.listening import examine_monitoring
 from party.diagnosis.locale_settings import examine_locale
 from party.diagnosis.machine import Machine
 from party.diagnosis.permissions import examine_folder
-from party.errors import SplitError
-from party.monitoring.libraries import require_libraries
 from party.security.certificates import Usage
 
-CONFIGURATION = "configuration"
 PROGRAM = "coordinator"
-CORRECT = "correct the key; docs/configuration.md has all of them"
 LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click")
+OPTIONS = ("prometheus", "tensorboard", "mlflow")  # that need libraries of their own
 INSTALLATION = "install splitrain again, in an environment of its own"
 NEEDED_DISK_BYTES = 50_000_000  # of journals and histories
 NEEDED_MEMORY_BYTES = 200_000_000  # of Python, gRPC and messages on their way
@@ -100,29 +99,8 @@ def examine_installed(subject: CoordinatorSubject) -> Iterator[Finding]:
     Raises:
         InstallationError: an option needs a library that is not installed.
     """
-    configuration = subject.configuration
-    yield from examine_libraries(LIBRARIES, INSTALLATION)
-    require_libraries(
-        {
-            "prometheus": configuration.prometheus,
-            "tensorboard": configuration.tensorboard,
-            "mlflow": configuration.mlflow,
-        }
-    )
-
-
-def examine_metrics_port(subject: CoordinatorSubject) -> Iterator[Finding]:
-    """Looks whether the port for metrics can be taken.
-
-    Args:
-        subject: the coordinator.
-
-    Yields:
-        One finding; none without such a port.
-    """
-    port = subject.configuration.prometheus
-    if port is not None:
-        yield examine_monitoring("prometheus.listen", port.listen, serves=False)
+    options = {name: getattr(subject.configuration, name) for name in OPTIONS}
+    yield from examine_libraries(LIBRARIES, INSTALLATION, options)
 
 
 EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
@@ -134,11 +112,14 @@ EXAMINATIONS: Mapping[str, Examination[CoordinatorSubject]] = {
     "ports": examine_ports,
     "TLS": examine_tls,
     "metrics port": examine_metrics_port,
+    "mlflow": examine_mlflow,
     "versions": examine_versions,
     "roles": examine_roles,
     "clocks": examine_clocks,
     "datasets": examine_datasets,
+    "policies": examine_policies,
     "permissions": lambda subject: examine_folder(_output(subject)),
+    "runs": examine_runs,
     "disk": lambda subject: examine_disk(subject.machine, _output(subject), NEEDED_DISK_BYTES),
     "memory": lambda subject: examine_memory(subject.machine, NEEDED_MEMORY_BYTES),
     "open files": lambda subject: examine_open_files(subject.machine, NEEDED_FILES),
@@ -157,12 +138,12 @@ def examine_coordinator(path: Path, machine: Machine) -> Diagnosis:
     Returns:
         All findings.
     """
-    try:
+
+    def read() -> tuple[str, CoordinatorSubject]:
         configuration = load_coordinator_configuration(path)
-    except SplitError as error:
-        return Diagnosis(PROGRAM, "", {CONFIGURATION: (of_error(error, CORRECT),)})
-    subject = CoordinatorSubject(path, configuration, machine)
-    return Diagnosis(PROGRAM, configuration.coordinator, examined(subject, EXAMINATIONS))
+        return configuration.coordinator, CoordinatorSubject(path, configuration, machine)
+
+    return diagnosed(PROGRAM, read, EXAMINATIONS)
 
 
 def _output(subject: CoordinatorSubject) -> Path:

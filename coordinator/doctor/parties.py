@@ -9,6 +9,7 @@ from coordinator.doctor.reached import Reached
 from coordinator.doctor.subject import CoordinatorSubject
 from party import __version__
 from party.diagnosis.finding import Finding, fine, problem, warning
+from party.errors import ErrorFields
 from party.output.quantities import counted, seconds_text
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Role
@@ -16,6 +17,10 @@ from party.security.printable import printable
 from party.security.protocol import PROTOCOL
 
 SHOWN_VERSION_CHARACTERS = 32
+SHOWN_REFUSAL_CHARACTERS = 400
+MOST_REFUSALS = 20  # of one party
+REFUSAL_FIELDS = ("what", "expected", "received")
+CHANGE = "change it in the run's file, or ask the owner of {party} to change that key of its file"
 RESOLUTION_SECONDS = 1.0  # of the time that a party states
 TOLERATED_SECONDS = 30.0
 LARGEST_SECONDS = 300.0  # then certificates that are new, or close to their end, begin to fail
@@ -97,9 +102,11 @@ def examine_datasets(subject: CoordinatorSubject) -> Iterator[Finding]:
     configuration = subject.configuration
     training = configuration.training
     named = {*configuration.alignment.datasets, training.dataset} | {training.validation_dataset} - {None}
+    if "evaluate_dataset" in configuration.model_fields_set:
+        named.add(configuration.evaluate_dataset)
     for one, described in subject.described:
         rows = {printable(entry.dataset): entry.rows for entry in described.datasets}
-        missing = sorted(name for name in named if name is not None and name not in rows)
+        missing = sorted(name for name in named if name is not None and not rows.get(name))
         told = ", ".join(f"{name} {counted(count, 'row')}" for name, count in rows.items())
         is_label = one.party.name == configuration.label_party
         if not missing:
@@ -117,6 +124,26 @@ def examine_datasets(subject: CoordinatorSubject) -> Iterator[Finding]:
         fix = "add it to alignment.datasets"
         yield problem(f"{', '.join(map(str, unaligned))} is trained on or held out, and not aligned", fix=fix)
     yield fine(f"rows in common are not counted: {ALIGN}")
+
+
+def examine_policies(subject: CoordinatorSubject) -> Iterator[Finding]:
+    """Looks what each party's policy would refuse of the run, as far as the party can tell before it reads a row.
+
+    Args:
+        subject: the coordinator.
+
+    Yields:
+        A finding for each refusal, and one for each party that would refuse nothing.
+    """
+    for one, described in subject.described:
+        for refused in described.refusals[:MOST_REFUSALS]:
+            told = ErrorFields(
+                **{name: printable(getattr(refused, name), SHOWN_REFUSAL_CHARACTERS) for name in REFUSAL_FIELDS}
+            )
+            fix = printable(refused.fix, SHOWN_REFUSAL_CHARACTERS) or CHANGE.format(party=one.party.name)
+            yield problem(told.message, one.where, fix=fix)
+        if not described.refusals:
+            yield fine("would align and train this run, unless its rows are too few", one.where)
 
 
 def _seconds_ahead(one: Reached, described: pb.DescribeReply) -> float:

@@ -36,6 +36,7 @@ class Reached:
         certificate: the certificate that is served there.
         described: the party's description of itself.
         refusal: the error in place of a description.
+        is_own_fault: whether nobody could be asked, because of a file of the coordinator's own.
         asked: time before the description was asked for.
         answered: time after it.
     """
@@ -47,6 +48,7 @@ class Reached:
     certificate: x509.Certificate | None = None
     described: pb.DescribeReply | None = None
     refusal: SplitError | None = None
+    is_own_fault: bool = False
     asked: datetime | None = None
     answered: datetime | None = None
 
@@ -107,9 +109,9 @@ def _described(configuration: CoordinatorConfiguration, reached: Reached, machin
     try:
         clients = open_clients(hurried, without=others)
     except SplitError as error:
-        return replace(reached, refusal=error)
+        return replace(reached, refusal=error, is_own_fault=True)
     try:
-        described = clients[reached.party.name].describe()
+        described = clients[reached.party.name].describe(configuration.run.to_bytes())
     except SplitError as error:
         return replace(reached, refusal=error)
     finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Iterator
 
 from coordinator.doctor.reached import Reached
 from coordinator.doctor.subject import CoordinatorSubject
-from coordinator.proxies import OTHERS, READ_BY_GRPC, proxy_advice
+from coordinator.proxies import named_proxies, proxy_advice
 from party.configuration.addresses import is_loopback
 from party.diagnosis.certificates import day, expiring
 from party.diagnosis.finding import Finding, fine, of_error, problem, warning
@@ -18,6 +19,9 @@ from party.security.leaf import check_leaf
 ADDRESS = "check the address in parties, and any firewall between"
 FIREWALL = "open the port for this machine in the firewalls between, which drop what is sent there; check the address"
 LISTENS = "start `party serve` there, and check the address and its port"
+OWN_FAULT = "correct this coordinator's own file first: see the findings on certificate and trust"
+ANY_ADDRESS = ("0.0.0.0", "[::]")  # noqa: S104 - that nobody can be reached at
+NAME_MACHINE = "write the name or the address of the party's machine"
 ROUTE = "check the address and the network of this machine"
 WORDS = {
     errno.ECONNREFUSED: ("the connection is refused: nothing listens there", LISTENS),
@@ -36,7 +40,7 @@ def examine_proxies(subject: CoordinatorSubject) -> Iterator[Finding]:
         A warning for each party whose way a proxy may bar; or one finding that there is none.
     """
     environment = subject.machine.environment
-    named = [name for name in (*READ_BY_GRPC, *OTHERS) if environment.get(name)]
+    named = named_proxies(environment)
     found = False
     for party in subject.configuration.parties:
         advice = proxy_advice(party.address, subject.configuration.use_proxy, environment)
@@ -58,11 +62,16 @@ def examine_names(subject: CoordinatorSubject) -> Iterator[Finding]:
         subject: the coordinator.
 
     Yields:
-        One finding for each party that is reached without a proxy.
+        One finding for each party.
     """
+    addresses = Counter(party.address for party in subject.configuration.parties)
     for one in subject.reached.values():
         host = one.party.address.rpartition(":")[0]
-        if not one.resolved:
+        if addresses[one.party.address] > 1:
+            yield problem("several parties have this address", one.where, fix="correct the addresses in parties")
+        elif host in ANY_ADDRESS:
+            yield problem(f"{host} is an address to listen on, of no machine", one.where, fix=NAME_MACHINE)
+        elif not one.resolved:
             fix = "correct the address, or ask who runs the names of your network"
             yield problem(f"the name {host} does not resolve", one.where, fix=fix)
         elif one.proxy:
@@ -114,7 +123,13 @@ def _tls_finding(subject: CoordinatorSubject, one: Reached) -> Finding:
         try:
             check_leaf(one.certificate, name, Usage.PARTY, now=now, where=f"{one.where}: its certificate")
         except IdentityError as error:
-            return of_error(error, f"{name} must have another one issued, see `party certificate`")
+            fix = f"{name} must have another one issued, see `party certificate`"
+            others = [party.name for party in subject.configuration.parties if f"'{party.name}'" in error.received]
+            if others:
+                fix = f"correct the address in parties: {others[0]} answers there; if it is right, {fix}"
+            return of_error(error, fix)
+    if one.refusal is not None and one.is_own_fault:
+        return of_error(one.refusal, OWN_FAULT)
     if one.refusal is not None:
         return of_error(one.refusal, f"ask the owner of {name} for what its log says")
     ends = None if one.certificate is None else expiring(one.certificate, now)

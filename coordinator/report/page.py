@@ -8,11 +8,13 @@ from datetime import datetime
 from coordinator.report.about import about_section
 from coordinator.report.brought import brought_section
 from coordinator.report.costs import costs_section
-from coordinator.report.protections import protection_sections
+from coordinator.report.data_quality import data_quality_section
+from coordinator.report.protections import run_protections
 from coordinator.report.quality import evaluation_section, quality_section
 from coordinator.report.released import released_section
 from coordinator.report.released_figures import optional_text
 from coordinator.report.stored_run import StoredRun
+from coordinator.report.unfinished import unfinished_note
 from party import __version__
 from party.output.quantities import bytes_text, count_text, seconds_text, time_text
 from party.page.document import Section, document
@@ -34,12 +36,13 @@ def run_page(stored: StoredRun, now: datetime) -> str:
     """
     sections = (
         about_section(stored),
+        data_quality_section(stored),
         quality_section(stored),
         evaluation_section(stored),
         brought_section(stored),
         costs_section(stored),
         released_section(stored),
-        *protection_sections(stored),
+        *run_protections(stored),
         Section("words", "Words on this page", (terms(GLOSSARY),)),
     )
     return document(f"Report of run {stored.short_id}", _head(stored, now), sections)
@@ -48,13 +51,15 @@ def run_page(stored: StoredRun, now: datetime) -> str:
 def _head(stored: StoredRun, now: datetime) -> tuple[Markup, ...]:
     run = stored.run
     parties = ", ".join(run.parties[:-1]) + f" and {run.parties[-1]}"
+    did = "trained" if stored.is_finished else "began to train" if stored.has_begun else "were to train"
     text = (
-        f"{parties} trained one model together on dataset {run.training.dataset}. The labels are at {run.label_party}."
-        " Each party's rows, columns and model stayed at home; numbers computed from them crossed the network, sealed."
+        f"{parties} {did} one model together on dataset {run.training.dataset}. The labels are at {run.label_party}."
+        " Each party's rows, columns and model stay at home; numbers computed from them cross the network, sealed."
     )
     made = f"Made at {time_text(now.isoformat())} by the coordinator, {stored.coordinator}, with version {__version__}."
     return (
         element("p", text, class_="lead"),
+        *unfinished_note(stored),
         tiles(_tiles(stored)),
         element("p", f"{made} Figures are those that the label party released.", class_="muted"),
     )

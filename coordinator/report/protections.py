@@ -16,38 +16,29 @@ from party.page.protections import (
     DECORRELATION,
     MASKED_SUMS,
     NOISE,
-    NOT_PROTECTED,
     PRIVATE_COLUMNS,
     PRIVATE_LABELS,
     ROUNDED,
     SEALED,
     TLS,
     RunProtection,
-    protections_table,
+    protection_sections,
 )
-from party.page.tables import bullets
 
 OWNERS_ALONE = "its owner's own file says; a coordinator is not told"
+NOT_KNOWN = (
+    "“Not known here” means that the coordinator cannot see it. Ask the party's owner for `party report`, or for an"
+    " audit, which measures what a run gave away."
+)
 
 
-def protection_sections(stored: StoredRun) -> tuple[Section, Section]:
+def run_protections(stored: StoredRun) -> tuple[Section, Section]:
     """The protections, and what nothing protects.
 
     Args:
         stored: the run.
     """
-    note = element(
-        "p",
-        prose(
-            "“Not known here” means that the coordinator cannot see it. Ask the party's owner for `party report`, or"
-            " for an audit, which measures what a run gave away."
-        ),
-        class_="muted",
-    )
-    return (
-        Section("protections", "Which protections were on", (protections_table(_protections(stored)), note)),
-        Section("unprotected", "What split learning does not protect", (bullets(NOT_PROTECTED),)),
-    )
+    return protection_sections(_protections(stored), element("p", prose(NOT_KNOWN), class_="muted"))
 
 
 def _protections(stored: StoredRun) -> Iterator[RunProtection]:

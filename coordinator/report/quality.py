@@ -19,8 +19,8 @@ from party.security.printable import printable
 MOST_EVALUATIONS = 8  # side by side
 NO_FIGURE = "–"
 NO_HISTORY = (
-    "No figures are stored: the coordinator writes them when a run ends. The label party has those so far:"
-    " ask it for `party report`."
+    "No figures are stored: no epoch has ended, or none that the label party reported. It may have more: ask it for"
+    " `party report`."
 )
 NO_EPOCH = "The run ended without a whole epoch, so no figure was released."
 NOTHING_RELEASED = "The label party released no figures of this run."
@@ -52,7 +52,7 @@ def quality_section(stored: StoredRun) -> Section:
         "quality",
         "How training went",
         (
-            _best(history),
+            _best(stored, history),
             *sampled_note(history.negatives_per_positive),
             _at_the_end(history, metrics),
             *_withheld(history),
@@ -81,7 +81,10 @@ def evaluation_section(stored: StoredRun) -> Section:
     return Section("evaluations", "Figures on other rows", (made, not_told))
 
 
-def _best(history: History) -> Markup:
+def _best(stored: StoredRun, history: History) -> Markup:
+    if not stored.is_finished:
+        ended, most = count_text(len(history.epoch)), count_text(stored.run.training.epochs)
+        return element("p", f"Epochs that have ended: {ended} of {most} at most.")
     epochs = counted(len(history.epoch), "epoch")
     if history.best_epoch is None:
         return element("p", f"{epochs}, in {counted(history.params.get('steps', 0), 'step')}.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from coordinator.report.released_figures import is_rounded
 from coordinator.report.stored_run import StoredRun
-from party.output.quantities import bytes_text, count_text
+from party.output.quantities import bytes_text, count_text, counted
 from party.page.document import Section
 from party.page.markup import element, prose
 from party.page.tables import bullets, table
@@ -17,6 +17,7 @@ NEVER_RECEIVED = (
     "hiddens and gradients: they passed through, sealed for the party that they were for",
     "weights, keys, and the order of rows",
 )
+NOTHING = "Not every party agreed to this run, so no hidden, no gradient and no figure left any of them."
 LEDGERS = (
     "Each party's own ledger counts what it released, to whom and how often: its owner sees it with `party report` and"
     " `party ledger`."
@@ -34,7 +35,9 @@ def released_section(stored: StoredRun) -> Section:
         "released",
         "What was released to whom",
         (
-            table("What left its owner in this run", head, list(_rows(stored))),
+            table("What left its owner in this run", head, list(_rows(stored)))
+            if stored.has_begun
+            else element("p", NOTHING),
             element("p", prose(LEDGERS)),
             element("h3", "What the coordinator never received"),
             bullets(NEVER_RECEIVED),
@@ -45,8 +48,10 @@ def released_section(stored: StoredRun) -> Section:
 def _rows(stored: StoredRun) -> Iterator[tuple[str, str, str, str]]:
     run, history = stored.run, stored.history
     label, masked = run.label_party, bool(run.masked_parties)
-    epochs = "0" if history is None else count_text(len(history.epoch))
-    how_often = f"training rows, in each of {epochs} epochs" if history is not None else "training rows, in every epoch"
+    how_often = "training rows, in every epoch"
+    if history is not None and history.epoch:
+        ended = "" if stored.is_finished else " that ended, and in part of the next"
+        how_often = f"training rows, in each of {counted(len(history.epoch), 'epoch')}{ended}"
     for name in run.feature_parties:
         what = "hiddens, in a masked sum" if masked else "hiddens, row by row"
         yield name, label, what, f"all {how_often}; those held out or evaluated, once each time"

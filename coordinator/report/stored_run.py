@@ -12,6 +12,7 @@ from coordinator.history import History, read_history
 from coordinator.journal import FAILED, RUNNING, TRAINED, RunEntry, find_run, is_locked
 from coordinator.statements import PartyStatement, read_statements
 from coordinator.stored_evaluations import StoredEvaluation, read_evaluations
+from coordinator.stored_quality import StoredQuality, read_quality
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.output.quantities import count_text
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
@@ -29,9 +30,10 @@ class StoredRun:
         entry: of the journal.
         run: the run configuration that the parties agreed on.
         is_driven: whether a process drives it now.
-        history: figures by epoch; None before the run has finished.
+        history: figures by epoch, as far as the run has come; None before an epoch has ended.
         statements: what each party stated, by name; empty where nothing is stored.
         evaluations: what was released of evaluations, oldest first.
+        quality: what its parties last released of the quality of their data.
     """
 
     coordinator: str
@@ -42,6 +44,7 @@ class StoredRun:
     history: History | None
     statements: Mapping[str, PartyStatement]
     evaluations: tuple[StoredEvaluation, ...]
+    quality: tuple[StoredQuality, ...]
 
     @property
     def short_id(self) -> str:
@@ -55,11 +58,26 @@ class StoredRun:
         if not entry.began:
             return "failed before it began" if entry.state == FAILED else "not begun"
         progress = f"step {count_text(entry.step)} of {count_text(entry.steps)}"
-        if entry.state == TRAINED:
+        if self.is_finished:
             return "finished"
         if entry.state == RUNNING:
             return f"under way, {progress}" if self.is_driven else f"interrupted after {progress}"
         return f"{entry.state} after {progress}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every party has its trained model."""
+        return self.entry.state == TRAINED
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether every party has agreed to it."""
+        return self.entry.began or self.is_finished
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a process drives it now."""
+        return self.entry.state == RUNNING and self.is_driven
 
     @property
     def rows(self) -> int | None:
@@ -75,16 +93,16 @@ class StoredRun:
     @property
     def seconds(self) -> float:
         """Duration of training, as far as it has come."""
-        if self.history is not None:
-            return self.history.seconds
-        return self.entry.commits[-1].seconds if self.entry.commits else 0.0
+        if self.entry.commits and not self.is_finished:
+            return self.entry.commits[-1].seconds
+        return 0.0 if self.history is None else self.history.seconds
 
     @property
     def message_bytes(self) -> int:
         """Size of all messages of training, as far as it has come."""
-        if self.history is not None:
-            return self.history.message_bytes
-        return self.entry.commits[-1].message_bytes if self.entry.commits else 0
+        if self.entry.commits and not self.is_finished:
+            return self.entry.commits[-1].message_bytes
+        return 0 if self.history is None else self.history.message_bytes
 
 
 def read_stored_run(path: Path, run_id: str) -> StoredRun:
@@ -102,13 +120,15 @@ def read_stored_run(path: Path, run_id: str) -> StoredRun:
     output = configuration.path(configuration.output)
     entry = find_run(output, run_id)
     folder = output / entry.run_id
+    run = run_configuration_from_bytes(entry.configuration)
     return StoredRun(
         coordinator=configuration.coordinator,
         folder=folder,
         entry=entry,
-        run=run_configuration_from_bytes(entry.configuration),
+        run=run,
         is_driven=is_locked(output),
         history=read_history(folder),
         statements=read_statements(folder),
         evaluations=read_evaluations(folder),
+        quality=tuple(one for one in read_quality(output) if one.party in run.parties),
     )

@@ -15,6 +15,8 @@ from party.output.json_document import json_document
 from party.output.quantities import counted
 from party.output.terminal import hung, print_lines, terminal_columns
 
+CONFIGURATION = "configuration"
+CORRECT = "correct the key; docs/configuration.md has all of them"
 READ_ERROR = "do what the message says, then run the doctor again"
 SEVERITY_WIDTH = max(map(len, Severity)) + 1
 ADVICE = "-> "
@@ -99,6 +101,23 @@ class Diagnosis:
                 f"the doctor found {counted(self.count(Severity.PROBLEM), Severity.PROBLEM)}",
                 fix="do what is said above",
             )
+
+
+def diagnosed(
+    program: str, read: Callable[[], tuple[str, Subject]], examinations: Mapping[str, Examination[Subject]]
+) -> Diagnosis:
+    """Makes all examinations; a configuration that cannot be read is the only finding.
+
+    Args:
+        program: `party` or `coordinator`.
+        read: reads the configuration; returns the name in it, and what is examined.
+        examinations: by name, in their order.
+    """
+    try:
+        name, subject = read()
+    except SplitError as error:
+        return Diagnosis(program, "", {CONFIGURATION: (of_error(error, CORRECT),)})
+    return Diagnosis(program, name, examined(subject, examinations))
 
 
 def examined(subject: Subject, examinations: Mapping[str, Examination[Subject]]) -> dict[str, tuple[Finding, ...]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from party.diagnosis.diagnosis import Diagnosis, Examination, examined
-from party.diagnosis.finding import Finding, fine, of_error, warning
+from party.diagnosis.diagnosis import CONFIGURATION, Diagnosis, Examination, diagnosed
+from party.diagnosis.finding import Finding, fine, warning
 from party.diagnosis.locale_settings import examine_locale
 from party.diagnosis.machine import Machine
 from party.diagnosis.permissions import examine_folder
@@ -24,12 +24,9 @@ from party.doctor.needs import (
 from party.doctor.port import examine_ports
 from party.doctor.software import examine_party_libraries, examine_tensorflow
 from party.doctor.subject import PartySubject
-from party.errors import SplitError
 from party.runtime.column_ranges import load_with_columns
 
-CONFIGURATION = "configuration"
 PROGRAM = "party"
-CORRECT = "correct the key; docs/configuration.md has all of them"
 LEAVE_OUT = "leave the key out, unless its owner means it so"
 
 
@@ -78,9 +75,9 @@ def examine_party(path: Path, machine: Machine) -> Diagnosis:
     Returns:
         All findings.
     """
-    try:
+
+    def read() -> tuple[str, PartySubject]:
         configuration = load_with_columns(path)
-    except SplitError as error:
-        return Diagnosis(PROGRAM, "", {CONFIGURATION: (of_error(error, CORRECT),)})
-    subject = PartySubject(path, configuration, machine)
-    return Diagnosis(PROGRAM, configuration.party, examined(subject, EXAMINATIONS))
+        return configuration.party, PartySubject(path, configuration, machine)
+
+    return diagnosed(PROGRAM, read, EXAMINATIONS)

@@ -9,7 +9,6 @@ from party.command_line import INSTALLATION, quiet_native_log
 from party.diagnosis.finding import Finding, fine, problem
 from party.diagnosis.libraries import examine_libraries
 from party.doctor.subject import PartySubject
-from party.monitoring.libraries import require_libraries
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow", "grpcio", "protobuf", "cryptography", "gmpy2")
 VECTOR_FEATURE = "avx"
@@ -29,8 +28,8 @@ def examine_party_libraries(subject: PartySubject) -> Iterator[Finding]:
         InstallationError: an option needs a library that is not installed.
     """
     configuration = subject.configuration
-    yield from examine_libraries(LIBRARIES, INSTALLATION)
-    require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
+    options = {"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard}
+    yield from examine_libraries(LIBRARIES, INSTALLATION, options)
 
 
 def examine_tensorflow(subject: PartySubject) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from party.errors import StorageError
 from party.security.files import FILE_MODE, private_folder
 
-FILE_PREFIX = "events"
+FILE_PREFIX = "events.session"  # readers take files in the order of their names, and a number follows
 FILE_VERSION = "brain.Event:2"  # readers drop what precedes a new session from this version on
 
 
@@ -38,7 +38,8 @@ class EventFile:
         self._folder = private_folder(folder)
         self._now_seconds = now_seconds
         try:
-            self._writer = EventsWriter(str(folder / FILE_PREFIX), f".{session}")
+            number = 1 + len(list(folder.iterdir()))
+            self._writer = EventsWriter(str(folder / f"{FILE_PREFIX}-{number:04}"), f".{session}")
             for path in folder.glob(f"{FILE_PREFIX}*.{session}"):
                 path.chmod(FILE_MODE)
             begin = SessionLog(status=SessionLog.START)

@@ -15,6 +15,7 @@ from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
 from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE, NEGATIVES
+from party.runtime.quality_file import CountedQuality, read_counted
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.sent_file import SentInSession, read_sent
 from party.security.files import read_private
@@ -57,6 +58,7 @@ class OwnRun:
         negatives: number of negatives that were sampled for each positive row, under `train` and `validation`.
         evaluations: exact ones, oldest first.
         sent: what each of its sessions sealed for others, oldest first.
+        counted: exact quality of the party's data, by dataset or table, as its latest sessions counted it.
     """
 
     configuration: PartyConfiguration
@@ -69,6 +71,7 @@ class OwnRun:
     negatives: Mapping[str, int]
     evaluations: Sequence[ExactEvaluation]
     sent: Sequence[SentInSession]
+    counted: Mapping[str, CountedQuality]
 
     @property
     def short_id(self) -> str:
@@ -116,7 +119,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
     records = RunRecords(state / RUNS_FOLDER, configuration.party)
     record = _latest(records, configuration.party) if run_id is None else records.find_begun(run_id)
     folder = records.folder(bytes.fromhex(record.run_id))
-    history = _history(folder)
+    history = _history(folder, finished=record.state == "trained")
     return OwnRun(
         configuration=configuration,
         folder=folder,
@@ -128,6 +131,7 @@ def read_own_run(path: Path, run_id: str | None) -> OwnRun:
         negatives=history.negatives,
         evaluations=_evaluations(folder),
         sent=read_sent(folder),
+        counted=read_counted(state),
     )
 
 
@@ -146,7 +150,7 @@ class _OwnHistory:
     negatives: Mapping[str, int]
 
 
-def _history(folder: Path) -> _OwnHistory:
+def _history(folder: Path, *, finished: bool) -> _OwnHistory:
     path = folder / HISTORY_FILE
     if not path.exists():
         return _OwnHistory((), None, (), {})
@@ -162,6 +166,8 @@ def _history(folder: Path) -> _OwnHistory:
         raise StorageError(
             "history is damaged", where=path, fix="delete the file: the report then does without"
         ) from None
+    if not finished:  # the held-out rows of its last epoch may be still to come
+        epochs = epochs[: min(map(len, series.values()), default=0)]
     return _OwnHistory(epochs, None if best is None else int(best), metrics_by_epoch(series, len(epochs)), negatives)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from party import __version__
 from party.output.quantities import bytes_text, count_text, time_text
+from party.own_report.data_quality import data_quality_section
 from party.own_report.figures import exact_text, figures_section, model_section
 from party.own_report.left import ledger_section, left_section
 from party.own_report.own_run import OwnRun, read_own_run
-from party.own_report.protections import protection_sections
+from party.own_report.protections import own_protections
 from party.own_report.spent import spent_section
 from party.page.document import Section, document
-from party.page.markup import element
+from party.page.markup import Markup, element, prose
 from party.page.metric_figures import main_metric
 from party.page.metric_words import GLOSSARY
 from party.page.tables import facts, terms, tiles
@@ -23,6 +24,11 @@ STATES = {"trained": "finished", "started": "begun, not finished"}
 FOR_WHOM = (
     "This page is for this organisation alone: it has exact figures and names of columns. It holds no id, no cell, no"
     " label and no key."
+)
+NOT_FINISHED = (
+    "This run has not finished, and no model of it is saved. It may be under way; one that stopped or failed goes on"
+    " when the coordinator runs `coordinator train --resume {short_id}`. At the label party, figures are those of the"
+    " epochs that had ended at the last checkpoint."
 )
 
 
@@ -45,11 +51,12 @@ def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None =
     run = read_own_run(path, run_id)
     sections = (
         _about(run),
+        data_quality_section(run),
         figures_section(run),
         *_curves(run, path, curves),
         left_section(run),
         model_section(run),
-        *protection_sections(run),
+        *own_protections(run),
         spent_section(run, path, now),
         ledger_section(run),
         Section("words", "Words on this page", (terms(GLOSSARY),)),
@@ -57,10 +64,16 @@ def own_page(path: Path, run_id: str | None, now: datetime, curves: str | None =
     made = f"Made at {time_text(now.isoformat())} by party {run.configuration.party} with version {__version__}."
     head = (
         element("p", FOR_WHOM, class_="warning"),
+        *_unfinished(run),
         tiles(_tiles(run)),
         element("p", made, class_="muted"),
     )
     return document(f"Run {run.short_id} at {run.configuration.party}", head, sections)
+
+
+def _unfinished(run: OwnRun) -> Iterator[Markup]:
+    if run.record.state != "trained":
+        yield element("p", prose(NOT_FINISHED.format(short_id=run.short_id)), class_="warning")
 
 
 def _tiles(run: OwnRun) -> Iterator[tuple[str, str]]:

@@ -15,14 +15,13 @@ from party.page.protections import (
     DECORRELATION,
     MASKED_SUMS,
     NOISE,
-    NOT_PROTECTED,
     PRIVATE_COLUMNS,
     PRIVATE_LABELS,
     SEALED,
     TLS,
     RunProtection,
     State,
-    protections_table,
+    protection_sections,
 )
 from party.page.tables import bullets
 from party.policy.budget_uses import budget_use
@@ -32,7 +31,7 @@ from party.privacy.label_words import label_privacy_lines
 NOW = "as this party's file says now"
 
 
-def protection_sections(run: OwnRun) -> tuple[Section, Section]:
+def own_protections(run: OwnRun) -> tuple[Section, Section]:
     """The protections, and what nothing protects.
 
     Args:
@@ -41,10 +40,7 @@ def protection_sections(run: OwnRun) -> tuple[Section, Section]:
     configuration = run.configuration
     words = [*label_privacy_lines(configuration.data.labels), *privacy_lines(configuration)]
     more = [element("h3", f"What they mean for this party, {NOW}"), bullets(words)] if words else []
-    return (
-        Section("protections", "Which protections were on", (protections_table(_protections(run)), *more)),
-        Section("unprotected", "What split learning does not protect", (bullets(NOT_PROTECTED),)),
-    )
+    return protection_sections(_protections(run), *more)
 
 
 def _protections(run: OwnRun) -> Iterator[RunProtection]:

@@ -20,9 +20,10 @@ from party.page.plots import Bar, LinePlot, Series, bar_plot, line_plot
 from party.security.printable import printable
 
 MOST_METRICS = 120  # of one page: a label party may name any number
-MOST_PLOTS = 12
+MOST_PLOTS = 26  # enough for the loss, and for the loss and one metric of each of twelve labels
 LARGEST = 1e38  # about that of float32: a larger one is no figure of a model, and no axis would hold it
 OF_A_MODEL = ("gate", "gradient_share", "")  # these say less than measures of quality, and come last
+ONE_EPOCH = "One epoch is a point and no curve: its figures are in the table."
 Text = Callable[[float], str]
 Values = tuple[float | None, ...]
 
@@ -77,14 +78,16 @@ def main_metric(metrics: Sequence[MetricByEpoch]) -> MetricByEpoch | None:
 
 
 def metric_plots(metrics: Sequence[MetricByEpoch], epochs: tuple[int, ...], text: Text) -> list[Markup]:
-    """A plot for each metric, as far as they are not too many.
+    """A plot for each metric, the loss as a whole first, as far as they are not too many; none of a single epoch.
 
     Args:
         metrics: of a run.
         epochs: numbers of the epochs, from 1.
         text: writes a value.
     """
-    ordered = sorted(metrics, key=lambda one: metric_key(one.name) in OF_A_MODEL)
+    if len(epochs) == 1:
+        return [element("p", ONE_EPOCH, class_="muted")]
+    ordered = sorted(metrics, key=lambda one: (metric_key(one.name) in OF_A_MODEL, one.name != LOSS))
     plots = [_plot(one, f"metric-{number}", epochs, text) for number, one in enumerate(ordered[:MOST_PLOTS], start=1)]
     rest = len(metrics) - len(plots)
     return [*plots, element("p", f"{rest} more metrics are in the table alone.", class_="muted")] if rest else plots
@@ -110,7 +113,7 @@ def balance_of_labels(metrics: Sequence[MetricByEpoch], epochs: tuple[int, ...],
         element("p", "A label whose loss stays high, or is most of the sum, gets most of the training."),
         bar_plot("labels", "Loss of each label in the last epoch", bars, head=("label", "loss and share of the sum")),
     ]
-    if len(series) <= len(SERIES):
+    if len(series) <= len(SERIES) and len(epochs) > 1:
         plot = LinePlot(
             anchor="balance",
             title="Loss of each label by epoch",

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from party.page.document import Section
 from party.page.markup import Markup, element, joined
-from party.page.tables import chip, table
+from party.page.tables import bullets, chip, table
 
 State = Literal["on", "off", "none", "unknown"]
 
@@ -107,6 +108,19 @@ NOT_PROTECTED = (
     "Nothing here protects against somebody with full rights on a party's own machine.",
 )
 STATES: dict[State, str] = {"on": "on", "off": "off", "none": "no protection", "unknown": "not known here"}
+
+
+def protection_sections(protections: Iterable[RunProtection], *after: Markup) -> tuple[Section, Section]:
+    """The protections of a run, and what nothing protects.
+
+    Args:
+        protections: in the order of the rows.
+        after: what stands below their table.
+    """
+    return (
+        Section("protections", "Which protections were on", (protections_table(protections), *after)),
+        Section("unprotected", "What split learning does not protect", (bullets(NOT_PROTECTED),)),
+    )
 
 
 def protections_table(protections: Iterable[RunProtection]) -> Markup:

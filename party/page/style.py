@@ -31,7 +31,7 @@ a:focus-visible, [tabindex]:focus-visible {{ outline: 3px solid var(--link); out
 nav ul {{ display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: 1rem 0 0; padding: 0; }}
 .tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }}
 .tiles div {{ background: var(--panel); border: 1px solid var(--rule); border-radius: .4rem; padding: .6rem .8rem; }}
-.tiles dt {{ color: var(--muted); font-weight: 400; font-size: .88rem; }}
+.tiles dt {{ color: var(--muted); font-weight: 400; font-size: .88rem; overflow-wrap: anywhere; }}
 .tiles dd {{ font-size: 1.25rem; font-weight: 600; margin: 0; overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; width: 100%; }}
 caption {{ text-align: left; color: var(--muted); font-size: .92em; padding: .2rem 0 .4rem; }}
@@ -51,6 +51,7 @@ th {{ text-align: left; font-weight: 600; }}
 .scroll {{ overflow-x: auto; margin: .6rem 0 1rem; }}
 .plot {{ margin: 1rem 0 1.6rem; display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: .4rem 2rem;
   align-items: start; break-inside: avoid; }}
+.plot .figures tbody th {{ overflow-wrap: anywhere; }}
 .plot figcaption {{ grid-column: 1 / -1; font-weight: 600; }}
 .plot .scroll {{ max-height: 22rem; overflow-y: auto; margin: 0; }}
 svg {{ width: 100%; height: auto; max-width: 42rem; display: block; }}

@@ -85,11 +85,13 @@ class SessionReference(_message.Message):
     def __init__(self, run_id: _Optional[bytes] = ..., lease: _Optional[bytes] = ..., incarnation: _Optional[bytes] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("configuration",)
+    CONFIGURATION_FIELD_NUMBER: _ClassVar[int]
+    configuration: bytes
+    def __init__(self, configuration: _Optional[bytes] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ("party", "code_version", "protocol", "role", "state", "run_id", "step", "datasets", "features", "unix_seconds")
+    __slots__ = ("party", "code_version", "protocol", "role", "state", "run_id", "step", "datasets", "features", "unix_seconds", "refusals")
     PARTY_FIELD_NUMBER: _ClassVar[int]
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +102,7 @@ class DescribeReply(_message.Message):
     DATASETS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     UNIX_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
     party: str
     code_version: str
     protocol: int
@@ -110,7 +113,20 @@ class DescribeReply(_message.Message):
     datasets: _containers.RepeatedCompositeFieldContainer[_handshake_pb2.DatasetRows]
     features: _containers.RepeatedScalarFieldContainer[str]
     unix_seconds: int
-    def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., unix_seconds: _Optional[int] = ...) -> None: ...
+    refusals: _containers.RepeatedCompositeFieldContainer[ForeseenRefusal]
+    def __init__(self, party: _Optional[str] = ..., code_version: _Optional[str] = ..., protocol: _Optional[int] = ..., role: _Optional[_Union[_handshake_pb2.Role, str]] = ..., state: _Optional[str] = ..., run_id: _Optional[bytes] = ..., step: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_handshake_pb2.DatasetRows, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., unix_seconds: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[ForeseenRefusal, _Mapping]]] = ...) -> None: ...
+
+class ForeseenRefusal(_message.Message):
+    __slots__ = ("what", "expected", "received", "fix")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    FIX_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    expected: str
+    received: str
+    fix: str
+    def __init__(self, what: _Optional[str] = ..., expected: _Optional[str] = ..., received: _Optional[str] = ..., fix: _Optional[str] = ...) -> None: ...
 
 class ProbeRequest(_message.Message):
     __slots__ = ("payload", "reply_bytes")

@@ -7,10 +7,13 @@ from datetime import datetime
 
 from party.configuration.budgets import SecretName
 from party.configuration.party import PartyConfiguration
+from party.configuration.run import RunConfiguration
+from party.errors import PolicyError
 from party.ledger.entry import Content
 from party.ledger.file import Ledger
 from party.ledger.tally import Tally
 from party.policy.budgets import Budgets
+from party.policy.foreseen import Foresight
 from party.policy.grant import Grant
 from party.policy.limits import CountedLimits
 from party.policy.metric_rules import MetricRules
@@ -26,6 +29,7 @@ class Admission:
         policy: the owner's rules.
         limits: the owner's limits.
         budgets: the owner's budgets.
+        foresight: tells what would be refused of a run.
         ledger: the party's ledger.
         now: the current time, with a time zone.
         random_bytes: source of the random numbers that identify sessions.
@@ -38,12 +42,14 @@ class Admission:
         budgets: Budgets,
         ledger: Ledger,
         *,
+        foresight: Foresight,
         now: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._policy = policy
         self._limits = limits
         self._budgets = budgets
+        self._foresight = foresight
         self._ledger = ledger
         self._now = now
         self._random_bytes = random_bytes
@@ -74,6 +80,15 @@ class Admission:
             dataset: name of the dataset.
         """
         return self._policy.may_name(coordinator, dataset)
+
+    def foreseen(self, coordinator: str, run: RunConfiguration) -> list[PolicyError]:
+        """What would be refused of a run, as far as that can be told without its rows; writes nothing to the ledger.
+
+        Args:
+            coordinator: certificate name of the coordinator that asks.
+            run: the run configuration.
+        """
+        return self._foresight.refusals(coordinator, run, Tally(self._ledger.entries), self._now())
 
     def admit(self, request: SessionRequest) -> Grant:
         """Grants a session, as far as that can be decided before any row is read.
@@ -122,7 +137,9 @@ def make_admission(
     owns_tables = bool(configuration.data.tables)
     limits = CountedLimits(configuration.party, configuration.policy, owns_tables=owns_tables)
     budgets = Budgets(configuration.party, configuration.label_party, configuration.policy.budgets)
-    return Admission(Policy(configuration), limits, budgets, ledger, now=now, random_bytes=random_bytes)
+    policy = Policy(configuration)
+    foresight = Foresight(configuration, policy, limits)
+    return Admission(policy, limits, budgets, ledger, foresight=foresight, now=now, random_bytes=random_bytes)
 
 
 def record_start(ledger: Ledger, version: str) -> None:

@@ -195,14 +195,7 @@ class Policy:
             run: the run configuration.
             schedule: schedule of the run.
         """
-        training = run.training
-        if training.epochs > self._section.maximum_epochs:
-            limit = f"at most {self._section.maximum_epochs}"
-            raise self._refusal("maximum_epochs", "training.epochs", limit, str(training.epochs))
-        for direction, codec in (("hidden", training.codecs.hidden), ("gradient", training.codecs.gradient)):
-            if not self.allows_codec(codec.kind):
-                expected = " or ".join(self._section.allowed_codecs)
-                raise self._refusal("allowed_codecs", f"training.codecs.{direction}", expected, codec.kind)
+        self.check_parameters(run)
         if schedule.smallest_batch < self._section.minimum_batch:
             raise self._refusal(
                 "minimum_batch",
@@ -214,6 +207,31 @@ class Policy:
             self.check_metric_rows(len(schedule.held_out_rows), "held-out rows")
         if self._holds_labels and schedule.steps:
             self.check_metric_rows(schedule.smallest_epoch, "training rows of the shortest epoch")
+
+    def check_parameters(self, run: RunConfiguration) -> None:
+        """Refuses training parameters that the owner does not allow, whatever the rows.
+
+        Args:
+            run: the run configuration.
+        """
+        training = run.training
+        if training.epochs > self._section.maximum_epochs:
+            limit = f"at most {self._section.maximum_epochs}"
+            raise self._refusal("maximum_epochs", "training.epochs", limit, str(training.epochs))
+        for direction, codec in (("hidden", training.codecs.hidden), ("gradient", training.codecs.gradient)):
+            if not self.allows_codec(codec.kind):
+                expected = " or ".join(self._section.allowed_codecs)
+                raise self._refusal("allowed_codecs", f"training.codecs.{direction}", expected, codec.kind)
+
+    def check_batch_size(self, run: RunConfiguration) -> None:
+        """Refuses a batch size below the fewest rows of a batch, before the number of rows is known.
+
+        Args:
+            run: the run configuration.
+        """
+        size, fewest = run.training.batch_size, self._section.minimum_batch
+        if size < fewest:
+            raise self._refusal("minimum_batch", "training.batch_size", f"at least {fewest}", str(size))
 
     def allows_codec(self, kind: CodecKind) -> bool:
         """Whether the tensors of a training batch may be encoded by a codec of this kind."""
@@ -255,10 +273,19 @@ class Policy:
             sender: name of the party that sends them.
         """
         for spec in specs:
-            if spec.aggregation.value not in self._section.allowed_aggregations:
+            self.check_aggregations((spec.aggregation.value,), f"aggregation of {spec.name} from {sender}")
+
+    def check_aggregations(self, aggregations: Iterable[str], what: str) -> None:
+        """Refuses aggregations that are not allowed.
+
+        Args:
+            aggregations: `concat` or `sum`.
+            what: what is combined in this way, for the error.
+        """
+        for one in aggregations:
+            if one not in self._section.allowed_aggregations:
                 expected = " or ".join(self._section.allowed_aggregations) or "none"
-                what = f"aggregation of {spec.name} from {sender}"
-                raise self._refusal("allowed_aggregations", what, expected, spec.aggregation.value)
+                raise self._refusal("allowed_aggregations", what, expected, one)
 
     def check_run_owner(self, owner: str, request: SessionRequest) -> None:
         """Refuses a run that another coordinator began.

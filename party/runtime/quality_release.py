@@ -10,6 +10,7 @@ from party.policy.quality_rules import ReleasedQuality
 from party.policy.requests import Release
 from party.runtime.charges import charges_of
 from party.runtime.proposal import Opening
+from party.runtime.quality_file import keep_counted
 
 
 class QualityRelease:
@@ -46,7 +47,7 @@ class QualityRelease:
         return replace(release, most={**release.most, **self.most}, charges=(*release.charges, *charges))
 
     def of(self, names: Iterable[str]) -> tuple[ReleasedQuality, ...]:
-        """What is released of some datasets or tables.
+        """What is released of some datasets or tables; their exact counts stay in the party's state folder.
 
         Args:
             names: their names.
@@ -54,9 +55,11 @@ class QualityRelease:
         if not self._datasets:
             return ()
         context = self._opening.context
-        found = (context.qualities.of(context.configuration, context.tables, name) for name in names)
-        released = tuple(
-            one for quality in found if quality is not None and (one := self._rules.released(quality)) is not None
-        )
+        configuration = context.configuration
+        found = (context.qualities.of(configuration, context.tables, name) for name in names)
+        counted = [(one, self._rules.released(one)) for one in found if one is not None]
+        state = configuration.path(configuration.state)
+        keep_counted(state, counted, self._opening.proposal.coordinator, context.now())
+        released = tuple(one for _, one in counted if one is not None)
         self._released = len(released)
         return released

@@ -9,10 +9,8 @@ from typing import TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from party import __version__
 from party.errors import SessionError
 from party.pb import party_pb2 as pb
-from party.pb.handshake_pb2 import DatasetRows
 from party.protocol.checkpoints import Mark
 from party.protocol.deferred import Deferred
 from party.protocol.shuffled_column import ShuffledColumn
@@ -21,9 +19,9 @@ from party.runtime.openings import check_proposal, open_session
 from party.runtime.proposal import SessionProposal
 from party.runtime.session import PartySession
 from party.runtime.session_manager import Owner, SessionManager
-from party.security.protocol import PROTOCOL
 from party.transport.answering import Answering, CallerName
 from party.transport.call_streams import Behaviour, CallStreams
+from party.transport.description import description
 from party.transport.report_reply import finish_reply, report_reply
 
 MAXIMUM_CONTROL_BYTES = 4 << 20  # of calls without tensors
@@ -103,26 +101,8 @@ class PartyService:
         self._streams.close()
 
     def describe(self, request: pb.DescribeRequest, raw: bytes, caller: str) -> pb.DescribeReply:
-        """Describes this party and its present state."""
-        reply = pb.DescribeReply(
-            party=self._context.party,
-            code_version=__version__,
-            protocol=PROTOCOL,
-            role=self._context.role,
-            state="idle",
-            unix_seconds=int(self._context.now().timestamp()),
-            datasets=[DatasetRows(dataset=name, rows=rows) for name, rows in self._named_rows(caller).items()],
-        )
-        current = self._sessions.current
-        if current is not None:
-            run_id, session = current
-            reply.run_id, reply.state, reply.step = run_id, session.phase.value, session.step
-        return reply
-
-    def _named_rows(self, caller: str) -> dict[str, int]:
-        """The rows of the datasets that a coordinator may name and that can be used."""
-        tables = self._context.tables
-        return tables.row_counts([name for name in tables.names if self._context.admission.may_name(caller, name)])
+        """Describes this party and its present state, and says what it would refuse of a run."""
+        return description(self._context, self._sessions, request, caller)
 
     def probe(self, request: pb.ProbeRequest, raw: bytes, caller: str) -> pb.ProbeReply:
         """Returns as many zeros as requested, to measure how long messages take."""

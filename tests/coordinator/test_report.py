@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from coordinator.cli import main
+from coordinator.data_quality import DataQuality
 from coordinator.history import History, read_history
 from coordinator.journal import FAILED, STOPPED, TRAINED, Commit, Journal
 from coordinator.report.page import run_page
@@ -14,6 +15,7 @@ from coordinator.report.released_figures import is_rounded, last_digit
 from coordinator.report.stored_run import read_stored_run
 from coordinator.statements import STATEMENTS_FILE, read_statements, save_statements
 from coordinator.stored_evaluations import EVALUATIONS_FILE, StoredEvaluation, add_evaluation
+from coordinator.stored_quality import QUALITY_FILE, read_quality, store_quality
 from party.configuration.run import run_configuration_from_bytes
 from party.errors import ConfigurationError, StorageError
 from party.pb.handshake_pb2 import DatasetRows, Hello
@@ -173,6 +175,66 @@ def test_a_resumed_run_shows_the_time_and_bytes_of_its_checkpoints(folder):
     assert "No figures are stored" in text
 
 
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda folder: folder.ended(FAILED), "This run never began: not every party agreed to it"),
+        (
+            lambda folder: folder.agreed(20).ended(STOPPED),
+            f"To go on, coordinator train --resume {SHORT} resumes it from the checkpoint after step 20.",
+        ),
+        (
+            lambda folder: folder.agreed().ended(FAILED),
+            f"Then coordinator train --resume {SHORT} resumes it from the beginning: no checkpoint was made.",
+        ),
+        (lambda folder: folder.agreed(20), "This run has not finished: it is under way."),
+        (lambda folder: (folder.agreed(20), folder.journal.close()), "interrupted after step 20 of 80. Figures"),
+    ],
+    ids=["refused", "stopped", "failed", "driven", "killed"],
+)
+def test_an_unfinished_run_says_so_and_what_to_do(folder, make, expected):
+    make(folder)
+    text = folder.page()
+    assert expected in text
+    assert "trained one model together" not in text
+    folder.journal.close()
+
+
+def test_an_unfinished_run_shows_the_epochs_that_ended_and_claims_no_more(folder):
+    folder.agreed(20).trained(GOOD)
+    folder.journal = Journal(folder.path.parent)
+    text = folder.ended(STOPPED).page()
+    for expected in (
+        "Epochs that have ended: 2 of 4 at most.",
+        "auc by epoch",
+        "in each of 2 epochs that ended, and in part of the next",
+        "Duration of training 12 s",
+    ):
+        assert expected in text
+    assert "80 steps." not in text
+
+
+def test_nothing_was_released_of_a_run_that_not_every_party_agreed_to(folder):
+    text = folder.ended(FAILED).page()
+    assert "no hidden, no gradient and no figure left any of them" in text
+    assert "alice bob hiddens" not in text
+
+
+def test_a_single_epoch_has_figures_and_no_curve(folder):
+    text = folder.agreed(80).trained({name: values[:1] for name, values in GOOD.items()}).page()
+    assert "1 epoch, in 80 steps." in text
+    assert "One epoch is a point and no curve" in text
+    assert "auc by epoch" not in text
+
+
+def test_the_loss_as_a_whole_comes_first_of_many_labels(folder):
+    history = {f"task{number}_{name}": [0.5, 0.4] for number in range(12) for name in ("loss", "auc")}
+    text = folder.agreed(80).trained({**history, "loss": [6.0, 5.0]}).page()
+    assert text.index(" loss by epoch: figures") < text.index("task0_loss by epoch: figures")
+    assert "task11_auc by epoch: figures" in text
+    assert "more metrics are in the table alone" not in text
+
+
 def test_a_folder_of_an_earlier_version_has_a_page(folder):
     folder.trained(GOOD)
     path = folder.path / "history.json"
@@ -193,11 +255,11 @@ def test_what_is_stored_reads_back(folder):
     assert run_configuration_from_bytes(folder.run.to_bytes()) == read_stored_run(folder.config, SHORT).run
 
 
-@pytest.mark.parametrize("name", ["history.json", STATEMENTS_FILE, EVALUATIONS_FILE])
+@pytest.mark.parametrize("name", ["history.json", STATEMENTS_FILE, EVALUATIONS_FILE, QUALITY_FILE])
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}\n", '{"history": 1}', "null"])
 def test_a_damaged_file_is_named(folder, name, content):
     folder.agreed().ended(STOPPED)
-    path = folder.path / name
+    path = (folder.path.parent if name == QUALITY_FILE else folder.path) / name
     path.write_text(content)
     path.chmod(0o600)
     if (name, content) == (EVALUATIONS_FILE, ""):
@@ -270,6 +332,40 @@ def test_what_parties_say_of_their_data_is_among_what_was_released(folder):
     page = folder.trained({"loss": [0.5]}).page()
     assert "how many features have faults" in page
     assert "at the end of each of 2 evaluations and of the alignment before" in page
+
+
+def released(dataset="train", missing=None, unknown=None, **warnings):
+    return DataQuality(dataset=dataset, warnings=warnings, missing_percent=missing, unknown_percent=unknown)
+
+
+def test_the_quality_of_data_is_what_each_party_last_released_and_no_more(folder):
+    output = folder.path.parent
+    store_quality(output, [("alice", released(constant=9)), ("stranger", released(dead=7))])
+    store_quality(output, [("alice", released(constant=2, values_differ=1)), ("bob", released("films", 3, 12))])
+    text = folder.agreed(80).trained(GOOD).page()
+    for expected in (
+        "alice train 2 features are constant; 1 feature has other values than in the dataset that is trained on"
+        " not released not released",
+        "bob films nothing amiss 3 % 12 %",
+        "charlie – not released not released not released never",
+    ):
+        assert expected in text
+    assert "9 features" not in text
+    assert "missing cells only" not in text, "a party of another run"
+
+
+def test_without_a_release_of_quality_the_page_says_so(folder):
+    assert "No party released anything of the quality of its data" in folder.agreed(80).trained(GOOD).page()
+
+
+def test_what_a_hostile_party_says_of_its_data_breaks_no_page(folder):
+    output = folder.path.parent
+    told = [released(f"{number}{HOSTILE}", 4_000_000_000, 7, **{HOSTILE: 3}) for number in range(1003)]
+    store_quality(output, [("alice", one) for one in told])
+    assert len(read_quality(output)) == 1000
+    content = run_page(read_stored_run(folder.agreed(80).trained(GOOD).config, SHORT), utc_now())
+    assert broken_laws(content.replace("src=x", "")) == []
+    assert "3 features have something else" in content
 
 
 def test_many_epochs_make_no_large_page(folder):

@@ -45,7 +45,10 @@ def run_file(organisations):
     organisations.write_run(output="runs", alignment={"datasets": list(DATASETS)})
     yield
     for path, content in saved.items():
+        if path.is_symlink():
+            path.unlink()
         path.write_bytes(content)
+        path.chmod(0o600)
 
 
 def examine(organisations, **readings):
@@ -145,6 +148,96 @@ def through_a_proxy(organisations):
     return behind_a_proxy(organisations)
 
 
+def key_of_another(organisations):
+    key = organisations.certificates(COORDINATOR) / f"{COORDINATOR}-key.pem"
+    key.write_bytes(issuing.leaf(issuing.authority(), (COORDINATOR,)).key_pem)
+
+
+def linked_key(organisations):
+    """What is open to others is the file that the link leads to."""
+    key = organisations.certificates(COORDINATOR) / f"{COORDINATOR}-key.pem"
+    kept = organisations.folder / "kept.pem"
+    kept.write_bytes(key.read_bytes())
+    kept.chmod(0o640)
+    key.unlink()
+    key.symlink_to(kept)
+
+
+def swapped_files(organisations):
+    folder = organisations.certificates(COORDINATOR)
+    certificate, key = folder / f"{COORDINATOR}.pem", folder / f"{COORDINATOR}-key.pem"
+    content = certificate.read_bytes()
+    certificate.write_bytes(key.read_bytes())
+    key.write_bytes(content)
+
+
+def leaf_as_authority(organisations):
+    leaf = organisations.certificates("alice") / "alice.pem"
+    (organisations.certificates(COORDINATOR) / "alice-ca.pem").write_bytes(leaf.read_bytes())
+
+
+def clock_a_month_behind(organisations):
+    return {"now": NOW - timedelta(days=30)}
+
+
+def proxy_in_odd_case(organisations):
+    at(organisations, "party.invalid:50051")
+    return {"environment": {"Https_Proxy": SECRET}}
+
+
+def exception_in_upper_case(organisations):
+    through_a_proxy(organisations)
+    return {"environment": {"https_proxy": SECRET, "NO_PROXY": "party.invalid"}}
+
+
+def one_address(organisations):
+    ports = organisations.ports
+    organisations.write_run(ports={"alice": ports["bob"], "bob": ports["bob"]})
+
+
+def name_twice(organisations):
+    text = organisations.run_path.read_text()
+    organisations.run_path.write_text(text.replace("name: bob", "name: alice", 1))
+
+
+def address_to_listen_on(organisations):
+    at(organisations, f"0.0.0.0:{organisations.ports['alice']}")
+
+
+def only_on_the_other_protocol(organisations):
+    at(organisations, f"'[::1]:{organisations.ports['alice']}'")
+
+
+def damaged_lease(organisations):
+    organisations.runs_path.mkdir(0o700)
+    (organisations.runs_path / "lease").write_bytes(b"short")
+    (organisations.runs_path / "lease").chmod(0o600)
+    organisations.write_run(output="runs")
+
+
+def damaged_run(organisations):
+    folder = organisations.runs_path / ("ab" * 16)
+    folder.mkdir(0o700, parents=True)
+    organisations.runs_path.chmod(0o700)
+    (folder / "run.json").write_text("{")
+    (folder / "run.json").chmod(0o600)
+    organisations.write_run(output="runs")
+
+
+def file_as_output(organisations):
+    organisations.run_path.with_name("taken").write_text("")
+    organisations.write_run(output="taken")
+
+
+def evaluation_of_nothing(organisations):
+    organisations.write_run(evaluate_dataset="april")
+
+
+def no_server_of_mlflow(organisations):
+    address = free_address()
+    organisations.write_run(mlflow={"tracking_uri": f"http://user:hunter2@{address}", "experiment": "films"})
+
+
 def swapped(organisations):
     ports = organisations.ports
     organisations.write_run(ports={"alice": ports["bob"], "bob": ports["alice"]})
@@ -184,7 +277,30 @@ FAULTS = [
     (behind_a_proxy, ["proxies", "names"], WARNING, "https_proxy is set", "use_proxy: true"),
     (through_a_proxy, ["proxies", "TLS"], WARNING, "https_proxy is set", "add party.invalid to no_proxy"),
     (swapped, ["TLS"], PROBLEM, "has the wrong name", "party certificate"),
-    (other_label_party, ["roles"], PROBLEM, "is no label party by its own file", "the same label_party"),
+    (swapped, ["TLS"], PROBLEM, "has the wrong name", "correct the address in parties: bob answers there"),
+    (
+        key_of_another,
+        ["certificate", "TLS"],
+        PROBLEM,
+        "does not belong to",
+        "correct this coordinator's own file first",
+    ),
+    (linked_key, ["certificate", "TLS"], PROBLEM, "kept.pem: private key is open to others", "chmod 600"),
+    (swapped_files, ["certificate", "TLS"], PROBLEM, "holds no valid certificate", "see the findings on certificate"),
+    (leaf_as_authority, ["trust", "TLS"], PROBLEM, "no authority's", "ask that organisation"),
+    (clock_a_month_behind, ["certificate", "trust", "TLS"], PROBLEM, "is not valid before", "compare the clocks"),
+    (proxy_in_odd_case, ["proxies", "names"], WARNING, "Https_Proxy is set", "set and not used"),
+    (exception_in_upper_case, ["proxies", "TLS"], WARNING, "https_proxy is set", "NO_PROXY is set and not read"),
+    (one_address, ["names", "TLS"], PROBLEM, "several parties have this address", "correct the addresses"),
+    (name_twice, ["configuration"], PROBLEM, "names used twice", "correct the key"),
+    (address_to_listen_on, ["names"], PROBLEM, "0.0.0.0 is an address to listen on", "the party's machine"),
+    (only_on_the_other_protocol, ["ports"], PROBLEM, "nothing listens there", "check the address and its port"),
+    (damaged_lease, ["runs"], PROBLEM, "the lease is damaged", "delete the file"),
+    (damaged_run, ["runs"], PROBLEM, "journal entry is damaged", "move the folder of the run away"),
+    (file_as_output, ["permissions"], PROBLEM, "cannot be written", "name another folder"),
+    (evaluation_of_nothing, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
+    (no_server_of_mlflow, ["mlflow"], PROBLEM, "the server does not answer", "no run begins without it"),
+    (other_label_party, ["roles", "policies"], PROBLEM, "is no label party by its own file", "the same label_party"),
     (dataset_that_nobody_has, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
     (not_aligned, ["datasets"], PROBLEM, "train is trained on or held out, and not aligned", "alignment.datasets"),
     (open_output, ["permissions"], PROBLEM, "is open to others", "chmod -R go-rwx"),
@@ -257,6 +373,14 @@ ANSWERS = [
     ({"unix_seconds": seconds_from_now(7200)}, ["clocks"], PROBLEM, "2 h 0 min ahead", "let NTP correct"),
     ({"unix_seconds": seconds_from_now(-7200)}, ["clocks"], PROBLEM, "2 h 0 min behind", "let NTP correct"),
     ({"unix_seconds": seconds_from_now(-200)}, ["clocks"], WARNING, "clock is 3 min ", "let NTP correct"),
+    ({"unix_seconds": seconds_from_now(600)}, ["clocks"], PROBLEM, "ahead of this one", "let NTP correct"),
+    (
+        {"datasets": [DatasetRows(dataset=name) for name in DATASETS]},
+        ["datasets"],
+        PROBLEM,
+        "no dataset",
+        "ask its owner",
+    ),
     ({"party": "alicia"}, ["roles"], PROBLEM, "another party answers", "correct the address"),
     ({"datasets": []}, ["datasets"], PROBLEM, "has no dataset test, train", "ask its owner"),
     ({"datasets": [DatasetRows(dataset="users", rows=3)]}, [], None, "", ""),

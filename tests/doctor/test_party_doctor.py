@@ -165,6 +165,25 @@ def missing_column(organisations):
     organisations.write_frame("alice", "train", frame)
 
 
+def file_without_rows(organisations):
+    path = organisations.table_path("alice", "train")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+
+def empty_file(organisations):
+    organisations.table_path("alice", "train").write_bytes(b"")
+
+
+def folder_without_files(organisations):
+    path = organisations.table_path("alice", "train")
+    path.unlink()
+    path.mkdir()
+
+
+def address_with_a_scheme(organisations):
+    organisations.write_party("alice", listen="http://127.0.0.1:50051")
+
+
 def malformed_cell(organisations):
     frame = organisations.read_table("alice", "train")
     frame.loc[3, "income"] = CANARY
@@ -263,6 +282,10 @@ FAULTS = [
     (altered_ledger, ["ledger"], PROBLEM, "was altered", "find out who did it"),
     (missing_file, ["data"], PROBLEM, "train.csv", "data.datasets"),
     (missing_column, ["data"], PROBLEM, "columns missing: income", "check data.features"),
+    (file_without_rows, ["data"], PROBLEM, "train.csv: has no rows", "correct the file"),
+    (empty_file, ["data"], PROBLEM, "train.csv: is empty", "correct the file"),
+    (folder_without_files, ["data"], PROBLEM, "is a folder without files", "check data.datasets.train"),
+    (address_with_a_scheme, ["configuration"], PROBLEM, "leave out what stands before the host", "correct the key"),
     (malformed_cell, ["data"], PROBLEM, "column income: malformed cells", "correct the file"),
     (other_vocabulary, ["data"], WARNING, "values that train does not have", "do what it says"),
     (changed_since_aligned, ["alignments"], PROBLEM, "has changed since", "coordinator align"),
@@ -332,7 +355,7 @@ def test_more_threads_than_cores(organisations):
 
 
 def test_library_that_is_missing():
-    first, second = examine_libraries(("numpy", "a-library-that-nobody-has"), "install it")
+    first, second = examine_libraries(("numpy", "a-library-that-nobody-has"), "install it", {})
     assert (first.severity, first.fix) == (PROBLEM, "install it")
     assert f"numpy {np.__version__}" in second.what
 

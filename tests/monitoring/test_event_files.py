@@ -37,6 +37,13 @@ def test_what_a_resumed_run_repeats_counts_once(folder):
     assert len(list(folder.iterdir())) == 2
 
 
+def test_sessions_are_read_in_their_order_whatever_their_names_and_clocks(folder):
+    """Three sessions within a second, each with another random name; a reader takes files in the order of names."""
+    for session, epochs_before in (("ff", 0), ("80", 1), ("00", 2)):
+        write(folder, session, epochs_before, [0.5, 0.25])
+    assert scalars(folder) == {"loss": [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.25)]}
+
+
 def test_undefined_metrics_are_left_out(folder):
     write(folder, "aa", 0, [0.5, math.nan, math.inf, 0.125])
     assert scalars(folder) == {"loss": [(1, 0.5), (4, 0.125)]}

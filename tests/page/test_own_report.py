@@ -7,14 +7,19 @@ import pytest
 from click.testing import CliRunner
 
 from party.cli import main
+from party.data.statistics.feature_warnings import WarningKind
+from party.data.statistics.quality import DatasetQuality
 from party.errors import SessionError, StorageError
 from party.ledger.charge import Charge
 from party.ledger.entry import Content, Kind
 from party.ledger.file import Ledger
 from party.own_report.left import KINDS
 from party.own_report.page import own_page
-from party.pb.party_pb2 import MessageKind
+from party.page.quality_words import OTHER, WORDS
+from party.pb.party_pb2 import DataWarning, MessageKind
+from party.policy.quality_rules import ReleasedQuality
 from party.runtime.own_figures import EVALUATIONS_FILE, HISTORY_FILE
+from party.runtime.quality_file import QUALITY_FILE, keep_counted
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.sent_file import SENT_FILE, add_sent, read_sent
 from party.security.clock import utc_now
@@ -221,6 +226,50 @@ def test_sizes_are_added_up_and_a_line_that_was_cut_off_is_skipped(bob):
         file.write('{"at": "2026')
     assert len(read_sent(bob.folder)) == 2
     assert "gradients train alice 6 2.0 kB" in bob.page()
+
+
+def test_the_quality_of_the_data_is_exact_and_says_what_a_coordinator_learned(alice):
+    alice.begun()
+    quality = DatasetQuality(
+        dataset="train",
+        rows=1200,
+        compared=None,
+        compared_rows=0,
+        warnings={WarningKind.CONSTANT: 1},
+        cells=1200,
+        missing=7,
+        unknown=60,
+    )
+    state = alice.config.parent / "state"
+    told = ReleasedQuality("train", quality.warnings, missing_percent=1, unknown_percent=5)
+    for released, words in ((None, "nothing, to driver"), (told, "the same, and both shares in whole percent")):
+        keep_counted(state, [(quality, released)], "driver", utc_now())
+        text = alice.page()
+        assert "train 1,200 7 of 1,200 (0.58%) 60 of 1,200 (5.00%) 1 feature is constant" in text
+        assert words in text
+
+
+def test_quality_that_nobody_counted_is_where_party_check_shows_it(alice):
+    assert "party check shows every feature" in alice.begun().page()
+    (alice.config.parent / "state" / QUALITY_FILE).write_text("{}")
+    (alice.config.parent / "state" / QUALITY_FILE).chmod(0o600)
+    with pytest.raises(StorageError, match="quality of the data is damaged"):
+        alice.page()
+
+
+def test_quality_that_cannot_be_stored_ends_no_session(alice, caplog):
+    (alice.config.parent / "state" / QUALITY_FILE).mkdir()
+    quality = DatasetQuality(
+        dataset="train", rows=1, compared=None, compared_rows=0, warnings={}, cells=1, missing=0, unknown=0
+    )
+    keep_counted(alice.config.parent / "state", [(quality, None)], "driver", utc_now())
+    assert "the quality of the data is not stored" in caplog.text
+
+
+def test_every_warning_has_words_for_everybody():
+    assert set(WORDS) - {OTHER} == {kind.value for kind in WarningKind}
+    sent = {name.lower().removeprefix("data_warning_") for name, _ in DataWarning.items()}
+    assert sent - {"unspecified"} <= set(WORDS)
 
 
 def test_every_kind_of_release_has_words():

@@ -222,6 +222,8 @@ def test_no_page_holds_an_id_a_cell_a_key_or_a_path(organisations, pages):
         assert broken_laws(page) == []
         assert held(page, secrets) == [], name
     assert "ROC curve of liked" in made["bob"]
+    counted = {"coordinator": "What each party released of its data", "alice": "Exact quality of the party's data"}
+    assert all(words in ReadPage(made[name]).text for name, words in counted.items())
 
 
 def test_the_coordinators_page_holds_no_column(organisations, pages):

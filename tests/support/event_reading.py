@@ -8,11 +8,11 @@ import tensorflow as tf
 def scalars(folder):
     """The scalars of a run by tag, as pairs of step and value.
 
-    As TensorBoard does, it reads the files in the order of their names' times, and drops at the start of a session what
+    As TensorBoard does, it reads the files in the order of their names, and drops at the start of a session what
     an earlier one wrote of its step and later ones.
     """
     found = defaultdict(list)
-    for path in sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns):
+    for path in sorted(folder.iterdir()):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             if event.session_log.status == tf.compat.v1.SessionLog.START:
                 for series in found.values():

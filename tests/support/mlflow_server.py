@@ -69,9 +69,14 @@ class MlflowStore:
         self.run(body)["params"][body["key"]] = body["value"]
         return {}
 
-    def runs_log_metric(self, body):
-        self.run(body)["metrics"].append((body["key"], int(body["step"]), body["value"]))
+    def runs_log_batch(self, body):
+        self.run(body)["metrics"] += [(one["key"], int(one["step"]), one["value"]) for one in body["metrics"]]
         return {}
+
+    def metrics_get_history(self, body):
+        """As MLflow's own server does, with every value that was logged, also of a step that was logged before."""
+        found = [one for one in self.run(body)["metrics"] if one[0] == body["metric_key"]]
+        return {"metrics": [{"key": key, "value": value, "step": step, "timestamp": 0} for key, step, value in found]}
 
 
 @contextmanager
