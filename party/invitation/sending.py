@@ -83,8 +83,10 @@ def refuse_existing(targets: Sequence[Path], *, force: bool) -> None:
     """
     present = [target for target in targets if target.exists()]
     if present and not force:
-        listed = ", ".join(target.name for target in present)
-        raise ConfigurationError(f"{listed} exists already", where=present[0].parent, fix="add --force to replace it")
+        first, *others = [target.name for target in present]
+        what = f"{first} and {others[0]} exist already" if others else f"{first} exists already"
+        fix = f"add --force to replace {'them' if others else 'it'}"
+        raise ConfigurationError(what, where=present[0].parent, fix=fix)
 
 
 def invitation_path(name: str, folder: Path) -> Path:
