@@ -15,7 +15,8 @@ EXPECTED = (INTERRUPTED_EXIT_CODE, "", "interrupted\n")
 
 
 def start(module, *arguments, **environment):
-    command = [sys.executable, "-m", module, *arguments]
+    # Whatever started the tests may ignore SIGINT, which the command would inherit.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", module, *arguments]
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -23,7 +24,6 @@ def start(module, *arguments, **environment):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

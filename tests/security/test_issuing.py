@@ -83,7 +83,7 @@ def test_a_failed_attempt_leaves_nothing_in_the_way_of_the_next(tmp_path):
     obstacle = folder / f".shop.pem{PARTIAL}"
     obstacle.mkdir(parents=True)
     folder.chmod(0o700)
-    with pytest.raises(StorageError, match="shop.pem: cannot be written"):
+    with pytest.raises(StorageError, match=r"shop\.pem: cannot be written"):
         write_organisation("shop", Usage.PARTY, folder, now=NOW)
     assert list(folder.iterdir()) == [obstacle]
     obstacle.rmdir()
