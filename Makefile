@@ -19,7 +19,7 @@ audit: $(INSTALLED)
 	$(BIN)/python -m deploy.demo.audit movielens
 	$(BIN)/python -m deploy.demo.audit adult
 
-# Looks at every kind of page in Chromium; MODULES is a folder node_modules with playwright-core and axe-core.
+# Looks at every kind of report and at the site's main pages in Chromium; MODULES is a folder node_modules with axe-core.
 pages: $(INSTALLED)
 	$(BIN)/python -m tests.tools.pages build/pages --modules $(MODULES)
 

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from coordinator.configuration import load_coordinator_configuration
 from party.audit.report.audit_part import AuditPart
-from party.audit.report.audit_report import AuditReport, ReportedPart, SignedBy, report_of
+from party.audit.report.audit_report import AuditReport, ReportedPart, RunReport, SignedBy, report_of
 from party.audit.report.judgement import judged
-from party.audit.report.signed_part import SignedPart, read_parts
+from party.audit.report.signed_part import REPORT_FORMAT, SignedPart, read_parts
 from party.errors import DataError, IdentityError
+from party.output.json_document import json_document
 from party.security.certificates import Usage
 from party.security.trust import TrustedName, load_trusted
+
+
+@dataclass(frozen=True)
+class JointAudit:
+    """The parts of several parties, and what they say together.
+
+    Attributes:
+        parts: as their parties signed them.
+        report: of all runs.
+    """
+
+    parts: tuple[SignedPart, ...]
+    report: AuditReport
+
+    def to_json(self) -> str:
+        """One JSON document: what is read, and the signed parts, which `coordinator audit` reads again."""
+        content = {
+            "format": REPORT_FORMAT,
+            "runs": [_run(run) for run in self.report.runs],
+            "parts": [one.file.model_dump(mode="json") for one in self.parts],
+        }
+        return json_document("coordinator audit", content)
 
 
 def read_all(paths: Sequence[Path]) -> tuple[SignedPart, ...]:
@@ -29,7 +53,7 @@ def read_all(paths: Sequence[Path]) -> tuple[SignedPart, ...]:
     return tuple(part for path in paths for part in read_parts(path))
 
 
-def audit_report(parts: Sequence[SignedPart], configuration: Path | None) -> AuditReport:
+def joint_audit(parts: Sequence[SignedPart], configuration: Path | None) -> JointAudit:
     """Puts parts together by run; verdicts follow from the figures of each row, not from what a part says.
 
     Args:
@@ -45,9 +69,21 @@ def audit_report(parts: Sequence[SignedPart], configuration: Path | None) -> Aud
         for one in parts:
             _require_vouched(one, trusted)
     is_vouched = trusted is not None
-    return report_of(
+    report = report_of(
         ReportedPart(_judged(one.part), SignedBy(key_sha256=one.key_sha256, is_vouched=is_vouched)) for one in parts
     )
+    return JointAudit(tuple(parts), report)
+
+
+def _run(run: RunReport) -> dict[str, object]:
+    return {
+        **run.run.model_dump(mode="json"),
+        "title": run.title,
+        "protections": [{"parties": names, **one.model_dump(mode="json")} for names, one in run.protections],
+        "missing": run.missing,
+        "signed_by": {one.part.party: one.signed_by for one in run.parts},
+        "attacks": [{"owner": one.owner, **one.row.model_dump(mode="json")} for one in run.rows],
+    }
 
 
 def _judged(part: AuditPart) -> AuditPart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,9 +21,10 @@ from coordinator.command_line import (
     debug_option,
     inference_options,
     interrupt,
+    print_latest,
     run_command,
-    run_id_argument,
     run_option,
+    run_options,
 )
 from coordinator.commands.accept import accept_command
 from coordinator.commands.audit import audit_command
@@ -36,13 +38,16 @@ from party.certificate import certificate_command
 from party.completion import completion_command
 from party.errors import SessionError
 from party.monitoring.logs import report
-from party.security.printable import printable
+from party.output.program import Program
+from party.output.quantities import count_text
+from party.output.results import json_option, print_result
+from party.output.terminal import show
 
 if TYPE_CHECKING:
     from coordinator.federation import Federation
 
 
-@click.group()
+@click.group(cls=Program)
 @click.version_option(__version__)
 def main() -> None:
     """Drives split training between parties; sees none of their data, labels or keys."""
@@ -51,16 +56,17 @@ def main() -> None:
 @main.command()
 @configuration_option
 @click.option("--force", is_flag=True, help="Align again even if an alignment is still valid.")
+@json_option
 @debug_option
-def align(path: Path, force: bool, debug: bool) -> None:
+def align(*, path: Path, force: bool, as_json: bool, debug: bool) -> None:
     """Puts the rows of all parties in the same order."""
 
     def run() -> None:
-        from coordinator.alignment_table import alignment_lines  # noqa: PLC0415
+        from coordinator.alignment_table import alignment_result  # noqa: PLC0415
 
-        with connect(path) as federation:
-            for line in alignment_lines(federation.align(force=force)):
-                click.echo(line)
+        with connect(path, as_json=as_json) as federation:
+            result = alignment_result(federation.align(force=force))
+            print_result("coordinator align", result, as_json=as_json)
 
     run_command(run, debug)
 
@@ -87,23 +93,33 @@ def align(path: Path, force: bool, debug: bool) -> None:
 )
 @click.option("--new", is_flag=True, help="Start a new run even if one with the same configuration can be resumed.")
 @click.option("--unattended", is_flag=True, help="Resume the stopped run with this configuration, or start one.")
+@json_option
 @debug_option
 def train(
-    *, path: Path, resume: str | None, continue_from: str | None, new: bool, unattended: bool, debug: bool
+    *,
+    path: Path,
+    resume: str | None,
+    continue_from: str | None,
+    new: bool,
+    unattended: bool,
+    as_json: bool,
+    debug: bool,
 ) -> None:
-    """Trains a run, new or resumed; every party saves its own model."""
+    """Trains a run, new or resumed; parties save their models."""
     if resume is not None and (new or continue_from is not None):
         raise click.UsageError("--resume excludes --new and --continue: a run is resumed as it began")
     if unattended and (resume is not None or new):
         raise click.UsageError("--unattended excludes --resume and --new: it decides between them")
 
     def run() -> None:
-        with connect(path) as federation, _stopping_in_order(federation):
+        from coordinator.finished_training import finished_training  # noqa: PLC0415
+
+        with connect(path, as_json=as_json) as federation, _stopping_in_order(federation):
             stopped = federation.stopped_run() if resume is None and not new else None
             if stopped is not None and not unattended:
                 raise SessionError(
-                    f"run {stopped.run_id[:8]} with this configuration stopped after step {stopped.step} of"
-                    f" {stopped.steps}",
+                    f"run {stopped.run_id[:8]} with this configuration stopped after step {count_text(stopped.step)} of"
+                    f" {count_text(stopped.steps)}",
                     where=str(federation.configuration.path(federation.configuration.output)),
                     fix=f"use --resume {stopped.run_id[:8]} to resume it, or --new to start a new run",
                 )
@@ -111,29 +127,24 @@ def train(
                 history = federation.fit(resume=stopped.run_id)
             else:
                 history = federation.fit(resume=resume, continue_from=continue_from)
-            folder = federation.configuration.path(federation.configuration.output) / history.run_id
-            click.echo(f"run {history.run_id}")
-            click.echo(
-                f"{history.samples:,} samples in {history.seconds:.1f} s: {history.samples_per_second:,.0f} samples/s,"
-                f" {history.bytes_per_sample:,.0f} message bytes per sample"
-            )
-            click.echo(f"wrote {folder / 'history.json'}")
+            result = finished_training(history, federation.configuration.path(federation.configuration.output))
+            print_result("coordinator train", result, as_json=as_json)
 
     run_command(run, debug)
 
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def plan(path: Path, debug: bool) -> None:
-    """Measures network and parties, and recommends a schedule and codecs; saves no trained weights."""
+def plan(path: Path, as_json: bool, debug: bool) -> None:
+    """Measures, and recommends a schedule and codecs. Saves no trained weights."""
 
     def run() -> None:
-        from coordinator.planning.table import plan_lines  # noqa: PLC0415
+        from coordinator.planning.table import plan_result  # noqa: PLC0415
 
-        with connect(path) as federation:
-            for line in plan_lines(federation.plan()):
-                click.echo(line)
+        with connect(path, as_json=as_json) as federation:
+            print_result("coordinator plan", plan_result(federation.plan()), as_json=as_json)
 
     run_command(run, debug)
 
@@ -153,32 +164,36 @@ def evaluate(
     dataset: str | None,
     without: tuple[str, ...],
     shuffle: tuple[str, ...],
+    as_json: bool,
     debug: bool,
 ) -> None:
     """Evaluates a trained run on a dataset."""
 
     def run() -> None:
-        from coordinator.shuffled_figures import evaluation_lines, shuffled_columns  # noqa: PLC0415
+        from coordinator.evaluation_result import evaluated  # noqa: PLC0415
+        from coordinator.shuffled_columns import shuffled_columns  # noqa: PLC0415
 
         columns = shuffled_columns(shuffle)
-        with connect(path, without) as federation:
-            once = partial(federation.evaluate, dataset, run_id=run_id, without=without)
-            for line in evaluation_lines(lambda column: once(shuffled=column), columns):
-                click.echo(line)
+        with connect(path, without, as_json=as_json) as federation:
+            print_latest(
+                evaluated(partial(federation.evaluation, dataset, run_id, without), columns),
+                lambda result: print_result("coordinator evaluate", result, as_json=as_json),
+            )
 
     run_command(run, debug)
 
 
 @main.command()
 @inference_options
-def predict(*, path: Path, run_id: str | None, dataset: str | None, without: tuple[str, ...], debug: bool) -> None:
+def predict(
+    *, path: Path, run_id: str | None, dataset: str | None, without: tuple[str, ...], as_json: bool, debug: bool
+) -> None:
     """Makes the label party write predictions for a dataset."""
 
     def run() -> None:
-        with connect(path, without) as federation:
+        with connect(path, without, as_json=as_json) as federation:
             written = federation.predict(dataset, run_id=run_id, without=without)
-            files = ", ".join(printable(name) for name in written.files)
-            click.echo(f"{written.rows:,} predictions in {files} at party {written.party}")
+            print_result("coordinator predict", written, as_json=as_json)
 
     run_command(run, debug)
 
@@ -187,65 +202,61 @@ def predict(*, path: Path, run_id: str | None, dataset: str | None, without: tup
 @configuration_option
 @run_option
 @dataset_option
-@click.option("--json", "target", type=click.Path(path_type=Path), default=None, help="File for the same as JSON.")
+@json_option
 @debug_option
-def contributions(*, path: Path, run_id: str | None, dataset: str | None, target: Path | None, debug: bool) -> None:
-    """Evaluates a trained run with every subset of its feature parties: what each of them contributes."""
+def contributions(*, path: Path, run_id: str | None, dataset: str | None, as_json: bool, debug: bool) -> None:
+    """Evaluates a run with every subset of its feature parties. Shows what each of them contributes."""
 
     def run() -> None:
-        from coordinator.contribution_table import contributions_to_bytes, print_contributions  # noqa: PLC0415
-        from party.security.files import write_atomically  # noqa: PLC0415
-
-        with connect(path) as federation:
-            found = print_contributions(
-                lambda taken: federation.contributions(dataset, run_id=run_id, on_result=taken), click.echo
+        with connect(path, as_json=as_json) as federation:
+            print_latest(
+                federation.each_contribution(dataset, run_id=run_id),
+                lambda found: print_result("coordinator contributions", found, as_json=as_json),
             )
-        if target is not None:
-            write_atomically(target, contributions_to_bytes(found))
 
     run_command(run, debug)
 
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def status(path: Path, debug: bool) -> None:
-    """Shows the state of every party, and the runs of this coordinator."""
+def status(path: Path, as_json: bool, debug: bool) -> None:
+    """Shows the parties' states, and this coordinator's runs."""
 
     def run() -> None:
-        from coordinator.status import print_status  # noqa: PLC0415
+        from coordinator.status import read_status  # noqa: PLC0415
 
-        print_status(path, click.echo)
+        found, problem = read_status(path)
+        print_result("coordinator status", found, as_json=as_json)
+        if problem is not None:
+            raise problem
 
     run_command(run, debug)
 
 
 @main.command()
-@run_id_argument
-@configuration_option
-@debug_option
-def stop(run_id: str, path: Path, debug: bool) -> None:
-    """Stops a run of another process after a checkpoint, and waits until it has ended."""
+@run_options
+def stop(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
+    """Stops a run of another process after a checkpoint. Waits until it has ended."""
 
     def run() -> None:
         from coordinator.runs import stop_run  # noqa: PLC0415
 
-        click.echo(stop_run(path, run_id))
+        print_result("coordinator stop", stop_run(path, run_id), as_json=as_json)
 
     run_command(run, debug)
 
 
 @main.command()
-@run_id_argument
-@configuration_option
-@debug_option
-def remove(run_id: str, path: Path, debug: bool) -> None:
-    """Deletes a run that has ended and its history here; every party retains its own part."""
+@run_options
+def remove(run_id: str, path: Path, as_json: bool, debug: bool) -> None:
+    """Deletes a run that has ended, with its history. Every party retains its own part."""
 
     def run() -> None:
         from coordinator.runs import remove_run  # noqa: PLC0415
 
-        click.echo(remove_run(path, run_id))
+        print_result("coordinator remove", remove_run(path, run_id), as_json=as_json)
 
     run_command(run, debug)
 
@@ -260,7 +271,9 @@ def _stopping_in_order(federation: Federation) -> Iterator[None]:
             signal.signal(which, interrupt)
         # Said last: whoever reads it may interrupt at once.
         text = "stopping after a checkpoint; interrupt once more to end at once"
-        report(text, partial(click.echo, err=True), logging.INFO)
+        # On a terminal, progress and ^C stand in the line.
+        start = "\n" if sys.stderr.isatty() else ""
+        report(text, lambda line: show(f"{start}{line}", to_errors=True), logging.INFO)
 
     former = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     for which, handler in former.items():

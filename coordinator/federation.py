@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
 from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
 from coordinator.connection import close_clients, open_clients, until_connected
-from coordinator.contribution_table import announcement
-from coordinator.contributions import Contribution, Contributions, contribution, left_out_sets
+from coordinator.contributions import Contributions, announcement, contribution, left_out_sets
 from coordinator.current_display import CurrentDisplay
+from coordinator.evaluation import Evaluation, evaluation_of
 from coordinator.finished_run import finished_run
-from coordinator.history import History, metrics_as_dictionary
+from coordinator.history import History
 from coordinator.journal import Journal, RunEntry
 from coordinator.left_out import checked_left_out
 from coordinator.party_client import PartyClient
 from coordinator.planning.planner import Plan, make_plan
 from coordinator.planning.table import recommendation_lines
-from coordinator.predictions import Predictions
+from coordinator.predictions import Predictions, predictions_of
 from coordinator.progress import Display, SilentDisplay
 from coordinator.run_watch import RunWatch
 from coordinator.same_run import is_same_run, resumed_run
@@ -35,8 +35,6 @@ from party.errors import SessionError
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.shuffled_column import ShuffledColumn
 from party.security.clock import utc_now
-
-Result = TypeVar("Result")
 
 
 class Federation:
@@ -108,7 +106,7 @@ class Federation:
             with self._display.shown() as display, CoordinatedSession(clients, run, proposal) as session:
                 return AlignmentRelay(session, display.update).align()
 
-        return self._until_connected(attempt, clients)
+        return until_connected(attempt, clients, self.configuration.reconnect_seconds, self._stop)
 
     def fit(self, *, resume: str | None = None, continue_from: str | None = None) -> History:
         """Trains a new run, or resumes a stopped one, and makes every party save its model.
@@ -176,8 +174,13 @@ class Federation:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
                 its policy releases them and they tell anything; NaN where one is undefined.
         """
-        inference = self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled)
-        return metrics_as_dictionary(inference.report.evaluation)
+        return dict(self.evaluation(dataset, run_id, without, shuffled).metrics)
+
+    def evaluation(
+        self, dataset: str | None, run_id: str | None, without: Collection[str], shuffled: ShuffledColumn | None
+    ) -> Evaluation:
+        """Evaluates as `evaluate` does, and returns all that was released."""
+        return evaluation_of(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled))
 
     def predict(
         self, dataset: str | None = None, *, run_id: str | None = None, without: Collection[str] = ()
@@ -192,16 +195,10 @@ class Federation:
         Returns:
             Where the predictions are; the coordinator does not see them.
         """
-        reply = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id, without).finished[self.configuration.label_party]
-        return Predictions(self.configuration.label_party, tuple(reply.files), reply.rows)
+        inference = self._infer(Purpose.PURPOSE_PREDICT, dataset, run_id, without)
+        return predictions_of(inference, self.configuration.label_party)
 
-    def contributions(
-        self,
-        dataset: str | None = None,
-        *,
-        run_id: str | None = None,
-        on_result: Callable[[Contribution], None] = lambda one: None,
-    ) -> Contributions:
+    def contributions(self, dataset: str | None = None, *, run_id: str | None = None) -> Contributions:
         """Evaluates a finished run with every subset of its feature parties, the label party alone included.
 
         With k feature parties these are 2^k evaluations, each of which every party that takes part counts.
@@ -209,22 +206,23 @@ class Federation:
         Args:
             dataset: its name; by default `evaluate_dataset` of the configuration.
             run_id: in hexadecimal, possibly shortened; by default the latest finished run.
-            on_result: called after each evaluation.
 
         Returns:
             The metrics, rows and bytes per sample of each evaluation.
         """
+        *_, found = self.each_contribution(dataset, run_id=run_id)
+        return found
+
+    def each_contribution(self, dataset: str | None = None, *, run_id: str | None = None) -> Iterator[Contributions]:
+        """Evaluates as `contributions` does, and yields all contributions so far after each evaluation."""
         self._present()
         entry, run = finished_run(self._journal, self.configuration, run_id)
-        name = dataset or self.configuration.evaluate_dataset
-        with self._display.shown() as display:
-            display.print_line(announcement(run, name))
-        found = []
+        found = Contributions(run_id=entry.run_id, dataset=dataset or self.configuration.evaluate_dataset)
+        self._display.notify_alone(announcement(run, found.dataset))
         for without in left_out_sets(run):
-            inference = self._infer(Purpose.PURPOSE_EVALUATE, name, entry.run_id, without)
-            found.append(contribution(run, without, inference))
-            on_result(found[-1])
-        return Contributions(run_id=entry.run_id, dataset=name, evaluations=tuple(found))
+            inference = self._infer(Purpose.PURPOSE_EVALUATE, found.dataset, entry.run_id, without)
+            found = replace(found, evaluations=(*found.evaluations, contribution(run, inference)))
+            yield found
 
     def plan(self) -> Plan:
         """Measures the network and the parties, and predicts the speed of schedules and codecs.
@@ -246,7 +244,7 @@ class Federation:
                 lease = self._journal.lease
                 return make_plan(self._clients, self.configuration, lease=lease, display=display, stopped=self._stop)
 
-        return self._until_connected(attempt, self._clients)
+        return until_connected(attempt, self._clients, self.configuration.reconnect_seconds, self._stop)
 
     def _planned_run(self) -> RunConfiguration:
         """Returns the run with the recommended schedule and codecs, and shows the recommendation."""
@@ -277,10 +275,6 @@ class Federation:
             with self._display.shown() as display:
                 return infer(clients, run, proposal, display, folder=self._journal.run_folder(entry.run_id))
 
-        return self._until_connected(attempt, clients)
-
-    def _until_connected(self, attempt: Callable[[], Result], clients: Mapping[str, PartyClient]) -> Result:
-        """Repeats an attempt that lost a connection, once these parties answer."""
         return until_connected(attempt, clients, self.configuration.reconnect_seconds, self._stop)
 
     def _begin(self, continue_from: str | None) -> RunEntry:

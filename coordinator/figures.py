@@ -57,19 +57,29 @@ def withheld_text(names: Iterable[str], reason: str) -> str:
     return f"{WITHHELD}: {', '.join(map(printable, names))}: {reason}; the label party's own record has them"
 
 
-def metrics_text(prefix: str, metrics: pb.Metrics, most: int | None = None) -> str:
+def metrics_text(prefix: str, metrics: pb.Metrics) -> str:
     """Formats names and values of metrics on one line.
 
     Args:
         prefix: put before every name.
         metrics: as the label party released them.
-        most: largest number of metrics to show; by default all.
 
     Returns:
-        The text; names are escaped for a terminal. It ends with what the metrics are over, if they are all shown and
-        negatives were sampled.
+        The text; names are escaped for a terminal. It ends with what the metrics are over, if negatives were sampled.
+    """
+    return "  ".join(metric_texts(prefix, metrics)) + negatives_words(metrics.negatives_per_positive)
+
+
+def metric_texts(prefix: str, metrics: pb.Metrics) -> list[str]:
+    """Formats name and value of each metric.
+
+    Args:
+        prefix: put before every name.
+        metrics: as the label party released them.
+
+    Returns:
+        Texts such as `auc 0.785`; names are escaped for a terminal.
     """
     shown = [(name, figure_text(value)) for name, value in metrics_as_dictionary(metrics).items()]
     shown += [(name, WITHHELD) for name in metrics.withheld]
-    text = "  ".join(f"{prefix}{printable(name)} {one}" for name, one in shown[:most])
-    return text + ("" if most else negatives_words(metrics.negatives_per_positive))
+    return [f"{prefix}{printable(name)} {one}" for name, one in shown]

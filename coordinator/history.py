@@ -9,10 +9,12 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from party.errors import StorageError
+from party.output.quantities import count_text, counted
 from party.pb import party_pb2 as pb
 from party.security.files import read_private, write_atomically
 
 HISTORY_FILE = "history.json"
+LONGEST_SECONDS = 1e9  # of work at one party: thirty years
 
 
 @dataclass
@@ -86,6 +88,17 @@ class History:
             if one.HasField("validation"):
                 self._note_negatives("validation", one.validation)
                 self._note_withheld("val_", one.validation)
+
+    def take_timings(self, party: str, report: pb.ReportReply) -> None:
+        """Takes what a party states of its own work; what is no duration is left out, as the file could not hold it.
+
+        Args:
+            party: name of the party.
+            report: its report.
+        """
+        self.timings[party] = {
+            one.activity: one.seconds for one in report.timings if 0.0 <= one.seconds <= LONGEST_SECONDS
+        }
 
     def save(self, folder: Path) -> None:
         """Writes `history.json`.
@@ -177,8 +190,8 @@ def coarse_reason(rows: int, releases: int = 1) -> str:
         rows: number of rows behind the metric.
         releases: number of times that the metric of these rows may be released.
     """
-    after = f"after {releases:,} releases " if releases > 1 else ""
-    return f"too coarse {after}over {rows:,} rows"
+    after = f"after {count_text(releases)} releases " if releases > 1 else ""
+    return f"too coarse {after}over {counted(rows, 'row')}"
 
 
 def metrics_as_dictionary(metrics: pb.Metrics) -> dict[str, float]:

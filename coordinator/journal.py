@@ -305,13 +305,19 @@ def _the_one(
     return found[-1]
 
 
+def _moment(text: str) -> str:
+    """The text of a point in time; raises ValueError or TypeError for any other."""
+    datetime.fromisoformat(text)
+    return text
+
+
 def _parse_entry(path: Path) -> RunEntry:
     try:
         content = json.loads(read_private(path))
         commits = tuple(
             Commit(
                 Mark(int(one["step"]), bytes.fromhex(one["lineage"])),
-                str(one["at"]),
+                _moment(one["at"]),
                 float(one["seconds"]),
                 int(one["message_bytes"]),
             )
@@ -320,7 +326,7 @@ def _parse_entry(path: Path) -> RunEntry:
         return RunEntry(
             run_id=content["run_id"],
             state=content["state"],
-            started=content["started"],
+            started=_moment(content["started"]),
             configuration=str(content["configuration"]).encode(),
             steps=int(content["steps"]),
             began=bool(content["began"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +15,19 @@ from party.configuration.sections import TlsSection
 from party.configuration.strict import validate
 from party.configuration.yaml_file import read_yaml
 from party.configuration.yaml_text import flow_text
+from party.invitation.accepted import AcceptedPartners
 from party.invitation.accepting import accept
 from party.invitation.confirming import Ask
-from party.invitation.identity import made_or_kept
+from party.invitation.identity import OwnCertificate, made_or_kept
 from party.invitation.invitation import VERSION, Invitation
 from party.invitation.received import ReceivedInvitation
-from party.invitation.sending import authority_pem, invitation_path, refuse_existing, write_invitation
+from party.invitation.sending import (
+    WrittenInvitation,
+    authority_pem,
+    invitation_path,
+    refuse_existing,
+    write_invitation,
+)
 from party.security.certificates import Usage
 from party.security.files import write_atomically
 from party.security.issuing import check_certificate_name
@@ -65,6 +72,28 @@ class NewRun:
     force: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class CreatedRun:
+    """What was written for a new coordinator.
+
+    Attributes:
+        certificate: its own.
+        accepted: the run's file, and the parties that it names.
+        invitation: for the parties.
+    """
+
+    certificate: OwnCertificate
+    accepted: AcceptedPartners
+    invitation: WrittenInvitation
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields what was done, in sentences."""
+        yield self.certificate.words
+        yield from self.accepted.lines(columns)
+        yield from self.invitation.lines(columns)
+        yield f"for further parties: coordinator accept --config {self.accepted.configuration} INVITATION..."
+
+
 def create_run(
     new: NewRun,
     received: Sequence[ReceivedInvitation],
@@ -72,7 +101,7 @@ def create_run(
     fingerprints: Sequence[str],
     ask: Ask | None,
     now: datetime,
-) -> list[str]:
+) -> CreatedRun:
     """Writes certificate, run file and invitation of a coordinator.
 
     Args:
@@ -83,7 +112,7 @@ def create_run(
         now: the current time, with a time zone.
 
     Returns:
-        Lines for the owner.
+        What was written.
 
     Raises:
         ConfigurationError: a file exists, or an invitation does not fit.
@@ -96,17 +125,17 @@ def create_run(
     refuse_existing([target, invitation], force=new.force)
     folder = Path("certs") / name
     tls = {"certificate": f"{folder}/{name}.pem", "key": f"{folder}/{name}-key.pem"}
-    lines = [made_or_kept(name, Usage.COORDINATOR, home / folder, now=now)]
+    certificate = made_or_kept(name, Usage.COORDINATOR, home / folder, now=now)
     text = _TEXT.format(name=name, tls=flow_text(tls))
     if new.writes_schema:
         write_atomically(schema_path(target), schema_text(CoordinatorConfiguration, RUN_TITLE).encode())
         text = with_schema_line(text, target)
-    lines += accept(target, run_acceptor(), received, fingerprints=fingerprints, replace=False, ask=ask, text=text)
-    lines += write_invitation(_invitation(name, tls, home, now), invitation, force=new.force)
-    return [*lines, f"for further parties: coordinator accept --config {target} INVITATION..."]
+    accepted = accept(target, run_acceptor(), received, fingerprints=fingerprints, replace=False, ask=ask, text=text)
+    written = write_invitation(_invitation(name, tls, home, now), invitation, force=new.force)
+    return CreatedRun(certificate=certificate, accepted=accepted, invitation=written)
 
 
-def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now: datetime) -> list[str]:
+def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now: datetime) -> WrittenInvitation:
     """Writes the invitation of a coordinator.
 
     Args:
@@ -116,7 +145,7 @@ def invite_for_coordinator(path: Path, *, target: Path | None, force: bool, now:
         now: the current time, with a time zone.
 
     Returns:
-        Lines for the owner.
+        The file, with its fingerprint.
 
     Raises:
         ConfigurationError: the run's file cannot be used, or the file exists.

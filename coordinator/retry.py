@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from party.errors import ConnectionLostError
+from party.output.quantities import seconds_text
 
 FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 3.0
@@ -77,7 +78,7 @@ class RetryPolicy:
                     raise
                 self.repeated += 1
                 if self._monotonic() >= notify_seconds:
-                    self._notify(f"trying again for up to {self._seconds:,.0f} s: {error}")
+                    self._notify(f"trying again for up to {seconds_text(self._seconds)}: {error}")
                     notify_seconds = math.inf
 
     def delays(self) -> Iterator[float]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.data_quality import quality_lines, received_quality
 from coordinator.exchanges import run_exchanges
-from coordinator.figures import withheld_text
-from coordinator.history import coarse_reason, metrics_as_dictionary
+from coordinator.history import metrics_as_dictionary
 from coordinator.party_client import PartyClient
-from coordinator.progress import Display
+from coordinator.progress import Display, Pace
 from coordinator.session import CoordinatedSession, ProposedSession
 from coordinator.stored_evaluations import StoredEvaluation, add_evaluation
 from coordinator.traffic import Traffic
 from party.configuration.run import RunConfiguration
-from party.metrics.sampled_negatives import negatives_words
+from party.output.quantities import count_text
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Purpose
 from party.security.clock import utc_now
+from party.security.printable import printable
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,13 @@ class Inference:
     """What a session of an evaluation or a prediction returned.
 
     Attributes:
+        proposal: the session.
         report: of the label party.
         finished: replies to Finish, by party name.
         traffic: of the session.
     """
 
+    proposal: ProposedSession
     report: pb.ReportReply
     finished: Mapping[str, pb.FinishReply]
     traffic: Traffic
@@ -63,23 +64,31 @@ def infer(
         StorageError: the file of evaluations cannot be written.
     """
     with CoordinatedSession(clients, run, proposal) as session:
-        traffic = run_exchanges(
-            session, lambda now: display.update(f"{proposal.dataset} batches", now.exchanges, session.exchanges)
-        )
+        traffic = run_exchanges(session, _shown_progress(session, proposal, display))
         report = session.label.report(session.reference)
-        if report.evaluation.withheld and proposal.shuffled is None:  # what is compared with this one comes after it
-            display.print_line(withheld_text(report.evaluation.withheld, coarse_reason(report.evaluation.rows)))
-        if negatives := negatives_words(report.evaluation.negatives_per_positive):
-            display.print_line(f"{proposal.dataset}: metrics{negatives}")
-        finished = session.finish()
-        tells = proposal.purpose == Purpose.PURPOSE_EVALUATE and not proposal.without and proposal.shuffled is None
-        quality = {name: one for name, reply in finished.items() for one in received_quality(reply)[:1]}
-        for line in quality_lines(quality, finished) if tells else ():
-            display.print_line(line)
-        inference = Inference(report, finished, traffic)
+        inference = Inference(proposal, report, session.finish(), traffic)
     if proposal.purpose == Purpose.PURPOSE_EVALUATE:
         add_evaluation(folder, _evaluation(proposal, inference))
     return inference
+
+
+def _shown_progress(
+    session: CoordinatedSession, proposal: ProposedSession, display: Display
+) -> Callable[[Traffic], None]:
+    """Makes what shows the progress of a session after each batch."""
+    text = printable(proposal.dataset)
+    if proposal.without:
+        text += f" without {', '.join(proposal.without)}"
+    if proposal.shuffled is not None:
+        text += f", {proposal.shuffled} shuffled"
+    pace = Pace()
+
+    def show(traffic: Traffic) -> None:
+        done, total = traffic.exchanges, session.exchanges
+        batches = f"batch {count_text(done)}/{count_text(total)}"
+        display.update(text, done, total, [pace.left_text(done, total), batches])
+
+    return show
 
 
 def _evaluation(proposal: ProposedSession, inference: Inference) -> StoredEvaluation:

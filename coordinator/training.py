@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 from coordinator.checkpoints import Checkpointer
 from coordinator.exchanges import run_exchanges
-from coordinator.figures import metrics_text, withheld_text
+from coordinator.figures import metric_texts, metrics_text, withheld_text
 from coordinator.history import History
-from coordinator.progress import Display
+from coordinator.progress import Display, Pace
 from coordinator.session import CoordinatedSession
 from coordinator.traffic import Traffic
 from party.errors import StoppedError
+from party.output.quantities import bytes_text, count_text
 from party.pb import party_pb2 as pb
 
 REPORT_SECONDS = 1.0
@@ -40,12 +41,13 @@ class TrainingMonitor:
         self._display = display
         self._history = history
         self._on_epochs = on_epochs
-        self._started_seconds = time.monotonic()
-        self._last = (self._started_seconds, session.start.step, 0)
+        started_seconds = time.monotonic()
+        self._pace = Pace(session.position)
+        self._last = (started_seconds, session.start.step, 0)
         self._shown_epochs = session.epochs_before  # shown by an earlier session
         self._explained = False
         self._told: set[str] = set()
-        self._due_seconds = self._started_seconds + REPORT_SECONDS
+        self._due_seconds = started_seconds + REPORT_SECONDS
 
     def __call__(self, traffic: Traffic) -> None:
         """Shows progress after a batch, if the last report is old enough."""
@@ -79,6 +81,17 @@ class TrainingMonitor:
                 self._told.add(text)
                 self._display.print_line(text)
 
+    def end(self, traffic: Traffic) -> None:
+        """Shows how far the session came: its last state remains in view."""
+        self._display.update(*self._place(self.report(), traffic), [self._step(traffic)])
+
+    def _place(self, reply: pb.ReportReply, traffic: Traffic) -> tuple[str, int, int]:
+        epochs = self._session.run.training.epochs
+        return f"epoch {min(len(reply.epochs) + 1, epochs)}/{epochs}", traffic.exchanges, self._session.exchanges
+
+    def _step(self, traffic: Traffic) -> str:
+        return f"step {count_text(traffic.steps)}/{count_text(self._session.steps)}"
+
     def _show(self, reply: pb.ReportReply, traffic: Traffic, now: float) -> None:
         before_seconds, before_steps, before_bytes = self._last
         self._last = (now, traffic.steps, traffic.message_bytes)
@@ -86,24 +99,21 @@ class TrainingMonitor:
         batch_size = self._session.run.training.batch_size
         rate = (traffic.steps - before_steps) * batch_size / elapsed
         byte_rate = (traffic.message_bytes - before_bytes) / elapsed
-        metrics = ""
         if not reply.running_metrics and not self._explained:
             self._explained = True
             self._display.print_line(
                 "no loss is shown while an epoch is under way: policy.running_metrics is off at label party "
                 f"{self._session.label.name}"
             )
-        if reply.HasField("running"):
-            metrics = metrics_text("", reply.running, SHOWN_METRICS) + "  "
-        epoch = len(reply.epochs) + 1
-        epochs = self._session.run.training.epochs
-        text = (
-            f"epoch {min(epoch, epochs)}/{epochs}  step {traffic.steps}/{self._session.steps}  {metrics}"
-            f"{rate:,.0f} samples/s  {byte_rate / 1e6:.1f} MB/s"
-        )
-        done = max(1, traffic.exchanges - self._session.position)
-        remaining = (self._session.exchanges - traffic.exchanges) * (now - self._started_seconds) / done
-        self._display.update(f"{text}  {remaining:,.0f} s left", traffic.exchanges, self._session.exchanges)
+        text, done, total = self._place(reply, traffic)
+        figures = [
+            self._pace.left_text(done, total),
+            self._step(traffic),
+            *(metric_texts("", reply.running)[:SHOWN_METRICS] if reply.HasField("running") else ()),
+            f"{rate:,.0f} samples/s",
+            f"{bytes_text(byte_rate)}/s",
+        ]
+        self._display.update(text, done, total, figures)
 
 
 class StepPause:
@@ -139,7 +149,7 @@ class StepPause:
             return
         self._checkpointer.complete(traffic)
         raise StoppedError(
-            f"stopped after step {traffic.steps} of {self._steps}, checkpointed at every party",
+            f"stopped after step {count_text(traffic.steps)} of {count_text(self._steps)}, checkpointed at every party",
             where=f"run {self._run_id[:8]}",
             fix=f"run `coordinator train --resume {self._run_id[:8]}` to resume",
         )
@@ -177,18 +187,14 @@ def train(
     between_steps = StepPause(stop_requested, checkpointer, history.run_id, session.steps)
     started_seconds = time.monotonic()
     run_exchanges(session, monitor, between_steps, traffic)
-    monitor.report()
+    monitor.end(traffic)
     history.seconds = time.monotonic() - started_seconds
     history.message_bytes = traffic.message_bytes
-    history.timings = {name: _timings(session, name) for name in session.clients}
+    for name, client in session.clients.items():
+        history.take_timings(name, client.report(session.reference))
     checkpointer.complete(traffic)  # so that a crash while models are saved does not lose the last steps
     session.finish()
     return history
-
-
-def _timings(session: CoordinatedSession, name: str) -> dict[str, float]:
-    reply = session.clients[name].report(session.reference)
-    return {timing.activity: timing.seconds for timing in reply.timings}
 
 
 def _epoch_line(epoch: pb.EpochReport) -> str:

@@ -23,6 +23,7 @@ from coordinator.traffic import Traffic
 from coordinator.training import train
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
 from party.errors import CheckpointError, ConnectionLostError, SessionLostError, SplitError, StoppedError
+from party.output.quantities import count_text
 from party.pb.handshake_pb2 import Purpose
 from party.protocol.checkpoints import ORIGIN, Mark
 from party.security.clock import utc_now
@@ -115,7 +116,7 @@ class TrainingRun:
                 if start.mark == ORIGIN:
                     raise
                 self._unusable.add(start.mark)
-                self._display.print_line(f"checkpoint of step {start.mark.step} cannot be used: {error}")
+                self._display.print_line(f"checkpoint of step {count_text(start.mark.step)} cannot be used: {error}")
             except (ConnectionLostError, SessionLostError) as error:
                 self._attempts_without_progress += 1
                 self._watch.activity.enter(RunPhase.WAITING)
@@ -175,7 +176,7 @@ class TrainingRun:
     def _announce(self, start: Commit, began: bool, steps: int) -> None:
         """Says where a run goes on that did not begin with this session."""
         if start.mark != ORIGIN or began:
-            self._display.print_line(f"resuming from step {start.mark.step} of {steps}")
+            self._display.print_line(f"resuming from step {count_text(start.mark.step)} of {count_text(steps)}")
         elif self._continues:
             self._display.print_line(
                 f"continuing run {self._continues[:8]}: with its weights and vocabularies, and new optimizers"

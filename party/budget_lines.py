@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from party.configuration.budgets import SecretName
 from party.configuration.party import load_party_configuration
 from party.errors import ConfigurationError
 from party.ledger.file import read_ledger
+from party.output.quantities import share_text
 from party.policy.budget_uses import BudgetUse, Holding, budget_use
 
 OF_ONE: dict[SecretName, str] = {"labels": "a row's labels", "columns": "an entity's columns"}
@@ -28,20 +27,15 @@ EXACT: dict[SecretName, str] = {
 NOT_TAKEN_BACK = "No epsilon bounds that, and no protection that is switched on later takes it back."
 
 
-def budget_lines(path: Path, pooled: Collection[str]) -> Iterator[str]:
-    """Reads what was spent, for people.
+def budget_lines(use: BudgetUse) -> Iterator[str]:
+    """Says what was spent, for people.
 
     Args:
-        path: the party's YAML file.
-        pooled: receivers of whom it is asked what they hold together.
+        use: as it was read.
 
     Yields:
         Lines of text.
-
-    Raises:
-        ConfigurationError: one of them has received nothing.
     """
-    use = _use(path, pooled)
     yield f"{use.secret}: {_budget(use)}"
     if not use.alone:
         yield "  nobody holds anything"
@@ -64,23 +58,16 @@ def budget_lines(path: Path, pooled: Collection[str]) -> Iterator[str]:
         yield f"  released exactly: counts of cells of datasets to {coordinator}, {datasets:,} times"
 
 
-def budget_json(path: Path, pooled: Collection[str]) -> str:
-    """Reads what was spent, for programs.
+def read_budget(path: Path, pooled: Collection[str] = ()) -> BudgetUse:
+    """Reads what was spent.
 
     Args:
         path: the party's YAML file.
         pooled: receivers of whom it is asked what they hold together.
 
-    Returns:
-        A JSON object.
-
     Raises:
         ConfigurationError: one of them has received nothing.
     """
-    return json.dumps(asdict(_use(path, pooled)), sort_keys=True)
-
-
-def _use(path: Path, pooled: Collection[str]) -> BudgetUse:
     configuration = load_party_configuration(path)
     use = budget_use(configuration, read_ledger(configuration.path(configuration.state)), pooled)
     unknown = sorted(set(pooled) - set(use.together.receivers))
@@ -110,5 +97,5 @@ def _guesses(epsilon: float, secret: SecretName) -> str:
     right = 1.0 / (1.0 + math.exp(-epsilon))
     return (
         f"who holds it, knows everything else, and guesses which of two equally likely values {OF_ONE[secret]} have,"
-        f" is right in at most {right:.1%} of cases."
+        f" is right in at most {share_text(right, 1)} of cases."
     )

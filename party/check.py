@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table as TextTable
-
+from party.checked import (
+    CheckedCells,
+    CheckedCertificate,
+    CheckedDataset,
+    CheckedFeature,
+    CheckedNegatives,
+    CheckedNumbers,
+    CheckedParty,
+    CheckedPrivateColumn,
+    without_warnings,
+)
 from party.configuration.labels import group_columns
 from party.configuration.large_tables import large_table_lines
 from party.configuration.party import PartyConfiguration
 from party.data.drawn_rows import negative_lines
-from party.data.groups import group_lines
-from party.data.join_words import join_lines, key_lines
-from party.data.labels import label_share, read_labels
+from party.data.groups import group_counts
+from party.data.join_words import join_lines, key_counts
+from party.data.label_facts import LabelFacts, facts_of_labels
+from party.data.label_remarks import label_remarks
+from party.data.labels import read_labels
 from party.data.statistics.checked import CheckedQuality
-from party.data.statistics.feature_warnings import percent
-from party.data.statistics.profiles import DatasetProfile
+from party.data.statistics.profiles import FeatureProfile
 from party.data.summary import ColumnSummary, summarise
 from party.data.table import Table
 from party.errors import SplitError, one_line
 from party.monitoring.libraries import require_libraries
+from party.output.results import print_result
 from party.privacy.column_words import column_words, privacy_lines
 from party.privacy.label_words import label_privacy_lines
 from party.runtime.column_keys import PassingColumnKeys
@@ -34,14 +44,13 @@ from party.security.clock import utc_now
 from party.security.randomness import SECRET_BYTES
 from party.security.trust import load_trusted
 
-MERGED = "distinct texts are written differently but are the same value; exact: true keeps them apart"
 
-
-def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
-    """Reads everything that `party serve` would read, and prints a summary.
+def print_check(path: Path, *, as_json: bool = False) -> tuple[PartyConfiguration, Tables]:
+    """Reads everything that `party serve` would read, and prints what was found.
 
     Args:
         path: the party's YAML file.
+        as_json: whether as one JSON document.
 
     Returns:
         The configuration and the tables.
@@ -51,22 +60,45 @@ def print_check(path: Path) -> tuple[PartyConfiguration, Tables]:
     """
     configuration = load_with_columns(path)
     require_libraries({"prometheus": configuration.prometheus, "tensorboard": configuration.tensorboard})
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    _print_identity(configuration, console)
+    certificate = _certificate(configuration)
     tables = passing_tables(configuration)
-    for line in label_privacy_lines(configuration.data.labels):
-        console.print(line)
-    _print_privacy(configuration, console)
-    columns = configuration.data.feature_columns
-    if columns:
-        numbered = ", ".join(f"{number} {column}" for number, column in enumerate(columns, 1))
-        console.print(one_line(f"columns by number: {numbered}"))
-    for line in range_lines(configuration.data):
-        console.print(one_line(line))
-    for line in join_lines(configuration.data):
-        console.print(one_line(line))
-    _print_datasets(configuration, tables, console)
+    problems = {dataset: tables.problems(dataset) for dataset in tables.names}
+    print_result("party check", _checked(configuration, certificate, tables, problems), as_json=as_json)
+    found = [problem for several in problems.values() for problem in several]
+    if found:
+        raise _together(found)
     return configuration, tables
+
+
+def _checked(
+    configuration: PartyConfiguration,
+    certificate: CheckedCertificate,
+    tables: Tables,
+    problems: Mapping[str, Sequence[SplitError]],
+) -> CheckedParty:
+    usable = [name for name, found in problems.items() if not found]
+    quality = checked_quality(configuration, tables, usable)
+    datasets = tuple(_dataset(configuration, tables.table(name), quality) for name in usable)
+    sizes: dict[str, int] = {}
+    for feature in (feature for dataset in datasets for feature in dataset.features):
+        sizes[feature.name] = max(feature.vocabulary_size, sizes.get(feature.name, 0))
+    data = configuration.data
+    protections, weak = without_warnings((*label_privacy_lines(data.labels), *privacy_lines(configuration)))
+    return CheckedParty(
+        party=configuration.party,
+        role="label party" if configuration.holds_labels else "feature party",
+        certificate=certificate,
+        peers=tuple(peer.name for peer in configuration.peers),
+        coordinators=tuple(one.name for one in configuration.coordinators),
+        protections=protections,
+        private_columns=tuple(_private_columns(configuration)),
+        columns=tuple(data.feature_columns),
+        joins=(*range_lines(data), *join_lines(data)),
+        datasets=datasets,
+        large_tables=tuple(large_table_lines(configuration, sizes)),
+        warnings=(*configuration.warnings, *weak),
+        problems=tuple(str(problem) for several in problems.values() for problem in several),
+    )
 
 
 def passing_tables(configuration: PartyConfiguration) -> Tables:
@@ -96,55 +128,6 @@ def checked_quality(configuration: PartyConfiguration, tables: Tables, usable: C
     )
 
 
-def _print_datasets(configuration: PartyConfiguration, tables: Tables, console: Console) -> None:
-    """Prints every dataset that can be used; the error has all problems of the others."""
-    problems = {dataset: tables.problems(dataset) for dataset in tables.names}
-    sizes: dict[str, int] = {}
-    quality = checked_quality(configuration, tables, [name for name, found in problems.items() if not found])
-    for dataset in tables.names:
-        if problems[dataset]:
-            continue
-        for summary in _print_dataset(configuration, tables, dataset, console):
-            sizes[summary.name] = max(summary.size, sizes.get(summary.name, 0))
-        _print_quality(quality, tables.table(dataset), console)
-    for line in large_table_lines(configuration, sizes):
-        console.print(one_line(line))
-    found = [problem for several in problems.values() for problem in several]
-    if found:
-        raise _together(found)
-
-
-def _print_quality(quality: CheckedQuality, table: Table, console: Console) -> None:
-    """Prints statistics and warnings of a dataset that can be used."""
-    profile, lines = quality.tell(table)
-    for one in (*(() if profile is None else _statistics_tables(profile)), *lines):
-        console.print(one)
-
-
-def _statistics_tables(profile: DatasetProfile) -> list[TextTable]:
-    """The cells of all features, and then the numbers of those that have any, as the feature bounds them."""
-    cells = _titled(f"cells of {profile.dataset}", ("missing", "unknown", "distinct"))
-    for feature in profile.features:
-        shares = [percent(count, feature.rows) for count in (feature.missing, feature.unknown)]
-        cells.add_row(one_line(feature.name), *shares, f"{feature.distinct:,}")
-    numbers = _titled(f"numbers of {profile.dataset}", ("least", "greatest", "mean", "deviation", "outliers"))
-    for feature in profile.features:
-        found = feature.numbers
-        if found is not None:
-            figures = (found.least, found.greatest, found.mean, found.deviation)
-            texts = [f"{figure:.4g}" for figure in figures]
-            numbers.add_row(one_line(feature.name), *texts, percent(found.outliers, found.rows))
-    return [cells, numbers] if numbers.row_count else [cells]
-
-
-def _titled(title: str, columns: Iterable[str]) -> TextTable:
-    text = TextTable(title=one_line(title), title_justify="left")
-    text.add_column("feature")
-    for column in columns:
-        text.add_column(column, justify="right")
-    return text
-
-
 def _together(problems: Sequence[SplitError]) -> SplitError:
     """The error of a check: the problem itself if it is the only one, otherwise all of them, numbered, in one line."""
     if len(problems) == 1:
@@ -153,7 +136,12 @@ def _together(problems: Sequence[SplitError]) -> SplitError:
     return type(problems[0])(f"{len(problems)} problems: {numbered}")
 
 
-def _print_identity(configuration: PartyConfiguration, console: Console) -> None:
+def _certificate(configuration: PartyConfiguration) -> CheckedCertificate:
+    """Reads the certificate of the party and those of its partners.
+
+    Raises:
+        IdentityError: one of them cannot be used.
+    """
     tls = configuration.tls
     certificate, key = configuration.path(tls.certificate), configuration.path(tls.key)
     identity = own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=utc_now())
@@ -161,74 +149,107 @@ def _print_identity(configuration: PartyConfiguration, console: Console) -> None
         trusted = load_trusted(known, configuration.folder)
         for one in known:
             check_in_force(trusted[one.name].authorities, usage, utc_now(), configuration.path(one.ca))
-    role = "label party" if configuration.holds_labels else "feature party"
-    expiry = identity.chain[0].not_valid_after_utc
-    console.print(f"party {configuration.party} ({role})")
-    console.print(f"certificate name {identity.name}, expires {expiry:%Y-%m-%d %H:%M} UTC")
-    console.print(f"peers: {', '.join(peer.name for peer in configuration.peers)}")
-    console.print(f"coordinators: {', '.join(one.name for one in configuration.coordinators)}")
-    for warning in configuration.warnings:
-        console.print(f"warning: {warning}")
+    return CheckedCertificate(name=identity.name, expires=identity.chain[0].not_valid_after_utc)
 
 
-def _print_privacy(configuration: PartyConfiguration, console: Console) -> None:
-    for line in privacy_lines(configuration):
-        console.print(one_line(line))
+def _private_columns(configuration: PartyConfiguration) -> Iterator[CheckedPrivateColumn]:
     section = configuration.privacy.columns
     if section is None:
         return
     # A guesser to whom all symbols are equally likely is right as often as a cell stays true.
-    text = TextTable(title="private columns", title_justify="left")
-    for column in ("column", "cells"):
-        text.add_column(column)
-    for column in ("symbols", "epsilon", "blind guess", "best guess"):
-        text.add_column(column, justify="right")
     for one in column_words(section):
-        shares = (f"{100 * share:.0f} %" for share in (one.blind, one.stays))
-        text.add_row(one_line(one.name), one.kind, f"{one.symbols:,}", f"{section.share:.3g}", *shares)
-    console.print(text)
+        yield CheckedPrivateColumn(
+            column=one.name,
+            cells=one.kind,
+            symbols=one.symbols,
+            epsilon=section.share,
+            blind_guess=one.blind,
+            best_guess=one.stays,
+        )
 
 
-def _print_dataset(
-    configuration: PartyConfiguration, tables: Tables, dataset: str, console: Console
-) -> tuple[ColumnSummary, ...]:
-    table = tables.table(dataset)
-    data = configuration.data
-    title = one_line(f"{'table ' if data.tables else ''}{dataset}: {table.path.name}, {table.rows:,} rows")
-    text = TextTable(title=title, title_justify="left")
-    for column in ("feature", "type"):
-        text.add_column(column)
-    for column in ("vocabulary size", "values per row", "missing"):
-        text.add_column(column, justify="right")
+def _dataset(configuration: PartyConfiguration, table: Table, quality: CheckedQuality) -> CheckedDataset:
+    data, dataset = configuration.data, table.dataset
     summary = summarise(configuration.party, data, table)
-    merged = []
-    for one in summary.columns:
-        counts = (f"{count:,}" for count in (one.size, one.width, one.missing))
-        text.add_row(one_line(one.name), one.kind, *counts)
-        if one.merged:
-            merged.append(f"feature {one.name}: {one.merged:,} {MERGED}")
-    console.print(text)
-    for note in table.notes:
-        console.print(one_line(f"{dataset}: {note}"))
-    for line in merged:
-        console.print(one_line(line))
-    for remark in summary.remarks:
-        console.print(one_line(f"warning: {remark}"))
-    for line in (*negative_lines(table), *key_lines(table)):
-        console.print(one_line(line))
-    if data.labels and dataset not in data.unlabelled:
-        trained_on = configuration.trains_on(dataset)
-        labels = read_labels(configuration.party, data, table.columns, table.path.name, weighted=trained_on)
-        for place, (name, label) in enumerate(data.labels.items()):
-            console.print(one_line(f"label {name}, {label_share(label, labels.values[:, place])}"))
-        for line in group_lines(table.columns, group_columns(data.labels)):
-            console.print(one_line(line))
-        for line in unlabelled_words(table, int((~labels.known).sum())):
-            console.print(one_line(line))
-    return summary.columns
+    profile, lines = quality.tell(table)
+    keys = tuple(key_counts(table))
+    has_labels = bool(data.labels) and dataset not in data.unlabelled
+    labels, unlabelled = _labels(configuration, table) if has_labels else ((), 0)
+    notes = (*(f"{dataset}: {note}" for note in table.notes), *negative_lines(table), *_unlabelled(table, unlabelled))
+    missing_keys = (f"{dataset}: {key.warning}" for key in keys if key.warning)
+    remarks = label_remarks(data.labels, table.columns) if has_labels else ()
+    _, told = without_warnings(lines)
+    return CheckedDataset(
+        name=dataset,
+        is_table=bool(data.tables),
+        file=table.path.name,
+        rows=table.rows,
+        left_out_rows=table.left_out,
+        unlabelled_rows=unlabelled,
+        features=tuple(map(_feature, summary.columns)),
+        cells=() if profile is None else tuple(map(_cells, profile.features)),
+        labels=labels,
+        groups=tuple(group_counts(table.columns, group_columns(data.labels))) if has_labels else (),
+        keys=keys,
+        negatives=_negatives(table),
+        notes=tuple(map(one_line, notes)),
+        warnings=(*map(one_line, (*summary.remarks, *missing_keys, *remarks)), *told),
+    )
 
 
-def unlabelled_words(table: Table, unlabelled: int) -> list[str]:
+def _labels(configuration: PartyConfiguration, table: Table) -> tuple[tuple[LabelFacts, ...], int]:
+    """The labels of a dataset, and the number of rows that lack them."""
+    data, is_weighted = configuration.data, configuration.trains_on(table.dataset)
+    read = read_labels(configuration.party, data, table.columns, table.path.name, weighted=is_weighted)
+    return tuple(facts_of_labels(data.labels, read.values)), int((~read.known).sum())
+
+
+def _feature(found: ColumnSummary) -> CheckedFeature:
+    return CheckedFeature(
+        name=found.name,
+        type=found.kind,
+        vocabulary_size=found.size,
+        values_per_row=found.width,
+        missing=found.missing,
+        merged=found.merged,
+    )
+
+
+def _cells(feature: FeatureProfile) -> CheckedCells:
+    numbers = feature.numbers
+    return CheckedCells(
+        feature=feature.name,
+        rows=feature.rows,
+        missing=feature.missing,
+        unknown=feature.unknown,
+        distinct=feature.distinct,
+        numbers=None
+        if numbers is None
+        else CheckedNumbers(
+            rows=numbers.rows,
+            least=float(numbers.least),
+            greatest=float(numbers.greatest),
+            mean=float(numbers.mean),
+            deviation=float(numbers.deviation),
+            outliers=numbers.outliers,
+        ),
+    )
+
+
+def _negatives(table: Table) -> CheckedNegatives | None:
+    drawn = table.negatives
+    if drawn is None:
+        return None
+    return CheckedNegatives(
+        file_rows=drawn.file_rows,
+        positive_rows=drawn.positives,
+        drawn_rows=drawn.drawn,
+        per_positive=drawn.per_positive,
+        left_out=drawn.left_out,
+    )
+
+
+def _unlabelled(table: Table, unlabelled: int) -> list[str]:
     """What becomes of the rows of a dataset that have no label yet.
 
     Args:

@@ -11,18 +11,20 @@ from party import __version__
 from party.certificate import certificate_command
 from party.command_line import configuration_option, debug_option, quiet_native_log, run_command
 from party.commands.accept import accept_command
+from party.commands.audit import audit_command
 from party.commands.data import data_command
 from party.commands.doctor import party_doctor_command
 from party.commands.init import init_command
 from party.commands.invite import invite_command
+from party.commands.ledger import ledger_command
 from party.commands.report import report_command
 from party.commands.schema import schema_command
 from party.completion import completion_command
+from party.output.program import Program
+from party.output.results import json_option, print_result
 
-LONGEST_LINE_CHARACTERS = 10_000  # of a table: a line of the ledger is not cut to the terminal
 
-
-@click.group()
+@click.group(cls=Program)
 @click.version_option(__version__)
 def main() -> None:
     """Takes part in split training with an organisation's own data and models."""
@@ -61,14 +63,15 @@ def serve(path: Path, debug: bool) -> None:
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def check(path: Path, debug: bool) -> None:
+def check(path: Path, as_json: bool, debug: bool) -> None:
     """Reads configuration, certificate and data without serving, and prints what was found."""
 
     def run() -> None:
         from party.check import print_check  # noqa: PLC0415
 
-        configuration, tables = print_check(path)
+        configuration, tables = print_check(path, as_json=as_json)
         # TensorFlow takes seconds to load: errors in the data are reported before.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         with quiet_native_log():
@@ -82,14 +85,15 @@ def check(path: Path, debug: bool) -> None:
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def health(path: Path, debug: bool) -> None:
+def health(path: Path, as_json: bool, debug: bool) -> None:
     """Asks the party's own port whether this party answers there with TLS; exits with 0 if it does."""
 
     def run() -> None:
-        from party.health import health_line  # noqa: PLC0415
+        from party.health import healthy_port  # noqa: PLC0415
 
-        click.echo(health_line(path))
+        print_result("party health", healthy_port(path), as_json=as_json)
 
     run_command(run, debug)
 
@@ -98,8 +102,9 @@ def health(path: Path, debug: bool) -> None:
 @configuration_option
 @click.option("--run", "run_id", default=None, help="The run to export; default: the latest trained run.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to create the SavedModels in.")
+@json_option
 @debug_option
-def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
+def export(path: Path, run_id: str | None, *, output: Path, as_json: bool, debug: bool) -> None:
     """Writes the trained models of this party as TensorFlow SavedModels."""
 
     def run() -> None:
@@ -107,23 +112,22 @@ def export(path: Path, run_id: str | None, output: Path, debug: bool) -> None:
         with quiet_native_log():
             from party.export import export_models  # noqa: PLC0415
 
-        for folder in export_models(path, run_id, output):
-            click.echo(f"wrote {folder}")
+        print_result("party export", export_models(path, run_id, output), as_json=as_json)
 
     run_command(run, debug)
 
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def runs(path: Path, debug: bool) -> None:
+def runs(path: Path, as_json: bool, debug: bool) -> None:
     """Lists the runs saved at this party."""
 
     def run() -> None:
-        from party.runs import run_lines  # noqa: PLC0415
+        from party.runs import saved_runs  # noqa: PLC0415
 
-        for line in run_lines(path):
-            click.echo(line)
+        print_result("party runs", saved_runs(path), as_json=as_json)
 
     run_command(run, debug)
 
@@ -132,108 +136,37 @@ def runs(path: Path, debug: bool) -> None:
 @click.argument("run_id")
 @click.option("--recording", is_flag=True, help="Only remove what was recorded for an audit; the model stays.")
 @configuration_option
+@json_option
 @debug_option
-def remove(path: Path, run_id: str, recording: bool, debug: bool) -> None:
+def remove(path: Path, run_id: str, *, recording: bool, as_json: bool, debug: bool) -> None:
     """Removes all that this party keeps of a run: model, secret, checkpoints, predictions."""
 
     def run() -> None:
         from party.runs import remove_recording, remove_run  # noqa: PLC0415
 
-        click.echo(remove_recording(path, run_id) if recording else remove_run(path, run_id))
+        removed = remove_recording(path, run_id) if recording else remove_run(path, run_id)
+        print_result("party remove", removed, as_json=as_json)
 
     run_command(run, debug)
 
 
 @main.command()
 @configuration_option
+@json_option
 @debug_option
-def reload(path: Path, debug: bool) -> None:
+def reload(path: Path, as_json: bool, debug: bool) -> None:
     """Checks the file, then makes the running party reload coordinators, peers and policy."""
 
     def run() -> None:
         from party.reload import reload_party  # noqa: PLC0415
 
-        click.echo(reload_party(path))
+        print_result("party reload", reload_party(path), as_json=as_json)
 
     run_command(run, debug)
 
 
-@main.command()
-@configuration_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the file; one with --budget.")
-@click.option("--verify", is_flag=True, help="Only say whether the chain is whole.")
-@click.option("--known", "known_digest", default=None, help="With --verify: a line's digest that you noted earlier.")
-@click.option("--limits", is_flag=True, help="Only say how much of each limit is used.")
-@click.option("--budget", is_flag=True, help="Only say what was spent of the labels or columns, and what is left.")
-@click.option("--pooled", multiple=True, help="With --budget: a receiver; several pool what they hold.")
-@debug_option
-def ledger(
-    path: Path,
-    *,
-    as_json: bool,
-    verify: bool,
-    known_digest: str | None,
-    limits: bool,
-    budget: bool,
-    pooled: tuple[str, ...],
-    debug: bool,
-) -> None:
-    """Prints what this party granted and released."""
-    if verify + limits + (as_json or budget) > 1:
-        raise click.UsageError("--json, --verify, --limits and --budget exclude each other, but for --budget --json")
-    if known_digest is not None and not verify:
-        raise click.UsageError("--known needs --verify")
-    if pooled and not budget:
-        raise click.UsageError("--pooled needs --budget")
-
-    def run() -> None:
-        from party.budget_lines import budget_json, budget_lines  # noqa: PLC0415
-        from party.ledger_lines import json_lines, ledger_table, used_limits, verification  # noqa: PLC0415
-
-        if budget:
-            for line in (budget_json(path, pooled),) if as_json else budget_lines(path, pooled):
-                click.echo(line)
-        elif verify:
-            click.echo(verification(path, known_digest))
-        elif as_json or limits:
-            for line in json_lines(path) if as_json else used_limits(path):
-                click.echo(line)
-        else:
-            from rich.console import Console  # noqa: PLC0415
-
-            table = ledger_table(path)
-            width = Console(width=LONGEST_LINE_CHARACTERS).measure(table).maximum
-            Console(highlight=False, width=width).print(table)
-
-    run_command(run, debug)
-
-
-@main.command()
-@configuration_option
-@click.option("--run", "run_id", default=None, help="The run to audit; default: the latest trained run.")
-@click.option("--json", "part", type=click.Path(path_type=Path), default=None, help="File for the signed part.")
-@click.option("--html", "page", type=click.Path(path_type=Path), default=None, help="File for the page.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the attackers' choices.")
-@debug_option
-def audit(*, path: Path, run_id: str | None, part: Path | None, page: Path | None, seed: int, debug: bool) -> None:
-    """Attacks what this party sent in a recorded run, and prints what that gives away of its own secrets."""
-
-    def run() -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from party.configuration.party import load_party_configuration  # noqa: PLC0415
-
-        threads = load_party_configuration(path).threads
-        with quiet_native_log():
-            from party.engine.numerics import configure_tensorflow  # noqa: PLC0415
-            from party.own_audit import show_audit  # noqa: PLC0415
-
-            configure_tensorflow(threads)
-
-        show_audit(path, run_id, target=part, page=page, seed=seed)
-
-    run_command(run, debug)
-
-
+main.add_command(audit_command)
+main.add_command(ledger_command)
 main.add_command(data_command)
 main.add_command(party_doctor_command)
 main.add_command(init_command)

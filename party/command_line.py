@@ -15,6 +15,7 @@ import click
 
 from party.errors import INTERRUPTED_EXIT_CODE, InstallationError, InternalError, SplitError
 from party.monitoring.logs import report
+from party.output.terminal import show
 
 STANDARD_ERROR = 2
 # Only the coordinator may be installed, which needs fewer libraries.
@@ -23,7 +24,6 @@ INSTALLATION = "install splitrain[party] instead: in a checkout, pip install -c 
 configuration_option = click.option(
     "--config", "path", required=True, type=click.Path(path_type=Path), help="The party's YAML file."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 
@@ -68,5 +68,5 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
 def _fail(error: SplitError, debug: bool) -> NoReturn:
     if debug:
         raise error
-    report(f"error: {error}", partial(click.echo, err=True))
+    report(f"error: {error}", partial(show, to_errors=True))
     sys.exit(error.exit_code)

@@ -7,13 +7,14 @@ from pathlib import Path
 from party.configuration.party import load_party_configuration
 from party.configuration.yaml_file import usable_path
 from party.errors import StorageError
+from party.exported import ExportedModel, ExportedModels
 from party.ledger.file import RUNS_FOLDER
 from party.models.assembly import PartyModels
 from party.models.storage import export_model
 from party.runtime.records import RunRecords
 
 
-def export_models(configuration_path: Path, run_id: str | None, output: Path) -> list[Path]:
+def export_models(configuration_path: Path, run_id: str | None, output: Path) -> ExportedModels:
     """Writes a SavedModel for each model of a finished run, readable by its owner only.
 
     Args:
@@ -22,7 +23,7 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
         output: folder to create the SavedModels in.
 
     Returns:
-        The folders that were written.
+        The models that were written.
 
     Raises:
         SessionError: there is no such finished run.
@@ -45,5 +46,5 @@ def export_models(configuration_path: Path, run_id: str | None, output: Path) ->
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StorageError(f"cannot be written: {reason}", where=target, fix="choose another --output") from error
-        written.append(target)
-    return written
+        written.append(ExportedModel(name, target))
+    return ExportedModels(record.run_id, tuple(written))

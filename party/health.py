@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,7 +22,31 @@ ANSWER_SECONDS = 20.0
 LOOPBACK_HOSTS = {4: "127.0.0.1", 6: "localhost"}
 
 
-def health_line(path: Path, answer_seconds: float = ANSWER_SECONDS) -> str:
+@dataclass(frozen=True, kw_only=True)
+class HealthyPort:
+    """The party answers on its port.
+
+    Attributes:
+        party: name of the party.
+        address: host and port that were asked.
+        certificate_expires: end of the validity of the certificate that it answers with.
+    """
+
+    party: str
+    address: str
+    certificate_expires: datetime
+
+    @property
+    def words(self) -> str:
+        """Who answers where."""
+        return f"party {self.party} answers on {self.address}"
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields one line."""
+        yield self.words
+
+
+def healthy_port(path: Path, answer_seconds: float = ANSWER_SECONDS) -> HealthyPort:
     """Asks the port of `listen` for its certificate, and compares that with the party's own.
 
     Args:
@@ -27,7 +54,7 @@ def health_line(path: Path, answer_seconds: float = ANSWER_SECONDS) -> str:
         answer_seconds: longest wait for the answer.
 
     Returns:
-        A line that says who answers where.
+        Who answers where.
 
     Raises:
         ConfigurationError: there is nothing to check: `listen` has port 0, or the party has no TLS.
@@ -48,7 +75,8 @@ def health_line(path: Path, answer_seconds: float = ANSWER_SECONDS) -> str:
             fix="another process holds the port, or the party could not read a replaced certificate: see its log",
         )
     check_leaf(own, configuration.party, Usage.PARTY, now=utc_now(), where=file)
-    return f"party {configuration.party} answers on {host}:{port}"
+    expires = own.not_valid_after_utc
+    return HealthyPort(party=configuration.party, address=f"{host}:{port}", certificate_expires=expires)
 
 
 def own_address(configuration: PartyConfiguration) -> Address:

@@ -17,12 +17,9 @@ from party.audit.received_file import ReceivedFile
 from party.audit.received_header import MessageName
 from party.audit.recording import SENT_FOLDER, read_conditions, read_ids
 from party.audit.report.audit_part import AuditPart, OwnEvaluation
-from party.audit.report.audit_report import ReportedPart, SignedBy, report_of
 from party.audit.report.audit_row import AuditRow
 from party.audit.report.audited_run import ProtectionName, RunConditions
-from party.audit.report.signed_part import part_to_bytes
 from party.audit.report.spending import LedgerTotals, SpentSecret
-from party.audit.report.written_report import show_report
 from party.audit.sent_rows import (
     ColumnSecrets,
     Guarantee,
@@ -43,14 +40,11 @@ from party.ledger.entry import Kind, LedgerEntry
 from party.ledger.file import RUNS_FOLDER, read_ledger
 from party.ledger.tally import Tally
 from party.runtime.audited_files import audited_rows, differs
-from party.runtime.column_ranges import load_with_columns
 from party.runtime.fingerprint import PRIVATE_COLUMNS, column_fingerprint, label_fingerprint
 from party.runtime.own_figures import EVALUATIONS_FILE
 from party.runtime.records import RunRecord, RunRecords
 from party.runtime.simulated_hijack import SimulatedHijack
-from party.security.certificates import Usage, own_identity, spki_sha256
-from party.security.clock import utc_now
-from party.security.files import read_private, write_atomically
+from party.security.files import read_private
 
 RECORD_FIX = "train with `audit: {record: true}` in the party's file"
 
@@ -83,31 +77,6 @@ class RecordedRun:
     def has(self, name: ProtectionName) -> bool:
         """Whether a protection was configured."""
         return any(one.name == name for one in self.conditions.protections)
-
-
-def show_audit(path: Path, run_id: str | None, *, target: Path | None, page: Path | None, seed: int) -> None:
-    """Audits a run of this party, prints the table, and writes the signed part and the page.
-
-    Args:
-        path: the party's YAML file.
-        run_id: id of the run, possibly shortened; None for the latest one.
-        target: file for the signed part; None for none.
-        page: HTML file; None for none.
-        seed: of the attackers' choices.
-
-    Raises:
-        DataError: the files or their settings are not those of the run any more.
-        SplitError: a file cannot be read.
-        StorageError: the run was not recorded, or a file cannot be written.
-    """
-    configuration = load_with_columns(path)
-    certificate, key = configuration.path(configuration.tls.certificate), configuration.path(configuration.tls.key)
-    identity = own_identity(configuration.party, certificate, key, usage=Usage.PARTY, now=utc_now())
-    part = audit_part(configuration, run_id, seed=seed, now=utc_now())
-    if target is not None:
-        write_atomically(target, part_to_bytes(part, identity))
-    key_sha256 = "" if target is None else spki_sha256(identity.chain[0])
-    show_report(report_of([ReportedPart(part, SignedBy(key_sha256=key_sha256))]), page)
 
 
 def audit_part(configuration: PartyConfiguration, run_id: str | None, *, seed: int, now: datetime) -> AuditPart:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from party.configuration.party import load_party_configuration
@@ -15,14 +17,31 @@ LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 60.0
 
 
-def reload_party(path: Path) -> str:
+@dataclass(frozen=True)
+class Reloaded:
+    """What reading the configuration again changed.
+
+    Attributes:
+        party: name of the party.
+        changes: in words; empty if nothing changed.
+    """
+
+    party: str
+    changes: str
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields one line."""
+        yield f"party {self.party}: {self.changes or 'nothing changed'}"
+
+
+def reload_party(path: Path) -> Reloaded:
     """Checks the configuration, signals the process that serves, and waits for its answer.
 
     Args:
         path: the party's YAML file.
 
     Returns:
-        A line for a person: what changed.
+        What changed.
 
     Raises:
         ConfigurationError: the file is wrong, or holds changes that need a restart; nothing has changed.
@@ -33,7 +52,7 @@ def reload_party(path: Path) -> str:
     wanted = configuration_sha256(path, configuration.authority_files)
     before = _serving(state)
     if before.configuration_sha256 == wanted and not before.outcome:
-        return f"party {configuration.party}: nothing changed"
+        return Reloaded(configuration.party, "")
     os.kill(before.pid, signal.SIGHUP)
     deadline_seconds = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < deadline_seconds:
@@ -41,7 +60,7 @@ def reload_party(path: Path) -> str:
         if after is not None and after != before and after.configuration_sha256 == wanted:
             if after.outcome:
                 raise ConfigurationError(after.outcome)
-            return f"party {configuration.party}: {after.changes}"
+            return Reloaded(configuration.party, after.changes)
         time.sleep(LOOK_SECONDS)
     raise SessionError("does not answer", where=f"party {configuration.party}", fix="look at its log")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,30 +12,93 @@ from party.configuration.party import load_party_configuration
 from party.data.store.column_stores import COLUMNS_FOLDER, STORED_FROM_BYTES
 from party.data.store.stored_columns import describe
 from party.errors import DataError, StorageError, one_line
+from party.output.quantities import bytes_text, count_text, day_text
+from party.output.tables import PrintedTable, numbered, worded
 
-MEGABYTE = 1_000_000
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """What is stored of one file.
+
+    Attributes:
+        name: of the store.
+        rows: number of rows; None where the store is unfinished or damaged.
+        size_bytes: size on disk.
+        last_used: when a start of the party used it last.
+    """
+
+    name: str
+    rows: int | None
+    size_bytes: int
+    last_used: datetime
 
 
-def stored_lines(path: Path) -> Iterator[str]:
-    """Lists what is stored, with rows, size and the day of its latest use.
+@dataclass(frozen=True)
+class StoredData:
+    """All columns of large files that a party has on disk.
+
+    Attributes:
+        stored: by name, ascending.
+    """
+
+    stored: tuple[StoredFile, ...]
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a table, or one line if nothing is stored."""
+        if not self.stored:
+            yield f"nothing is stored: files under {bytes_text(STORED_FROM_BYTES)} are read anew at each start"
+            return
+        titles = (*worded("name"), *numbered("rows", "size"), *worded("last used"))
+        rows = tuple(
+            (
+                one.name,
+                "unfinished or damaged" if one.rows is None else count_text(one.rows),
+                bytes_text(one.size_bytes),
+                day_text(one.last_used),
+            )
+            for one in self.stored
+        )
+        yield from PrintedTable(columns=titles, rows=rows).lines(columns)
+
+
+@dataclass(frozen=True)
+class RemovedData:
+    """What was removed from disk.
+
+    Attributes:
+        removed: names of the stores.
+    """
+
+    removed: tuple[str, ...]
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a line for each, or one that nothing was removed."""
+        for name in self.removed:
+            yield f"{name} is removed; a start that needs it makes it anew"
+        if not self.removed:
+            yield "nothing was removed"
+
+
+def stored_data(path: Path) -> StoredData:
+    """Finds what is stored.
 
     Args:
         path: the party's YAML file.
-
-    Yields:
-        A line for each file whose columns are stored; or one that says that there is none.
     """
-    folders = _folders(path)
-    if not folders:
-        yield f"nothing is stored: files under {STORED_FROM_BYTES >> 20} MiB are read anew at each start"
-    for folder in folders:
-        size = sum(file.stat().st_size for file in folder.iterdir())
-        yield one_line(
-            f"{folder.name}  {_rows(folder)}  {size / MEGABYTE:,.1f} MB  last used {_last_use(folder):%Y-%m-%d}"
+    return StoredData(
+        tuple(
+            StoredFile(
+                name=folder.name,
+                rows=_rows(folder),
+                size_bytes=sum(file.stat().st_size for file in folder.iterdir()),
+                last_used=_last_use(folder),
+            )
+            for folder in _folders(path)
         )
+    )
 
 
-def remove_stored(path: Path, name: str) -> str:
+def remove_stored(path: Path, name: str) -> RemovedData:
     """Removes what is stored of one file.
 
     Args:
@@ -42,7 +106,7 @@ def remove_stored(path: Path, name: str) -> str:
         name: as it is listed, possibly shortened.
 
     Returns:
-        A line for a person.
+        What was removed.
 
     Raises:
         DataError: nothing, or more than one, has this name.
@@ -56,10 +120,10 @@ def remove_stored(path: Path, name: str) -> str:
             fix="list them by `party data`",
         )
     shutil.rmtree(found[0])
-    return f"{found[0].name} is removed; a start that needs it makes it anew"
+    return RemovedData((found[0].name,))
 
 
-def remove_unused(path: Path, days: int, now: datetime) -> Iterator[str]:
+def remove_unused(path: Path, days: int, now: datetime) -> RemovedData:
     """Removes what no start of the party used for some days.
 
     Args:
@@ -67,13 +131,13 @@ def remove_unused(path: Path, days: int, now: datetime) -> Iterator[str]:
         days: number of days.
         now: the present time.
 
-    Yields:
-        A line for each that was removed.
+    Returns:
+        What was removed.
     """
-    for folder in _folders(path):
-        if now - _last_use(folder) > timedelta(days=days):
-            shutil.rmtree(folder)
-            yield f"{folder.name} is removed"
+    unused = [folder for folder in _folders(path) if now - _last_use(folder) > timedelta(days=days)]
+    for folder in unused:
+        shutil.rmtree(folder)
+    return RemovedData(tuple(folder.name for folder in unused))
 
 
 def _folders(path: Path) -> list[Path]:
@@ -82,11 +146,11 @@ def _folders(path: Path) -> list[Path]:
     return sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
 
 
-def _rows(folder: Path) -> str:
+def _rows(folder: Path) -> int | None:
     try:
-        return f"{describe(folder).rows:,} rows"
+        return describe(folder).rows
     except StorageError:
-        return "unfinished or damaged"
+        return None
 
 
 def _last_use(folder: Path) -> datetime:

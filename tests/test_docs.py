@@ -312,7 +312,7 @@ def test_missing_paths_are_noticed():
 
 ROLE_PAGES = ("security-officer.md", "operator.md", "data-scientist.md")
 LINES_OF_A_SCREEN = 45
-WITHOUT_A_TEST = ("**Not protected**", "**Ask before you sign**")
+WITHOUT_A_TEST = ("## Not protected", "## Ask before you sign")
 
 
 @pytest.mark.parametrize("name", ROLE_PAGES)
@@ -321,7 +321,7 @@ def test_a_page_for_a_role_is_one_screen_whose_every_claim_names_a_test(name):
     assert len(lines) <= LINES_OF_A_SCREEN
     claims, section = [], ""
     for line in lines:
-        if line.startswith("**"):
+        if line.startswith("## "):
             section = line
         elif line.startswith("- ") and section not in WITHOUT_A_TEST:
             claims.append(line)

@@ -25,6 +25,7 @@ LAYERS = (
     ("party.policy", "party.audit"),
     ("party.runtime",),
     ("party.transport", "party.drafting"),
+    ("party.checked", "party.exported"),
     (
         "party.certificate",
         "party.completion",
@@ -38,7 +39,7 @@ LAYERS = (
         "party.budget_lines",
         "party.own_audit",
     ),
-    ("party.own_report",),
+    ("party.own_report", "party.written_audit"),
     ("party.command_line",),
     ("party.doctor",),
     ("party.commands",),
@@ -131,7 +132,15 @@ POLICY_ROOMS = (
 )  # what is behind the door: grants and admission are asked
 MADE_BY_THE_POLICY = ("PolicyError", "MetricRules", "AlignmentRules", "MeterRules", "QualityRules")
 PLAN = "Plan"
-AUDITORS = ("party.audit", "party.runtime", "party.commands", "party.cli", "party.own_audit", "party.runs")
+AUDITORS = (
+    "party.audit",
+    "party.runtime",
+    "party.commands",
+    "party.cli",
+    "party.own_audit",
+    "party.written_audit",
+    "party.runs",
+)
 AUDIT = ("party.audit",)
 
 

@@ -18,4 +18,4 @@ def _acceptor(path: Path) -> Acceptor:
     return run_acceptor()
 
 
-accept_command = make_accept_command((configuration_option, debug_option), run_command, _acceptor)
+accept_command = make_accept_command("coordinator", (configuration_option, debug_option), run_command, _acceptor)

@@ -21,7 +21,7 @@ def examine(path: Path) -> Diagnosis:
 
 
 coordinator_doctor_command = doctor_command(
-    "Examines this machine, the way to every party and what each says of itself, and says what to do.",
+    "Finds what is wrong, and says what to do. Examines this machine, the way to every party and what each says.",
     examine,
     run_command,
     configuration_option=configuration_option,

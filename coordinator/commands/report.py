@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from coordinator.command_line import configuration_option, debug_option, run_command, run_id_argument
+from party.output.results import json_option, print_result
 
 
 @click.command("report")
@@ -19,19 +20,15 @@ from coordinator.command_line import configuration_option, debug_option, run_com
     default=None,
     help="File for the page; default: report.html in the run's folder.",
 )
+@json_option
 @debug_option
-def report_command(*, run_id: str, path: Path, target: Path | None, debug: bool) -> None:
-    """Writes a page about a run for people outside the terminal; asks no party."""
+def report_command(*, run_id: str, path: Path, target: Path | None, as_json: bool, debug: bool) -> None:
+    """Writes a page about a run; asks no party. It is for people outside the terminal."""
 
     def run() -> None:
-        from coordinator.report.page import run_page  # noqa: PLC0415
-        from coordinator.report.stored_run import read_stored_run  # noqa: PLC0415
+        from coordinator.report.written_page import write_page  # noqa: PLC0415
         from party.security.clock import utc_now  # noqa: PLC0415
-        from party.security.files import write_atomically  # noqa: PLC0415
 
-        stored = read_stored_run(path, run_id)
-        page = target or stored.folder / "report.html"
-        write_atomically(page, run_page(stored, utc_now()).encode())
-        click.echo(f"wrote {page}")
+        print_result("coordinator report", write_page(path, run_id, target, now=utc_now()), as_json=as_json)
 
     run_command(run, debug)

@@ -35,7 +35,7 @@ from party.security.certificates import Usage
 CONFIGURATION = "configuration"
 PROGRAM = "coordinator"
 CORRECT = "correct the key; docs/configuration.md has all of them"
-LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click", "rich")
+LIBRARIES = ("grpcio", "protobuf", "cryptography", "pydantic", "PyYAML", "click")
 INSTALLATION = "install splitrain again, in an environment of its own"
 NEEDED_DISK_BYTES = 50_000_000  # of journals and histories
 NEEDED_MEMORY_BYTES = 200_000_000  # of Python, gRPC and messages on their way

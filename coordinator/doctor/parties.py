@@ -9,6 +9,7 @@ from coordinator.doctor.reached import Reached
 from coordinator.doctor.subject import CoordinatorSubject
 from party import __version__
 from party.diagnosis.finding import Finding, fine, problem, warning
+from party.output.quantities import counted, seconds_text
 from party.pb import party_pb2 as pb
 from party.pb.handshake_pb2 import Role
 from party.security.printable import printable
@@ -74,7 +75,7 @@ def examine_clocks(subject: CoordinatorSubject) -> Iterator[Finding]:
     """
     for one, described in subject.described:
         ahead = _seconds_ahead(one, described)
-        told = f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this one"
+        told = f"its clock is {seconds_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this one"
         fix = "let NTP correct the clocks of both machines: one of them is wrong"
         if abs(ahead) > LARGEST_SECONDS:
             yield problem(told, one.where, fix=fix)
@@ -99,7 +100,7 @@ def examine_datasets(subject: CoordinatorSubject) -> Iterator[Finding]:
     for one, described in subject.described:
         rows = {printable(entry.dataset): entry.rows for entry in described.datasets}
         missing = sorted(name for name in named if name is not None and name not in rows)
-        told = ", ".join(f"{name} {count:,} rows" for name, count in rows.items())
+        told = ", ".join(f"{name} {counted(count, 'row')}" for name, count in rows.items())
         is_label = one.party.name == configuration.label_party
         if not missing:
             yield fine(told, one.where)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from coordinator.report.stored_run import StoredRun
 from party.configuration.keras_objects import KerasObject
 from party.configuration.run import CodecSection, TrainingSection
-from party.output.quantities import count_text, time_text
+from party.output.quantities import count_text, counted, time_text
 from party.page.document import Section
 from party.page.markup import element
 from party.page.tables import facts, table
@@ -79,8 +79,8 @@ def _held_out(training: TrainingSection) -> str:
 
 
 def _extent(training: TrainingSection, steps: int) -> str:
-    text = f"{training.epochs:,} epochs at most, batches of {training.batch_size:,} rows"
-    return f"{text}, {steps:,} steps in all" if steps else text
+    text = f"{counted(training.epochs, 'epoch')} at most, batches of {counted(training.batch_size, 'row')}"
+    return f"{text}, {counted(steps, 'step')} in all" if steps else text
 
 
 def _optimizer(training: TrainingSection) -> str:

@@ -38,7 +38,7 @@ def costs_section(stored: StoredRun) -> Section:
         known += [
             ("Rows trained on, counted in every epoch", count_text(history.samples)),
             ("Rows per second", f"{history.samples_per_second:,.0f}"),
-            ("Message bytes per row", f"{history.bytes_per_sample:,.0f}"),
+            ("Messages per row", bytes_text(history.bytes_per_sample)),
         ]
     known.append(("Checkpoints", _checkpoints(stored)))
     if not entry.commits and history is None:
@@ -50,7 +50,7 @@ def _checkpoints(stored: StoredRun) -> str:
     commits = stored.entry.commits
     if not commits:
         return "none"
-    return f"the last one after step {commits[-1].mark.step:,}, {time_text(commits[-1].at)}"
+    return f"the last one after step {count_text(commits[-1].mark.step)}, {time_text(commits[-1].at)}"
 
 
 def _work(history: History | None) -> list[Markup]:

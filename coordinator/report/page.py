@@ -66,7 +66,7 @@ def _tiles(stored: StoredRun) -> Iterator[tuple[str, str]]:
         yield "Rows in common", count_text(stored.rows)
     history = stored.history
     if history is not None:
-        yield "Epochs", f"{len(history.epoch):,} of {stored.run.training.epochs:,}"
+        yield "Epochs", f"{count_text(len(history.epoch))} of {count_text(stored.run.training.epochs)}"
         main = main_metric(stored.metrics)
         if main is not None:
             held_out = any(value is not None for value in main.held_out)

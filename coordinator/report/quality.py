@@ -8,7 +8,7 @@ from coordinator.history import History
 from coordinator.report.compared import metrics_side_by_side
 from coordinator.report.released_figures import last_digit, optional_text, value_text
 from coordinator.report.stored_run import StoredRun
-from party.output.quantities import time_text
+from party.output.quantities import count_text, counted, time_text
 from party.page.document import Section
 from party.page.markup import Markup, element, prose
 from party.page.metric_figures import MOST_METRICS, MetricByEpoch, balance_of_labels, metric_plots, sampled_note
@@ -82,11 +82,11 @@ def evaluation_section(stored: StoredRun) -> Section:
 
 
 def _best(history: History) -> Markup:
+    epochs = counted(len(history.epoch), "epoch")
     if history.best_epoch is None:
-        return element("p", f"{len(history.epoch):,} epochs, in {history.params.get('steps', 0):,} steps.")
-    return element(
-        "p", f"{len(history.epoch):,} epochs; the weights of epoch {history.best_epoch + 1:,} were the best and stay."
-    )
+        return element("p", f"{epochs}, in {counted(history.params.get('steps', 0), 'step')}.")
+    best = count_text(history.best_epoch + 1)
+    return element("p", f"{epochs}; the weights of epoch {best} were the best and stay.")
 
 
 def _withheld(history: History | None) -> tuple[Markup, ...]:
@@ -110,4 +110,4 @@ def _at_the_end(history: History, metrics: Sequence[MetricByEpoch]) -> Markup:
         for one in metrics
     ]
     head = ("metric", "training rows", "held-out rows", "last digit released", "how to read it")
-    return table(f"Figures of the last epoch, {history.epoch[-1] + 1:,}", head, body, numbers=(1, 2, 3))
+    return table(f"Figures of the last epoch, {count_text(history.epoch[-1] + 1)}", head, body, numbers=(1, 2, 3))

@@ -68,6 +68,13 @@ def _rows(stored: StoredRun) -> Iterator[tuple[str, str, str, str]]:
         "rows in common by dataset, names and widths of hiddens",
         "once in each session",
     )
+    yield (
+        everybody,
+        stored.coordinator,
+        "how many features have faults and, where an owner allows it, shares of missing and unknown cells",
+        f"at the end of each of {count_text(len(stored.evaluations))} evaluations and of the alignment before,"
+        " as far as the owner's policy.data_quality allows",
+    )
     yield everybody, stored.coordinator, "sizes and times of sealed messages", bytes_text(stored.message_bytes)
 
 

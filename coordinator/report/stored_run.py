@@ -13,6 +13,7 @@ from coordinator.journal import FAILED, RUNNING, TRAINED, RunEntry, find_run, is
 from coordinator.statements import PartyStatement, read_statements
 from coordinator.stored_evaluations import StoredEvaluation, read_evaluations
 from party.configuration.run import RunConfiguration, run_configuration_from_bytes
+from party.output.quantities import count_text
 from party.page.metric_figures import MetricByEpoch, metrics_by_epoch
 
 SHOWN_RUN_CHARACTERS = 8
@@ -53,7 +54,7 @@ class StoredRun:
         entry = self.entry
         if not entry.began:
             return "failed before it began" if entry.state == FAILED else "not begun"
-        progress = f"step {entry.step:,} of {entry.steps:,}"
+        progress = f"step {count_text(entry.step)} of {count_text(entry.steps)}"
         if entry.state == TRAINED:
             return "finished"
         if entry.state == RUNNING:

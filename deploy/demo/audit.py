@@ -205,7 +205,7 @@ def _train(local: LocalFederation) -> str:
 def _audit(local: LocalFederation, name: str, variant: str, *, run_id: str, seed: int) -> Path:
     part = local.folder / name / f"audit-{variant}.json"
     page = part.with_suffix(".html")
-    options = ("--run", run_id, "--seed", str(seed), "--json", str(part), "--html", str(page))
+    options = ("--run", run_id, "--seed", str(seed), "--part", str(part), "--html", str(page))
     _run("party", "audit", "--config", str(local.party_path(name)), *options)
     return part
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from coordinator.command_line import display
 from coordinator.federation import connect_federation
-from coordinator.progress import Display, LiveDisplay, PlainDisplay
 from deploy.demo.federation import fresh_folder, scenario_federation
 from deploy.demo.own_figures import last_evaluation
 from deploy.movielens import prepare
 from party.errors import ModelError, SplitError
+from party.output.tables import PrintedTable, numbered, worded
+from party.output.terminal import print_lines, terminal_columns
 from party.security.files import write_atomically
 
 RESULTS_FILE = "results.json"
@@ -79,7 +79,7 @@ def run_demonstration(
 
 
 def _train_jointly(path: Path, folder: Path) -> Result:
-    with connect_federation(path, _display) as federation:
+    with connect_federation(path, display) as federation:
         _headline("3. Alignment by private set intersection")
         for aligned in federation.align():
             rows = ", ".join(f"{party} {count:,} rows" for party, count in aligned.rows.items())
@@ -143,12 +143,9 @@ def pooled_results(folder: Path) -> dict[str, Any]:
 
 
 def _print_table(results: dict[str, Result]) -> None:
-    table = Table()
-    table.add_column("model", no_wrap=True)
-    for column in ("test AUC", "log loss", "seconds", "samples/s", "bytes each"):
-        table.add_column(column, justify="right")
-    for name, result in results.items():
-        table.add_row(
+    columns = (*worded("model"), *numbered("test AUC", "log loss", "seconds", "samples/s", "bytes each"))
+    rows = tuple(
+        (
             name,
             f"{result['test_auc']:.4f}",
             f"{result['test_log_loss']:.4f}",
@@ -156,15 +153,13 @@ def _print_table(results: dict[str, Result]) -> None:
             f"{result['samples_per_second']:,.0f}",
             f"{result['bytes_per_sample']:,.0f}" if result["bytes_per_sample"] else "-",
         )
-    Console(highlight=False).print(table)
+        for name, result in results.items()
+    )
+    print_lines(PrintedTable(columns=columns, rows=rows).lines(terminal_columns()))
 
 
 def _headline(text: str) -> None:
     click.echo(f"\n{text}")
-
-
-def _display() -> Display:
-    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
 
 
 if __name__ == "__main__":

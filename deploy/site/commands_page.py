@@ -44,7 +44,8 @@ def _command(context: click.Context) -> Iterator[str]:
     records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
     yield from ("| option | meaning |", "|---|---|")
     for option, meaning in records:
-        yield f"| `{_cell(option)}` | {_cell(meaning)} |"
+        if meaning:  # most arguments have no text of their own, and the usage shows them
+            yield f"| `{_cell(option)}` | {_cell(meaning)} |"
     yield ""
 
 

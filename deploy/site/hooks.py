@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS_PAGE = "reference/commands.md"
 PYTHON_PAGE = "reference/python.md"
 NOTEBOOK = ".ipynb"
+TITLE = re.compile(r"^# (?P<title>.+)$", re.MULTILINE)
 SEARCH_DIALOG = 'data-md-component="search" role="dialog"'
 
 
@@ -63,7 +65,14 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         The text that the generator shows.
     """
     place = page.file.src_uri
-    return for_the_site(markdown, lambda target: site_link(target, place))
+
+    def title_of(target: str) -> str | None:
+        path = linked_file(target, place)
+        linked = files.get_file_from_path(site_path(path)) if path else None
+        title = TITLE.search(linked.content_string) if linked and linked.is_documentation_page() else None
+        return title["title"] if title else None
+
+    return for_the_site(markdown, lambda target: site_link(target, place), title_of)
 
 
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:

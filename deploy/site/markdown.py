@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 FENCE = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s]+)(?=\))")
+NAMED_BY_FILE = re.compile(r"\[(?P<file>[\w./-]+\.md)\]\((?P<target>[^)\s]+)\)")
 ITEM = re.compile(r"(?:[-*]|\d+\.) ")
 INDENT_OF_ITEMS = 4  # spaces before a block within an item; GitHub takes fewer
 CODE_WITH_BAR = re.compile(r"`[^`\n]*\\\|[^`\n]*`")
@@ -48,21 +49,27 @@ def link_targets(text: str) -> list[str]:
     return found
 
 
-def for_the_site(text: str, target_of: Callable[[str], str]) -> str:
+def for_the_site(text: str, target_of: Callable[[str], str], title_of: Callable[[str], str | None]) -> str:
     """Makes a text that GitHub shows well one that the generator shows in the same way.
 
-    The generator takes a list only after an empty line, and shows the backslash of a bar within code in a table.
+    The generator takes a list only after an empty line, and shows the backslash of a bar within code in a table. Links
+    that have the name of a file get the title of the page, which readers of the site see in its menu.
 
     Args:
         text: Markdown.
         target_of: maps a link's target to its target on the site.
+        title_of: maps a link's target to the title of the page; None where it is no page.
 
     Returns:
         The text for the generator.
     """
 
     def change(part: str) -> str:
-        linked = LINK.sub(lambda link: target_of(link["target"]), part)
+        named = NAMED_BY_FILE.sub(
+            lambda link: f"[{title_of(link['target']) or link['file']}]({link['target']})",
+            part,
+        )
+        linked = LINK.sub(lambda link: target_of(link["target"]), named)
         return CODE_WITH_BAR.sub(_code_as_html, _lists_apart(linked))
 
     return outside_code(text, change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 
 from pdoc.docstrings import google
@@ -10,6 +11,9 @@ from pdoc.docstrings import google
 import coordinator
 
 CHARACTERS_OF_A_LINE = 60
+CLASS = re.compile(r"<class [\w.]*?(\w+)>")
+OBJECT = re.compile(r"<(?:[^<>]|<[^<>]*>)*>")  # a function with its address, say
+ITEM = re.compile(r"^ - (?P<name>\*\*.+?\*\*) *", re.MULTILINE)
 
 
 def python_page() -> str:
@@ -36,22 +40,27 @@ def _described(name: str, value: object, level: str) -> Iterator[str]:
         yield from ("```python", f"{name}{_signature(value)}", "```", "")
     docstring = inspect.getdoc(value) or ""
     # Headings of a docstring's parts would fill the table of contents.
-    yield from (_without_headings(google(docstring)), "")
+    yield from (ITEM.sub(r"- \g<name> ", _without_headings(google(docstring))), "")
 
 
 def _signature(value: Callable[..., object]) -> str:
     """Returns the arguments without `self`, one a line if they are too long for a line."""
     signature = inspect.signature(value)
     parameters = [one for name, one in signature.parameters.items() if name != "self"]
-    line = str(signature.replace(parameters=parameters)).replace("'", "")
+    line = _readable(signature.replace(parameters=parameters))
     if len(line) <= CHARACTERS_OF_A_LINE:
         return line
     returned = line[line.rindex(")") :]
-    shown = [str(one).replace("'", "") for one in parameters]
+    shown = [_readable(one) for one in parameters]
     keywords = [number for number, one in enumerate(parameters) if one.kind is inspect.Parameter.KEYWORD_ONLY]
     if keywords and not any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
         shown.insert(keywords[0], "*")
     return "\n".join(["(", *(f"    {one}," for one in shown), returned])
+
+
+def _readable(part: inspect.Signature | inspect.Parameter) -> str:
+    """Writes a signature, or a parameter, with a class that is a default by its name, and other objects as dots."""
+    return OBJECT.sub("...", CLASS.sub(r"\1", str(part).replace("'", "")))
 
 
 def _without_headings(text: str) -> str:

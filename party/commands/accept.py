@@ -18,4 +18,4 @@ def _acceptor(path: Path) -> Acceptor:
     return party_acceptor(path)
 
 
-accept_command = make_accept_command((configuration_option, debug_option), run_command, _acceptor)
+accept_command = make_accept_command("party", (configuration_option, debug_option), run_command, _acceptor)

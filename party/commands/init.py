@@ -11,6 +11,8 @@ import click
 from party.command_line import debug_option, run_command
 from party.errors import ConfigurationError
 from party.invitation.options import force_option, schema_option
+from party.output.results import json_option, print_result
+from party.output.terminal import show
 
 MODELS = ("deepfm", "dnn", "bst")
 DEFAULT_PORT = 50051
@@ -28,9 +30,10 @@ NOBODY = "answer on a terminal, or add --yes to take the guess"
 @click.option("--address", default=None, metavar="HOST:PORT", help="As the coordinator reaches this party.")
 @click.option("--model", type=click.Choice(MODELS), default=None, help="The base model.  [default: deepfm]")
 @click.option("--output", "target", type=click.Path(path_type=Path), default=None, help="[default: NAME.yaml]")
+@force_option
 @click.option("--yes", is_flag=True, help="Ask nothing, and take the guesses.")
 @schema_option
-@force_option
+@json_option
 @debug_option
 def init_command(
     *,
@@ -43,9 +46,10 @@ def init_command(
     address: str | None,
     model: str | None,
     target: Path | None,
+    force: bool,
     yes: bool,
     writes_schema: bool,
-    force: bool,
+    as_json: bool,
     debug: bool,
 ) -> None:
     """Writes a party's certificate, a configuration guessed from its files, and the invitation for its partners."""
@@ -55,7 +59,7 @@ def init_command(
         from party.drafting.new_party import NewParty, create_party  # noqa: PLC0415
         from party.security.clock import utc_now  # noqa: PLC0415
 
-        answers = Answers(is_asking=sys.stdin.isatty() and not yes, takes_guesses=yes)
+        answers = Answers(is_asking=sys.stdin.isatty() and not yes, takes_guesses=yes, to_errors=as_json)
         party = name or answers.text("Name of this party", None, "--name")
         files = data or tuple(answers.text("File to train on, CSV or Parquet", None, "--data").split())
         request = DataRequest(
@@ -63,8 +67,8 @@ def init_command(
         )
         reached = address or answers.text("HOST:PORT at which others reach this party", default_address(), "--address")
         new = NewParty(name=party, address=reached, model=model, writes_schema=writes_schema, data=request)
-        for line in create_party(new, target or Path(f"{party}.yaml"), answers, force=force, now=utc_now()):
-            click.echo(line)
+        created = create_party(new, target or Path(f"{party}.yaml"), answers, force=force, now=utc_now())
+        print_result("party init", created, as_json=as_json)
 
     run_command(run, debug)
 
@@ -75,10 +79,11 @@ class Answers:
     Args:
         is_asking: whether somebody can be asked.
         takes_guesses: whether guesses are taken where nobody is asked.
+        to_errors: whether questions are put on standard error, where standard output is for a program.
     """
 
-    def __init__(self, *, is_asking: bool, takes_guesses: bool) -> None:
-        self._is_asking, self._takes_guesses = is_asking, takes_guesses
+    def __init__(self, *, is_asking: bool, takes_guesses: bool, to_errors: bool = False) -> None:
+        self._is_asking, self._takes_guesses, self._to_errors = is_asking, takes_guesses, to_errors
 
     def text(self, question: str, guess: str | None, option: str) -> str:
         """Asks for a text.
@@ -92,7 +97,7 @@ class Answers:
             ConfigurationError: nobody can be asked, and no guess may be taken.
         """
         if self._is_asking:
-            return str(click.prompt(question, default=guess))
+            return str(click.prompt(question, default=guess, err=self._to_errors))
         if self._takes_guesses and guess is not None:
             return guess
         raise ConfigurationError(
@@ -102,7 +107,7 @@ class Answers:
     def id_column(self, candidates: Sequence[str]) -> str:
         """See `Questions`."""
         if self._is_asking and candidates:
-            click.echo(f"columns with another value in every row: {_listed(candidates)}")
+            show(f"columns with another value in every row: {_listed(candidates)}", to_errors=self._to_errors)
         return self.text("Column by which the parties' rows are joined", next(iter(candidates), None), "--id")
 
     def labels(self, candidates: Sequence[str]) -> tuple[str, ...]:
@@ -110,8 +115,9 @@ class Answers:
         if not self._is_asking:
             return ()
         if candidates:
-            click.echo(f"columns that might be labels: {_listed(candidates)}")
-        given = str(click.prompt("Label, if this party holds it: a column or a rule", default="", show_default=False))
+            show(f"columns that might be labels: {_listed(candidates)}", to_errors=self._to_errors)
+        question = "Label, if this party holds it: a column or a rule"
+        given = str(click.prompt(question, default="", show_default=False, err=self._to_errors))
         return (given,) if given else ()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from party.command_line import configuration_option, debug_option, run_command
+from party.output.results import json_option, print_result
 
 
 @click.command("report")
@@ -19,16 +20,18 @@ from party.command_line import configuration_option, debug_option, run_command
     metavar="DATASET",
     help="At the label party: also draw ROC and reliability of the predictions of this dataset; reads its labels.",
 )
+@json_option
 @debug_option
-def report_command(path: Path, *, run_id: str | None, page: Path, curves: str | None, debug: bool) -> None:
+def report_command(
+    path: Path, *, run_id: str | None, page: Path, curves: str | None, as_json: bool, debug: bool
+) -> None:
     """Writes a page about a run for this organisation: exact figures, and what left the building."""
 
     def run() -> None:
-        from party.own_report.page import own_page  # noqa: PLC0415
+        from party.own_report.written_page import write_page  # noqa: PLC0415
         from party.security.clock import utc_now  # noqa: PLC0415
-        from party.security.files import write_atomically  # noqa: PLC0415
 
-        write_atomically(page, own_page(path, run_id, utc_now(), curves).encode())
-        click.echo(f"wrote {page}")
+        written = write_page(path, run_id, page, curves=curves, now=utc_now())
+        print_result("party report", written, as_json=as_json)
 
     run_command(run, debug)

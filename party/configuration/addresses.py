@@ -13,6 +13,7 @@ MAXIMUM_PORT = 65535
 FORM = "such as alice.example.com:50051, 192.0.2.1:50051 or '[2001:db8::1]:50051'"
 LOOPBACK_NAMES = frozenset({"localhost"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]%-]")  # such as what turns the direction of text, or steers a terminal
 _RESOLVER = re.compile(r"(dns|unix|unix-abstract|ipv4|ipv6|vsock|xds):(?!\d+$)")
 
 
@@ -61,6 +62,7 @@ def _fault(address: str) -> str:
         "the host is missing": not host,
         "the port is no number of at most five digits": not re.fullmatch(r"[0-9]{1,5}", port),
         "the brackets hold no IPv6 address": "[" in host and not _is_bare_ipv6(host[1:-1]),
+        "it holds a character that no host has": _UNFIT.search(address),
     }
     return next((fault for fault, holds in faults.items() if holds), "")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -30,6 +30,18 @@ AGE = "age_days"
 _SAMPLES = (datetime(2019, 11, 23, 17, 46, tzinfo=UTC), datetime(2022, 3, 8, 5, 11, tzinfo=UTC))
 SATURDAY = 5
 MONTHS_OF_A_QUARTER = 3
+
+
+class DateFormat(NamedTuple):
+    """How texts of dates are written.
+
+    Attributes:
+        format: in the notation of `strptime`.
+        zone: name of the time zone of calendar and clock; None for that of the cell.
+    """
+
+    format: str
+    zone: str | None
 
 
 class DatetimeFeature(FeatureSection):
@@ -109,6 +121,11 @@ class DatetimeFeature(FeatureSection):
                 raise ValueError(f"parts: the format does not hold what {part} needs")
 
     @property
+    def style(self) -> DateFormat | None:
+        """How its cells are written where that is not ISO 8601."""
+        return None if self.format is None else DateFormat(self.format, self.zone)
+
+    @property
     def source_columns(self) -> tuple[str, ...]:
         """All columns that the feature reads, its own first."""
         others = () if self.reference_column is None else (self.reference_column,)
@@ -161,3 +178,19 @@ _PARTS: Mapping[Part, Callable[[datetime], int]] = {
     "year": lambda moment: moment.year,
     "age_days": datetime.toordinal,
 }
+
+
+def column_formats(features: Iterable[FeatureSection]) -> Mapping[str, DateFormat]:
+    """How the texts of columns are written that are read in a format; not those that are read as written otherwise too.
+
+    Args:
+        features: the features of a party.
+    """
+    formats: dict[str, set[DateFormat | None]] = {}
+    for feature in features:
+        if feature.keeps_notation:
+            style = feature.style if isinstance(feature, DatetimeFeature) else None
+            for column in feature.source_columns:
+                formats.setdefault(column, set()).add(style)
+    single = {column: next(iter(found)) for column, found in formats.items() if len(found) == 1}
+    return {column: style for column, style in single.items() if style is not None}

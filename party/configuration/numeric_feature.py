@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +15,7 @@ Thousands = Literal[".", ",", "'", " "]
 Scaling = Literal["standard", "robust", "none"]
 FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+COMMA = ","
 NO_BREAK_BLANKS = ("\u00a0", "\u202f", "\u2009")  # no-break, narrow no-break and thin: print looks alike
 
 
@@ -84,3 +86,17 @@ class NumericFeature(FeatureSection):
     def reads_exact_text(self) -> bool:
         """Whether cells must reach it exactly as written: `1.230` is 1230 or 1.23."""
         return self.notation != NumberNotation()
+
+
+def columns_with_comma(features: Iterable[FeatureSection]) -> frozenset[str]:
+    """Columns in which texts have a decimal comma.
+
+    Args:
+        features: the features of a party.
+    """
+    return frozenset(
+        column
+        for feature in features
+        if isinstance(feature, NumericFeature) and feature.decimal == COMMA
+        for column in feature.source_columns
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,11 +27,22 @@ class DrawSource:
     generation: int
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """Some of the ids, none of which is kept."""
+
+    ids: Iterable[str]
+    chosen: NDArray[np.bool_]
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.compress(self.ids, self.chosen)
+
+
 def draw_labels(
     labels: Labels,
     values: NDArray[np.float32],
     sample_weights: NDArray[np.float32] | None,
-    ids: Sequence[str],
+    ids: Iterable[str],
     *,
     source: DrawSource,
 ) -> DrawnLabels:
@@ -40,7 +52,7 @@ def draw_labels(
         labels: labels by name, all of them private.
         values: true labels, float32 (rows, labels); NaN where a row lacks a label, which stays NaN.
         sample_weights: weights of the rows, which say nothing about labels, float32 (rows, 1); None if they have none.
-        ids: id of each row.
+        ids: id of each row; they are gone through several times.
         source: what determines the draws.
 
     Returns:
@@ -48,7 +60,7 @@ def draw_labels(
     """
     mechanism = LabelMechanism(labels)
     known = LabelArrays(values).known
-    own = [one for one, is_known in zip(ids, known, strict=True) if is_known]
+    own = ids if known.all() else _Chosen(ids, known)
     drawn = np.full_like(values, np.nan)
     drawn[known] = mechanism.draw(values[known], own, secret=source.secret, generation=source.generation)
     noise = {name: LabelNoise(*replacement) for name, replacement in mechanism.replacements.items()}

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from party.configuration.features import DataSection
 from party.configuration.negatives import NegativesSection
-from party.data.item_draws import NO_ITEM, Interactions, draw_items
+from party.data.item_draws import NO_ITEM, Interactions, Rows, draw_items
 from party.data.labels import read_labels
 from party.data.negative_cells import negative_cell
-from party.data.negatives import Negatives, Rows
+from party.data.negatives import Negatives
 from party.data.table import Table
 from party.data.text_columns import TextColumn, TextColumns
 from party.errors import DataError
@@ -70,7 +70,7 @@ def with_negatives(party: str, data: DataSection, section: NegativesSection, *, 
     bits = secret_stream(secret, _NO_SEED, f"{_STREAM} {table.dataset} {table.rows_sha256}").bit_generator
     interactions = Interactions(users=_numbers(table.columns, section.user), items=items, positive=positive)
     origin, item_origin = draw_items(interactions, section.per_positive, section.draw, bits)
-    own = np.arange(table.rows)
+    own = np.arange(table.rows, dtype=np.int32)
     return _extended(
         party,
         data,
@@ -111,8 +111,9 @@ def _positive_rows(party: str, data: DataSection, section: NegativesSection, tab
     values = read_labels(party, data, table.columns, table.path.name, weighted=False).values
     positive: NDArray[np.bool_] = (values == 1).any(axis=1)
     if not section.beside_negatives and not positive.all():
+        are = "have no label, or are negative" if np.isnan(values).any() else "are negative"
         raise DataError(
-            "rows are negative already: beside sampled negatives, partners can infer labels from the rows of an entity",
+            f"rows {are} already: beside sampled negatives, partners can infer labels from the rows of an entity",
             where=f"{party}: {table.path.name}",
             expected="positive rows alone (data.negatives)",
             received=f"{int(np.count_nonzero(~positive)):,} of {table.rows:,} rows that are not positive",

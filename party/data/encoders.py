@@ -282,7 +282,8 @@ def _column(feature: AnyFeature, columns: TextColumns, as_written: Collection[st
 
 
 def _cells(feature: AnyFeature, column: TextColumn, where: str) -> Cells:
-    missing = feature.missing if feature.exact else tuple(map(canonical_text, feature.missing))
+    is_as_written = feature.exact or feature.reads_exact_text
+    missing = feature.missing if is_as_written else tuple(map(canonical_text, feature.missing))
     if not feature.has_several or not missing:
         return read_cells(column, missing, where)
     # The list of one value is missing where this value is.

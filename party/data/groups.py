@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,33 @@ def equal_cells(table: TextColumns, columns: Sequence[str]) -> NDArray[np.int32]
     return groups
 
 
-def group_lines(table: TextColumns, columns: Sequence[str]) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class GroupCounts:
+    """The groups that metrics are computed by.
+
+    Attributes:
+        column: the column that makes them.
+        groups: number of groups.
+        most_rows: number of rows of the largest one; 0 without any.
+        rows_in_none: number of rows whose cell is empty.
+    """
+
+    column: str
+    groups: int
+    most_rows: int
+    rows_in_none: int
+
+    @property
+    def words(self) -> str:
+        """The same in a line."""
+        most = f", of {self.most_rows:,} rows at most" if self.groups else ""
+        return (
+            f"metrics by {self.column}: {self.groups:,} groups{most}; rows in none, as their cell is empty:"
+            f" {self.rows_in_none:,}"
+        )
+
+
+def group_counts(table: TextColumns, columns: Sequence[str]) -> Iterator[GroupCounts]:
     """Counts the groups that metrics are computed by.
 
     Args:
@@ -74,14 +101,17 @@ def group_lines(table: TextColumns, columns: Sequence[str]) -> Iterator[str]:
         columns: names of the columns that make them.
 
     Yields:
-        A line for each column.
+        Counts for each column.
     """
     for name, groups in zip(columns, equal_cells(table, columns).T, strict=True):
         sizes = np.bincount(groups[groups != NO_GROUP])
         sizes = sizes[sizes > 0]
-        without = int((groups == NO_GROUP).sum())
-        most = f", of {int(sizes.max()):,} rows at most" if len(sizes) else ""
-        yield f"metrics by {name}: {len(sizes):,} groups{most}; rows in none, as their cell is empty: {without:,}"
+        yield GroupCounts(
+            column=name,
+            groups=len(sizes),
+            most_rows=int(sizes.max(initial=0)),
+            rows_in_none=int((groups == NO_GROUP).sum()),
+        )
 
 
 def _text_groups(cells: Cells) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ NO_ITEM = -1  # of a row whose item is unknown
 _UNIT = 2.0**-53
 
 Rows = NDArray[np.int64]
+Drawn = NDArray[np.int32]
 
 
 class RawBits(Protocol):
@@ -39,7 +40,7 @@ class Interactions:
     positive: NDArray[np.bool_]
 
 
-def draw_items(interactions: Interactions, per_positive: int, draw: Draw, bits: RawBits) -> tuple[Rows, Rows]:
+def draw_items(interactions: Interactions, per_positive: int, draw: Draw, bits: RawBits) -> tuple[Drawn, Drawn]:
     """Draws items for every positive row, none of which its user has a positive row with.
 
     Args:
@@ -49,16 +50,16 @@ def draw_items(interactions: Interactions, per_positive: int, draw: Draw, bits: 
         bits: source of randomness.
 
     Returns:
-        The positive row and the row with the drawn item of each negative, int64 (negatives,), ascending by the positive
+        The positive row and the row with the drawn item of each negative, int32 (negatives,), ascending by the positive
         row. A negative that found no item in MOST_TRIES tries is left out.
     """
     pool = _Pool(interactions.items, draw)
-    positives = np.flatnonzero(interactions.positive)
+    positives = np.flatnonzero(interactions.positive).astype(np.int32)
     origin = np.repeat(positives, per_positive)
-    drawn = np.full(len(origin), NO_ITEM, np.int64)
+    drawn = np.full(len(origin), NO_ITEM, np.int32)
     pairs = interactions.users * (pool.items + 1) + interactions.items  # NO_ITEM meets no item that is drawn
     taken = np.unique(pairs[positives[interactions.items[positives] != NO_ITEM]])
-    pending = np.arange(len(origin))
+    pending = np.arange(len(origin), dtype=np.int32)
     for _ in range(MOST_TRIES):
         if not len(pending):
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from party.configuration.joins import JoinSection, KeyRule
 from party.data.keys import NO_KEY
 from party.data.table import Table
 
+CHECK_KEYS = "check the column, and transforms of the join"
 _KINDS = {
     "inner": "rows without a partner are dropped",
     "left": "rows without a partner are kept",
@@ -37,21 +39,46 @@ def join_lines(data: DataSection) -> Iterator[str]:
         yield f"tables: {_rule_words(data.id_rule)} {is_unique}, and rows of the label party refer to it"
 
 
-def key_lines(table: Table) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class KeyCounts:
+    """The keys of a dataset for the table of one peer.
+
+    Attributes:
+        peer: name of the peer.
+        distinct_keys: number of distinct keys.
+        rows_without_key: number of rows that refer to nothing.
+    """
+
+    peer: str
+    distinct_keys: int
+    rows_without_key: int
+
+    @property
+    def words(self) -> str:
+        """The same in a line."""
+        return (
+            f"join with {self.peer}: {self.distinct_keys:,} distinct keys, {self.rows_without_key:,} rows without a key"
+        )
+
+    @property
+    def warning(self) -> str:
+        """What to do where no row has a key; empty where one has."""
+        return "" if self.distinct_keys else f"no row has a key for {self.peer}: {CHECK_KEYS}"
+
+
+def key_counts(table: Table) -> Iterator[KeyCounts]:
     """Counts the keys of a dataset.
 
     Args:
         table: the dataset at the label party.
 
     Yields:
-        A line for each peer whose table its rows refer to; a warning where no row has a key.
+        Counts for each peer whose table its rows refer to.
     """
     for peer, keys in table.keys.items():
         empty = int(np.count_nonzero(keys.holds(NO_KEY)))
         distinct = int(np.count_nonzero(keys.counts())) - bool(empty)
-        yield f"{table.dataset}: join with {peer}: {distinct:,} distinct keys, {empty:,} rows without a key"
-        if not distinct:
-            yield f"warning: {table.dataset}: no row has a key for {peer}: check the column, and transforms of the join"
+        yield KeyCounts(peer=peer, distinct_keys=distinct, rows_without_key=empty)
 
 
 def _rule_words(rule: KeyRule) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 
 from party.configuration.joins import KeyRule, Transform
 from party.data.text_columns import TextColumn
+from party.data.values.distinct import TEXT
 from party.errors import DataError
 
-Texts = npt.NDArray[np.object_]
 Codes = npt.NDArray[np.int32]
 
+_TOGETHER = 1 << 16  # texts
 NO_KEY = ""  # the key of a row that refers to nothing
 _NO_DIGIT = re.compile("[^0-9]+")
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -89,33 +92,44 @@ def row_keys(columns: Mapping[str, TextColumn], rule: KeyRule, where: str) -> Te
         # A number for each pair; numbered anew, as the product over many columns would not fit.
         texts = _with_lengths(other)
         rows, pairs = pd.factorize(rows * len(texts) + other.codes)
-        before, after = keys[pairs // len(texts)], texts[pairs % len(texts)]
-        keys = np.where((before == NO_KEY) | (after == NO_KEY), NO_KEY, before + after)
-    return _numbered(keys.tolist(), rows.astype(np.int32))
+        before, after = keys.take(pa.array(pairs // len(texts))), texts.take(pa.array(pairs % len(texts)))
+        keys = compute.binary_join_element_wise(before, after, pa.scalar("", TEXT))  # null where a part is
+    return _numbered(keys.fill_null(NO_KEY), rows.astype(np.int32))
 
 
 def _with_length(part: str) -> str:
     return f"{len(part)}:{part}"
 
 
-def _with_lengths(column: TextColumn) -> Texts:
-    return np.array([text and _with_length(text) for text in column.texts()], dtype=object)
+def _with_lengths(column: TextColumn) -> Any:
+    """The distinct texts, each with its length before it; null in place of an empty one."""
+    texts = column.distinct
+    lengths = compute.utf8_length(texts).cast(TEXT)
+    joined = compute.binary_join_element_wise(lengths, texts, pa.scalar(":", TEXT))
+    return compute.if_else(compute.equal(texts, NO_KEY), pa.scalar(None, TEXT), joined)
 
 
 def _part(cells: TextColumn, rule: KeyRule, where: str) -> TextColumn:
     """A column as the key has it."""
     if not rule.transforms:
         return cells
-    texts = cells.texts()
     if rule.transformed:
+        texts = cells.texts()
         _check_digests(texts, cells, rule.transforms, where)
-        return _numbered(_without_digest_of_nothing(texts, rule.transforms), cells.codes)
-    return _numbered([transformed(text, rule.transforms) for text in texts], cells.codes)
+        return _numbered(pa.array(_without_digest_of_nothing(texts, rule.transforms), TEXT), cells.codes)
+    return _numbered(_transformed(cells.distinct, rule.transforms), cells.codes)
 
 
-def _numbered(texts: Sequence[str], codes: Codes) -> TextColumn:
-    """A column of which each row has the number of its text; texts that are equal become one."""
-    encoded = pa.array(texts, pa.large_string()).dictionary_encode()
+def _transformed(texts: Any, transforms: Sequence[Transform]) -> Any:
+    """Transforms Arrow texts, of which few are Python's own at a time."""
+    blocks = (texts[start : start + _TOGETHER].to_pylist() for start in range(0, len(texts), _TOGETHER))
+    parts = [pa.array([transformed(text, transforms) for text in block], TEXT) for block in blocks]
+    return pa.concat_arrays(parts or [pa.array([], TEXT)])
+
+
+def _numbered(texts: Any, codes: Codes) -> TextColumn:
+    """A column of which each row has the number of its text, of Arrow texts; texts that are equal become one."""
+    encoded = texts.dictionary_encode()
     return TextColumn(encoded.indices.to_numpy().astype(np.int32, copy=False)[codes], encoded.dictionary)
 
 

@@ -12,7 +12,7 @@ from party.data.text_columns import TextColumns
 from party.errors import DataError
 
 _QUOTES = ("'", '"')
-_EQUALITIES = ("==", "!=")
+EQUALITIES = ("==", "!=")
 _FIX = "correct the file, or set data.unlabelled_rows: drop to leave out rows whose label is empty"
 
 
@@ -38,7 +38,7 @@ def takes_empty(label: AnyLabel) -> bool:
     if not isinstance(label, BinaryLabel):
         return False
     _, sign, operand = label.parts
-    return sign in _EQUALITIES and unquoted(operand) == ""
+    return sign in EQUALITIES and unquoted(operand) == ""
 
 
 def unquoted(operand: str) -> str:

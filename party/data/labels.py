@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from party.configuration.canonical_text import canonical_text
 from party.configuration.features import DataSection
 from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClassLabel, RegressionLabel
-from party.configuration.rules import BACKQUOTES
 from party.data.kinds.cells import Cells, parse_number, read_cells
-from party.data.known_labels import advice_on_empty, rows_with_labels, unquoted
+from party.data.known_labels import advice_on_empty, rows_with_labels
+from party.data.label_rules import LABELS, positive_texts, refuse_cells, refuse_texts
 from party.data.text_columns import TextColumn, TextColumns
-from party.errors import ConfigurationError, DataError
+from party.errors import DataError
 
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
-_EQUALITIES = ("==", "!=")
 ONE_CLASS_FIX = (
     "check the label's rule; if the file lists only what happened, such as clicks, add rows for what did not: what was"
     " shown and not chosen or, without a record of that, items that data.negatives samples for each row"
 )
-LABELS = "labels are missing or malformed"
 WEIGHTS = "weights of rows are missing or malformed"
 
 
@@ -209,31 +196,6 @@ def weighted_labels(
     return LabelArrays(values, None if (weight == 1.0).all() else weight)
 
 
-def label_share(label: AnyLabel, values: NDArray[np.float32]) -> str:
-    """Summarises the values of a label in words, for its owner.
-
-    Args:
-        label: the label.
-        values: float32 (rows,).
-
-    Returns:
-        The share of the positive class, the number of classes, or mean and deviation, of the rows that have the label.
-    """
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return f"{label.source}: no row has one"
-    match label:
-        case BinaryLabel():
-            is_refused = label.privacy is None and (values.all() or not values.any())
-            only = f", one class only: not to be trained on; {ONE_CLASS_FIX}" if is_refused else ""
-            return f"{label.rule}: {100 * label_balance(values):.1f} % positive{only}"
-        case RegressionLabel():
-            numbers = values.astype(np.float64)
-            return f"{label.column}: mean {numbers.mean():.4g}, deviation {numbers.std():.4g}"
-        case MultiClassLabel():
-            return f"{label.column}: {len(np.unique(values))} of {len(label.classes)} classes present"
-
-
 def label_balance(labels: NDArray[np.float32]) -> float:
     """Share of the positive class.
 
@@ -278,26 +240,25 @@ def _class_weights(label: AnyLabel, values: NDArray[np.float32]) -> NDArray[np.f
 def _read_binary(cells: Cells, label: BinaryLabel, advice: str) -> NDArray[np.float32]:
     """1 for the positive class and 0 for the negative.
 
-    `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare numbers if the rule's value and every
-    cell are numbers, and else canonical texts; the value may stand in quotes, which makes it a text. An empty
-    cell has no label, unless the rule compares with the empty text.
+    `>`, `>=`, `<` and `<=` compare numbers. `==` and `!=` compare a cell with the rule's value as numbers if both are
+    some, and else as canonical texts; the value may stand in quotes, which makes it a text. An empty cell has no label,
+    unless the rule compares with the empty text.
     """
-    _, sign, operand = label.parts
-    return cells.by_row(_positive(cells, sign, operand, advice).astype(np.float32))
+    return cells.by_row(positive_texts(cells, label.parts, advice).astype(np.float32))
 
 
 def _read_numbers(cells: Cells, expected: str, advice: str, what: str = LABELS) -> NDArray[np.float32]:
     numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
     with np.errstate(over="ignore"):
         single = numbers.astype(np.float32)
-    _refuse(cells, ~np.isfinite(single), expected, advice, what=what)
+    refuse_texts(cells, ~np.isfinite(single), expected, advice, what=what)
     return cells.by_row(single)
 
 
 def _read_classes(cells: Cells, label: MultiClassLabel, advice: str) -> NDArray[np.float32]:
     place = label.places
     places = np.fromiter((place.get(cell, -1) for cell in cells.texts), dtype=np.int64, count=len(cells.texts))
-    _refuse(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
+    refuse_cells(cells, places < 0, f"one of the {len(label.classes)} classes in every row", advice)
     return cells.by_row(places.astype(np.float32))
 
 
@@ -315,36 +276,3 @@ def _read_weights(column: TextColumn, where: str, name: str) -> NDArray[np.float
             fix="check data.sample_weight",
         )
     return weights[:, None]
-
-
-def _positive(cells: Cells, sign: str, operand: str, advice: str) -> NDArray[np.bool_]:
-    """Whether the rule holds, for each distinct text."""
-    text = canonical_text(unquoted(operand))
-    numbers = np.fromiter((parse_number(cell) for cell in cells.texts), dtype=np.float64, count=len(cells.texts))
-    threshold = parse_number(canonical_text(operand))  # NaN for a value in quotes, which is a text
-    if sign not in _EQUALITIES:
-        if np.isnan(threshold):
-            raise ConfigurationError(
-                "the rule's value is no number",
-                where=f"{cells.where}: data.labels",
-                expected=f"a number after {sign}",
-                fix=BACKQUOTES,
-                public_message="a label's rule does not fit its column",
-            )
-        _refuse(cells, np.isnan(numbers), "a number in every row", advice)
-    elif text:
-        _refuse(cells, cells.missing, "a label in every row", advice)
-    compare = _COMPARISONS[sign]
-    if np.isnan(threshold) or np.isnan(numbers).any():
-        return np.fromiter((compare(cell, text) for cell in cells.texts), dtype=np.bool_, count=len(cells.texts))
-    holds: NDArray[np.bool_] = compare(numbers, threshold)
-    return holds
-
-
-def _refuse(cells: Cells, without: NDArray[np.bool_], expected: str, advice: str, *, what: str = LABELS) -> None:
-    if without.any():
-        received = f"{cells.row_count(without)} rows without one"
-        public_message = f"{what}; expected {expected}; received {received}"
-        raise DataError(
-            what, where=cells.where, expected=expected, received=received, fix=advice, public_message=public_message
-        )

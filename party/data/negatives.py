@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,8 +21,8 @@ class Negatives:
         per_positive: number of negatives that each positive row should have.
         positives: number of positive rows of the file.
         file_rows: number of rows of the file.
-        origin: for each row the one whose columns it has: itself or, of a drawn row, the positive row; int64 (rows,).
-        item_origin: for each row the one whose item it has, int64 (rows,).
+        origin: for each row the one whose columns it has: itself or, of a drawn row, the positive row; int32 (rows,).
+        item_origin: for each row the one whose item it has, int32 (rows,).
     """
 
     per_positive: int

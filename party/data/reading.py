@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute
 
+from party.configuration.datetime_feature import DateFormat
+from party.configuration.numeric_feature import COMMA
 from party.data.files.source import Source
+from party.data.kinds.moments import in_format
 from party.data.text_columns import TextColumn, TextColumns, text_column
 from party.data.values.keys import canonical_keys
 from party.data.values.texts import CanonicalColumn, canonical_column, canonical_texts
-from party.data.values.types import is_text, plain_type
+from party.data.values.types import is_date, is_number, is_text, plain_type
 
 _MEANING = 1  # version of what a cell means, and so of what is kept of it
 
@@ -29,6 +33,8 @@ class NeededColumns:
         keys: columns of ids and keys, whose texts are those of keys.
         cells: columns whose texts are those of values, each with whether they stay as they are written.
         lists: columns that may hold lists.
+        commas: columns whose texts have a decimal comma.
+        formats: how the texts of columns of dates are written.
         where: party and files, for errors.
     """
 
@@ -37,6 +43,8 @@ class NeededColumns:
     keys: Collection[str]
     cells: Mapping[str, bool]
     lists: Collection[str]
+    commas: Collection[str] = ()
+    formats: Mapping[str, DateFormat] = field(default_factory=dict)
     where: str
 
     def place(self, column: str) -> str:
@@ -51,6 +59,8 @@ class NeededColumns:
             "keys": sorted(self.keys),
             "cells": dict(sorted(self.cells.items())),
             "lists": sorted(set(self.lists) & set(self.needed)),
+            "commas": sorted(set(self.commas) & set(self.needed)),
+            "formats": {name: style for name, style in sorted(self.formats.items()) if name in self.needed},
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -145,8 +155,20 @@ def written_texts(column: pa.Array | pa.ChunkedArray, name: str, columns: Needed
     Raises:
         DataError: the column is of a type that is not read, or a text of it cannot be used.
     """
-    as_written = columns.cells[name] or is_text(plain_type(column.type))
-    return canonical_texts(column, exact=as_written, where=columns.place(name))
+    kind = plain_type(column.type)
+    as_written = columns.cells[name] or is_text(kind)
+    texts = canonical_texts(column, exact=as_written, where=columns.place(name))
+    # What is a number or a date by its type is the same one, however texts of the column are written.
+    if name in columns.commas and is_number(kind):
+        return compute.replace_substring(texts, ".", COMMA)
+    return _in_format(texts, columns.formats[name]) if name in columns.formats and is_date(kind) else texts
+
+
+def _in_format(texts: pa.ChunkedArray, style: DateFormat) -> pa.ChunkedArray:
+    encoded = [chunk.dictionary_encode() for chunk in texts.chunks]
+    written = [pa.array([in_format(text, style) for text in one.dictionary.to_pylist()], texts.type) for one in encoded]
+    chunks = [texts_of.take(one.indices) for texts_of, one in zip(written, encoded, strict=True)]
+    return pa.chunked_array(chunks, texts.type)
 
 
 def meaning_of(texts: pa.Array | pa.ChunkedArray, name: str, columns: NeededColumns) -> CanonicalColumn:

@@ -16,6 +16,7 @@ from pyarrow import compute
 
 from party.configuration.column_range import ColumnRange, matching_columns
 from party.configuration.csv_format import CsvSection
+from party.configuration.datetime_feature import DateFormat
 from party.configuration.joins import KeyRule
 from party.data.files.columns import check_names, no_rows
 from party.data.files.limits import FileLimits
@@ -164,6 +165,8 @@ class FileRules:
         column_keys: the key of the configuration that names a column, for those that no feature reads.
         as_written: columns whose texts stay as they are written.
         lists: columns that may hold lists.
+        commas: columns whose texts have a decimal comma.
+        formats: how the texts of columns of dates are written.
         ranges: what patterns of columns stood for when the party started.
         other_columns: columns that no pattern stands for.
     """
@@ -176,6 +179,8 @@ class FileRules:
     column_keys: Mapping[str, str] = field(default_factory=dict)
     as_written: Collection[str] = ()
     lists: Collection[str] = ()
+    commas: Collection[str] = ()
+    formats: Mapping[str, DateFormat] = field(default_factory=dict)
     ranges: Sequence[ColumnRange] = ()
     other_columns: frozenset[str] = frozenset()
 
@@ -261,6 +266,8 @@ def _needed(columns: Collection[str], rules: FileRules, where: str) -> NeededCol
         keys=tuple(keys),
         cells={name: name in rules.as_written for name in dict.fromkeys(columns)},
         lists=rules.lists,
+        commas=rules.commas,
+        formats=rules.formats,
         where=where,
     )
 

@@ -11,6 +11,7 @@ from cryptography import x509
 from party.configuration.sections import KnownName
 from party.diagnosis.finding import Finding, fine, of_error, warning
 from party.errors import SplitError
+from party.output.quantities import day_text
 from party.security.authority import check_in_force
 from party.security.certificates import Usage, own_identity
 from party.security.trust import load_authorities
@@ -92,4 +93,4 @@ def expiring(certificate: x509.Certificate, now: datetime) -> str | None:
 
 def day(certificate: x509.Certificate) -> str:
     """The last day of a certificate."""
-    return f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+    return day_text(certificate.not_valid_after_utc)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from party.output.results import json_option
+
 if TYPE_CHECKING:
     from party.diagnosis.diagnosis import Diagnosis
 
@@ -34,9 +36,9 @@ def doctor_command(
 
     @click.command("doctor", help=summary)
     @configuration_option
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @json_option
     @debug_option
     def doctor(path: Path, as_json: bool, debug: bool) -> None:
-        run_command(lambda: examine(path).show(click.echo, as_json=as_json), debug)
+        run_command(lambda: examine(path).show(as_json=as_json), debug)
 
     return doctor

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+import click
+
 from party import __version__
 from party.diagnosis.finding import Finding, Severity, of_error, problem
 from party.errors import ConfigurationError, SplitError
+from party.output.json_document import json_document
+from party.output.quantities import counted
+from party.output.terminal import hung, print_lines, terminal_columns
 
 READ_ERROR = "do what the message says, then run the doctor again"
 SEVERITY_WIDTH = max(map(len, Severity)) + 1
 ADVICE = "-> "
+GAP = "  "
+LEAST_TEXT_COLUMNS = 30  # below it, what continues a line begins far to the left
 
 Subject = TypeVar("Subject")
 Examination = Callable[[Subject], Iterable[Finding]]
@@ -37,27 +43,34 @@ class Diagnosis:
         """The number of findings of a severity."""
         return sum(one.severity is severity for found in self.findings.values() for one in found)
 
-    def lines(self) -> Iterator[str]:
-        """Yields a line for each finding, below it one with what to do, and at last a summary."""
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields a line for each finding, below it one with what to do, and at last a summary.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
         width = max((len(name) for name in self.findings), default=0)
+        hanging = " " * (SEVERITY_WIDTH + width + len(GAP) + 1)
+        if columns is not None and columns < len(hanging) + LEAST_TEXT_COLUMNS:
+            hanging = GAP
         for name, found in self.findings.items():
             for one in found:
                 place = f"{one.where}: " if one.where else ""
-                yield f"{one.severity:<{SEVERITY_WIDTH}} {name:<{width}}  {place}{one.what}"
-                if one.fix:
-                    yield f"{'':<{SEVERITY_WIDTH}} {'':<{width}}  {ADVICE}{one.fix}"
+                told = [f"{one.severity:<{SEVERITY_WIDTH}} {name:<{width}}{GAP}{place}{one.what}"]
+                told += [f"{hanging}{ADVICE}{one.fix}"] if one.fix else []
+                for line in told:
+                    yield from (line,) if columns is None else hung(line, columns, hanging)
         yield self.summary
 
     @property
     def summary(self) -> str:
         """One line with the number of problems and warnings."""
-        counts = (_counted(self.count(one), one) for one in (Severity.PROBLEM, Severity.WARNING))
+        counts = (counted(self.count(one), one) for one in (Severity.PROBLEM, Severity.WARNING))
         return f"{f'{self.program} {self.name}'.strip()}: {', '.join(counts)}"
 
     def to_json(self) -> str:
         """One JSON document with all findings."""
         content = {
-            "program": self.program,
             "name": self.name,
             "version": __version__,
             "problems": self.count(Severity.PROBLEM),
@@ -66,23 +79,24 @@ class Diagnosis:
                 {"examination": name, **asdict(one)} for name, found in self.findings.items() for one in found
             ],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json_document(f"{self.program} doctor", content)
 
-    def show(self, write: Callable[[str], object], *, as_json: bool) -> None:
+    def show(self, *, as_json: bool) -> None:
         """Shows all findings, and ends a command whose doctor found a problem.
 
         Args:
-            write: called with each line, or with the JSON document.
-            as_json: whether to show that.
+            as_json: whether to show one JSON document.
 
         Raises:
             ConfigurationError: there is a problem.
         """
-        for text in (self.to_json(),) if as_json else self.lines():
-            write(text)
+        if as_json:
+            click.echo(self.to_json())
+        else:
+            print_lines(self.lines(terminal_columns()))
         if self.count(Severity.PROBLEM):
             raise ConfigurationError(
-                f"the doctor found {_counted(self.count(Severity.PROBLEM), Severity.PROBLEM)}",
+                f"the doctor found {counted(self.count(Severity.PROBLEM), Severity.PROBLEM)}",
                 fix="do what is said above",
             )
 
@@ -109,7 +123,3 @@ def _findings(subject: Subject, examination: Examination[Subject]) -> Iterator[F
         yield problem(
             f"cannot be examined: {error.strerror or type(error).__name__}", fix="see the rights of this user"
         )
-
-
-def _counted(count: int, severity: Severity) -> str:
-    return f"{count} {severity}{'' if count == 1 else 's'}"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from party.diagnosis.finding import Finding, fine, problem, warning
 from party.diagnosis.machine import Machine
+from party.output.quantities import bytes_text
 
-MEGABYTE = 1_000_000
 ENOUGH_FOR_COMFORT = 2  # times what is needed
 
 
@@ -66,14 +66,9 @@ def examine_disk(machine: Machine, folder: Path, needed_bytes: int) -> Iterator[
 
 
 def _compared(what: str, available: int, needed: int, *, where: object = "", fix: str) -> Finding:
-    told = f"{megabytes(available)} of {what} are left, and about {megabytes(needed)} may be needed"
+    told = f"{bytes_text(available)} of {what} are left, and about {bytes_text(needed)} may be needed"
     if available < needed:
         return problem(told, where, fix=fix)
     if available < ENOUGH_FOR_COMFORT * needed:
         return warning(told, where, fix=fix)
     return fine(told, where)
-
-
-def megabytes(count: int) -> str:
-    """A number of bytes in MB, as text."""
-    return f"{count / MEGABYTE:,.0f} MB"

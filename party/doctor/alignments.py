@@ -8,6 +8,7 @@ from party.alignment.joined_store import JoinedAlignment
 from party.alignment.store import AlignmentStore, StoredAlignment
 from party.diagnosis.finding import Finding, fine, problem, warning
 from party.doctor.subject import PartySubject
+from party.output.quantities import share_text
 
 ALIGN = "ask for `coordinator align`"
 FOLDER = "alignments"
@@ -54,5 +55,6 @@ def _told(subject: PartySubject, dataset: str, stored: StoredAlignment | JoinedA
     if stored.data_sha256 != bytes.fromhex(table.rows_sha256):
         return problem("the file has changed since it was aligned: no run can use it", dataset, fix=ALIGN)
     share = len(stored.rows) / max(1, table.rows)
-    counts = f"{len(stored.rows):,} of {table.rows:,} rows of {file} are in common ({100 * share:.0f} %)"
+    told = share_text(len(stored.rows), table.rows)
+    counts = f"{len(stored.rows):,} of {table.rows:,} rows of {file} are in common ({told})"
     return warning(counts, dataset, fix=COMPARE_IDS) if share < FEW else fine(counts, dataset)

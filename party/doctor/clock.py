@@ -9,9 +9,9 @@ from party.diagnosis.finding import Finding, fine, problem
 from party.doctor.subject import PartySubject
 from party.errors import StorageError
 from party.ledger.entry import LedgerEntry
+from party.output.quantities import minute_text
 
 TOLERANCE = timedelta(seconds=30)
-FORM = "%Y-%m-%d %H:%M"
 
 
 def examine_clock(subject: PartySubject) -> Iterator[Finding]:
@@ -28,11 +28,11 @@ def examine_clock(subject: PartySubject) -> Iterator[Finding]:
     latest = max(times, default=now)
     if latest > now + TOLERANCE:
         yield problem(
-            f"the clock is behind: it says {now:{FORM}} UTC, and a line of the ledger is of {latest:{FORM}} UTC",
+            f"the clock is behind: it says {minute_text(now)}, and a line of the ledger is of {minute_text(latest)}",
             fix="set the clock of this machine, and let NTP correct it",
         )
     else:
-        yield fine(f"{now:{FORM}} UTC; `coordinator doctor` compares the clocks of all parties")
+        yield fine(f"{minute_text(now)}; `coordinator doctor` compares the clocks of all parties")
 
 
 def _entries(subject: PartySubject) -> Sequence[LedgerEntry]:

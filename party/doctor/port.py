@@ -8,7 +8,7 @@ from party.diagnosis.finding import Finding, Severity, fine, of_error, problem
 from party.diagnosis.listening import OTHER_PORT, examine_address, examine_monitoring
 from party.doctor.subject import PartySubject
 from party.errors import SessionError, SplitError
-from party.health import health_line
+from party.health import healthy_port
 from party.runtime.serving_file import read_serving
 
 LISTEN = "listen"
@@ -42,7 +42,7 @@ def _taken(subject: PartySubject, serves: bool) -> Finding:
     if subject.configuration.insecure:
         return fine("a party answers, without TLS", where) if serves else problem("is taken", where, fix=OTHER_PORT)
     try:
-        return fine(health_line(subject.path, subject.machine.wait_seconds), where)
+        return fine(healthy_port(subject.path, subject.machine.wait_seconds).words, where)
     except SplitError as error:
         if serves:
             return of_error(error, RESTART)

@@ -20,6 +20,7 @@ from party.drafting.labels import DraftedLabel, draft_label, label_candidates, l
 from party.drafting.party_text import DraftedData, PartyPlace, party_text
 from party.drafting.samples import Sample, read_sample
 from party.errors import ConfigurationError, DataError
+from party.output.quantities import counted
 from party.runtime.column_keys import PassingColumnKeys
 from party.runtime.tables import Tables
 
@@ -157,6 +158,9 @@ def _relative(files: Sequence[str], folder: Path) -> str | tuple[str, ...]:
 def _lines(place: PartyPlace, data: DraftedData) -> list[str]:
     features = sum(isinstance(one, Guess) for one in data.columns.values())
     role = "label party" if data.labels else "feature party"
-    said = [f"{role} {place.name}: id {data.id}, {features} features, {len(data.columns) - features} columns left out"]
+    said = [
+        f"{role} {place.name}: id {data.id}, {counted(features, 'feature')},"
+        f" {counted(len(data.columns) - features, 'column')} left out"
+    ]
     said += [f"label {label.name}: {label.why}" for label in data.labels]
     return [*said, *data.form_remarks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +15,9 @@ from party.configuration.schema_file import schema_path, with_schema_line
 from party.drafting.draft import DataRequest, Questions, draft_party
 from party.drafting.party_text import PartyPlace
 from party.errors import ConfigurationError
-from party.invitation.identity import made_or_kept
+from party.invitation.identity import OwnCertificate, made_or_kept
 from party.invitation.of_party import party_invitation
-from party.invitation.sending import invitation_path, refuse_existing, write_invitation
+from party.invitation.sending import WrittenInvitation, invitation_path, refuse_existing, write_invitation
 from party.security.certificates import Usage
 from party.security.files import write_atomically
 from party.security.issuing import check_certificate_name
@@ -43,7 +44,35 @@ class NewParty:
     data: DataRequest
 
 
-def create_party(new: NewParty, target: Path, questions: Questions, *, force: bool, now: datetime) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class CreatedParty:
+    """What was written for a new party.
+
+    Attributes:
+        party: name of the party.
+        configuration: its file.
+        certificate: its own.
+        invitation: for its partners.
+        found: what its data is like, in sentences.
+    """
+
+    party: str
+    configuration: Path
+    certificate: OwnCertificate
+    invitation: WrittenInvitation
+    found: tuple[str, ...]
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields what was done, in sentences."""
+        yield from self.found
+        yield self.certificate.words
+        yield f"wrote {self.configuration}: look at its comments"
+        yield from self.invitation.lines(columns)
+        accept, serve = (f"party {command} --config {self.configuration}" for command in ("accept", "serve"))
+        yield f"then: {accept} INVITATION..., and {serve}"
+
+
+def create_party(new: NewParty, target: Path, questions: Questions, *, force: bool, now: datetime) -> CreatedParty:
     """Writes certificate, configuration and invitation of a party.
 
     Args:
@@ -54,7 +83,7 @@ def create_party(new: NewParty, target: Path, questions: Questions, *, force: bo
         now: the current time, with a time zone.
 
     Returns:
-        Lines for the owner.
+        What was written.
 
     Raises:
         ConfigurationError: a file exists, or an option cannot be used.
@@ -69,15 +98,16 @@ def create_party(new: NewParty, target: Path, questions: Questions, *, force: bo
     tls = {"certificate": f"{folder}/{new.name}.pem", "key": f"{folder}/{new.name}-key.pem"}
     place = PartyPlace(name=new.name, listen=_listen(new.address), address=new.address, tls=tls, model=new.model)
     draft = draft_party(place, new.data, target, questions)
-    lines = [*draft.lines, made_or_kept(new.name, Usage.PARTY, target.parent / folder, now=now)]
+    certificate = made_or_kept(new.name, Usage.PARTY, target.parent / folder, now=now)
     text = draft.text
     if new.writes_schema:
         write_atomically(schema_path(target), schema_text(PartyConfiguration, PARTY_TITLE).encode())
         text = with_schema_line(text, target)
     write_atomically(target, text.encode())
-    lines.append(f"wrote {target}: look at its comments")
-    lines += write_invitation(party_invitation(draft.configuration, new.address, now), invitation, force=force)
-    return [*lines, f"then: party accept --config {target} INVITATION..., and party serve --config {target}"]
+    written = write_invitation(party_invitation(draft.configuration, new.address, now), invitation, force=force)
+    return CreatedParty(
+        party=new.name, configuration=target, certificate=certificate, invitation=written, found=draft.lines
+    )
 
 
 def _listen(address: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from party.invitation.options import accept_options
+from party.output.results import print_result
 
 if TYPE_CHECKING:
     from party.invitation.acceptance import Acceptor
@@ -17,6 +18,7 @@ Option = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def make_accept_command(
+    program: str,
     options: tuple[Option, Option],
     run_command: Callable[[Callable[[], None], bool], None],
     find_acceptor: Callable[[Path], Acceptor],
@@ -24,6 +26,7 @@ def make_accept_command(
     """Makes the subcommand for one program.
 
     Args:
+        program: its name.
         options: of the configuration file, and of tracebacks.
         run_command: runs a function and turns its errors into a line and an exit code; its second argument chooses
             tracebacks instead.
@@ -38,14 +41,14 @@ def make_accept_command(
     @configuration_option
     @accept_options
     @debug_option
-    def accept(path: Path, debug: bool, **given: Any) -> None:
+    def accept(path: Path, as_json: bool, debug: bool, **given: Any) -> None:
         """Takes partners' invitations into the configuration, once their fingerprints are confirmed."""
 
         def run() -> None:
             from party.invitation.accepting import accept_files  # noqa: PLC0415
 
-            for line in accept_files(path, find_acceptor(path), **given):
-                click.echo(line)
+            accepted = accept_files(path, find_acceptor(path), to_errors=as_json, **given)
+            print_result(f"{program} accept", accepted, as_json=as_json)
 
         run_command(run, debug)
 

@@ -13,6 +13,8 @@ from cryptography import x509
 from party.configuration.edited_yaml import with_entry, with_value
 from party.configuration.yaml_file import parse_yaml, usable_path
 from party.errors import ConfigurationError, IdentityError, StorageError
+from party.invitation.accepted import AcceptedPartner, Change, accepted_partner
+from party.invitation.changed_settings import changed_settings
 from party.invitation.received import ReceivedInvitation
 from party.security.files import FILE_MODE, make_folder, write_atomically
 from party.security.trust import load_authorities
@@ -51,7 +53,7 @@ class Acceptance:
         text: of the file, where it is yet to be written.
 
     Attributes:
-        lines: what was done, in sentences.
+        partners: who was taken in.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -59,14 +61,10 @@ class Acceptance:
 
     def __init__(self, path: Path, acceptor: Acceptor, *, replace: bool, text: str | None = None) -> None:
         self._path, self._acceptor, self._replace = usable_path(path), acceptor, replace
-        try:
-            self._text = path.read_text(encoding="utf-8") if text is None else text
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"cannot be read ({error.__class__.__name__})", where=path, fix="check --config"
-            ) from error
+        self._is_new = text is not None
+        self._read = self._text = self._content() if text is None else text
         self._files: dict[Path, bytes] = {}
-        self.lines: list[str] = []
+        self.partners: list[AcceptedPartner] = []
 
     def add(self, received: ReceivedInvitation) -> None:
         """Takes an organisation into the configuration.
@@ -83,17 +81,23 @@ class Acceptance:
         self._check_name(received, content, key)
         known = {one.get("name"): place for place, one in enumerate(_entries(content, key)) if isinstance(one, dict)}
         if invitation.name in known:
-            self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
+            change = self._renew(received, content[key][known[invitation.name]], (key, known[invitation.name]))
         else:
-            self._insert(received, key)
-        self._text = self._acceptor.settled(self._text, received, self._path)
+            change = self._insert(received, key)
+        before, self._text = self._text, self._acceptor.settled(self._text, received, self._path)
+        settings = changed_settings(parse_yaml(before, self._path), parse_yaml(self._text, self._path))
+        self.partners.append(accepted_partner(received, change, section=key, settings=tuple(settings)))
 
     def write(self) -> None:
         """Writes the authorities, then the configuration.
 
         Raises:
+            ConfigurationError: somebody changed the configuration since it was read.
             StorageError: a file cannot be written.
         """
+        if not self._is_new and self._content() != self._read:
+            # The question may have stood open for long: a name that was removed meanwhile must not come back.
+            raise ConfigurationError("was changed meanwhile", where=self._path, fix="accept once more")
         for path, content in self._files.items():
             try:
                 make_folder(path.parent)
@@ -103,6 +107,14 @@ class Acceptance:
         mode = stat.S_IMODE(self._path.stat().st_mode) if self._path.exists() else FILE_MODE
         write_atomically(self._path, self._text.encode())
         self._path.chmod(mode)
+
+    def _content(self) -> str:
+        try:
+            return self._path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"cannot be read ({error.__class__.__name__})", where=self._path, fix="check --config"
+            ) from error
 
     def _check_name(self, received: ReceivedInvitation, content: Mapping[str, Any], key: str) -> None:
         name, others = received.invitation.name, set(self._acceptor.lists) - {key}
@@ -114,18 +126,20 @@ class Acceptance:
                 expected="a name of its own for every organisation",
             )
 
-    def _insert(self, received: ReceivedInvitation, key: str) -> None:
+    def _insert(self, received: ReceivedInvitation, key: str) -> Change:
         name = received.invitation.name
         relative = f"{CERTIFICATES}/{name}-ca.pem"
         target = self._path.parent / relative
-        if target.exists() and not self._is_same(target, received.authority) and not self._replace:
-            raise _other_authority(received, target)
+        if target.exists() and not self._is_same(target, received.authority):
+            if not self._replace:
+                raise _other_authority(received, target)
+            self._require_own_file(name, target)
         self._files[target] = received.pem
         entry = {"name": name, **self._acceptor.entry(received), "ca": relative}
         self._text = with_entry(self._text, key, entry, self._path)
-        self.lines.append(f"added {received.invitation.role_words} {name} to {key}")
+        return Change.ADDED
 
-    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> None:
+    def _renew(self, received: ReceivedInvitation, entry: Mapping[str, Any], place: tuple[str, int]) -> Change:
         """Takes the invitation of a name that is known already."""
         name = received.invitation.name
         target = self._path.parent / str(entry.get("ca", ""))
@@ -149,9 +163,26 @@ class Acceptance:
             value = self._acceptor.entry(received)[key]
             self._text = with_value(self._text, (*place, key), value, self._path)
         if not is_same:
+            self._require_own_file(name, target)
             self._files[target] = received.pem
-        words = "replaced what was known of" if changed or not is_same else "already knew"
-        self.lines.append(f"{words} {received.invitation.role_words} {name}")
+        return Change.REPLACED if changed or not is_same else Change.NONE
+
+    def _require_own_file(self, name: str, target: Path) -> None:
+        """Refuses to replace an authority that vouches for another name too: it would change whom that name means."""
+        content = parse_yaml(self._text, self._path)
+        entries = [one for key in self._acceptor.lists for one in _entries(content, key) if isinstance(one, dict)]
+        sharing = [
+            str(one.get("name"))
+            for one in entries
+            if one.get("name") != name and (self._path.parent / str(one.get("ca", ""))).resolve() == target.resolve()
+        ]
+        if sharing:
+            raise ConfigurationError(
+                f"{target.name} vouches for {', '.join(sharing)} too",
+                where=self._path,
+                expected="a file of its own for every name whose authority changes",
+                fix=f"copy it, and name the copy in the ca of {name}",
+            )
 
     def _is_same(self, target: Path, authority: x509.Certificate) -> bool:
         written = self._files.get(target)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-
-import click
 
 from party.errors import ConfigurationError
 from party.invitation.acceptance import Acceptance, Acceptor
+from party.invitation.accepted import AcceptedPartners
 from party.invitation.confirming import Ask, confirm, invitation_lines, terminal_question
 from party.invitation.received import ReceivedInvitation, read_invitation
+from party.output.terminal import show
 from party.security.clock import utc_now
 
 Say = Callable[[str], None]
@@ -51,7 +52,7 @@ def accept(
     replace: bool,
     ask: Ask | None,
     text: str | None = None,
-) -> list[str]:
+) -> AcceptedPartners:
     """Takes invitations into a configuration once their fingerprints are confirmed: all of them, or none.
 
     Args:
@@ -64,7 +65,7 @@ def accept(
         text: of the configuration, where the file is yet to be written.
 
     Returns:
-        What was done, in sentences.
+        What was done.
 
     Raises:
         ConfigurationError: an invitation does not fit the configuration.
@@ -78,12 +79,18 @@ def accept(
         acceptance.add(one)
     confirm(received, fingerprints, ask)
     acceptance.write()
-    return [*acceptance.lines, f"wrote {path}"]
+    return AcceptedPartners(path, tuple(acceptance.partners))
 
 
 def accept_files(
-    path: Path, acceptor: Acceptor, *, files: Sequence[Path], fingerprints: Sequence[str], replace: bool
-) -> list[str]:
+    path: Path,
+    acceptor: Acceptor,
+    *,
+    files: Sequence[Path],
+    fingerprints: Sequence[str],
+    replace: bool,
+    to_errors: bool,
+) -> AcceptedPartners:
     """Does what the commands `accept` do: shows invitations, has them confirmed and takes them into a configuration.
 
     Args:
@@ -92,14 +99,16 @@ def accept_files(
         files: the invitations.
         fingerprints: as their senders told them; none where somebody at the terminal is asked.
         replace: whether another authority may take the place of a known one.
+        to_errors: whether invitations are shown, and confirmed, on standard error.
 
     Returns:
-        What was done, in sentences.
+        What was done.
 
     Raises:
         ConfigurationError: a file is no invitation, or does not fit the configuration.
         IdentityError: an authority cannot be used, a fingerprint is not confirmed, or a name is known with another one.
         StorageError: a file cannot be written.
     """
-    received = received_invitations(files, utc_now(), click.echo)
-    return accept(path, acceptor, received, fingerprints=fingerprints, replace=replace, ask=terminal_question())
+    received = received_invitations(files, utc_now(), partial(show, to_errors=to_errors))
+    ask = terminal_question(to_errors=to_errors)
+    return accept(path, acceptor, received, fingerprints=fingerprints, replace=replace, ask=ask)

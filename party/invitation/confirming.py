@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 
 from party.errors import IdentityError
 from party.invitation.fingerprint import normalised
 from party.invitation.received import ReceivedInvitation
+from party.output.quantities import day_text
+from party.security.printable import printable
 
 Ask = Callable[[str], bool]
 
@@ -45,9 +48,13 @@ def confirm(received: Sequence[ReceivedInvitation], fingerprints: Sequence[str],
             raise IdentityError("was not confirmed", where=one.path, fix=f"ask {name} for its invitation once more")
 
 
-def terminal_question() -> Ask | None:
-    """How to ask whoever sits at the terminal; None without one."""
-    return click.confirm if sys.stdin.isatty() else None
+def terminal_question(*, to_errors: bool = False) -> Ask | None:
+    """How to ask whoever sits at the terminal; None without one.
+
+    Args:
+        to_errors: whether to ask on standard error, where standard output is for a program.
+    """
+    return partial(click.confirm, err=to_errors) if sys.stdin.isatty() else None
 
 
 def invitation_lines(one: ReceivedInvitation) -> list[str]:
@@ -60,5 +67,6 @@ def invitation_lines(one: ReceivedInvitation) -> list[str]:
     offered = [("datasets", said.datasets), ("tables", tuple(table.name for table in said.tables))]
     parts = [f"{said.role_words} {said.name}" + (f" at {said.address}" if said.address else "")]
     parts += [f"{what} {', '.join(names)}" for what, names in offered if names]
-    parts.append(f"authority until {one.authority.not_valid_after_utc:%Y-%m-%d}")
-    return [f"{one.path.name}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]
+    parts.append(f"authority until {day_text(one.authority.not_valid_after_utc)}")
+    # The sender may have chosen the file's name too: on a terminal it must not look like a line of this program.
+    return [f"{printable(one.path.name)}: {'; '.join(parts)}", f"fingerprint  {one.fingerprint}"]

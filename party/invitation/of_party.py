@@ -10,7 +10,7 @@ from party.configuration.party import PartyConfiguration
 from party.configuration.strict import validate
 from party.errors import ConfigurationError
 from party.invitation.invitation import VERSION, Invitation
-from party.invitation.sending import authority_pem, invitation_path, write_invitation
+from party.invitation.sending import WrittenInvitation, authority_pem, invitation_path, write_invitation
 from party.security.certificates import Usage
 from party.security.protocol import PROTOCOL
 
@@ -46,7 +46,9 @@ def party_invitation(configuration: PartyConfiguration, address: str, now: datet
     return validate(Invitation, content, f"the invitation of {name}")
 
 
-def invite_for_party(path: Path, address: str | None, *, target: Path | None, force: bool, now: datetime) -> list[str]:
+def invite_for_party(
+    path: Path, address: str | None, *, target: Path | None, force: bool, now: datetime
+) -> WrittenInvitation:
     """Writes the invitation of a party.
 
     Args:
@@ -57,7 +59,7 @@ def invite_for_party(path: Path, address: str | None, *, target: Path | None, fo
         now: the current time, with a time zone.
 
     Returns:
-        Lines for the owner.
+        The file, with its fingerprint.
 
     Raises:
         ConfigurationError: the configuration cannot be used, or nobody can reach what `listen` names.

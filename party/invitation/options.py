@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from party.output.results import json_option
+
 Command = Callable[..., None]
 
 _files = click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
@@ -33,9 +35,9 @@ force_option = click.option("--force", is_flag=True, help="Replace files that ex
 
 def accept_options(command: Command) -> Command:
     """Adds what `accept` takes besides the configuration."""
-    return _files(fingerprint_option(_replace(command)))
+    return _files(fingerprint_option(_replace(json_option(command))))
 
 
 def invite_options(command: Command) -> Command:
     """Adds what `invite` takes besides the configuration."""
-    return _output(force_option(command))
+    return _output(force_option(json_option(command)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,25 @@ from party.security.files import write_atomically
 from party.security.trust import load_authorities
 
 COMPARE = "Read the fingerprint to whoever gets the file, over the telephone or face to face; never send both one way."
+
+
+@dataclass(frozen=True)
+class WrittenInvitation:
+    """The file to hand over.
+
+    Attributes:
+        invitation: the file.
+        fingerprint: of the whole file, for the telephone.
+    """
+
+    invitation: Path
+    fingerprint: str
+
+    def lines(self, columns: int | None) -> Iterator[str]:
+        """Yields lines for the owner."""
+        yield f"wrote {self.invitation}: hand it to each partner"
+        yield f"fingerprint  {self.fingerprint}"
+        yield COMPARE
 
 
 def authority_pem(name: str, tls: TlsSection, folder: Path, *, usage: Usage, now: datetime) -> str:
@@ -50,7 +70,7 @@ def authority_pem(name: str, tls: TlsSection, folder: Path, *, usage: Usage, now
     raise refusals[-1]
 
 
-def write_invitation(invitation: Invitation, target: Path, *, force: bool) -> list[str]:
+def write_invitation(invitation: Invitation, target: Path, *, force: bool) -> WrittenInvitation:
     """Writes the file to hand over.
 
     Args:
@@ -59,7 +79,7 @@ def write_invitation(invitation: Invitation, target: Path, *, force: bool) -> li
         force: whether it may replace another one.
 
     Returns:
-        Lines for the owner, with the fingerprint.
+        The file, with its fingerprint.
 
     Raises:
         ConfigurationError: the file exists.
@@ -68,7 +88,7 @@ def write_invitation(invitation: Invitation, target: Path, *, force: bool) -> li
     content = invitation.to_bytes()
     refuse_existing([target], force=force)
     write_atomically(target, content)
-    return [f"wrote {target}: hand it to each partner", f"fingerprint  {fingerprint(content)}", COMPARE]
+    return WrittenInvitation(target, fingerprint(content))
 
 
 def refuse_existing(targets: Sequence[Path], *, force: bool) -> None:

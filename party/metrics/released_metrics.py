@@ -39,7 +39,7 @@ import hashlib
 import hmac
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -131,12 +131,14 @@ def secret_draws(key: bytes) -> Draws:
     return of_pass
 
 
-def of_events(bounded: Bounded, rows: int) -> Bounded:
+def of_events(bounded: Bounded, rows: int, spread: Collection[str] = ()) -> Bounded:
     """Figures whose bounds hold for a row of a file together with the negatives that were sampled for it.
 
     Args:
         bounded: computes figures with their bounds for one row; those with other units stay.
         rows: number of rows of an event: its own and its negatives.
+        spread: names of figures of groups whose columns differ between the rows of an event, as those of its item do:
+            an event then moves as many groups as it has rows.
     """
 
     def of_all_rows(
@@ -144,7 +146,9 @@ def of_events(bounded: Bounded, rows: int) -> Bounded:
     ) -> Mapping[str, BoundedFigure]:
         events = max(1, len(outputs) // rows)
         return {
-            name: one if one.units is not None else replace(one, bound=one.bound * rows, units=events)
+            name: replace(one, bound=one.bound * rows, units=one.units or events)
+            if one.units is None or name in spread
+            else one
             for name, one in bounded(outputs, labels, exact, groups=groups).items()
         }
 

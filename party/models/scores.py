@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -79,6 +79,15 @@ class Scores:
     def names(self) -> tuple[str, ...]:
         """Names of all metrics, as in the history."""
         return tuple(one.key for name in self._labels for one in self.of_label(name))
+
+    def grouped_by(self, columns: Collection[str]) -> frozenset[str]:
+        """Names of the metrics whose groups are those of one of some columns.
+
+        Args:
+            columns: of this party's file.
+        """
+        every = (one for name in self._labels for one in self.of_label(name))
+        return frozenset(one.key for one in every if one.given.by in columns)
 
     @property
     def directions(self) -> Mapping[str, Direction]:

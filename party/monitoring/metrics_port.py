@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterable
 from socket import AddressFamily
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
@@ -15,8 +19,11 @@ from prometheus_client.registry import Collector
 from party.configuration.monitoring import MonitoringPort
 from party.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 NAMESPACE = "splitrain"
-READ_SECONDS = 2.0  # longest wait for a part of a request, as one request is answered at a time
+READ_SECONDS = 2.0  # longest time of a whole request, as one is answered at a time
 
 
 def phase_metric(name: str, text: str, phases: Iterable[str], current: str) -> Metric:
@@ -34,10 +41,48 @@ def phase_metric(name: str, text: str, phases: Iterable[str], current: str) -> M
     return metric
 
 
+class _HurriedReader(io.RawIOBase):
+    """Reads from a connection until a point in time: a caller that sends a byte now and then would never end.
+
+    Args:
+        connection: to read from; its own timeout is for what is sent.
+        end_seconds: the point, of the monotonic clock.
+    """
+
+    def __init__(self, connection: socket.socket, end_seconds: float) -> None:
+        self._connection = connection
+        self._end_seconds = end_seconds
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Waits for what comes next.
+
+        Raises:
+            TimeoutError: the point has passed.
+        """
+        left_seconds = self._end_seconds - time.monotonic()
+        if left_seconds <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_seconds)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(READ_SECONDS)
+
+
 class _Handler(WSGIRequestHandler):
-    """Answers one request; a caller that sends nothing is left, and no request is logged."""
+    """Answers one request; a caller that sends nothing, or slowly, is left, and no request is logged."""
 
     timeout = READ_SECONDS
+
+    def setup(self) -> None:
+        """Hurries what reads the request."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_HurriedReader(self.connection, time.monotonic() + READ_SECONDS))
 
     def log_message(self, format: str, *args: object) -> None:
         """Writes nothing: a scrape is no event."""
@@ -91,7 +136,7 @@ class MetricsPort:
         self._thread.start()
 
     def close(self) -> None:
-        """Answers the request under way, and closes the port."""
+        """Answers the request under way, for which no caller can take longer than it has, and closes the port."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -33,12 +33,12 @@ def json_document(command: str, result: object) -> str:
 def json_value(value: object) -> Json:
     """Returns a value as JSON has it.
 
-    Dataclasses and mappings become objects, bytes hexadecimal digits, points in time ISO 8601, and floats that are not
-    finite null.
+    Dataclasses, models of pydantic and mappings become objects, bytes hexadecimal digits, points in time ISO 8601, and
+    floats that are not finite null.
 
     Args:
-        value: made of dataclasses, mappings, sequences, numbers, texts, bytes, paths, points in time, enumerations of
-            texts.
+        value: made of dataclasses, models of pydantic, mappings, sequences, numbers, texts, bytes, paths, points in
+            time, enumerations of texts.
 
     Raises:
         TypeError: a value has another type.
@@ -49,6 +49,8 @@ def json_value(value: object) -> Json:
         return value if math.isfinite(value) else None
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [json_value(one) for one in value]
+    if hasattr(value, "model_dump"):
+        return json_value(value.model_dump(mode="json"))
     return _object(value) if isinstance(value, Mapping) or is_dataclass(value) else _text(value)
 
 

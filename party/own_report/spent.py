@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from party.budget_lines import budget_lines
+from party.budget_lines import budget_lines, read_budget
 from party.output.quantities import count_text
 from party.own_report.own_run import OwnRun
 from party.page.document import Section
@@ -28,7 +28,7 @@ def spent_section(run: OwnRun, path: Path, now: datetime) -> Section:
         "spent",
         "What was spent, over all runs",
         (
-            bullets(line.strip() for line in budget_lines(path, ())),
+            bullets(line.strip() for line in budget_lines(read_budget(path))),
             element("h3", "Limits of the policy"),
             table("Use of each limit", head, list(_limits(run, now)), numbers=(1, 2)),
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from party.security.printable import printable
 
 MOST_METRICS = 120  # of one page: a label party may name any number
 MOST_PLOTS = 12
+LARGEST = 1e38  # about that of float32: a larger one is no figure of a model, and no axis would hold it
 OF_A_MODEL = ("gate", "gradient_share", "")  # these say less than measures of quality, and come last
 Text = Callable[[float], str]
 Values = tuple[float | None, ...]
@@ -170,5 +170,5 @@ def _told_apart(names: Sequence[str]) -> Iterator[str]:
 def _padded(values: Sequence[float | None], epochs: int) -> Values:
     if not values:
         return ()
-    known = [value if value is not None and math.isfinite(value) else None for value in values[:epochs]]
+    known = [value if value is not None and abs(value) <= LARGEST else None for value in values[:epochs]]
     return (*known, *(None for _ in range(epochs - len(known))))

@@ -84,6 +84,8 @@ li {{ margin: .2rem 0; overflow-wrap: anywhere; }}
 @media screen and (max-width: 34rem) {{
   .facts th, .facts td {{ display: block; width: auto; padding: 0; }}
   .facts td {{ padding-bottom: .5rem; }}
+  .scroll table {{ width: max-content; min-width: 100%; }} .figures thead th, .figures td {{ max-width: 8rem; }}
+  .figures tbody th {{ max-width: 14rem; }} .figures td:last-child {{ max-width: 20rem; }}
   .terms {{ grid-template-columns: 1fr; }} .terms dd {{ margin-bottom: .5rem; }}
   svg text {{ font-size: 15px; }} }}
 @media print {{

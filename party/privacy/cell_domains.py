@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -135,14 +135,14 @@ class NumberCells:
 
 
 def drawn_cells(
-    domain: CellDomain, draws: SymbolDraws, entities: Sequence[str], cells: Sequence[str], *, epsilon: float
+    domain: CellDomain, draws: SymbolDraws, entities: Iterable[str], cells: Sequence[str], *, epsilon: float
 ) -> list[str]:
     """Draws the cells of one column, one for each entity.
 
     Args:
         domain: the column's domain.
         draws: the draws of this column.
-        entities: names of entities, each once.
+        entities: names of entities, each once; they are gone through several times.
         cells: their cells as `canonical` returned them.
         epsilon: privacy loss of one cell.
 

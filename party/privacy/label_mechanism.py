@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -78,12 +78,12 @@ class LabelMechanism:
         }
         return json.dumps(content, sort_keys=True).encode()
 
-    def draw(self, values: FloatArray, ids: Sequence[str], *, secret: bytes, generation: int) -> FloatArray:
+    def draw(self, values: FloatArray, ids: Iterable[str], *, secret: bytes, generation: int) -> FloatArray:
         """Draws the labels of rows.
 
         Args:
             values: true labels, float32 (rows, labels); for classes their indices.
-            ids: id of each row.
+            ids: id of each row; they are gone through several times.
             secret: 32 bytes that only this party knows.
             generation: of the draws; it belongs to `form` alone.
 

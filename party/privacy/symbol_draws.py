@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ SECRET_BYTES = 32
 EVENTS_PER_BLOCK = 4
 _BLOCK_BYTES = 16 * EVENTS_PER_BLOCK  # an interval and a symbol, 64 bits each; the largest digest of BLAKE2b
 _EVENTS, _ROUNDING = b"vsl/1 events\0", b"vsl/1 rounding\0"
+_DRAWN_TOGETHER = 1 << 16  # rows
 _UNIFORM_BITS = 53  # of a float64
 
 
@@ -47,7 +49,7 @@ class SymbolDraws:
         self._secret = secret
         self._domain = length_prefixed([str(generation).encode(), name.encode()])
 
-    def draw(self, ids: Sequence[str], symbols: IntArray, alphabet: int, epsilon: float) -> IntArray:
+    def draw(self, ids: Iterable[str], symbols: IntArray, alphabet: int, epsilon: float) -> IntArray:
         """Draws a symbol for every row.
 
         Args:
@@ -65,12 +67,21 @@ class SymbolDraws:
         symbols = np.asarray(symbols, np.int64)
         if len(symbols) and (symbols.min() < 0 or symbols.max() >= alphabet):
             raise ValueError("a symbol is not in the alphabet")
-        horizon = event_horizon(epsilon, alphabet)
-        encoded = np.array([one.encode() for one in ids], dtype=object)
+        horizon, drawn, start = event_horizon(epsilon, alphabet), symbols.copy(), 0
+        for encoded in _encoded(ids):
+            block = drawn[start : start + len(encoded)]
+            block[:] = self._after_events(encoded, block, alphabet, horizon)
+            start += len(encoded)
+        if start != len(symbols):
+            raise ValueError("every symbol needs an id")
+        return drawn
+
+    def _after_events(self, ids: npt.NDArray[np.object_], symbols: IntArray, alphabet: int, horizon: float) -> IntArray:
+        """What the events before a time make of the symbols of some rows, int64 (rows,)."""
         drawn, times = symbols.copy(), np.zeros(len(symbols))
         open_rows, block = np.arange(len(symbols)), 0
         while len(open_rows):
-            numbers = self._numbers(_EVENTS + str(alphabet).encode(), encoded[open_rows], block)
+            numbers = self._numbers(_EVENTS + str(alphabet).encode(), ids[open_rows], block)
             for event in range(EVENTS_PER_BLOCK):
                 times[open_rows] += -np.log(_uniform(numbers[:, 2 * event]))
                 due = times[open_rows] < horizon
@@ -80,7 +91,7 @@ class SymbolDraws:
             block += 1
         return drawn
 
-    def uniforms(self, ids: Sequence[str]) -> DoubleArray:
+    def uniforms(self, ids: Iterable[str]) -> DoubleArray:
         """One number in (0, 1) for every row, for rounding at random; the same id gets the same number.
 
         Args:
@@ -89,8 +100,8 @@ class SymbolDraws:
         Returns:
             float64 (rows,).
         """
-        encoded = np.array([one.encode() for one in ids], dtype=object)
-        return _uniform(self._numbers(_ROUNDING, encoded, 0)[:, 0])
+        parts = [_uniform(self._numbers(_ROUNDING, encoded, 0)[:, 0]) for encoded in _encoded(ids)]
+        return np.concatenate([*parts, []])
 
     def _numbers(self, what: bytes, ids: npt.NDArray[np.object_], block: int) -> npt.NDArray[np.uint64]:
         """Pseudorandom numbers of a block, uint64 (rows, 2 · EVENTS_PER_BLOCK)."""
@@ -101,6 +112,13 @@ class SymbolDraws:
             digest.update(one)  # the last field: needs no length
             digests += digest.digest()
         return np.frombuffer(digests, "<u8").reshape(len(ids), _BLOCK_BYTES // 8)
+
+
+def _encoded(ids: Iterable[str]) -> Iterator[npt.NDArray[np.object_]]:
+    """The ids in UTF-8, some at a time: what is drawn of a row depends on no other."""
+    waiting = iter(ids)
+    while block := [one.encode() for one in itertools.islice(waiting, _DRAWN_TOGETHER)]:
+        yield np.array(block, dtype=object)
 
 
 def _uniform(numbers: npt.NDArray[np.uint64]) -> DoubleArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
@@ -32,7 +32,7 @@ class ValueDigests:
         self._values = values
 
     @classmethod
-    def of_table(cls, secret: bytes, ids: Sequence[str], values: Iterable[bytes]) -> Self:
+    def of_table(cls, secret: bytes, ids: Iterable[str], values: Iterable[bytes]) -> Self:
         """Computes the digests of a table.
 
         Args:

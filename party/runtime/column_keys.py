@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from party.configuration.budgets import SecretName
 from party.configuration.party import PartyConfiguration
@@ -39,7 +39,7 @@ class StoredColumnKeys:
         self._generations = Generations(folder, COLUMNS, random_bytes, secret)
         self._charged = charged
 
-    def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
+    def find(self, form: bytes, ids: Iterable[str], values: Iterable[bytes]) -> tuple[bytes, int]:
         """See `DrawKeys`."""
         secret = self._generations.secret
         table = ValueDigests.of_table(secret, ids, values)
@@ -56,7 +56,7 @@ class PassingColumnKeys:
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
         self._secret = random_bytes(SECRET_BYTES)
 
-    def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
+    def find(self, form: bytes, ids: Iterable[str], values: Iterable[bytes]) -> tuple[bytes, int]:
         """See `DrawKeys`."""
         return self._secret, 1
 

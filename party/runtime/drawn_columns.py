@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
 from party.configuration.features import DataSection, IntegerBucketsFeature
 from party.configuration.party import PartyConfiguration
 from party.configuration.privacy import AnyDomain, PrivateColumnsSection, RangeDomain
-from party.data.kinds.cells import parse_number, read_cells
+from party.data.ids import Ids
+from party.data.kinds.cells import Cells, parse_number, read_cells
+from party.data.rows import one_after_the_other
 from party.data.table import Table
-from party.data.text_columns import text_column_of
+from party.data.text_columns import TextColumn
 from party.errors import DataError
 from party.privacy.cell_domains import CellDomain, NumberCells, TextCells, drawn_cells
 from party.privacy.symbol_draws import SymbolDraws
 from party.security.framing import length_prefixed
 
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.int64]
 
 
 class DrawKeys(Protocol):
     """Knows the secret that draws are made with, and the true values that it was used for so far."""
 
-    def find(self, form: bytes, ids: Sequence[str], values: Sequence[bytes]) -> tuple[bytes, int]:
+    def find(self, form: bytes, ids: Iterable[str], values: Iterable[bytes]) -> tuple[bytes, int]:
         """The secret, and the generation of some true values; another value of a known id begins another one.
 
         Args:
@@ -41,6 +44,23 @@ class DrawKeys(Protocol):
         Raises:
             StorageError: what was stored of former draws cannot be used.
         """
+
+
+@dataclass(frozen=True)
+class _TrueCells:
+    """A column of all tables together.
+
+    Attributes:
+        texts: the distinct cells, as the column's domain has them.
+        numbers: number of each row's cell, int32 (rows,).
+    """
+
+    texts: Sequence[str] = field(repr=False)
+    numbers: Codes = field(repr=False)
+
+    def at(self, rows: Rows) -> list[str]:
+        """The cells of some rows."""
+        return [self.texts[number] for number in self.numbers[rows].tolist()]
 
 
 class DrawnColumns:
@@ -78,30 +98,26 @@ class DrawnColumns:
                 a private column.
             StorageError: the generation cannot be stored.
         """
-        entities = _joined([self._entities(table) for table in tables.values()])
-        true = {
-            name: _joined([self._canonical(name, domain, table) for table in tables.values()])
-            for name, domain in self._domains.items()
-        }
-        rows, names = pd.factorize(entities)
+        encoded = pa.concat_arrays([self._entities(table) for table in tables.values()]).dictionary_encode()
+        rows, names = encoded.indices.to_numpy(), Ids("entity", encoded.dictionary)
+        true = {name: self._canonical(name, domain, tables.values()) for name, domain in self._domains.items()}
         first = np.unique(rows, return_index=True)[1]
         self._check_agreement(rows, first, true)
-        cells = {name: column[first].tolist() for name, column in true.items()}
-        secret, generation = self._keys.find(self._form, list(names), self._values(cells))
+        cells = {name: column.at(first) for name, column in true.items()}
+        secret, generation = self._keys.find(self._form, names, self._values(cells))
         drawn = {}
         for name, domain in self._domains.items():
             draws = SymbolDraws(secret, generation, f"column {name}")
-            answers = drawn_cells(domain, draws, list(names), cells[name], epsilon=self._section.share)
-            drawn[name] = np.array(answers, dtype=object)[rows]
+            answers = drawn_cells(domain, draws, names, cells[name], epsilon=self._section.share)
+            drawn[name] = _by_text(answers).take(rows)
         return _replaced(tables, drawn, generation)
 
-    def _entities(self, table: Table) -> npt.NDArray[np.object_]:
-        """The entity of each row."""
+    def _entities(self, table: Table) -> Any:
+        """The entity of each row, an Arrow array."""
         name = self._section.entity
         if name is None:
-            return np.array(table.known_ids.tolist(), dtype=object)
-        entities = table.columns[name].by_row()
-        empty = int((entities == "").sum())
+            return table.known_ids.texts()
+        empty = int(np.count_nonzero(table.columns[name].holds("")))
         if empty:
             raise DataError(
                 "rows without an entity",
@@ -110,10 +126,20 @@ class DrawnColumns:
                 received=f"{empty} rows without one",
                 public_message="rows of its data have no entity",
             )
-        return entities
+        return table.columns[name].in_rows()
 
-    def _canonical(self, name: str, domain: CellDomain, table: Table) -> npt.NDArray[np.object_]:
-        """The cells of a column as its domain has them."""
+    def _canonical(self, name: str, domain: CellDomain, tables: Iterable[Table]) -> _TrueCells:
+        """The cells of a column, in all tables, as its domain has them."""
+        places: dict[str, int] = {}
+        parts = []
+        for table in tables:
+            cells, texts = self._canonical_of(name, domain, table)
+            numbers = np.fromiter((places.setdefault(one, len(places)) for one in texts), np.int32, len(texts))
+            parts.append(cells.by_row(numbers))
+        return _TrueCells(list(places), one_after_the_other(parts))
+
+    def _canonical_of(self, name: str, domain: CellDomain, table: Table) -> tuple[Cells, list[str]]:
+        """The cells of a column of one table, and each of its distinct texts as its domain has it."""
         cells = read_cells(table.columns[name], (), f"{self._party}: {table.path.name}: column {name}")
         texts = [domain.canonical(text) for text in cells.texts]
         outside = np.fromiter((text is None for text in texts), dtype=np.bool_, count=len(texts))
@@ -127,11 +153,11 @@ class DrawnColumns:
                 fix="correct the file, or declare more: values, other, minimum, maximum, clip or missing",
                 public_message="cells of a private column lie outside of its declared domain",
             )
-        return np.array(texts, dtype=object)[cells.codes]
+        return cells, [text for text in texts if text is not None]
 
-    def _check_agreement(self, rows: Codes, first: Codes, true: Mapping[str, npt.NDArray[np.object_]]) -> None:
+    def _check_agreement(self, rows: Codes, first: Rows, true: Mapping[str, _TrueCells]) -> None:
         """Refuses an entity with several cells in one column: to answer for each would cost more than ε."""
-        differs = {name: np.unique(rows[column != column[first][rows]]) for name, column in true.items()}
+        differs = {name: np.unique(rows[one.numbers != one.numbers[first][rows]]) for name, one in true.items()}
         names = [name for name, entities in differs.items() if len(entities)]
         if names:
             entities = {entity for name in names for entity in differs[name].tolist()}
@@ -151,10 +177,10 @@ class DrawnColumns:
         columns = [part for name in names for part in (name, self._domains[name].scheme)]
         return length_prefixed(part.encode() for part in (*self._entity, *columns))
 
-    def _values(self, cells: Mapping[str, Sequence[str]]) -> list[bytes]:
+    def _values(self, cells: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
         """The cells of each entity."""
         by_entity = zip(*(cells[name] for name in sorted(self._domains)), strict=True)
-        return [length_prefixed(cell.encode() for cell in row) for row in by_entity]
+        return (length_prefixed(cell.encode() for cell in row) for row in by_entity)
 
 
 def _domain(section: AnyDomain, epsilon: float, whole: bool) -> CellDomain:
@@ -177,23 +203,20 @@ def _id_parts(data: DataSection) -> list[str]:
     return [*several, *data.id_columns, *(["transforms", *data.transforms] if data.transforms else [])]
 
 
-def _joined(parts: Sequence[npt.NDArray[np.object_]]) -> npt.NDArray[np.object_]:
-    joined = np.empty(sum(map(len, parts)), dtype=object)
-    start = 0
-    for part in parts:
-        joined[start : start + len(part)] = part
-        start += len(part)
-    return joined
+def _by_text(texts: Sequence[str]) -> TextColumn:
+    """The text of each entity, by the distinct ones: there are as few as a domain has."""
+    places: dict[str, int] = {}
+    numbers = np.fromiter((places.setdefault(one, len(places)) for one in texts), np.int32, len(texts))
+    return TextColumn(numbers, pa.array(list(places), pa.large_string()))
 
 
-def _replaced(
-    tables: Mapping[str, Table], drawn: Mapping[str, npt.NDArray[np.object_]], generation: int
-) -> dict[str, Table]:
+def _replaced(tables: Mapping[str, Table], drawn: Mapping[str, TextColumn], generation: int) -> dict[str, Table]:
     """The tables with other cells in some columns; `drawn` has the rows of all tables, one after the other."""
     replaced, start = {}, 0
     for dataset, table in tables.items():
         end = start + table.rows
-        columns = {name: text_column_of(cells[start:end]) for name, cells in drawn.items()}
+        chosen = np.arange(start, end, dtype=np.int32)
+        columns = {name: column.take(chosen) for name, column in drawn.items()}
         replaced[dataset] = replace(table, columns=table.columns.with_columns(columns), generation=generation)
         start = end
     return replaced

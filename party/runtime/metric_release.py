@@ -47,8 +47,8 @@ def metric_release(
     if opening.grant.metrics.exact:
         return _exactly(scores, least_groups) if setup.metric_groups is not None else release_exactly
     training = opening.run.training
-    labels, sampled = opening.context.configuration.data.labels, setup.rows.negatives.most
-    bounded = BoundedMetrics(labels, losses, scores, least_groups=least_groups, sampled=sampled)
+    data, sampled = opening.context.configuration.data, setup.rows.negatives.most
+    bounded = BoundedMetrics(data.labels, losses, scores, least_groups=least_groups, sampled=sampled)
     reason = "as one row may move it by any amount (policy.exact_metrics)"
     _log_left_out(setup, bounded.left_out, reason)
     # A run that resumes repeats its passes with the same requests, and releases the same figures. Each evaluation has
@@ -56,7 +56,8 @@ def metric_release(
     stream = f"{RELEASE_STREAM} {transcript.hex()}" if setup.training is None else RELEASE_STREAM
     key = secret_stream(bytes.fromhex(setup.record.secret), training.seed, stream)
     passes = 1 if setup.training is None else training.epochs
-    events = of_events(bounded, 1 + sampled) if sampled else bounded
+    moved = () if data.negatives is None else data.negatives.moved
+    events = of_events(bounded, 1 + sampled, scores.grouped_by(moved)) if sampled else bounded
     return release_rounded(events, secret_draws(key.bytes(SECRET_BYTES)), passes)
 
 

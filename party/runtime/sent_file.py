@@ -70,10 +70,12 @@ def add_sent(folder: Path, sent: SentMessages, purpose: str, at: datetime) -> No
         for (receiver, kind), (messages, size) in sorted(sent.items())
     )
     line = SentInSession(at=at.isoformat(timespec="seconds"), purpose=purpose, sent=kinds)
+    content = json.dumps(line.model_dump(mode="json")).encode() + b"\n"
     try:
         descriptor = open_appending(folder / SENT_FILE)
         try:
-            os.write(descriptor, json.dumps(line.model_dump(mode="json")).encode() + b"\n")
+            # A line that a full disk cut off must not take this one with it.
+            os.write(descriptor, content if _ends_whole(folder / SENT_FILE) else b"\n" + content)
         finally:
             os.close(descriptor)
     except (OSError, StorageError) as error:
@@ -95,6 +97,11 @@ def read_sent(folder: Path) -> tuple[SentInSession, ...]:
     path = folder / SENT_FILE
     lines = read_private(path).splitlines() if path.exists() else []
     return tuple(one for one in map(_parsed, lines) if one is not None)
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.seek(0, os.SEEK_END) == 0 or (file.seek(-1, os.SEEK_END) >= 0 and file.read(1) == b"\n")
 
 
 def _parsed(line: bytes) -> SentInSession | None:

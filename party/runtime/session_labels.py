@@ -108,7 +108,7 @@ def _drawn(opening: Opening, rows: SessionRows) -> PreparedLabels:
     values = [labels.values[part.alignment.rows] for labels, part in zip(whole, rows.parts, strict=True)]
     true = weighted_labels(data.labels, one_after_the_other(values), weights)
     mechanism, generations = LabelMechanism(data.labels), label_generations(opening)
-    ids = list(rows.ids())
+    ids = rows.ids()
     generation = _generation(opening, rows, whole, generations=generations)
     source = DrawSource(generations.secret, generation)
 
@@ -127,7 +127,7 @@ def _generation(opening: Opening, rows: SessionRows, whole: Sequence[LabelArrays
     def find(part: CommonRows, labels: LabelArrays) -> int:
         # A label that is still to come is no value: once it is known, it is a new one and changes no draw.
         known = labels.known
-        ids = part.table.known_ids.take(np.flatnonzero(known)).tolist()
+        ids = part.table.known_ids.take(np.flatnonzero(known))
         table = ValueDigests.of_table(generations.secret, ids, _contents(labels.values[known]))
         return generations.find(form, table, charged)
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from party.configuration.datetime_feature import column_formats
 from party.configuration.labels import group_columns
+from party.configuration.numeric_feature import columns_with_comma
 from party.configuration.party import PartyConfiguration
 from party.data.drawn_rows import with_negatives
 from party.data.files.limits import FileLimits
@@ -20,6 +22,7 @@ from party.data.files.source import stamps
 from party.data.files.storage import Stamp
 from party.data.groups import row_groups
 from party.data.known_labels import without_unlabelled_rows
+from party.data.label_remarks import label_remarks
 from party.data.labels import read_labels
 from party.data.store.column_stores import ColumnStores
 from party.data.summary import encoding_problems
@@ -129,6 +132,9 @@ class Tables:
                 check()
             except (DataError, ConfigurationError) as error:
                 found.append(error)
+        if data.labels and dataset not in data.unlabelled:
+            for remark in label_remarks(data.labels, table.columns):
+                warn(remark)
         return found
 
     def row_counts(self, names: Collection[str]) -> dict[str, int]:
@@ -290,6 +296,8 @@ def file_rules(configuration: PartyConfiguration) -> FileRules:
         csv=data.csv,
         as_written=data.columns_as_written,
         lists=configuration.list_columns,
+        commas=columns_with_comma(data.features),
+        formats=column_formats(data.features),
         column_keys={
             **_keys_of_columns(configuration),
             **dict.fromkeys(group_columns(data.labels), "data.labels"),

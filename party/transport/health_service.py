@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from grpc_health.v1.health import HealthServicer
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from party.configuration.monitoring import MonitoringPort
@@ -16,6 +17,8 @@ LIVE = "live"
 READY = "ready"
 SERVICE = "split.v1.Party"
 READINESS = ("", READY, SERVICE)  # the empty name stands for the server as a whole
+NAMES = frozenset({LIVE, *READINESS})
+UNKNOWN = "unknown"  # stands for all other names
 THREADS = 2
 MAXIMUM_CALLS = 16  # checks and watches at a time
 MAXIMUM_REQUEST_BYTES = 1024
@@ -25,6 +28,20 @@ OPTIONS = (
     ("grpc.max_concurrent_streams", MAXIMUM_CALLS),
     ("grpc.max_allowed_incoming_connections", MAXIMUM_CALLS),
 )
+
+
+class _Servicer(HealthServicer):  # type: ignore[misc]  # the library has no types
+    """Answers for NAMES; the library's own servicer would keep every other name that anybody ever watched."""
+
+    def Watch(  # noqa: N802  # name of the method in the service
+        self,
+        request: HealthCheckRequest,
+        context: grpc.ServicerContext,
+        send_response_callback: Callable[[HealthCheckResponse | None], None] | None = None,
+    ) -> object:
+        """Sends the status, and again whenever it changes."""
+        known = request if request.service in NAMES else HealthCheckRequest(service=UNKNOWN)
+        return super().Watch(known, context, send_response_callback)
 
 
 class HealthService:
@@ -41,7 +58,7 @@ class HealthService:
     """
 
     def __init__(self, section: MonitoringPort) -> None:
-        self._servicer = HealthServicer()
+        self._servicer = _Servicer()
         self._servicer.set(LIVE, HealthCheckResponse.SERVING)
         self._state(HealthCheckResponse.NOT_SERVING)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="health")

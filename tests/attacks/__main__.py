@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
+
+from party.output.tables import PrintedTable, worded
+from party.output.terminal import print_lines, terminal_columns
 
 SEEDS = (7, 8, 9)
 FOLDER = Path(__file__).parent
@@ -35,10 +36,7 @@ def main(names, seeds):
     unknown = sorted(set(names) - set(modules))
     if unknown:
         raise click.UsageError(f"no attack is named {unknown[0]}; known are {', '.join(modules)}")
-    table = Table(title="attacks", title_justify="left")
-    for column in ("attack", "seed", "after", "before", "now", "held"):
-        table.add_column(column)
-    held = True
+    rows, held = [], True
     for name in names or modules:
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
@@ -46,8 +44,9 @@ def main(names, seeds):
             held = held and outcome.held
             row = (name, str(seed), outcome.asset, outcome.before, outcome.now, "yes" if outcome.held else "NO")
             click.echo("  ".join(row), err=True)
-            table.add_row(*row)
-    Console(width=200).print(table)
+            rows.append(row)
+    columns = worded("attack", "seed", "after", "before", "now", "held")
+    print_lines(PrintedTable(columns=columns, rows=tuple(rows)).lines(terminal_columns()))
     sys.exit(0 if held else 1)
 
 

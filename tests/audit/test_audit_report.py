@@ -1,16 +1,14 @@
 """Parts are put together by run and never mixed; pages escape what parts hold and load nothing."""
 
-import io
 import re
 from html.parser import HTMLParser
 
 import pytest
-from rich.console import Console
 
 from party.audit.report.audit_part import OwnEvaluation
 from party.audit.report.audit_report import UNPROTECTED, ReportedPart, SignedBy, report_of
 from party.audit.report.html_page import html_page
-from party.audit.report.text_page import print_report
+from party.audit.report.text_page import report_lines
 from party.errors import DataError
 from tests.support.audit_parts import PRIVATE_LABELS, make_part, make_row
 
@@ -24,9 +22,7 @@ def report(*parts):
 
 
 def text_of(made):
-    console = Console(file=io.StringIO(), width=200)
-    print_report(made, console)
-    return console.file.getvalue()
+    return "\n".join(report_lines(made, None))
 
 
 class Page(HTMLParser):
@@ -163,7 +159,10 @@ def test_a_page_loads_nothing_and_stands_alone():
             "sup",
         ),
     }
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+    assert (
+        "content",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    ) in page.attributes
     assert not re.search(r"https?:|//|@import|url\(", content.replace("<!DOCTYPE html>", ""))
 
 

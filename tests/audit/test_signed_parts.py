@@ -5,11 +5,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from coordinator.audit import audit_report, read_all
+from coordinator.audit import joint_audit, read_all
 from party.audit.report.audit_part import AuditPart
 from party.audit.report.audit_row import AuditRow
 from party.audit.report.judgement import epsilon_ceiling
-from party.audit.report.signed_part import part_to_bytes, read_parts, report_to_bytes
+from party.audit.report.signed_part import part_to_bytes, read_parts
 from party.errors import DataError, StorageError
 from tests.support.audit_parts import PRIVATE_LABELS, make_identity, make_part, make_row, write_signed
 
@@ -41,7 +41,7 @@ def test_parts_in_one_file_are_each_still_signed(bob, alice, tmp_path):
         for read in read_parts(write_signed(tmp_path, part, identity))
     ]
     path = tmp_path / "report.json"
-    path.write_bytes(report_to_bytes(signed))
+    path.write_text(joint_audit(signed, None).to_json())
     assert [one.part for one in read_parts(path)] == parts
     content = json.loads(path.read_bytes())
     content["parts"][1]["part"]["rows"][0]["verdict"] = "within"
@@ -130,5 +130,5 @@ def test_a_row_holds_what_a_table_can_show(changes):
 )
 def test_a_verdict_is_that_of_the_figures_whatever_the_part_says(bob, tmp_path, said, figures, meant):
     path = write_signed(tmp_path, make_part(table=[make_row(verdict=said, **figures)]), bob)
-    (run,) = audit_report(read_all([path]), None).runs
+    (run,) = joint_audit(read_all([path]), None).report.runs
     assert [one.row.verdict for one in run.rows] == [meant]

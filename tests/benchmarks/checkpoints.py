@@ -11,6 +11,7 @@ import json
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,7 +113,7 @@ class Recovery(SilentDisplay):
         if text.startswith("resuming from step "):
             self.resumed_seconds = time.perf_counter() - self._killed_seconds
 
-    def update(self, text: str, done: int, total: int) -> None:
+    def update(self, text: str, done: int, total: int, figures: Sequence[str] = ()) -> None:
         self._updates += 1
         if self._updates == 2:
             self._killed_seconds = time.perf_counter()

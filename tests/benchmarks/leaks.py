@@ -11,9 +11,6 @@ import dataclasses
 import os
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from coordinator import LocalFederation
 from deploy import adult, movielens
 from deploy.demo.federation import fresh_folder, scenario_federation
@@ -25,6 +22,8 @@ from party.audit.attacks.membership import membership_attack
 from party.audit.attacks.probe import probe_attacks
 from party.audit.received_file import received_files
 from party.audit.truth import read_named_table
+from party.output.tables import PrintedTable, numbered, worded
+from party.output.terminal import print_lines, terminal_columns
 from tests.support.heuristic_defenses import DEFENSES, Defended, Noisy
 from tests.support.leaking import RECORD, Attacker, Secrets, active_head, lying_parties
 
@@ -82,13 +81,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"))
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    console = Console(width=150, highlight=False)
     for name in arguments.names or CASES:
         folder = fresh_folder(arguments.folder.resolve() / f"leaks-{name}")
-        print_case(name, CASES[name], folder, arguments.seed, console)
+        print_case(name, CASES[name], folder, arguments.seed)
 
 
-def print_case(name, case, folder, seed, console):
+def print_case(name, case, folder, seed):
     case.prepare(folder, seed, folder.parent / "cache")
     run_id, local = honest_run(case, folder, seed)
     gradients = attacker(local, case.feature_party, case.scenario.label_party, run_id, case)
@@ -97,9 +95,12 @@ def print_case(name, case, folder, seed, console):
     results.append(invented_ids(gradients))
     for secret, sizes in case.hijacks.items():
         results += [hijacked_run(case, folder, secret, size, seed) for size in sizes]
-    console.print(results_table(f"{name}, seed {seed}: figures are AUC", results))
-    console.print(defenses_table(name, gradients, case.labels))
-    console.print(noise_table(name, hiddens, case.columns))
+    for table in (
+        results_table(f"{name}, seed {seed}: figures are AUC", results),
+        defenses_table(name, gradients, case.labels),
+        noise_table(name, hiddens, case.columns),
+    ):
+        print_lines(table.lines(terminal_columns()))
 
 
 def honest_run(case, folder, seed):
@@ -144,15 +145,12 @@ def hijacked_run(case, folder, secret, known, seed):
 
 
 def results_table(title, results):
-    table = Table(title=title, title_justify="left")
-    for column in ("secret", "attack", "attacker has"):
-        table.add_column(column)
-    for column in ("one step", "all epochs", "without run"):
-        table.add_column(column, justify="right")
+    rows = []
     for one in results:
         figures = (shown(one.one_step), f"{one.all_epochs:.3f} ± {one.standard_error:.3f}", shown(one.without_run))
-        table.add_row(one.secret, one.attack, one.attacker_has, *figures)
-    return table
+        rows.append((one.secret, one.attack, one.attacker_has, *figures))
+    columns = (*worded("secret", "attack", "attacker has"), *numbered("one step", "all epochs", "without run"))
+    return PrintedTable(title=title, columns=columns, rows=tuple(rows))
 
 
 def shown(figure):
@@ -166,17 +164,16 @@ def defenses_table(name, gradients, secrets):
     epochs = 1 + max(batch.epoch for batch in received.batches())
     columns = {f"epoch {epoch + 1}": range(epoch, epoch + 1) for epoch in sorted({0, epochs - 1})}
     columns |= {f"epochs 1 to {last}": range(last) for last in sorted({2, epochs})}
-    table = Table(title=f"{name}: half of the labels known, AUC on the others", title_justify="left")
-    for column in ("protection", *columns):
-        table.add_column(column)
+    rows = []
     for defense, protect in DEFENSES.items():
         figures = []
         for chosen in columns.values():
             defended = Defended(received, labels, protect, chosen)
             material = LabelMaterial(secret=name, gradients=defended, labels=labels)
             figures.append(shown(known_labels_attack(material).all_epochs))
-        table.add_row(defense, *figures)
-    return table
+        rows.append((defense, *figures))
+    title = f"{name}: half of the labels known, AUC on the others"
+    return PrintedTable(title=title, columns=(*worded("protection"), *numbered(*columns)), rows=tuple(rows))
 
 
 def noise_table(name, hiddens, secrets):
@@ -184,14 +181,14 @@ def noise_table(name, hiddens, secrets):
     (received,) = received_files(hiddens.folder, "hidden")
     secret = next(iter(secrets.rules))
     truth = hiddens.truth(Secrets({secret: secrets.rules[secret]}, secrets.entity))
-    table = Table(title=f"{name}: {secret} by a probe, noise in units of each column's deviation", title_justify="left")
-    for column in ("noise", "attacker has", "one step", "all epochs"):
-        table.add_column(column)
+    rows = []
     for scale in NOISE_SCALES:
         material = ColumnMaterial(hiddens=Noisy(received, scale), secrets=truth.secrets, entities=truth.entities)
         (*_, most) = probe_attacks(material)
-        table.add_row(f"{scale:g}", most.attacker_has, shown(most.one_step), shown(most.all_epochs))
-    return table
+        rows.append((f"{scale:g}", most.attacker_has, shown(most.one_step), shown(most.all_epochs)))
+    title = f"{name}: {secret} by a probe, noise in units of each column's deviation"
+    columns = (*numbered("noise"), *worded("attacker has"), *numbered("one step", "all epochs"))
+    return PrintedTable(title=title, columns=columns, rows=tuple(rows))
 
 
 if __name__ == "__main__":

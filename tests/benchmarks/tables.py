@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from coordinator.contribution_table import contribution_lines
+from coordinator.contributions import contribution_lines
 from coordinator.federation import Federation
 from coordinator.local_federation import LocalFederation
 from deploy.demo.federation import fresh_folder

@@ -5,6 +5,7 @@ tests of those kinds that show only in training.
 """
 
 import ast
+import datetime
 import uuid
 from pathlib import Path
 
@@ -132,6 +133,10 @@ CASES = {
     ),
     "lists as Python writes them": Case(*lists(PYTHON_LISTS, lists=True), codes=GENRES, unsaid=("warning",)),
     "lists as JSON has them": Case(*lists(JSON_LISTS, lists=True), codes=GENRES, unsaid=("warning",)),
+    "lists of long numbers": Case(
+        *lists(("[9007199254740993.0]", "[9007199254740992.0, 9007199254740993]", "[0.1, .10]"), lists=True),
+        codes={"train": {"genres": [[4, 0], [3, 4], [2, 0]]}},
+    ),
     # tags-with-values
     "tags with values": Case(
         PAIRS,
@@ -178,6 +183,93 @@ CASES = {
     ),
     "decimal comma without the option": Case(
         *numbers("1.234,50", "99,90"), exit_code=3, said=('decimal: ","', 'thousands: "."'), unsaid=("234", "99,90")
+    ),
+    "decimal comma in texts, and numbers by their type": Case(
+        {
+            "train.csv": csv("id,x", 'a,"0,125"', 'b,"1.234,5"'),
+            "test.parquet": {"id": ["c", "d"], "x": pa.array([0.125, 1234.5], pa.float32())},
+            "whole.parquet": {"id": ["e", "f"], "x": pa.array([2, 1234])},
+            "exact.parquet": {"id": ["g", "h"], "x": pa.array(["1.250", "-0.5"]).cast(pa.decimal128(9, 3))},
+        },
+        feature(**{**X, "decimal": ",", "thousands": ".", "scaling": "none"}),
+        values={
+            "train": {"x": [[0.125], [1234.5]]},
+            "test": {"x": [[0.125], [1234.5]]},
+            "whole": {"x": [[2], [1234]]},
+            "exact": {"x": [[1.25], [-0.5]]},
+        },
+    ),
+    "a marker in another notation": Case(
+        *numbers("1.000", "1", "2,5", decimal=",", thousands=".", scaling="none", missing=["1.000"]),
+        values={"train": {"x": [[0], [1], [2.5]]}},
+    ),
+    "a moment that stands for none": Case(
+        *three(
+            ["1900-01-01", "1900-01-01T00:00:00", "1901-01-01"],
+            {"kind": "datetime", "parts": ["year"], "missing": ["1900-01-01 00:00:00"]},
+        ),
+        codes={"train": {"d_year": [[0], [0], [3]]}},
+    ),
+    "days as numbers, in a column with an empty cell": Case(
+        *three(["20240131.0", "", "20240201"], {"kind": "datetime", "parts": ["day"]}),
+        codes={"train": {"d_day": [[31], [0], [1]]}},
+    ),
+    "days as numbers in another order, in a column with an empty cell": Case(
+        *three(["31012024.0", "", "1022024."], {"kind": "datetime", "parts": ["day"], "format": "%d%m%Y"}),
+        codes={"train": {"d_day": [[31], [0], [10]]}},
+    ),
+    "dates in a format, and dates by their type": Case(
+        {
+            "train.csv": csv("id,d", "a,2024-03-01 05:30", "b,"),
+            "test.parquet": {"id": ["c", "d"], "d": [datetime.date(2024, 1, 3), None]},
+            "later.parquet": {
+                "id": ["e"],
+                "d": pa.array([datetime.datetime(2024, 1, 2, 23, 30)], pa.timestamp("ns", "UTC")),
+            },
+        },
+        feature(
+            column="d", kind="datetime", format="%Y-%d-%m %H:%M", zone="Europe/Berlin", parts=["day", "month", "hour"]
+        ),
+        codes={
+            "train": {"d_day": [[3], [0]], "d_month": [[1], [0]], "d_hour": [[6], [0]]},
+            "test": {"d_day": [[3], [0]], "d_month": [[1], [0]], "d_hour": [[1], [0]]},
+            "later": {"d_day": [[3]], "d_month": [[1]], "d_hour": [[1]]},
+        },
+    ),
+    "a time with a point": Case(
+        *three(["31.01.2024 12.0", "01.02.2024 9.30", ""], {"kind": "datetime", "format": "%d.%m.%Y %H.%M"}),
+        codes={"train": {"d_hour": [[13], [10], [0]]}},
+    ),
+    "a reference by its week": Case(
+        *three(
+            ["2024-01-14", "2024-01-16", "2024-01-15"],
+            {"kind": "datetime", "parts": ["age_days"], "reference": "2024-W03-1"},
+        ),
+        values={"train": {"d_age_days": [[1.2247449159622192], [-1.2247449159622192], [0]]}},
+    ),
+    # labels
+    "labels with a few markers among them": Case(
+        {"train.csv": csv("id,x,y", "a,1,1", "b,2, 1", "c,3,0", "d,4,NA", "e,5,1.0")},
+        Y,
+        said=("warning: label y: 1 of 5 rows hold no number, and are negative by the rule",),
+        unsaid=("NA",),
+        labels={"y": [1, 1, 0, 0, 1]},
+    ),
+    **{
+        f"labels with a decimal comma, {label}": Case(
+            {"train.csv": csv("id,x,y", 'a,1,"1.234,5"', 'b,2,"0,5"', "c,3,2")},
+            {**Y, "labels": {"y": label}},
+            exit_code=3,
+            said=('3 of 3 rows would be numbers with decimal: ","', "of labels and weights there is only the point"),
+            unsaid=("234",),
+        )
+        for label in ({"kind": "regression", "column": "y"}, {"rule": "y > 1"})
+    },
+    "labels of texts": Case(
+        {"train.csv": csv("id,x,y", "a,1,paid", "b,2,1", "c,3,open")},
+        {**Y, "labels": {"y": {"rule": "y == 'paid'"}}},
+        unsaid=("warning: label",),
+        labels={"y": [1, 0, 0]},
     ),
     # rows-without-label-yet
     "rows without a label": Case(
@@ -231,6 +323,26 @@ CASES = {
         {"train.csv": csv(*HEADERLESS)},
         {**WITHOUT_NAMES, "csv": {"header": False, "columns": ["id", "age", "mail"]}},
         said=("9 rows",),
+    ),
+    "a line for spreadsheets before the names": Case(
+        {"train.csv": csv("sep=;", "id;x", "a;1")},
+        {**feature(**X), "csv": {"separator": ";"}},
+        exit_code=3,
+        said=("remove the first line",),
+        unsaid=("data.csv.header",),
+    ),
+    "names of rows before the first name": Case(
+        {"train.csv": csv('"id","x"', '"1","a",2', '"2","b",3')},
+        feature(**X),
+        exit_code=3,
+        said=("row 2 does not fit", "some programs write a first column without a name"),
+    ),
+    "a row that is too long, in the middle": Case(
+        {"train.csv": csv("id,x", "a,2", "b,3,4")},
+        feature(**X),
+        exit_code=3,
+        said=("row 3 does not fit",),
+        unsaid=("without a name",),
     ),
     # home-folder-path
     "a wrong path": Case(

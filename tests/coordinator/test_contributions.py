@@ -2,14 +2,22 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from coordinator.contribution_table import announcement, contributions_to_bytes, print_contributions
-from coordinator.contributions import MAXIMUM_FEATURE_PARTIES, Contribution, Contributions, left_out_sets
+from coordinator.command_line import print_latest
+from coordinator.contributions import (
+    MAXIMUM_FEATURE_PARTIES,
+    Contribution,
+    Contributions,
+    announcement,
+    left_out_sets,
+)
 from coordinator.left_out import checked_left_out
 from party.configuration.run import RunConfiguration, TrainingSection
 from party.errors import ConfigurationError, PolicyError
+from party.output.json_document import json_document
 
 PEERS = ("alice", "charlie", "dora", "erin", "fred", "gina", "hugo")
 
@@ -71,14 +79,10 @@ def test_parties_that_cannot_be_left_out_are_refused(names, training, text):
 
 
 def test_the_table_has_every_metric_in_columns():
-    lines = []
     found = Contributions(
         run_id="ab", dataset="test", evaluations=(one("bob", loss=0.75), one("alice", "bob", loss=0.5, auc=math.nan))
     )
-    assert (
-        print_contributions(lambda taken: [taken(each) for each in found.evaluations] and found, lines.append) is found
-    )
-    assert lines == [
+    assert list(found.lines(None)) == [
         "parties     loss        auc   rows  bytes/sample",
         "bob         0.75          -  1,234          80.0",
         "alice, bob   0.5  undefined  1,234          80.0",
@@ -86,20 +90,29 @@ def test_the_table_has_every_metric_in_columns():
 
 
 def test_evaluations_before_a_failure_are_shown():
-    lines = []
-
-    def failing(taken):
-        taken(one("bob", loss=0.75))
+    def failing():
+        yield Contributions(run_id="ab", dataset="test", evaluations=(one("bob", loss=0.75),))
         raise PolicyError("refused by policy.maximum_evaluations: evaluations of dataset test")
 
+    lines = []
     with pytest.raises(PolicyError):
-        print_contributions(failing, lines.append)
+        print_latest(failing(), lambda found: lines.extend(found.lines(None)))
     assert lines == ["parties  loss   rows  bytes/sample", "bob      0.75  1,234          80.0"]
+
+
+def test_a_withheld_metric_is_named_once_with_its_reason():
+    reason = "too coarse over 9 rows"
+    told = [replace(one(name, loss=0.75), withheld={"auc": reason}) for name in ("alice", "bob")]
+    header, *rows, note = Contributions(run_id="ab", dataset="test", evaluations=tuple(told)).lines(None)
+    assert header.split() == ["parties", "loss", "auc", "rows", "bytes/sample"]
+    assert [row.split()[1:3] for row in rows] == [["0.75", "withheld"]] * 2
+    assert note.startswith(f"withheld: auc: {reason}")
 
 
 def test_programs_get_the_same_as_json():
     found = Contributions(run_id="ab", dataset="test", evaluations=(one("bob", loss=0.75, auc=math.nan),))
-    assert json.loads(contributions_to_bytes(found)) == {
+    assert json.loads(json_document("coordinator contributions", found)) == {
+        "command": "coordinator contributions",
         "run_id": "ab",
         "dataset": "test",
         "evaluations": [
@@ -110,6 +123,8 @@ def test_programs_get_the_same_as_json():
                 "rows": 1234,
                 "message_bytes": 98720,
                 "bytes_per_sample": 80.0,
+                "withheld": {},
+                "negatives_per_positive": 0,
             }
         ],
     }

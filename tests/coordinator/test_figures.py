@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from coordinator.figures import figure_text, metrics_text, withheld_text
+from coordinator.figures import figure_text, metric_texts, metrics_text, withheld_text
 from coordinator.history import coarse_reason
 from party.pb import party_pb2 as pb
 
@@ -35,7 +35,7 @@ def test_metrics_of_a_line():
     values = [pb.NamedValue(name=name, value=value) for name, value in (("loss", 0.555), ("auc\x1b[2J\n", 0.8))]
     metrics = pb.Metrics(rows=9, values=values)
     assert metrics_text("val_", metrics) == "val_loss 0.555  val_auc?[2J? 0.8"
-    assert metrics_text("", metrics, 1) == "loss 0.555"
+    assert metric_texts("", metrics) == ["loss 0.555", "auc?[2J? 0.8"]
 
 
 def test_a_withheld_metric_is_named_and_explained():

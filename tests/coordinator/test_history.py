@@ -94,6 +94,16 @@ def test_saved_files_hold_the_run(tmp_path):
     assert content["bytes_per_sample"] == 6.0
 
 
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf, -1.0, 1e300])
+def test_no_party_keeps_a_history_from_being_written_by_what_it_states_of_its_work(tmp_path, seconds):
+    """It would end a run that all parties finished without a history, and no evaluation could name it."""
+    history = History("ab" * 16)
+    timings = [pb.Timing(activity="base", seconds=seconds), pb.Timing(activity="seal", seconds=1.5)]
+    history.take_timings("alice", pb.ReportReply(timings=timings))
+    history.save(tmp_path)
+    assert json.loads((tmp_path / "history.json").read_text())["timings"] == {"alice": {"seal": 1.5}}
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_metric_without_a_value_is_null_in_the_file(tmp_path, value):
     reply = report(epochs=[(1.0, None)])

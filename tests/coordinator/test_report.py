@@ -258,6 +258,20 @@ def test_a_page_stays_small_whatever_a_label_party_names(folder):
     assert folder.agreed(80).trained(history).page()
 
 
+@pytest.mark.parametrize("values", [(1e308, -1e308), (0.0, 1e308), (1e38, -1e38), (5e-324, 5e-324), (math.inf, 0.5)])
+def test_no_figure_that_a_label_party_sends_breaks_the_page(folder, values):
+    named = {name: list(values) for name in ("loss", "auc", "val_auc", "a_loss", "b_loss")}
+    assert "How training went" in folder.agreed().trained(named).page()
+
+
+def test_what_parties_say_of_their_data_is_among_what_was_released(folder):
+    folder.agreed().evaluated(val_auc=0.7)
+    folder.evaluated(val_auc=0.71)
+    page = folder.trained({"loss": [0.5]}).page()
+    assert "how many features have faults" in page
+    assert "at the end of each of 2 evaluations and of the alignment before" in page
+
+
 def test_many_epochs_make_no_large_page(folder):
     assert "20,000" in folder.agreed(80).trained({"loss": [0.5] * 20_000, "auc": [0.6] * 20_000}).page()
 

@@ -68,7 +68,7 @@ def test_other_errors_and_a_stop_end_it_at_once():
 
 
 def test_a_failure_that_lasts_is_notified_once_and_a_short_one_never():
-    for failures, expected in ((3, []), (20, ["trying again for up to 60 s: alice: is away"])):
+    for failures, expected in ((3, []), (20, ["trying again for up to 1 min 0 s: alice: is away"])):
         clock, texts = Clock(), []
         policy(clock, texts.append).run(Attempt(failures))
         assert texts == expected

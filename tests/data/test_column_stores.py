@@ -1,6 +1,10 @@
 """Tables whose columns are on disk: the same as in memory, made once, and made anew whenever they have to be."""
 
 import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from party.configuration.datetime_feature import DateFormat
 from party.configuration.joins import KeyRule
 from party.data.files.limits import FileLimits
 from party.data.store.column_stores import ColumnStores
@@ -154,3 +159,64 @@ def test_small_files_are_read_into_memory(tmp_path):
     path = write_csv(tmp_path / "train.csv", [("3", "x")])
     read(path, ColumnStores(tmp_path / "columns"))
     assert not (tmp_path / "columns").exists()
+
+
+def test_values_by_type_beside_texts_in_another_notation_are_the_same_in_memory_and_on_disk(tmp_path, stores):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "1.csv").write_text('id,a,b\n1,"0,125",03.01.2024\n2,"1.234,5",\n')
+    dates = pa.array([19725, None], pa.date32())
+    parquet.write_table(pa.table({"id": ["3", "4"], "a": [0.125, 1234.5], "b": dates}), folder / "2.parquet")
+    styles = {"commas": ("a",), "formats": {"b": DateFormat("%d.%m.%Y", None)}}
+    changes = {"as_written": ("a", "b"), **styles}
+    expect_same(read(folder, stores, **changes), read(folder, **changes))
+    columns = read(folder, stores, **changes).columns
+    assert columns["a"].by_row().tolist() == ["0,125", "1.234,5", "0,125", "1234,5"]
+    assert columns["b"].by_row().tolist() == ["03.01.2024", "", "03.01.2024", ""]
+    assert read(folder, stores, as_written=("a", "b")).columns["b"].by_row()[2] == "2024-01-03"
+
+
+def test_readers_of_one_new_file_at_the_same_time_all_get_it(tmp_path, stores):
+    path = write_csv(tmp_path / "train.csv", [(str(row), "x") for row in range(500)])
+    together = threading.Barrier(4)
+
+    def reading(_):
+        together.wait()
+        return read(path, stores)
+
+    with ThreadPoolExecutor(4) as pool:
+        for table in pool.map(reading, range(4)):
+            expect_same(table, read(path))
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from party.data.store.column_stores import ColumnStores
+from party.errors import StorageError
+from tests.support.column_files import read, write_csv
+
+folder = Path(sys.argv[1])
+path = write_csv(folder / "train.csv", [(f"text {row}", f"another {row}") for row in range(20_000)])
+stores = ColumnStores(folder / "columns", from_bytes=0)
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), limits[1]))
+try:
+    read(path, stores)
+except StorageError as error:
+    print(error)
+print([one.name for one in (folder / "columns").iterdir()])
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+print(read(path, stores).rows)
+"""
+
+
+@pytest.mark.parametrize("most_bytes", [64, 100_000], ids=["at once", "while reading"])
+def test_a_full_disk_is_an_error_that_says_so_and_takes_no_room(tmp_path, most_bytes):
+    tmp_path.chmod(0o700)
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(most_bytes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said, left, rows = done.stdout.splitlines()
+    assert "columns of a file cannot be stored" in said
+    assert "check the free space" in said
+    assert (left, rows) == ("[]", "20000")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, equal_cells, group_lines, row_groups
+from party.data.groups import MOST_TEXTS, NUMBER_GROUPS, equal_cells, group_counts, row_groups
 from party.errors import DataError
 from party.metrics.groups import NO_GROUP
 from tests.support.columns import columns_of
@@ -73,6 +73,6 @@ def test_equal_cells_are_one_group_whose_number_depends_on_no_order():
 
 def test_groups_of_metrics_are_counted():
     users = columns_of(pd.DataFrame({"user": pd.Series(["a", "b", "a", "", "a"], dtype="str")}))
-    assert list(group_lines(users, ["user"])) == [
+    assert [one.words for one in group_counts(users, ["user"])] == [
         "metrics by user: 2 groups, of 3 rows at most; rows in none, as their cell is empty: 1"
     ]

@@ -60,8 +60,28 @@ def test_texts_compare_exactly(operand):
     assert labels(f"r != {operand}", ["yes", "Yes", " yes", "no"]).tolist() == [0, 1, 1, 1]
 
 
-def test_one_cell_that_is_no_number_makes_equality_textual():
-    assert labels("r == 1", ["1", "1.0", "x"]).tolist() == [1, 0, 0]
+NUMBERS = ["1", " 1", "+1", "01", "1.0", "2", "1.5"]
+
+
+@pytest.mark.parametrize("other", ["x", "NA", " ", "1 000"])
+@pytest.mark.parametrize(("rule", "positive"), [("r == 1", 1), ("r != 1", 0)])
+def test_a_cell_that_is_no_number_changes_no_other_label(rule, positive, other):
+    alone = labels(rule, NUMBERS).tolist()
+    assert alone == [*[positive] * 5, *[1 - positive] * 2]
+    assert labels(rule, [*NUMBERS, other]).tolist() == [*alone, 1 - positive]
+
+
+@pytest.mark.parametrize("sign", ["==", "!=", ">", ">=", "<", "<="])
+def test_numbers_are_compared_with_all_their_digits(sign):
+    numbers = [2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 10**30 + 1]
+    for value in numbers:
+        expected = [eval(f"{one} {sign} {value}") for one in numbers]
+        assert labels(f"r {sign} {value}", list(map(str, numbers))).tolist() == expected
+
+
+@pytest.mark.parametrize("cell", ["1e-99999999999999999999", "-1e-99999999999999999999", "0e5"])
+def test_numbers_next_to_nothing_are_compared(cell):
+    assert labels("r < 1", [cell, "2"]).tolist() == [1, 0]
 
 
 def test_a_quoted_number_is_a_text():

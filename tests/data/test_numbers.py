@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from party.data.encoders import fit_encoders
+from party.data.kinds.scales import quantiles
 from tests.support.encoding import encode, failure, feature, frame
 
 NUMBERS = st.lists(st.integers(-(10**6), 10**6).map(lambda number: number / 4), min_size=3, max_size=40)
@@ -74,6 +75,13 @@ def test_robust_scaling_is_that_of_pandas(numbers):
     assume(spread > 0)
     result = values(feature("numeric", scaling="robust"), list(map(repr, numbers)))
     np.testing.assert_allclose(result, (series - series.median()) / spread, rtol=1e-5, atol=1e-6)
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(1, 5)), min_size=1, max_size=8), st.floats(0, 1))
+def test_quantiles_of_numbers_with_counts_are_those_of_numpy_over_all_rows(counted, share):
+    numbers, counts = (np.array(one) for one in zip(*counted, strict=True))
+    expected = np.quantile(np.repeat(numbers, counts), [share, 0.25, 1.0]).tolist()
+    assert quantiles(numbers.astype(np.float64), counts, (share, 0.25, 1.0)) == tuple(expected)
 
 
 def test_robust_scaling_of_mostly_equal_numbers_falls_back_to_the_deviation():

@@ -199,3 +199,13 @@ def test_a_table_has_one_name_for_several_files(tmp_path):
     (tmp_path / "b.csv").write_text("id,age\na.csv,1\n")
     with pytest.raises(DataError, match=r"alice: .*: column id: ids are not unique"):
         read_table("alice", "train", tmp_path, columns=["age"], rules=rules)
+
+
+def test_a_folder_may_have_the_signs_of_patterns_in_its_name(tmp_path):
+    folder = tmp_path / "[2024] what? *new*" / "clicks"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("id,age\n1,2\n")
+    (folder / "b.csv").write_text("id,age\n2,3\n")
+    assert read_files(folder / "*.csv").columns == {"id": ["1", "2"], "age": ["2", "3"]}
+    assert read_files(folder).columns == {"id": ["1", "2"], "age": ["2", "3"]}
+    assert "no file matches" in str(failure(folder / "[0-9]*.csv"))

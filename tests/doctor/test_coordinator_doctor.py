@@ -188,7 +188,7 @@ FAULTS = [
     (dataset_that_nobody_has, ["datasets"], PROBLEM, "has no dataset april", "ask its owner"),
     (not_aligned, ["datasets"], PROBLEM, "train is trained on or held out, and not aligned", "alignment.datasets"),
     (open_output, ["permissions"], PROBLEM, "is open to others", "chmod -R go-rwx"),
-    (full_disk, ["disk"], PROBLEM, "1 MB of space", "free space"),
+    (full_disk, ["disk"], PROBLEM, "1.0 MB of space", "free space"),
 ]
 
 
@@ -223,7 +223,8 @@ class Answering(PartyServicer):
             "unix_seconds": int(datetime.now(UTC).timestamp()),
             "datasets": [DatasetRows(dataset=name, rows=5) for name in DATASETS],
         }
-        return pb.DescribeReply(**{**healthy, **self.changes})
+        changes = {name: value() if callable(value) else value for name, value in self.changes.items()}
+        return pb.DescribeReply(**{**healthy, **changes})
 
 
 @contextmanager
@@ -245,16 +246,17 @@ def answering(organisations, chain=None, key=None, **changes):
 
 
 def seconds_from_now(seconds):
-    return int(datetime.now(UTC).timestamp()) + seconds
+    """What a clock shows that is so far ahead, whenever it is asked."""
+    return lambda: int(datetime.now(UTC).timestamp()) + seconds
 
 
 ANSWERS = [
     ({}, [], None, "", ""),
     ({"code_version": "0.5.0"}, ["versions"], PROBLEM, "runs version 0.5.0", "install the same version"),
     ({"protocol": 7}, ["versions"], PROBLEM, "protocol 7, and this is", "install the same version"),
-    ({"unix_seconds": seconds_from_now(7200)}, ["clocks"], PROBLEM, "s ahead of this one", "let NTP correct"),
-    ({"unix_seconds": seconds_from_now(-7200)}, ["clocks"], PROBLEM, "s behind this one", "let NTP correct"),
-    ({"unix_seconds": seconds_from_now(-200)}, ["clocks"], WARNING, "s behind this one", "let NTP correct"),
+    ({"unix_seconds": seconds_from_now(7200)}, ["clocks"], PROBLEM, "2 h 0 min ahead", "let NTP correct"),
+    ({"unix_seconds": seconds_from_now(-7200)}, ["clocks"], PROBLEM, "2 h 0 min behind", "let NTP correct"),
+    ({"unix_seconds": seconds_from_now(-200)}, ["clocks"], WARNING, "clock is 3 min ", "let NTP correct"),
     ({"party": "alicia"}, ["roles"], PROBLEM, "another party answers", "correct the address"),
     ({"datasets": []}, ["datasets"], PROBLEM, "has no dataset test, train", "ask its owner"),
     ({"datasets": [DatasetRows(dataset="users", rows=3)]}, [], None, "", ""),
@@ -282,7 +284,7 @@ def test_a_party_that_lies_cannot_take_over_the_terminal(organisations):
     with answering(organisations, **lies):
         diagnosis = examine(organisations)
     assert {name for name, _ in amiss(diagnosis)} >= {"versions", "roles"}
-    assert all(line.isprintable() for line in diagnosis.lines())
+    assert all(line.isprintable() for line in diagnosis.lines(None))
     assert "\x1b" not in diagnosis.to_json()
 
 

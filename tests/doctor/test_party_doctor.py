@@ -28,6 +28,7 @@ from party.security.row_secret import RowSecret
 from tests.support import issuing
 from tests.support.commands import run_party
 from tests.support.doctored import amiss, expect_fault, free_address, set_up, shown
+from tests.support.json_keys import documented_keys, keys_of_document
 from tests.support.organisations import SMALL_MODEL
 
 NOW = datetime.now(UTC)
@@ -53,7 +54,8 @@ def test_nothing_is_found_at_a_healthy_party_and_nothing_is_changed(organisation
     done = run_party("doctor", "--json", "--config", organisations.party_path("alice"))
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
-    assert (document["program"], document["name"]) == ("party", "alice")
+    assert (document["command"], document["name"]) == ("party doctor", "alice")
+    assert keys_of_document(document) == {"command", *documented_keys()["party doctor"]}
     assert (document["problems"], document["warnings"]) == (0, 0)
     assert {one["severity"] for one in document["findings"]} == {"ok"}
     after = {path: path.stat() for path in sorted(tmp_path.rglob("*"))}
@@ -264,11 +266,11 @@ FAULTS = [
     (malformed_cell, ["data"], PROBLEM, "column income: malformed cells", "correct the file"),
     (other_vocabulary, ["data"], WARNING, "values that train does not have", "do what it says"),
     (changed_since_aligned, ["alignments"], PROBLEM, "has changed since", "coordinator align"),
-    (few_in_common, ["alignments"], WARNING, "9 of 393 rows of train are in common (2 %)", "writes its ids"),
+    (few_in_common, ["alignments"], WARNING, "9 of 393 rows of train are in common (2.3 %)", "writes its ids"),
     (aligned_with_strangers, ["alignments"], WARNING, "aligned with charlie", "coordinator align"),
     (damaged_alignment, ["alignments"], PROBLEM, "stored alignment is damaged", "delete it and align again"),
-    (full_disk, ["disk"], PROBLEM, "1 MB of space on the disk are left", "free space"),
-    (little_memory, ["memory"], PROBLEM, "200 MB of memory are left", "end other processes"),
+    (full_disk, ["disk"], PROBLEM, "1.0 MB of space on the disk are left", "free space"),
+    (little_memory, ["memory"], PROBLEM, "200.0 MB of memory are left", "end other processes"),
     (few_open_files, ["open files"], PROBLEM, "only 64 files", "LimitNOFILE"),
     (other_encoding, ["locale"], WARNING, "written as latin-1", "LC_ALL=C.UTF-8"),
     (unknown_zone, ["locale"], WARNING, "TZ names no time zone", "unset TZ"),

@@ -25,6 +25,7 @@ from party.own_audit import audit_part, column_secrets, recorded_run
 from party.security.certificates import Usage, own_identity
 from tests.support.audit_parts import write_signed
 from tests.support.commands import expect_error, run_party
+from tests.support.json_keys import documented_keys, undocumented
 from tests.support.organisations import LABEL_RULE, Organisations, make_frames
 
 NAMES = ("alice", "bob")
@@ -269,12 +270,16 @@ def files(plain, private, tmp_path_factory):
     return written
 
 
-def test_the_command_prints_a_table_and_writes_what_it_computed(plain, tmp_path):
+def test_the_command_prints_and_writes_what_it_computed(plain, tmp_path):
     part, page = tmp_path / "part.json", tmp_path / "page.html"
     arguments = ("--config", plain.organisations.party_path("bob"), "--run", plain.run_id[:6])
-    done = run_party("audit", *arguments, "--json", part, "--html", page)
+    done = run_party("audit", *arguments, "--part", part, "--html", page, "--json")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     (read,) = read_parts(part)
+    document = json.loads(done.stdout)
+    assert document.items() >= read.part.model_dump(mode="json").items()
+    assert (document["command"], document["part_file"], document["page"]) == ("party audit", str(part), str(page))
+    assert undocumented(document, documented_keys()["party audit"]) == []
     assert (read.part.rows, read.part.conditions) == (plain.part("bob").rows, plain.part("bob").conditions)
     for content in (done.stdout, page.read_text()):
         assert plain.run_id in content
@@ -296,8 +301,10 @@ def run_coordinator_alone(*arguments):
 
 def test_a_coordinator_alone_puts_the_parts_together(files, plain, private, tmp_path):
     page, together = tmp_path / "audit.html", tmp_path / "audit.json"
-    done = run_coordinator_alone("audit", *files.values(), "--html", page, "--json", together)
+    done = run_coordinator_alone("audit", *files.values(), "--html", page)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    document = run_coordinator_alone("audit", *files.values(), "--json")
+    together.write_text(document.stdout)
     for expected in (plain.run_id, private.run_id, "private labels, epsilon 1", "With and without protections"):
         assert expected in done.stdout
         assert expected.replace("protections", "each protection") in page.read_text()

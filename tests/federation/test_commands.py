@@ -16,8 +16,11 @@ import pytest
 import tensorflow as tf
 
 from coordinator.figures import figure_text
+from party.output.quantities import bytes_text, seconds_text
 from tests.support.commands import expect_error, run_party
 from tests.support.hand_combined import common_ids, labels, metrics, probabilities
+from tests.support.json_keys import documented_keys, undocumented
+from tests.support.live_terminal import run_on_terminal
 from tests.support.organisations import Organisations, make_frames
 
 EPOCHS = 2
@@ -156,8 +159,8 @@ def test_train_prints_what_the_history_holds(organisations, trained, run_id):
     training_rows = rows - math.floor(VALIDATION_FRACTION * rows)
     assert history["params"] == {"epochs": EPOCHS, "steps": EPOCHS * math.ceil(training_rows / BATCH_SIZE)}
     assert history["samples"] == EPOCHS * training_rows
-    assert f"{history['samples']:,} samples in {history['seconds']:.1f} s" in trained
-    assert f"{history['bytes_per_sample']:,.0f} message bytes per sample" in trained
+    assert f"{history['samples']:,} samples in {seconds_text(history['seconds'])}: " in trained
+    assert f" {bytes_text(history['bytes_per_sample'])} of messages per sample" in trained
     assert history["message_bytes"] / history["samples"] == pytest.approx(history["bytes_per_sample"])
 
 
@@ -227,12 +230,10 @@ def test_evaluate_prints_the_metrics_of_the_predictions(organisations, run_id, p
 
 def test_status_shows_every_party_and_run(organisations, run_id):
     lines = succeed(organisations, "status").splitlines()
-    for line, name, role in zip(lines, ("alice", "bob"), ("feature party", "label party"), strict=False):
-        rows = ", ".join(
-            f"{dataset} {len(organisations.read_table(name, dataset)):,} rows" for dataset in ("test", "train")
-        )
-        assert re.fullmatch(rf"{name} +{role} +version \S+ +idle +{rows}", line)
-    runs = [line.split() for line in lines[3:]]
+    for line, name, role in zip(lines[1:], ("alice", "bob"), ("feature party", "label party"), strict=False):
+        rows = ", ".join(f"{dataset} {len(organisations.read_table(name, dataset)):,}" for dataset in ("test", "train"))
+        assert re.fullmatch(rf"{name} +{role} +\d\S+ +idle +{rows}", line)
+    runs = [line.split() for line in lines[lines.index("") + 3 :]]
     assert [run_id, "trained"] in [run[:2] for run in runs]
 
 
@@ -241,10 +242,11 @@ def test_status_shows_a_party_that_cannot_be_reached(organisations):
     organisations.write_run(ports=ports)
     done = organisations.coordinator("status")
     organisations.write_run()
-    lines = done.stdout.splitlines()
-    assert "party alice at 127.0.0.1:1: cannot be reached: the connection is refused" in lines[0]
-    assert lines[1].startswith("bob")
-    assert " run" in lines[2]
+    _, alice, bob, problem, _, runs, *_ = done.stdout.splitlines()
+    assert re.fullmatch(r"alice +- +- +does not answer as it should +-", alice)
+    assert re.match(r"bob +label party .* idle ", bob)
+    assert "party alice at 127.0.0.1:1: cannot be reached: the connection is refused" in problem
+    assert " run" in runs
     expect_error(done, 5, "1 of 2 parties do not answer as they should: alice; see the lines above")
 
 
@@ -283,3 +285,52 @@ def test_every_party_keeps_its_own_model(organisations, run_id):
     with np.load(run_folder(organisations, "bob", run_id) / "weights.npz") as archive:
         base = keras.models.load_model(run_folder(organisations, "bob", run_id) / "base.keras")
         np.testing.assert_array_equal(base.get_layer("factors").get_weights()[0], archive["base/factors"])
+
+
+def document(organisations, *arguments):
+    done = organisations.coordinator(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return checked(json.loads(done.stdout))
+
+
+def checked(content):
+    """A document, each of whose keys docs/json.md names."""
+    assert undocumented(content, documented_keys()[content["command"]]) == []
+    return content
+
+
+def test_documents_have_the_facts_that_are_printed(organisations, run_id, predicted, tmp_path):
+    printed = succeed(organisations, "evaluate", "--run", run_id)
+    evaluated = document(organisations, "evaluate", "--run", run_id)
+    shown = dict(line.split() for line in printed.splitlines()[-4:])
+    assert {name: figure_text(value, 6) for name, value in evaluated["metrics"].items()} == shown
+    assert (evaluated["run_id"], evaluated["rows"]) == (run_id, len(common_ids(organisations, "test")))
+    assert set(evaluated["quality"]) == {"alice", "bob"}
+    written = document(organisations, "predict", "--run", run_id)
+    assert f"{written['rows']:,} predictions in {written['files'][0]} at party {written['party']}\n" in predicted
+    status = document(organisations, "status")
+    assert [one["role"] for one in status["parties"]] == ["feature_party", "label_party"]
+    assert [one["state"] for one in status["runs"] if one["run_id"] == run_id] == ["trained"]
+    report = document(organisations, "report", run_id[:8], "--output", str(tmp_path / "page.html"))
+    assert report["size_bytes"] == (tmp_path / "page.html").stat().st_size
+    aligned = document(organisations, "align")
+    assert [one["reused"] for one in aligned["datasets"]] == [True, True]
+
+
+def test_training_draws_one_line_on_a_terminal_beside_its_document(organisations, aligned):
+    columns = 60
+    arguments = ("train", "--new", "--json", "--config", organisations.run_path)
+    shown = run_on_terminal("coordinator", *arguments, columns=columns, piped=True)
+    assert shown.returncode == 0, shown.text
+    assert "\x1b" not in shown.text
+    assert max(map(len, shown.drawn)) <= columns
+    *epochs, last, end = shown.lines
+    assert [one.split(":")[0] for one in epochs if one.startswith("epoch ")] == ["epoch 1", "epoch 2"]
+    assert (last.split()[:2], end) == (["100", "%"], "")
+    trained = checked(json.loads(shown.stdout))
+    history = json.loads((organisations.runs_path / trained["run_id"] / "history.json").read_text())
+    assert trained["metrics"] == history["history"]
+    assert {name: trained[name] for name in ("samples", "seconds", "message_bytes", "timings")} == {
+        name: history[name] for name in ("samples", "seconds", "message_bytes", "timings")
+    }
+    assert trained["history_file"] == str(organisations.runs_path / trained["run_id"] / "history.json")

@@ -4,8 +4,8 @@ import pytest
 
 from coordinator import connect
 from coordinator.alignment_table import alignment_lines
-from coordinator.progress import PlainDisplay
-from party.budget_lines import budget_lines
+from coordinator.evaluation_result import evaluated as coordinator_evaluated
+from party.budget_lines import budget_lines, read_budget
 from party.check import print_check
 from party.configuration.party import load_party_configuration
 from party.pb import party_pb2 as pb
@@ -79,11 +79,10 @@ def aligned(organisations):
 
 def evaluated(organisations):
     """The lines that an evaluation shows, and what each party released of its data."""
-    finishes, lines = Finishes(), []
+    finishes = Finishes()
     with Relay(organisations.write_run(), finishes) as parties:
-        parties._display._make = lambda: PlainDisplay(lines.append)
-        parties.evaluate("test")
-    return lines, {name: list(reply.quality) for name, reply in finishes.replies.items()}
+        (result,) = coordinator_evaluated(lambda column: parties.evaluation("test", None, (), column), [])
+    return list(result.lines(None)), {name: list(reply.quality) for name, reply in finishes.replies.items()}
 
 
 def released(one):
@@ -198,6 +197,8 @@ def test_what_is_released_is_in_the_ledger_before_and_after(organisations):
         assert agreed.releases["data_quality"] == ended.releases["data_quality"] == 2
         audiences = [charge.audience for charge in agreed.charges]
         assert audiences == ([("coordinator",)] if name == "alice" else [])
-    told = [line for line in budget_lines(organisations.party_path("alice"), ()) if "counts of cells of" in line]
+    told = [
+        line for line in budget_lines(read_budget(organisations.party_path("alice"))) if "counts of cells of" in line
+    ]
     assert len(told) == 1
     assert told[0].startswith("  released exactly: counts of cells of datasets to coordinator, ")

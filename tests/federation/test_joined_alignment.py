@@ -105,7 +105,8 @@ def test_the_doctor_counts_the_rows_in_common_of_each_party(made, name):
 
 def test_the_table_of_counts_is_printed(made):
     lines = list(alignment_lines(made.results))
-    assert "  alice: users (inner)                      240           34           30           201" in lines
+    joins = [line.split() for line in lines if line.startswith("  alice: users (inner) ")]
+    assert ["alice:", "users", "(inner)", "240", "34", "30", "201"] in joins
     assert not [line for line in lines if "warning" in line]
     quality = [" ".join(line.split()) for line in lines if line.startswith("  data of ")]
     parties = ("alice", "bob", "charlie", "bob")  # a table is the same for all datasets

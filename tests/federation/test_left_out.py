@@ -42,8 +42,7 @@ def organisations(tmp_path_factory):
             parties.predict(without=["charlie"])
             made.kept = checkpoints(made)
             made.predicted = parties.predict()
-            made.taken = []
-            made.contributions = parties.contributions(on_result=made.taken.append)
+            *made.partial, made.contributions = parties.each_contribution()
             made.evaluated = parties.evaluate()
         made.kill("alice")
         yield made
@@ -84,7 +83,9 @@ def sessions(organisations, name, event="agreed"):
 def test_contributions_are_the_evaluations_of_all_subsets(organisations):
     found = organisations.contributions
     assert (found.run_id, found.dataset) == (organisations.run_id, "test")
-    assert list(found.evaluations) == organisations.taken
+    assert [one.evaluations for one in organisations.partial] == [
+        found.evaluations[:count] for count in range(1, len(SUBSETS))
+    ]
     assert [one.parties for one in found.evaluations] == SUBSETS
     assert [one.without for one in found.evaluations] == [("alice", "charlie"), ("charlie",), ("alice",), ()]
     everybody = found.evaluations[-1]

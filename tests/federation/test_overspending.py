@@ -235,7 +235,7 @@ def test_the_owner_is_told_what_each_receiver_holds_and_what_it_means(protected)
         "  together they hold epsilon 0.6 (generation 1: 0.6)",
         "  alice together: epsilon 0.6 (generation 1: 0.6)",
     ]
-    assert f"right in at most {1 / (1 + math.exp(-0.6)):.1%} of cases" in shown[5]
+    assert f"right in at most {100 / (1 + math.exp(-0.6)):.1f} % of cases" in shown[5]
     assert "labels epsilon 0.6, generation 1" in run_party("ledger", "--config", path).stdout
     use = json.loads(run_party("ledger", "--budget", "--json", "--config", protected.party_path("alice")).stdout)
     assert (use["secret"], use["left"], use["together"]["exact"]) == ("columns", 0.0, False)

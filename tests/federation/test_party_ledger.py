@@ -1,13 +1,18 @@
 """Every session is in every party's ledger, rights are those of the coordinator, and reload revokes."""
 
 import json
+import re
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from party.cli import main
 from party.ledger.file import HEAD_FILE, LEDGER_FILE
 from tests.support.commands import expect_error, run_party
+from tests.support.json_keys import documented_keys, undocumented
 from tests.support.organisations import COORDINATOR, Organisations, authority, make_frames, tls
+from tests.support.terminals import WIDTHS, on_terminal
 
 OTHER = "auditor"
 TRAINING = {"epochs": 2, "batch_size": 31, "validation_fraction": 0.167}
@@ -36,7 +41,7 @@ def organisations(tmp_path_factory):
 def lines(organisations, name):
     done = run_party("ledger", "--json", "--config", organisations.party_path(name))
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return json.loads(done.stdout)["entries"]
 
 
 def as_other(organisations, *arguments):
@@ -99,6 +104,54 @@ def test_a_person_reads_and_verifies_it(organisations):
     limits = run_party("ledger", "--limits", "--config", path).stdout
     assert "evaluate on dataset test: 1 of 10" in limits
     assert "train on dataset train: 1 of 200" in limits
+
+
+SCREENS = """
+import sys
+from party.cli import main
+for arguments in ([], ["--limits"], ["--budget"], ["--verify"]):
+    main(["ledger", *arguments, "--config", sys.argv[1]], standalone_mode=False)
+main(["runs", "--config", sys.argv[1]])
+"""
+
+
+def used_text(used):
+    return f"{used:,.1f}" if isinstance(used, float) else f"{used:,}"
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_screens_fit_the_terminal_and_have_every_line(organisations, columns):
+    code, screen = on_terminal(columns, SCREENS, organisations.party_path("bob"))
+    assert code == 0, screen
+    assert [line for line in screen if len(line) > columns and len(line.split()) > 1] == []
+    assert not any("\x1b" in line for line in screen)
+    text = "\n".join(screen)
+    for entry in lines(organisations, "bob"):
+        day, _, second = entry["time"][:19].partition("T")
+        assert re.search(rf"{day}\s+{second}", text), entry["sequence"]
+    assert text.count("completed") == len(PURPOSES)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["ledger", "ledger --limits", "ledger --budget", "ledger --verify", "runs", "data"]
+)
+def test_documents_have_documented_keys_and_the_facts_of_the_lines(organisations, arguments):
+    path = ("--config", str(organisations.party_path("bob")))
+    command = CliRunner().invoke(main, [*arguments.split(), "--json", *path])
+    document = json.loads(command.stdout)
+    assert document["command"] == f"party {arguments.split()[0]}"
+    assert undocumented(document, documented_keys()[f"party {arguments}"]) == []
+    said = CliRunner().invoke(main, [*arguments.split(), *path]).stdout
+    facts = {
+        "ledger": lambda: [entry["result"] for entry in document["entries"]],
+        "ledger --limits": lambda: [f"{one['what']}: {used_text(one['used'])} of" for one in document["limits"]],
+        "ledger --budget": lambda: document["together"]["receivers"],
+        "ledger --verify": lambda: [f"{document['entries']} lines", document["last_digest"]],
+        "runs": lambda: [document["runs"][0]["run_id"], document["runs"][0]["state"]],
+        "data": lambda: ["nothing is stored"] * (not document["stored"]),
+    }[arguments]()
+    assert facts
+    assert [fact for fact in facts if fact not in said] == []
 
 
 def test_another_coordinator_has_its_own_rights_and_no_run_of_others(organisations):

@@ -6,6 +6,7 @@ import pytest
 
 from coordinator import connect
 from party.configuration.party import load_party_configuration
+from party.data.text_columns import text_column_of
 from party.errors import PolicyError, SessionError
 from party.runtime import drawn_columns
 from party.runtime.column_keys import StoredColumnKeys
@@ -189,9 +190,10 @@ def test_one_true_cell_that_reaches_an_encoder_is_seen(two_worlds, monkeypatch):
     replaced = drawn_columns._replaced
 
     def leaking(tables, cells, generation):
-        row = np.flatnonzero(cells["city"] != true)[0]
-        cells["city"][row] = true[row]
-        return replaced(tables, cells, generation)
+        texts = cells["city"].by_row()
+        row = np.flatnonzero(texts != true)[0]
+        texts[row] = true[row]
+        return replaced(tables, {**cells, "city": text_column_of(texts)}, generation)
 
     monkeypatch.setattr(drawn_columns, "_replaced", leaking)
     with pytest.raises(AssertionError):

@@ -7,7 +7,7 @@ import pytest
 
 from party.data.store.column_stores import COLUMNS_FOLDER, ColumnStores
 from party.errors import DataError
-from party.stored_data import remove_stored, remove_unused, stored_lines
+from party.stored_data import remove_stored, remove_unused, stored_data
 from tests.support.column_files import read, write_csv
 from tests.support.commands import expect_error, run_party
 
@@ -27,19 +27,20 @@ def party(make_organisations):
 
 
 def names(party):
-    return [line.split()[0] for line in stored_lines(party.party_path("alice"))]
+    return [one.name for one in stored_data(party.party_path("alice")).stored]
 
 
 def test_stores_are_listed_with_rows_and_size(party):
-    lines = run_party("data", "--config", party.party_path("alice")).stdout.splitlines()
-    assert sorted(line.split("  ")[1] for line in lines) == ["2 rows", "3 rows"]
-    assert all("MB  last used 20" in line for line in lines)
+    head, *lines = run_party("data", "--config", party.party_path("alice")).stdout.splitlines()
+    assert head.split() == ["name", "rows", "size", "last", "used"]
+    assert sorted(line.split()[1] for line in lines) == ["2", "3"]
+    assert all("kB  20" in line or "bytes  20" in line for line in lines)
 
 
 def test_one_is_removed_by_a_shortened_name(party):
     first, second = names(party)
     path = party.party_path("alice")
-    assert f"{first} is removed" in remove_stored(path, first[:12])
+    assert remove_stored(path, first[:12]).removed == (first,)
     assert names(party) == [second]
     expect_error(run_party("data", "--remove", "nothing", "--config", path), DataError.exit_code, "no stored columns")
 
@@ -50,17 +51,18 @@ def test_those_that_no_start_used_are_removed(party):
     for name, days in ((first, 40), (second, 20)):
         at = (NOW - timedelta(days=days)).timestamp()
         os.utime(folder / name, (at, at))
-    assert list(remove_unused(party.party_path("alice"), 30, NOW)) == [f"{first} is removed"]
+    assert remove_unused(party.party_path("alice"), 30, NOW).removed == (first,)
+    assert list(remove_unused(party.party_path("alice"), 30, NOW).lines(None)) == ["nothing was removed"]
     assert names(party) == [second]
 
 
 def test_where_nothing_is_stored_one_line_says_so(make_organisations):
-    (line,) = stored_lines(make_organisations().party_path("alice"))
+    (line,) = stored_data(make_organisations().party_path("alice")).lines(None)
     assert line.startswith("nothing is stored")
 
 
 def test_an_unfinished_store_is_listed_as_such(party):
     folder = party.state_path("alice") / COLUMNS_FOLDER / "new-killed.partial"
     folder.mkdir(mode=0o700)
-    (line,) = [line for line in stored_lines(party.party_path("alice")) if "new-killed" in line]
+    (line,) = [line for line in stored_data(party.party_path("alice")).lines(None) if "new-killed" in line]
     assert "unfinished or damaged" in line

@@ -1,5 +1,6 @@
 """A command that starts before its parties: it waits for them, and says for whom."""
 
+from party.output.quantities import seconds_text
 from tests.support.commands import await_line, start_coordinator
 
 WAIT_SECONDS = 120
@@ -14,7 +15,9 @@ def test_command_that_is_started_before_its_parties_waits_and_says_for_whom(make
     running = start_coordinator(organisations, "align")
     try:
         address = f"127.0.0.1:{organisations.ports['alice']}"
-        await_line(running, f"trying again for up to {WAIT_SECONDS} s: party alice at {address}: cannot be reached")
+        await_line(
+            running, f"trying again for up to {seconds_text(WAIT_SECONDS)}: party alice at {address}: cannot be reached"
+        )
         organisations.start_servers()
         output, errors = running.communicate(timeout=WAIT_SECONDS)
     finally:

@@ -79,7 +79,8 @@ def take(folder, *names, owner="alice", fingerprints=None, replace=False, ask=No
     received = [read_invitation(invitation(folder, name), NOW) for name in names]
     told = [one.fingerprint for one in received] if fingerprints is None else fingerprints
     path = folder / owner / f"{owner}.yaml"
-    return accept(path, party_acceptor(path), received, fingerprints=told, replace=replace, ask=ask)
+    accepted = accept(path, party_acceptor(path), received, fingerprints=told, replace=replace, ask=ask)
+    return list(accepted.lines(None))
 
 
 def edited(path, *replacements):

@@ -60,6 +60,45 @@ def test_callers_that_say_nothing_hold_one_connection_and_no_thread(port):
         one.close()
 
 
+def test_a_caller_that_sends_slowly_keeps_neither_others_from_reading_nor_the_port_open():
+    """A byte now and then: the request never ends, and never waits for long."""
+    opened = MetricsPort(MonitoringPort(listen="127.0.0.1:0"), [Readings()])
+    slow = [socket.create_connection(("127.0.0.1", opened.port)) for _ in range(2)]
+    begun, ended = threading.Event(), [threading.Event(), threading.Event()]
+
+    def drip(caller, end):
+        caller.sendall(b"GET /metrics HTTP/1.1\r\n")
+        caller.settimeout(0.2)
+        begun.set()
+        for _ in range(100):
+            try:
+                caller.sendall(b"x")
+                if not caller.recv(1):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            return
+        end.set()
+
+    callers = [threading.Thread(target=drip, args=pair, daemon=True) for pair in zip(slow, ended, strict=True)]
+    callers[0].start()
+    begun.wait()
+    assert value(scrape(opened.port), "splitrain_reads") == 1
+    callers[1].start()
+    closing = threading.Thread(target=opened.close, daemon=True)
+    closing.start()
+    closing.join(READ_SECONDS)
+    assert not closing.is_alive()
+    for caller in callers:
+        caller.join(READ_SECONDS)
+    assert all(end.is_set() for end in ended)
+    for one in slow:
+        one.close()
+
+
 @pytest.mark.parametrize("request_text", [b"\x16\x03\x01\x00", b"GET /metrics\r\n\r\n", b"PUT / HTTP/1.1\r\n\r\n"])
 def test_other_requests_break_nothing(port, request_text, capfd):
     with socket.create_connection(("127.0.0.1", port.port), READ_SECONDS) as caller:

@@ -50,6 +50,7 @@ def test_a_dataclass_becomes_an_object_in_the_order_of_its_fields():
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 
 

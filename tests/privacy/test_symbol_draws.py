@@ -50,6 +50,15 @@ def test_replacements_are_uniform_over_all_other_symbols() -> None:
     assert ratio == pytest.approx(math.exp(epsilon), rel=0.02)
 
 
+def test_many_rows_are_drawn_as_few_are() -> None:
+    draws, few = SymbolDraws(SECRET, 1, "y"), slice(65_530, 65_545)  # across what is drawn together
+    truth = np.arange(70_000) % 3
+    assert (draws.draw(iter(IDS[:70_000]), truth, 3, 0.7)[few] == draws.draw(IDS[few], truth[few], 3, 0.7)).all()
+    assert (draws.uniforms(IDS[:70_000])[few] == draws.uniforms(IDS[few])).all()
+    with pytest.raises(ValueError, match="every symbol needs an id"):
+        draws.draw(IDS[:5], truth[:6], 3, 0.7)
+
+
 def test_one_answer_for_one_id_whatever_the_order_and_the_other_rows() -> None:
     truth = np.arange(1000) % 3
     whole = SymbolDraws(SECRET, 1, "y").draw(IDS[:1000], truth, 3, 0.7)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from party.metrics.area_under_curve import area_under_curve
-from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean
+from party.metrics.bounded_figures import BoundedFigure, area_bound, bounded_mean, count_below
+from party.metrics.bounded_groups import bounded_by_groups
 from party.metrics.grid import (
     FEW_PASSES,
     LEAST_ROWS_OF_A_STEP,
@@ -19,6 +20,8 @@ from party.metrics.grid import (
     grid_step,
     step_above,
 )
+from party.metrics.groups import RankedGroups
+from party.metrics.ranked_lists import hit_rate
 from party.metrics.released_metrics import (
     of_events,
     release_exactly,
@@ -171,6 +174,37 @@ def test_an_event_with_its_negatives_moves_figures_by_their_bound_at_most(events
     assert one["loss"].bound == pytest.approx(2.0 / events)
     assert one["loss"].units == events
     assert (one["hit_rate"].bound, one["hit_rate"].units) == (0.1, 10)
+
+
+@given(st.integers(2, 8), st.integers(1, 4), st.data())
+def test_an_event_whose_negatives_are_in_other_groups_moves_figures_of_groups_by_their_bound_at_most(
+    groups, sampled, data
+):
+    """Groups of items: the attacker puts the positive row of each group first or last by scores of one event."""
+    rows = groups * (1 + sampled)
+    items = (np.arange(rows) // (1 + sampled) + np.arange(rows) % (1 + sampled)) % groups
+    labels = (np.arange(rows) % (1 + sampled) == 0).astype(np.float32)
+    scores = data.draw(arrays(np.float32, rows, elements=st.integers(-3, 3).map(float)))
+    changed = scores.copy()
+    changed[: 1 + sampled] = data.draw(arrays(np.float32, 1 + sampled, elements=st.integers(-4, 4).map(float)))
+
+    def bounded(outputs, truth, exact, *, groups=None):
+        ranked = RankedGroups(outputs, truth, items.astype(np.int32))
+        return {"hit_rate_1": bounded_by_groups(hit_rate(ranked, 1), ranked)}
+
+    spread = of_events(bounded, 1 + sampled, {"hit_rate_1"})
+    one, other = (spread(values, labels, {})["hit_rate_1"] for values in (scores, changed))
+    assert one.bound == pytest.approx((1 + sampled) / count_below(groups))
+    assert abs(one.value - other.value) <= one.bound * (1 + 1e-9)
+
+
+def test_one_event_moves_a_figure_of_its_items_by_more_than_one_group():
+    """So the bound of one group would promise too much: both groups lose the hit."""
+    ranked = [
+        RankedGroups(np.array(scores, np.float32), np.array([1, 0, 1, 0], np.float32), np.array([0, 1, 1, 0], np.int32))
+        for scores in ([2, 0, 1, 1], [0, 2, 1, 1])
+    ]
+    assert [hit_rate(one, 1) for one in ranked] == [1.0, 0.0]
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))

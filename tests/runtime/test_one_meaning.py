@@ -11,7 +11,8 @@ import pytest
 from pyarrow import parquet
 
 from party.audit.truth import read_truth
-from party.check import MERGED, print_check
+from party.check import print_check
+from party.checked import MERGED
 from party.configuration.party import load_party_configuration
 from party.data.encoders import encoders_from_json, fit_encoders
 from party.data.labels import read_labels

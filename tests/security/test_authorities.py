@@ -147,3 +147,27 @@ def test_a_party_is_told_at_its_own_check_what_its_peers_would_refuse(kind, tmp_
         return
     with pytest.raises(IdentityError, match=said):
         own_identity("shop", certificate, key, usage=Usage.PARTY, now=NOW)
+
+
+VOUCHING = {
+    "no key usage": [(x509.BasicConstraints(ca=False, path_length=None), True)],
+    "neither": [],
+    "a key usage that signs": [(x509.BasicConstraints(ca=False, path_length=None), True), SIGNS],
+}
+
+
+@pytest.mark.parametrize("usage", USAGES)
+@pytest.mark.parametrize("extensions", VOUCHING.values(), ids=VOUCHING)
+def test_whoever_has_a_certificate_of_a_companys_authority_vouches_for_nobody(usage, extensions):
+    """An authority needs no key usage. So a certificate without one must not pass for an authority between."""
+    root = issuing.authority("company", path_length=None)
+    own = [
+        (x509.ExtendedKeyUsage(USAGES[usage]), False),
+        (x509.SubjectAlternativeName([x509.DNSName("printer")]), False),
+    ]
+    printer = issuing.issue("printer", root, issuing.p256(), extensions=[*extensions, *own])
+    forged = issuing.leaf(printer, usages=USAGES[usage])
+    arguments = {"name": "shop", "ca": (root.certificate,), "usage": usage, "spki_sha256": None, "now": NOW}
+    assert verify_leaf(issuing.leaf(root, usages=USAGES[usage]).certificate, [], **arguments)
+    with pytest.raises(IdentityError, match="does not chain"):
+        verify_leaf(forged.certificate, [printer.certificate], **arguments)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from party.cli import main
 from party.errors import ConfigurationError, ConnectionLostError, IdentityError
-from party.health import health_line
+from party.health import healthy_port
 from party.security.certificates import Usage
 from party.security.issuing import OrganisationFiles, write_organisation
 from party.security.tls import server_credentials, server_options
@@ -79,14 +79,17 @@ def test_party_that_answers_is_healthy_wherever_it_listens(organisations, host):
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
 def test_every_address_of_both_families_is_asked_at_localhost(organisations):
     with serving(organisations, files_of(organisations, "alice"), "[::]") as port:
-        assert health_line(listening_on(organisations, f"[::]:{port}")) == f"party alice answers on localhost:{port}"
+        assert (
+            healthy_port(listening_on(organisations, f"[::]:{port}")).words
+            == f"party alice answers on localhost:{port}"
+        )
 
 
 def test_nobody_on_the_port(organisations):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(ConnectionLostError, match=f"party alice at 127.0.0.1:{port}: does not answer") as caught:
-        health_line(listening_on(organisations, f"0.0.0.0:{port}"))
+        healthy_port(listening_on(organisations, f"0.0.0.0:{port}"))
     assert "party serve" in str(caught.value)
 
 
@@ -94,7 +97,7 @@ def test_port_that_is_bound_but_not_served_is_not_healthy(organisations):
     with serving(organisations, files_of(organisations, "alice"), start=False) as port:
         path = listening_on(organisations, f"127.0.0.1:{port}")
         with pytest.raises(ConnectionLostError, match="does not answer"):
-            health_line(path, SHORT_SECONDS)
+            healthy_port(path, SHORT_SECONDS)
 
 
 @contextmanager
@@ -128,7 +131,7 @@ def test_listener_without_tls_is_not_healthy(organisations, content, reason):
     with answering(content) as port:
         path = listening_on(organisations, f"127.0.0.1:{port}")
         with pytest.raises(ConnectionLostError, match=reason):
-            health_line(path, SHORT_SECONDS if not content else 20.0)
+            healthy_port(path, SHORT_SECONDS if not content else 20.0)
 
 
 def test_impostor_of_the_same_name_is_not_healthy(organisations, tmp_path):
@@ -137,7 +140,7 @@ def test_impostor_of_the_same_name_is_not_healthy(organisations, tmp_path):
     with serving(organisations, impostor) as port:
         path = listening_on(organisations, f"127.0.0.1:{port}")
         with pytest.raises(IdentityError, match="another certificate than the configured one"):
-            health_line(path)
+            healthy_port(path)
 
 
 def test_party_whose_certificate_expired_is_not_healthy(organisations, tmp_path):
@@ -152,7 +155,7 @@ def test_party_whose_certificate_expired_is_not_healthy(organisations, tmp_path)
         tls = {"certificate": str(expired.certificate), "key": str(expired.key)}
         path = listening_on(organisations, f"127.0.0.1:{port}", tls=tls)
         with pytest.raises(IdentityError, match="expired"):
-            health_line(path)
+            healthy_port(path)
     finally:
         server.stop(None).wait()
 
@@ -174,12 +177,12 @@ def test_server_of_an_older_tls_is_not_healthy(organisations):
             answered = threads.submit(answer)
             path = listening_on(organisations, f"127.0.0.1:{listener.getsockname()[1]}")
             with pytest.raises(ConnectionLostError, match="does not answer with TLS"):
-                health_line(path)
+                healthy_port(path)
             answered.result()
 
 
 def test_port_that_nobody_knows_and_party_without_tls_are_refused(organisations):
     with pytest.raises(ConfigurationError, match="listen has port 0; set a fixed port"):
-        health_line(listening_on(organisations, "127.0.0.1:0"))
+        healthy_port(listening_on(organisations, "127.0.0.1:0"))
     with pytest.raises(ConfigurationError, match="cannot check an insecure party"):
-        health_line(listening_on(organisations, "127.0.0.1:50051", insecure=True))
+        healthy_port(listening_on(organisations, "127.0.0.1:50051", insecure=True))

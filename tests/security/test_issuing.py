@@ -129,14 +129,14 @@ def test_command_tells_what_to_hand_over(tmp_path, monkeypatch, command, role, s
         (coordinator_command, ["train", "--unattended", "--new"], "--unattended excludes --resume and --new"),
         (coordinator_command, ["train", "--unattended", "--resume"], "--unattended excludes --resume and --new"),
         (party_command, ["ledger", "--known", "ab"], "--known needs --verify"),
-        (party_command, ["ledger", "--json", "--limits"], "--json, --verify, --limits and --budget exclude each other"),
+        (party_command, ["ledger", "--budget", "--limits"], "--verify, --limits and --budget exclude each other"),
         (
             party_command,
             ["ledger", "--verify", "--budget"],
-            "--json, --verify, --limits and --budget exclude each other",
+            "--verify, --limits and --budget exclude each other",
         ),
         (party_command, ["ledger", "--pooled", "alice"], "--pooled needs --budget"),
-        (party_command, ["ledger", "--verify", "--json"], "--json, --verify, --limits and --budget exclude each other"),
+        (party_command, ["data", "--remove", "a", "--remove-unused", "1"], "--remove and --remove-unused exclude"),
     ],
 )
 def test_an_option_that_would_have_no_effect_is_refused(command, arguments, text):

@@ -34,7 +34,7 @@ def shown(diagnosis):
     """All that a doctor says, as lines and as JSON."""
     document = diagnosis.to_json()
     assert json.loads(document)["findings"]
-    return "\n".join([*diagnosis.lines(), document])
+    return "\n".join([*diagnosis.lines(None), document])
 
 
 def expect_fault(diagnosis, examinations, severity, what, fix):

@@ -74,7 +74,7 @@ def broken_laws(content):
         "a head in every table": not tables or bool(with_heads),
         "plots have a description": page.count("desc") == tags.count("title") - 1,
         "plots have a table": content.count("<figure") <= content.count("<caption>"),
-        "a policy": "default-src 'none'; style-src 'unsafe-inline'"
+        "a policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
         in [attributes.get("content") for attributes in page.attributes("meta")],
         "no handlers": not [name for attributes in every for name in attributes if name.startswith("on")],
         "loads nothing": not re.search(r"https?:|//|@import|url\(|src=", content),

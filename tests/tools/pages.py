@@ -1,107 +1,47 @@
-"""Makes every kind of page from a small federation, and looks at them in a real browser.
+"""Makes every kind of report from a small federation, builds the documentation's site, and looks at both in Chromium.
 
-Needs `chromium` and `node` on the path, and a folder `node_modules` with playwright-core and axe-core:
+Needs `chromium` on the path, and a folder `node_modules` with axe-core:
 
-    npm install --prefix FOLDER playwright-core axe-core
+    npm install --prefix FOLDER axe-core
     python -m tests.tools.pages OUTPUT --modules FOLDER/node_modules
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import numpy as np
-from click.testing import CliRunner
+from tests.support.browser import Browser
+from tests.support.site import build_site, served
+from tests.tools.examination import Examiner, print_table
+from tests.tools.report_pages import report_pages
 
-from coordinator import connect
-from coordinator.cli import main as coordinator_main
-from party.audit.report.audit_report import ReportedPart, SignedBy, report_of
-from party.audit.report.html_page import html_page
-from party.cli import main as party_main
-from tests.support.audit_parts import PRIVATE_LABELS, make_part, make_row
-from tests.support.organisations import Organisations, make_frames
-
-NAMES = ("alice", "bob", "charlie")
-ROWS = 2000
-TRAINING = {
-    "epochs": 5,
-    "batch_size": 64,
-    "validation_fraction": 0.2,
-    "optimizer": {"name": "adam", "learning_rate": 0.01},
-    "party_dropout": {"alice": 0.2, "charlie": 0.2},
-    "codecs": {"hidden": {"kind": "int8"}},
-}
-MODEL = {"kind": "dnn", "embedding_dimension": 4, "units": [8], "cut_units": 8}
-LABELS = {
-    "liked": {"rule": "rating > 3", "metrics": ["auc", "calibration", "calibration_error"]},
-    "again": {"rule": "again > 0"},
-}
+SITE_PAGES = (
+    *("index", "tutorial", "data-scientist", "operator", "security-officer", "configuration", "reference/commands"),
+    *("reference/python", "security", "privacy", "benchmarks", "guides/natural-tables", "explanation/what-leaks"),
+    *("notebooks/first-model", "project/readme"),
+)
 
 
 def main() -> None:
-    """Writes pages, screenshots and PDFs to a folder, and prints what axe finds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Writes pages, screenshots and PDFs to a folder, and prints what is wrong with them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--modules", type=Path, required=True)
+    parser.add_argument("--modules", type=Path, required=True, help="holds axe-core")
     given = parser.parse_args()
     folder = given.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    pages = [*run_pages(folder), audit_page(folder / "audit.html")]
-    script = Path(__file__).with_suffix(".js")
-    programs = [shutil.which(name) or sys.exit(f"{name} is not installed") for name in ("node", "chromium")]
-    arguments = [programs[0], script, given.modules.resolve(), programs[1], folder, *pages]
-    sys.exit(subprocess.run(arguments, check=False).returncode)
-
-
-def run_pages(folder: Path) -> list[Path]:
-    """Trains and evaluates a model of three parties with two labels, and makes the page of each side."""
-    frames = make_frames(NAMES, rows=ROWS, datasets=("train", "test"))
-    for frame in frames["bob"].values():
-        often = np.arange(len(frame)) % 5 > 0
-        frame["again"] = np.where((frame["film"].str[-1] > "4") == often, "1", "0")
-    policy = {"maximum_evaluations": 50}
-    overrides = {name: {"model": MODEL} for name in NAMES}
-    overrides["bob"] |= {"labels": LABELS, "fuse": {"kind": "mmoe"}, "policy": policy}
-    with tempfile.TemporaryDirectory() as root:
-        Path(root).chmod(0o700)
-        with Organisations(Path(root), NAMES, frames=frames, training=TRAINING, overrides=overrides) as made:
-            made.start_servers()
-            with connect(made.write_run()) as parties:
-                parties.align()
-                run_id = parties.fit().run_id
-                parties.contributions("test")
-                parties.predict("test")
-            commands = {"run": (coordinator_main, ["report", run_id, "--config", str(made.run_path)])}
-            for name in NAMES:
-                curves = ["--curves", "test"] if name == "bob" else []
-                commands[name] = (party_main, ["report", "--config", str(made.party_path(name)), *curves])
-            return [write(folder / f"{name}.html", *command) for name, command in commands.items()]
-
-
-def write(page: Path, command: object, arguments: list[str]) -> Path:
-    """Runs a command that writes a page."""
-    done = CliRunner().invoke(command, [*arguments, "--output", str(page)])
-    if done.exit_code:
-        sys.exit(done.output)
-    return page
-
-
-def audit_page(page: Path) -> Path:
-    """Writes a page of two audited runs with every verdict."""
-    verdicts = ("open", "readable", "in part", "nothing found", "within", "above", "too few rows", "not measured")
-    rows = [
-        make_row(attack=f"attack {number}", verdict=verdict, ceiling=0.73, note="a note")
-        for number, verdict in enumerate(verdicts)
-    ]
-    parts = [make_part("bob", table=rows), make_part("bob", "private", table=rows, protections=[PRIVATE_LABELS])]
-    signed = SignedBy(key_sha256="ab" * 32, is_vouched=True)
-    page.write_text(html_page(report_of(ReportedPart(part, signed) for part in parts)))
-    return page
+    axe = (given.modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    built = build_site(folder / "site")
+    if built.returncode:
+        sys.exit(built.stderr)
+    reports = report_pages(folder)
+    with Browser() as browser, served(folder / "site") as home:
+        examiner = Examiner(browser, axe, folder)
+        examined = [examiner.report(page) for page in reports]
+        examined += [examiner.document(home, page) for page in SITE_PAGES]
+    sys.exit(1 if print_table(examined) else 0)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,19 @@ def test_many_watches_leave_a_check_its_thread(service, stub):
         one.cancel()
 
 
+def test_names_that_anybody_makes_up_are_not_kept(service, stub):
+    """A caller who watches one name after another would fill the memory of a party, also of one that runs for long."""
+
+    def kept():
+        return service._servicer._send_response_callbacks
+
+    for number in range(50):
+        watch = stub.Watch(HealthCheckRequest(service=f"made up {number}"), timeout=ANSWER_SECONDS)
+        assert next(watch).status == HealthCheckResponse.SERVICE_UNKNOWN
+        watch.cancel()
+    assert len(kept()) <= 1
+
+
 def test_other_names_are_unknown_and_other_services_are_not_there(service, stub):
     with pytest.raises(grpc.RpcError) as caught:
         status(stub, "alice")

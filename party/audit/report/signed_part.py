@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from party.audit.report.audit_part import AuditPart
 from party.configuration.strict import StrictModel
@@ -22,7 +21,8 @@ from party.security.leaf import PARSE_ERRORS
 
 LARGEST_FILE_BYTES = 16 << 20
 MOST_PARTS = 256
-REPORT_BEGINNING = 256  # bytes of a file that tell a report from a part: keys are sorted, so `format` is the first
+REPORT_BEGINNING = 256  # bytes of a file that tell a report from a part: `format` is among its first keys
+REPORT_FORMAT: Literal["audit report 1"] = "audit report 1"
 SIGNATURE_PREFIX = b"vsl/1 audit part\0"  # no other signature of the key begins with it
 LONGEST_BASE64 = 1 << 16
 Base64 = Annotated[str, Field(max_length=LONGEST_BASE64)]
@@ -45,12 +45,16 @@ class PartFile(StrictModel):
 class ReportFile(StrictModel):
     """Several parts in one file, each still signed by its own party.
 
+    `coordinator audit --json` writes more into it, which nobody signed: it is not read.
+
     Attributes:
         format: of the file.
         parts: the parts.
     """
 
-    format: Literal["audit report 1"] = "audit report 1"
+    model_config = ConfigDict(extra="ignore")
+
+    format: Literal["audit report 1"] = REPORT_FORMAT
     parts: Annotated[tuple[PartFile, ...], Field(min_length=1, max_length=MOST_PARTS, strict=False)]
 
 
@@ -93,23 +97,14 @@ def part_to_bytes(part: AuditPart, identity: Identity) -> bytes:
         signature=base64.b64encode(signature).decode(),
         certificates=tuple(base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in identity.chain),
     )
-    return _written(file)
-
-
-def report_to_bytes(parts: Sequence[SignedPart]) -> bytes:
-    """The content of a file with several parts.
-
-    Args:
-        parts: at least one.
-    """
-    return _written(ReportFile(parts=tuple(one.file for one in parts)))
+    return json.dumps(file.model_dump(mode="json"), indent=2, sort_keys=True).encode() + b"\n"
 
 
 def read_parts(path: Path) -> tuple[SignedPart, ...]:
     """Reads the part or the parts of a file and verifies their signatures.
 
     Args:
-        path: the file, as `part_to_bytes` or `report_to_bytes` made it.
+        path: the file, as `party audit --part` or `coordinator audit --json` made it.
 
     Raises:
         DataError: it is no part of an audit, was changed after it was signed, or was signed by another party.
@@ -132,13 +127,9 @@ def read_parts(path: Path) -> tuple[SignedPart, ...]:
             "is no part of an audit that this version can read",
             where=path,
             received=f"{key[:128]}: {problem['msg'][:256]}",
-            fix="make it with `party audit --json`, by the same version",
+            fix="make it with `party audit --part`, by the same version",
         ) from None
     return tuple(_verified(one, path) for one in (file.parts if isinstance(file, ReportFile) else [file]))
-
-
-def _written(file: StrictModel) -> bytes:
-    return json.dumps(file.model_dump(mode="json"), indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _verified(file: PartFile, path: Path) -> SignedPart:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from party.audit.report.audit_report import AuditReport
 from party.audit.report.html_page import html_page
-from party.audit.report.text_page import print_report
+from party.audit.report.text_page import report_lines
+from party.output.terminal import print_lines, terminal_columns
 from party.security.files import write_atomically
 
-WIDTH = 160  # a table is not cut to the terminal
 
-
-def show_report(report: AuditReport, page: Path | None) -> None:
-    """Prints a report, and writes its page.
+def print_report(report: AuditReport) -> None:
+    """Prints a report.
 
     Args:
         report: the report.
-        page: HTML file to write; None for none.
+    """
+    print_lines(report_lines(report, terminal_columns()))
+
+
+def write_page(report: AuditReport, page: Path) -> None:
+    """Writes the page of a report.
+
+    Args:
+        report: the report.
+        page: HTML file to write.
 
     Raises:
         StorageError: the page cannot be written.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal or console.width < WIDTH:
-        console = Console(highlight=False, width=WIDTH)
-    print_report(report, console)
-    if page is not None:
-        write_atomically(page, html_page(report).encode())
+    write_atomically(page, html_page(report).encode())

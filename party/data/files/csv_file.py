@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from party.configuration.csv_format import NO_QUOTE, CsvSection
 from party.data.files.columns import FoundColumns, check_names
 from party.data.files.csv_head import CsvHead, read_head
-from party.data.files.csv_words import open_quote, probable_cause, unparsable, wrong_text
+from party.data.files.csv_words import UNNAMED_COLUMN, open_quote, probable_cause, unparsable, wrong_text
 from party.data.files.first_bytes import UTF8_MARK
 from party.data.files.hashed_stream import ByteSource, HashedStream, ReadableStream
 from party.data.files.limits import Allowance
@@ -109,7 +109,7 @@ class CsvFile:
             raise DataError(
                 "rows have one field more than there are names",
                 where=self._where,
-                fix="name all columns: some programs write a first column without a name, that of the rows",
+                fix=UNNAMED_COLUMN,
             )
 
     def _parsed(self, found: FoundColumns, width: int) -> Iterator[pa.RecordBatch]:

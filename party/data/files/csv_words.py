@@ -14,6 +14,8 @@ _SEPARATORS = (",", ";", TAB, "|", ":", " ")
 _SPELLED = {TAB: "tab"}
 _NUL = "\0"
 _QUOTED = '"'
+UNNAMED_COLUMN = "name all columns: some programs write a first column without a name, that of the rows"
+_SEPARATOR_LINE = "sep="
 
 # Arrow's own text quotes the row that it stumbled over; only these numbers of it may be repeated.
 _RAGGED_ROW = re.compile(r"(?:Row #(?P<row>\d+): )?Expected (?P<expected>\d+) columns, got (?P<received>\d+)")
@@ -28,6 +30,8 @@ def probable_cause(header: Sequence[str], needed: Collection[str], form: CsvSect
         needed: names of the columns that are needed.
         form: how the owner says that the files are written.
     """
+    if "".join(header).lower().startswith(_SEPARATOR_LINE):
+        return "remove the first line, which tells a spreadsheet the separator and holds no names"
     if any(_NUL in name for name in header):
         return f"name the file's encoding in data.csv.encoding: by its NUL characters utf-16-le, or {CANDIDATES}"
     separator = _probable_separator(header, frozenset(needed), form)
@@ -73,12 +77,15 @@ def unparsable(message: str, *, rows_before: int, form: CsvSection, where: str, 
         )
     separator = _SPELLED.get(form.separator, form.separator)
     row = f"row {int(ragged['row']) + rows_before:,}" if ragged["row"] else "a row"
+    is_first = ragged["row"] is not None and int(ragged["row"]) == 1
+    unnamed = is_first and int(ragged["received"]) == int(ragged["expected"]) + 1
     return DataError(
         f"{row} does not fit the columns' names",
         where=where,
         expected=f"{ragged['expected']} fields",
         received=str(ragged["received"]),
-        fix=f"quote cells that hold the separator ({separator}), and close every quote",
+        fix=f"quote cells that hold the separator ({separator}), and close every quote"
+        + (f"; or {UNNAMED_COLUMN}" if unnamed else ""),
     )
 
 

@@ -76,10 +76,11 @@ def _of_entry(entry: Entry, place: DataPlace) -> Sequence[Part]:
 
 def _local_parts(path: Path, place: DataPlace) -> Sequence[Part]:
     if _PATTERN.search(str(path)) and not path.exists():
-        fixed = _fixed_parts(path.parts)
+        # A folder may have signs of patterns in its name, as a file may.
+        fixed = next(number for number in range(len(path.parts)) if not Path(*path.parts[: number + 1]).exists())
         try:
             candidates = Path(*path.parts[:fixed]).glob("/".join(path.parts[fixed:]))
-            found = sorted(one for one in candidates if _fits(one.parts, path.parts))
+            found = sorted(one for one in candidates if _fits(one.parts[fixed:], path.parts[fixed:]))
         except OSError as error:
             raise place.unreadable(f"cannot be read ({error.__class__.__name__})", path.name) from error
         if not found:

@@ -50,6 +50,21 @@ def number_advice(
     )
 
 
+def plain_number_advice(cells: Cells) -> str:
+    """Says that numbers are written in another notation, of a column for which there is none but the plain one.
+
+    Args:
+        cells: the column.
+
+    Returns:
+        One sentence that counts rows; empty where no other notation makes more and most of the rows numbers.
+    """
+    given = ~cells.missing
+    plain = _count(cells, given, _is_number(parse_number))
+    other = _other_notation(cells, given, cells.row_count(given), readable=plain, kind="numeric")
+    return f"{other}: of labels and weights there is only the point, so write the column anew" if other else ""
+
+
 def _other_notation(cells: Cells, given: NDArray[np.bool_], rows: int, *, readable: int, kind: str) -> str:
     """The notations in which more rows are numbers than as the feature reads them, and most are."""
     if kind == "integer_buckets":

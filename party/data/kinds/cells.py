@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TypeVar
 
 import numpy as np
@@ -223,6 +224,20 @@ def parse_number(text: str) -> float:
         return math.nan
     number = float(text)
     return number if math.isfinite(number) else math.nan
+
+
+def exact_number(text: str) -> Decimal | None:
+    """The number that `parse_number` reads, with all its digits; None for any other text.
+
+    A binary float makes one number of two ids of 17 digits.
+    """
+    number = parse_number(text)
+    if math.isnan(number):
+        return None
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # an exponent beyond all of Decimal's, which only 0 and numbers next to it have
+        return Decimal(number)
 
 
 def malformed_cells(cells: Cells, malformed: NDArray[np.bool_], *, expected: str, advice: str = "") -> DataError:

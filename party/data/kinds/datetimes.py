@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import UTC, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from party.configuration.canonical_text import canonical_text
 from party.configuration.datetime_feature import AGE, DatetimeFeature, Part, part_of
 from party.data.kinds.cells import Cells, Encoder, Encoding, NamedEncoding, malformed_cells, one_index, split_pair
 from party.data.kinds.date_advice import date_advice
-from party.data.kinds.moments import Moment, iso_moment, moment_reader
+from party.data.kinds.moments import Moment, moment_reader
 from party.data.kinds.scales import Scale
 from party.errors import DataError
 
@@ -106,10 +107,10 @@ def _read(feature: DatetimeFeature, cells: Cells) -> tuple[Moments, Moments]:
     """The moments of each distinct text and what their ages count to, each None where there is none."""
     read = moment_reader(feature)
     pairs = [split_pair(text) for text in cells.texts]
-    absent = {"", *feature.missing}
-    moments = _objects([None if text in absent else read(text) for text, _ in pairs])
+    is_absent = _absence(feature)
+    moments = _objects([None if is_absent(text) else read(text) for text, _ in pairs])
     if feature.reference_column is not None:
-        references = _objects([None if text in absent else read(text) for _, text in pairs])
+        references = _objects([None if is_absent(text) else read(text) for _, text in pairs])
     else:
         references = np.full(len(pairs), _fixed_reference(feature), dtype=object)
     malformed = _malformed(feature, cells, (moments, references))
@@ -119,13 +120,22 @@ def _read(feature: DatetimeFeature, cells: Cells) -> tuple[Moments, Moments]:
     return moments, references
 
 
+def _absence(feature: DatetimeFeature) -> Callable[[str], bool]:
+    """Whether a text counts as missing: as it is written or, unless a format says how that is, as its value."""
+    written = {"", *feature.missing}
+    if not feature.missing or feature.format is not None:
+        return written.__contains__
+    values = set(map(canonical_text, written))
+    return lambda text: text in written or canonical_text(text) in values
+
+
 def _malformed(feature: DatetimeFeature, cells: Cells, read: tuple[Moments, Moments]) -> NDArray[np.bool_]:
     """Which distinct texts hold something else than a moment, or beside the one that they age to."""
-    absent = {"", *feature.missing}
+    is_absent = _absence(feature)
     both = zip(map(split_pair, cells.texts), *read, strict=True)
     wrong = (
-        (moment is None and text not in absent)
-        or (feature.reference_column is not None and reference is None and other not in absent)
+        (moment is None and not is_absent(text))
+        or (feature.reference_column is not None and reference is None and not is_absent(other))
         for (text, other), moment, reference in both
     )
     return np.fromiter(wrong, dtype=np.bool_, count=len(cells.texts))
@@ -138,9 +148,9 @@ def _expected(feature: DatetimeFeature) -> str:
 
 
 def _fixed_reference(feature: DatetimeFeature) -> Moment | None:
-    moment = None if feature.reference is None else iso_moment(feature.reference)
-    if moment is None:
+    if feature.reference is None:
         return None
+    moment = datetime.fromisoformat(feature.reference)  # the configuration has read it in the same way
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=feature.time_zone)
     return Moment(moment.replace(tzinfo=None), moment.astimezone(UTC))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+
+from party.configuration.canonical_text import canonical_text
 
 MAXIMUM_CHARACTERS = 1 << 20  # of a cell: beyond, it counts as no list
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
@@ -81,8 +84,10 @@ def _plain(word: str) -> tuple[str, ...] | None:
         return None
     if word.lstrip("+-").isdigit():
         return (word.removeprefix("+"),)
-    number = float(word)
-    return (str(int(number)) if number.is_integer() and abs(number) < _LARGEST_EXACT else repr(number),)
+    number, written = float(word), Decimal(word)
+    text = str(int(number)) if number.is_integer() and abs(number) < _LARGEST_EXACT else repr(number)
+    # A float may have lost digits, as of an id with a point behind it.
+    return (text if Decimal(text) == written else canonical_text(str(written)),)
 
 
 def _unescaped(quoted: str) -> tuple[str] | None:

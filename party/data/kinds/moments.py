@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from party.configuration.datetime_feature import DatetimeFeature, EpochUnit
+from party.configuration.datetime_feature import DateFormat, DatetimeFeature, EpochUnit
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
@@ -19,6 +19,8 @@ _ISO = re.compile(
     r"\s?(Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?\s*",
     re.ASCII,
 )
+_OFFSET = "%z"
+_WITH_POINT = re.compile(r"\s*([0-9]+)\.0*\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,20})(?:\.([0-9]{0,20}))?\s*", re.ASCII)
 
 
@@ -50,8 +52,8 @@ def moment_reader(feature: DatetimeFeature) -> Callable[[str], Moment | None]:
         return lambda text: _placed(_from_epoch(text, unit), zone)
     if feature.format is not None:
         style = feature.format
-        return lambda text: _placed(_from_format(text, style), zone)
-    return lambda text: _placed(iso_moment(text), zone)
+        return lambda text: _placed(_from_format(text, style) or _from_format(_whole(text), style), zone)
+    return lambda text: _placed(iso_moment(text) or iso_moment(_whole(text)), zone)
 
 
 def iso_moment(text: str) -> datetime | None:
@@ -74,6 +76,30 @@ def iso_moment(text: str) -> datetime | None:
         return datetime.fromisoformat(written + offset)
     except ValueError:
         return None
+
+
+def in_format(text: str, style: DateFormat) -> str:
+    """Writes the text of a date, or of a date and time, as a feature reads it.
+
+    Args:
+        text: as a value has it; any other text stays as it is.
+        style: how the feature's cells are written.
+    """
+    moment = iso_moment(text)
+    if moment is None:
+        return text
+    zone = UTC if style.zone is None else ZoneInfo(style.zone)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(zone)
+    elif _OFFSET in style.format:
+        moment = moment.replace(tzinfo=zone)
+    return moment.strftime(style.format)
+
+
+def _whole(text: str) -> str:
+    """A whole number without the point that it has once a column has had an empty cell: 20240131.0 is 20240131."""
+    match = _WITH_POINT.fullmatch(text)
+    return text if match is None else match[1]
 
 
 def _from_format(text: str, style: str) -> datetime | None:

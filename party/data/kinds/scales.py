@@ -105,9 +105,14 @@ def quantiles(numbers: Numbers, counts: Counts, shares: tuple[float, ...]) -> tu
     Returns:
         One number for each share; infinite where neighbours lie too far apart.
     """
+    order = np.argsort(numbers)
+    last = np.cumsum(counts[order])  # of the rows of each number
+    places = np.array(shares) * (last[-1] - 1)
+    below = np.floor(places)
+    # No number is repeated for its rows: between two neighbours NumPy has the very same quantile.
+    neighbours = [numbers[order[np.searchsorted(last, end, side="right")]] for end in (below, np.ceil(places))]
     with np.errstate(over="ignore", invalid="ignore"):
-        order = np.argsort(numbers)
-        found = np.quantile(np.repeat(numbers[order], counts[order]), shares, overwrite_input=True)
+        found = [np.quantile(pair, part) for pair, part in zip(np.transpose(neighbours), places - below, strict=True)]
     return tuple(np.nan_to_num(found, nan=np.inf).tolist())
 
 

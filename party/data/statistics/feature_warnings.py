@@ -18,6 +18,7 @@ from party.data.statistics.thresholds import (
     MISSING_DIFFERENCE,
     UNKNOWN_SHARE,
 )
+from party.output.quantities import share_text
 
 _TEXT_IDS = ("vocabulary", "hash")
 _LEAVE_OUT = "leave it out of data.features"
@@ -79,8 +80,8 @@ def own_warnings(profile: DatasetProfile, *, is_table: bool) -> Iterator[Feature
             yield FeatureWarning(WarningKind.IDENTIFIER, feature.name, text)
         elif feature.unknown > UNKNOWN_SHARE * feature.rows:
             text = (
-                f"{percent(feature.unknown, feature.rows)} of its cells hold values that its vocabulary leaves out, and"
-                " count as the same: check values, minimum_count and maximum_size"
+                f"{share_text(feature.unknown, feature.rows)} of its cells hold values that its vocabulary leaves out,"
+                " and count as the same: check values, minimum_count and maximum_size"
             )
             yield FeatureWarning(WarningKind.UNKNOWN, feature.name, text)
 
@@ -120,13 +121,13 @@ def _is_id(feature: FeatureProfile, is_table: bool) -> bool:
 
 def _differences(before: FeatureProfile, feature: FeatureProfile, trained: str) -> Iterator[FeatureWarning]:
     if shares_differ((before.missing, before.rows), (feature.missing, feature.rows), MISSING_DIFFERENCE):
-        mine, theirs = percent(feature.missing, feature.rows), percent(before.missing, before.rows)
+        mine, theirs = share_text(feature.missing, feature.rows), share_text(before.missing, before.rows)
         text = f"{mine} of its cells are missing, and {theirs} in {trained}: check how both files were made"
         yield FeatureWarning(WarningKind.MISSING_DIFFERS, feature.name, text)
     if feature.unknown > UNKNOWN_SHARE * feature.rows:
         text = (
-            f"{percent(feature.unknown, feature.rows)} of its cells hold values that {trained} does not have, so that"
-            " nothing is learned for them: compare how both files write them, or train on rows that have them"
+            f"{share_text(feature.unknown, feature.rows)} of its cells hold values that {trained} does not have, so"
+            " that nothing is learned for them: compare how both files write them, or train on rows that have them"
         )
         yield FeatureWarning(WarningKind.UNKNOWN, feature.name, text)
         return  # the values that are left differ too
@@ -148,13 +149,3 @@ def _shift(before: FeatureProfile, feature: FeatureProfile) -> float:
     if before.numbers is None or feature.numbers is None:
         return 0.0
     return mean_shift(before.numbers, feature.numbers)
-
-
-def percent(count: int, rows: int) -> str:
-    """A share as text, with one digit after the point.
-
-    Args:
-        count: number of rows with a property.
-        rows: number of all rows, at least 1.
-    """
-    return f"{100 * count / rows:.1f} %"

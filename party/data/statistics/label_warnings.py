@@ -12,7 +12,6 @@ from party.configuration.labels import AnyLabel, BinaryLabel, Labels, MultiClass
 from party.data.encoders import Encoders
 from party.data.kinds.cells import Cells
 from party.data.statistics.differences import mean_shift, shares_differ, variation_distance
-from party.data.statistics.feature_warnings import percent
 from party.data.statistics.numbers import NumberStatistics, number_statistics
 from party.data.statistics.thresholds import (
     DISTRIBUTION_DISTANCE,
@@ -23,6 +22,7 @@ from party.data.statistics.thresholds import (
     ROWS_PER_VALUE,
 )
 from party.data.table import Table
+from party.output.quantities import share_text
 
 LabelValues = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -81,7 +81,7 @@ def _difference(label: AnyLabel, first: LabelValues, second: LabelValues, datase
         case BinaryLabel():
             before, now = (int(first.sum()), len(first)), (int(second.sum()), len(second))
             if shares_differ(before, now, LABEL_DIFFERENCE):
-                return f"{percent(*now)} positive, and {percent(*before)} in {dataset}"
+                return f"{share_text(*now)} positive, and {share_text(*before)} in {dataset}"
         case RegressionLabel():
             learned, found = _statistics(first), _statistics(second)
             shift = 0.0 if learned is None or found is None else mean_shift(learned, found)

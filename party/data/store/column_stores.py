@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -38,6 +39,7 @@ class ColumnStores:
     def __init__(self, folder: Path, *, from_bytes: int = STORED_FROM_BYTES) -> None:
         self._folder = folder
         self._from_bytes = from_bytes
+        self._writing = threading.Lock()  # two sessions, or a session and a question for rows, may need a new file
 
     def read(self, opened: OpenFiles, columns: NeededColumns) -> ReadColumns:
         """Reads the columns of a dataset.
@@ -54,11 +56,12 @@ class ColumnStores:
             if source.stored_bytes() < self._from_bytes:
                 return read_columns(source, columns)
             sha256 = source.digest()
-        known = self._known(sha256, columns)
-        if known is not None:
-            return known
-        with opened() as source:
-            return self._stored(source, columns)
+        with self._writing:
+            known = self._known(sha256, columns)
+            if known is not None:
+                return known
+            with opened() as source:
+                return self._stored(source, columns)
 
     def _place(self, sha256: str, columns: NeededColumns) -> Path:
         return self._folder / f"{sha256[:_NAME_DIGITS]}-{columns.digest()[:_NAME_DIGITS]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,24 @@ class ColumnWriter:
         self._merged: dict[str, int] = {}
         shutil.rmtree(self._partial, ignore_errors=True)
         private_folder(self._partial)
-        self._streams = [self._stream(number, name) for number, name in enumerate(self._names)]
+        self._streams: list[pa.RecordBatchStreamWriter] = []
+        with self._storing():
+            self._streams += [self._stream(number, name) for number, name in enumerate(self._names)]
 
     def append(self, batch: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
         """Adds rows.
 
         Args:
             batch: the texts of every column, without nulls; all of the same number of rows.
+
+        Raises:
+            StorageError: they cannot be written.
         """
-        for name, stream in zip(self._names, self._streams, strict=True):
-            for chunk in _chunks(batch[name]):
-                encoded = chunk if name in self._plain else _encoded(chunk)
-                stream.write_batch(pa.record_batch([encoded], names=[TEXTS]))
+        with self._storing():
+            for name, stream in zip(self._names, self._streams, strict=True):
+                for chunk in _chunks(batch[name]):
+                    encoded = chunk if name in self._plain else _encoded(chunk)
+                    stream.write_batch(pa.record_batch([encoded], names=[TEXTS]))
         self._rows += len(batch[self._names[0]])
 
     def finish(self, folder: Path, *, meanings: Mapping[str, Meaning], sha256: str, notes: Sequence[str] = ()) -> None:
@@ -86,7 +93,7 @@ class ColumnWriter:
             DataError: a text of a column cannot be used.
             StorageError: it cannot be written.
         """
-        try:
+        with self._storing():
             for stream in self._streams:
                 stream.close()
             for number, name in enumerate(self._names):
@@ -108,20 +115,27 @@ class ColumnWriter:
             shutil.rmtree(folder, ignore_errors=True)
             self._partial.rename(folder)
             _sync(folder.parent)
-        except (OSError, pa.ArrowException) as error:
-            raise StorageError(
-                "the columns of a file cannot be stored",
-                where=folder,
-                received=type(error).__name__,
-                fix="check the free space of the state folder",
-                public_message="the columns of a file cannot be stored",
-            ) from error
 
     def abandon(self) -> None:
         """Removes what was written so far."""
         for stream in self._streams:
-            stream.close()
+            with suppress(OSError, pa.ArrowException):  # what a full disk did not take, it does not take now
+                stream.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Makes an error of the disk one that says what to do."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise StorageError(
+                "the columns of a file cannot be stored",
+                where=self._partial.parent,
+                received=type(error).__name__,
+                fix="check the free space of the state folder",
+                public_message="the columns of a file cannot be stored",
+            ) from error
 
     def _finish_plain(self, number: int) -> None:
         """Makes one array of all batches, so that the file can be mapped as one."""

@@ -15,7 +15,8 @@ from party.data.values.types import check_type, is_text, plain_type
 from party.errors import DataError
 
 _WHOLE_WITH_POINT = r"-?(?:0|[1-9][0-9]*)\.0*"  # what becomes of whole numbers once a column has an empty cell
-_PRINTED_FLOAT = r"-?[0-9](?:\.[0-9]+)?e[+-][0-9]{2,3}"  # as Python and pandas print one; 7e10 is none
+# As Python and pandas print one, and spreadsheets, in some countries with a comma; 7e10 and 7E+10 are none.
+_PRINTED_FLOAT = r"-?[0-9](?:\.[0-9]+)?e[+-][0-9]{2,3}|-?[0-9][.,][0-9]+E[+-][0-9]{2,3}"
 _EXACT_BELOW = 2**53
 _DIGITS_OF_EXACT = len(str(_EXACT_BELOW))
 _NOTATIONS = "|".join([UUID_PATTERN, MOMENT_PATTERN, TIME_PATTERN])
@@ -57,11 +58,7 @@ def _key_texts(distinct: DistinctValues, where: str) -> pa.Array:
     texts = as_texts(distinct.values)
     printed = is_whole(texts, _PRINTED_FLOAT).to_numpy(zero_copy_only=False)
     _refuse_inexact(distinct, printed | _is_beyond_exact(texts), where)
-    for pattern, rewrite in (
-        (_WHOLE_WITH_POINT, _without_point),
-        (_NOTATIONS, canonical),
-        ("|".join(BOOLEANS), _lower),
-    ):
+    for pattern, rewrite in _REWRITTEN:
         chosen = is_whole(texts, pattern)
         if compute.any(chosen).as_py():
             texts = compute.replace_with_mask(texts, chosen, rewrite(texts.filter(chosen)))

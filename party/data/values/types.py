@@ -17,16 +17,14 @@ _LISTS = (
     pa.types.is_large_list_view,
 )
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_duration)
 _OTHERS = (
+    *_NUMBERS,
     pa.types.is_null,
     pa.types.is_boolean,
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_decimal,
     pa.types.is_date,
     pa.types.is_time,
     pa.types.is_timestamp,
-    pa.types.is_duration,
 )
 
 
@@ -58,6 +56,16 @@ def is_list(kind: pa.DataType) -> bool:
 def is_text(kind: pa.DataType) -> bool:
     """Whether a type is one of Arrow's texts."""
     return any(holds(kind) for holds in _TEXTS)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a type's values are numbers; durations are, as seconds."""
+    return any(holds(kind) for holds in _NUMBERS)
+
+
+def is_date(kind: pa.DataType) -> bool:
+    """Whether a type's values are dates, or dates with a time."""
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
 def check_type(kind: pa.DataType, *, lists: bool, where: str) -> None:
