@@ -1,6 +1,12 @@
-"""Runs the command `coordinator` as `python -m coordinator`."""
+"""The command `coordinator`, also as `python -m coordinator`."""
 
-from coordinator.cli import main
+from party.output.starting import start_program
+
+
+def start() -> None:
+    """Runs the command."""
+    start_program("coordinator.cli")
+
 
 if __name__ == "__main__":
-    main()
+    start()

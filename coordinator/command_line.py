@@ -130,7 +130,7 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         command()
-    except KeyboardInterrupt as interrupted:
+    except (KeyboardInterrupt, click.Abort) as interrupted:  # click raises Abort for Ctrl-C and Ctrl-D at a question
         notes = getattr(interrupted, "__notes__", ())  # of a session, if one was open
         report(": ".join(["interrupted", *notes]), partial(show, to_errors=True), logging.WARNING)
         sys.stdout.flush()

@@ -211,7 +211,8 @@ class Journal:
             ConfigurationError: there is none, or more than one.
         """
         finished = [one for one in self.runs() if one.state == TRAINED]
-        return _the_one(finished, run_id, self.folder, what="finished run", option=option, fix="train first")
+        fix = SEE_STATUS if finished else "train first"
+        return _the_one(finished, run_id, self.folder, what="finished run", option=option, fix=fix)
 
     def resumable(self, run_id: str | None) -> RunEntry:
         """Returns a run that can be resumed.

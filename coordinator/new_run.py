@@ -48,7 +48,7 @@ output: runs  # folder for histories of runs
 training:
   dataset: train
   validation_fraction: 0.1  # of the rows in common, held out to measure on
-  epochs: 20  # at most: early_stopping ends a run that has stopped to learn
+  epochs: 20  # at most: early_stopping ends a run that no longer improves
   early_stopping: {{metric: val_loss, patience: 2}}
   batch_size: 256
   seed: 1

@@ -1,6 +1,12 @@
-"""`python -m party` is the command `party`."""
+"""The command `party`, also as `python -m party`."""
 
-from party.cli import main
+from party.output.starting import start_program
+
+
+def start() -> None:
+    """Runs the command."""
+    start_program("party.cli")
+
 
 if __name__ == "__main__":
-    main()
+    start()

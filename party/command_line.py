@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from party.errors import InstallationError, InternalError, SplitError
+from party.errors import INTERRUPTED_EXIT_CODE, InstallationError, InternalError, SplitError
 from party.monitoring.logs import report
 from party.output.terminal import show
 
@@ -49,6 +50,9 @@ def run_command(command: Callable[[], None], debug: bool) -> None:
     """
     try:
         command()
+    except (KeyboardInterrupt, click.Abort):  # click raises Abort for Ctrl-C and Ctrl-D at a question
+        report("interrupted", partial(show, to_errors=True), logging.WARNING)
+        sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         raise  # whoever read the output has ended, as `head` does: click then ends without a word
     except SplitError as error:

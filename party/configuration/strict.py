@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +13,7 @@ from party.configuration.yaml_file import read_yaml
 from party.errors import ConfigurationError
 
 REPORTED_PROBLEMS = 10
+OWNERS = ("party", "coordinator")  # the key of a file that says whose it is, and the command that reads it
 EXAMINED_PROBLEMS = 1000  # a value that fits none of several types counts once for each of them
 
 
@@ -108,6 +109,18 @@ def _is_unusable(text: str) -> bool:
     return any(one == "\0" or "\ud800" <= one <= "\udfff" for one in text)
 
 
+def _refuse_other_file(model: type[Model], content: Mapping[str, object], path: Path) -> None:
+    """Refuses a party's file where a run's is read, and the other way round, by the key that names its owner."""
+    given, expected = (next((one for one in OWNERS if one in keys), None) for keys in (content, model.model_fields))
+    if given is not None and expected is not None and given != expected:
+        raise ConfigurationError(
+            f"is a file for the command `{given}`",
+            where=path,
+            expected=f"a file for `{expected}`, with the key {expected}",
+            fix="check --config",
+        )
+
+
 def load(model: type[Model], path: Path) -> Model:
     """Reads a configuration file whose model has a `folder`, to which its paths are relative.
 
@@ -124,4 +137,5 @@ def load(model: type[Model], path: Path) -> Model:
     content = read_yaml(path)
     if "folder" in content:
         raise ConfigurationError("unknown key folder", where=path)
+    _refuse_other_file(model, content, path)
     return validate(model, {**content, "folder": path.resolve().parent}, path)

@@ -118,7 +118,7 @@ def _drafted(party: str, request: DataRequest, target: Path, questions: Question
     labels = _labels(given, first)
     for column in request.left_out:
         if column not in first.names:
-            raise ConfigurationError(f"names a column that {TRAIN} lacks", where="--leave-out")
+            raise first.lacks(column, "--leave-out")
     taken = dict.fromkeys(request.left_out, "you left it out")
     taken |= {label.column: "the label" for label in labels} | {row_id: "the id"}
     columns = guess_features(samples, taken)

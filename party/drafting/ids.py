@@ -32,11 +32,12 @@ def check_id(name: str, samples: Sequence[Sample]) -> None:
         samples: all datasets.
 
     Raises:
-        DataError: a dataset lacks it, or its cells are empty or repeat.
+        ConfigurationError: a dataset lacks it.
+        DataError: its cells are empty or repeat.
     """
     for sample in samples:
         if name not in sample.columns:
-            raise DataError(f"column {name} of --id is missing", where=sample.dataset)
+            raise sample.lacks(name, "--id")
         if not _is_unique(sample, name):
             found = id_candidates(samples)
             fix = f"name another column, such as {found[0]}" if found else "leave one row for each id in the file"

@@ -68,7 +68,7 @@ def draft_label(given: str, sample: Sample) -> DraftedLabel:
             "is neither a column nor a rule", where="--label", expected="a column, or a rule such as Rating > 3"
         ) from None
     if parts.column not in sample.columns:
-        raise ConfigurationError(f"names a column that {sample.dataset} lacks", where="--label")
+        raise sample.lacks(parts.column, "--label")
     return DraftedLabel(_name_of(parts.column), parts.column, {"rule": given}, "true is the positive class")
 
 

@@ -13,7 +13,7 @@ from party.data.files.source import open_source
 from party.data.reading import NeededColumns, read_columns
 from party.data.text_columns import TextColumn, TextColumns
 from party.drafting.column import Column
-from party.errors import DataError
+from party.errors import ConfigurationError, DataError
 
 NO_NAME = "has no name"
 TWICE = "shares its name with another column"
@@ -45,6 +45,24 @@ class Sample:
         """
         column: TextColumn = self.columns[name]
         return Column(name, dict(zip(column.texts(), column.counts().tolist(), strict=True)))
+
+    def lacks(self, name: str, option: str) -> ConfigurationError:
+        """Makes the error for an option that names a column that is not there.
+
+        Args:
+            name: of the column, as the owner typed it.
+            option: of the command.
+
+        Returns:
+            The error to raise.
+        """
+        # Of the file's own names none but the same in other letters: a file without a header begins with data.
+        meant = next((one for one in self.names if one.lower() == name.lower()), None)
+        return ConfigurationError(
+            f"names column {name}, which {self.dataset} lacks",
+            where=option,
+            fix="name a column of the file's first line" if meant is None else f"did you mean {meant}?",
+        )
 
 
 def read_sample(entries: Sequence[Entry], place: DataPlace, form: CsvSection) -> Sample:

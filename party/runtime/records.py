@@ -137,7 +137,7 @@ class RunRecords:
             raise SessionError(
                 "no finished run has this run_id" if not found else "more than one finished run begins like this",
                 where=f"{self._party}: run {run_id or '(latest)'}",
-                fix="see the output of `coordinator train`",
+                fix="see `party runs`",
             )
         return found[-1]
 

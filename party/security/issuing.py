@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from party.configuration.patterns import NAME_PATTERN
-from party.errors import IdentityError
+from party.errors import IdentityError, StorageError
 from party.security.certificates import Identity, PrivateKey, Usage, load_private_key
 from party.security.files import private_folder, write_atomically
 from party.security.trust import load_authorities
@@ -154,18 +154,25 @@ def write_organisation(
         StorageError: a file cannot be written, or the folder is open to others.
     """
     files = OrganisationFiles(name, folder)
-    existing = [file for file in (files.authority, files.authority_key, files.certificate, files.key) if file.exists()]
-    if existing and not renew:
-        listed = ", ".join(file.name for file in existing)
-        raise IdentityError(f"already holds {listed}", where=folder, fix="add --renew to replace the certificate")
+    if not renew:
+        _refuse_existing(files)
     authority = _load_authority(files) if renew else make_authority(name, now=now)
     leaf = make_leaf(authority, name, usage, now=now, days=days)
-    private_folder(folder)
+    contents = {files.key: _key_pem(leaf.key), files.certificate: _pem(leaf.chain[0])}
     if not renew:
-        write_atomically(files.authority_key, _key_pem(authority.key))
-        write_atomically(files.authority, _pem(authority.certificate))
-    write_atomically(files.key, _key_pem(leaf.key))
-    write_atomically(files.certificate, _pem(leaf.chain[0]))
+        contents = {
+            files.authority_key: _key_pem(authority.key),
+            files.authority: _pem(authority.certificate),
+        } | contents
+    private_folder(folder)
+    try:
+        for file, content in contents.items():
+            write_atomically(file, content)
+    except StorageError:
+        if not renew:  # half an organisation would stand in the way of the next attempt
+            for file in contents:
+                file.unlink(missing_ok=True)
+        raise
     return files
 
 
@@ -181,6 +188,17 @@ def check_certificate_name(name: str) -> None:
     if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name) or name.endswith("-"):
         expected = "a letter, then at most 62 lower-case letters, digits and hyphens, no hyphen at the end"
         raise IdentityError("cannot be a certificate name", where=repr(name), expected=expected)
+
+
+def _refuse_existing(files: OrganisationFiles) -> None:
+    existing = [file for file in (files.authority, files.authority_key, files.certificate, files.key) if file.exists()]
+    if not existing:
+        return
+    listed = ", ".join(file.name for file in existing)
+    fix = "add --renew to replace the certificate"
+    if not files.certificate.exists():  # the last of the files
+        fix = f"delete {listed}: a command that made them was interrupted"
+    raise IdentityError(f"already holds {listed}", where=files.folder, fix=fix)
 
 
 def _load_authority(files: OrganisationFiles) -> Authority:

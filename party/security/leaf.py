@@ -18,6 +18,7 @@ MINIMUM_RSA_BITS = 2048
 CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384()}
 ACCEPTED_KEYS = f"P-256, P-384 or RSA of at least {MINIMUM_RSA_BITS} bits"
 SHOWN_NAME_CHARACTERS = 80
+RENEW = "renew it: where it was made here, `party certificate NAME --renew`, or `coordinator certificate`"
 KNOWN_CRITICAL = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -86,7 +87,7 @@ def check_validity(certificate: x509.Certificate, now: datetime, where: object) 
     """
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > end:
-        raise IdentityError(f"expired on {end:%Y-%m-%d %H:%M} UTC", where=where, fix="renew it")
+        raise IdentityError(f"expired on {end:%Y-%m-%d %H:%M} UTC", where=where, fix=RENEW)
     if now < start:
         fix = "compare the clocks of both machines"
         raise IdentityError(f"is not valid before {start:%Y-%m-%d %H:%M} UTC", where=where, fix=fix)

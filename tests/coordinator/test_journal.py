@@ -94,6 +94,8 @@ def test_unfinished_run_is_no_run_to_use(journal, state):
         journal.trained(None)
     trained(journal, SECOND, -1)
     assert journal.trained(None).run_id == SECOND.hex()
+    with pytest.raises(ConfigurationError, match="--run ffff: no finished run; see `coordinator status`"):
+        journal.trained("ffff")
 
 
 def committed(step, lineage=b"\1" * 32):

@@ -106,8 +106,8 @@ def test_the_wheel_states_licence_version_and_commands(wheel):
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
         (entries,) = [name for name in names if name.endswith("entry_points.txt")]
         assert archive.read(entries).decode().split() == [
-            *("[console_scripts]", "coordinator", "=", "coordinator.cli:main"),
-            *("party", "=", "party.cli:main"),
+            *("[console_scripts]", "coordinator", "=", "coordinator.__main__:start"),
+            *("party", "=", "party.__main__:start"),
         ]
     assert {"party/py.typed", "coordinator/py.typed"} <= set(names)
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"party", "coordinator"}

@@ -10,6 +10,7 @@ from coordinator.cli import main as coordinator_command
 from party.cli import main as party_command
 from party.errors import (
     ERRORS_BY_CODE,
+    INTERRUPTED_EXIT_CODE,
     ConfigurationError,
     ConnectionLostError,
     DataError,
@@ -141,7 +142,7 @@ def test_a_party_that_needs_a_person_is_not_started_again():
 def test_a_coordinator_is_started_again_only_after_what_may_pass():
     passing = {ConnectionLostError.exit_code, SessionLostError.exit_code, StoppedError.exit_code}
     assert prevented("coordinator") == {error.exit_code for error in ERRORS_BY_CODE.values()} - passing
-    assert service("coordinator")["SuccessExitStatus"] == [str(StoppedError.exit_code)]
+    assert service("coordinator")["SuccessExitStatus"] == [f"{StoppedError.exit_code} {INTERRUPTED_EXIT_CODE}"]
 
 
 def test_the_timer_starts_the_coordinator():

@@ -8,9 +8,10 @@ import sys
 import pytest
 import yaml
 
-from party.errors import ConfigurationError, DataError, IdentityError
+from party.errors import INTERRUPTED_EXIT_CODE, ConfigurationError, DataError, IdentityError
 from tests.support.commands import expect_error
 
+END_OF_INPUT = "\x04"  # what a terminal takes Ctrl-D for
 ROWS = "customer,age,clicked\n" + "".join(f"c{one},{20 + one % 31},{one % 2}\n" for one in range(40))
 NEW = ("init", "--name", "alice", "--data", "train.csv", "--address", "127.0.0.1:50051")
 
@@ -79,6 +80,21 @@ def test_nothing_is_asked_or_replaced_elsewhere(home):
     done = run(home, *NEW, "--id", "customer", "--force")
     assert "kept certificate" in done.stdout
     assert (home / "certs" / "alice" / "alice.pem").read_bytes() == before[1]
+
+
+@pytest.mark.parametrize("typed", [(), ("carol",)])
+def test_no_more_answers_end_the_command_without_a_file(home, tmp_path, typed):
+    (tmp_path / "train.csv").write_text(ROWS)
+    done = answer(tmp_path, "init", "--data", "train.csv", answers=[*typed, END_OF_INPUT])
+    assert (done.returncode, done.stderr.strip()) == (INTERRUPTED_EXIT_CODE, "interrupted")
+    assert [one.name for one in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_an_option_names_the_column_that_the_file_lacks(home):
+    expect_error(run(home, *NEW, "--id", "Customer", "--force"), 2, "--id", "column Customer", "did you mean customer?")
+    taken = (*NEW, "--id", "customer", "--force")
+    expect_error(run(home, *taken, "--label", "bought > 3"), 2, "--label", "column bought, which train lacks")
+    expect_error(run(home, *taken, "--leave-out", "Age"), 2, "--leave-out", "did you mean age?")
 
 
 def test_somebody_at_the_terminal_confirms_a_fingerprint(home):

@@ -6,8 +6,9 @@ from click.testing import CliRunner
 
 from coordinator.cli import main as coordinator_command
 from party.cli import main as party_command
-from party.errors import IdentityError
+from party.errors import IdentityError, StorageError
 from party.security.certificates import Usage, load_chain, own_identity, spki_sha256, verify_leaf
+from party.security.files import PARTIAL
 from party.security.issuing import make_authority, make_leaf, write_organisation
 from party.security.trust import load_authorities
 from tests.support import issuing
@@ -75,6 +76,25 @@ def test_written_files_load_and_renewal_keeps_the_authority(tmp_path):
     (authority,) = load_authorities(files.authority)
     for identity in (first, second):
         assert verify(identity.chain[0], name="shop", authority=authority, usage=Usage.PARTY) > NOW
+
+
+def test_a_failed_attempt_leaves_nothing_in_the_way_of_the_next(tmp_path):
+    folder = tmp_path / "shop"
+    obstacle = folder / f".shop.pem{PARTIAL}"
+    obstacle.mkdir(parents=True)
+    folder.chmod(0o700)
+    with pytest.raises(StorageError, match=r"shop\.pem: cannot be written"):
+        write_organisation("shop", Usage.PARTY, folder, now=NOW)
+    assert list(folder.iterdir()) == [obstacle]
+    obstacle.rmdir()
+    assert write_organisation("shop", Usage.PARTY, folder, now=NOW).certificate.exists()
+
+
+def test_what_a_killed_attempt_left_is_to_be_deleted(tmp_path):
+    files = write_organisation("shop", Usage.PARTY, tmp_path / "shop", now=NOW)
+    files.certificate.unlink()
+    with pytest.raises(IdentityError, match=r"delete shop-ca.pem, shop-ca-key.pem, shop-key.pem: .* interrupted"):
+        write_organisation("shop", Usage.PARTY, tmp_path / "shop", now=NOW)
 
 
 @pytest.mark.parametrize(
