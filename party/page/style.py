@@ -18,7 +18,7 @@ STYLE = f"""
 * {{ box-sizing: border-box; }}
 body {{ font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: var(--ink);
   background: var(--ground); margin: 0; }}
-main {{ max-width: 1180px; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }}
+main {{ overflow-wrap: break-word; max-width: 1180px; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }}
 h1 {{ font-size: 1.75rem; line-height: 1.25; margin: .5rem 0 .5rem; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.25rem; margin: 2.6rem 0 .7rem; padding-bottom: .25rem; border-bottom: 2px solid var(--ink);
   break-after: avoid; }}

@@ -16,6 +16,7 @@ from party.audit.report.html_page import html_page
 from party.cli import main as party_main
 from tests.support.audit_parts import PRIVATE_LABELS, make_part, make_row
 from tests.support.organisations import Organisations, make_frames
+from tests.support.resuming import stop_at
 
 NAMES = ("alice", "bob", "charlie")
 ROWS = 2000
@@ -27,6 +28,7 @@ TRAINING = {
     "party_dropout": {"alice": 0.2, "charlie": 0.2},
     "codecs": {"hidden": {"kind": "int8"}},
 }
+MIDDLE_OF_A_RUN = 60  # a batch of the third epoch
 MODEL = {"kind": "dnn", "embedding_dimension": 4, "units": [8], "cut_units": 8}
 LABELS = {
     "liked": {"rule": "rating > 3", "metrics": ["auc", "calibration", "calibration_error"]},
@@ -47,7 +49,10 @@ def report_pages(folder: Path) -> list[Path]:
 
 
 def run_pages(folder: Path) -> list[Path]:
-    """Trains and evaluates a model of three parties with two labels, and makes the page of each side."""
+    """Trains and evaluates a model of three parties with two labels, and makes the pages of each side.
+
+    Another run is stopped in the middle.
+    """
     frames = make_frames(NAMES, rows=ROWS, datasets=("train", "test"))
     for frame in frames["bob"].values():
         often = np.arange(len(frame)) % 5 > 0
@@ -64,10 +69,15 @@ def run_pages(folder: Path) -> list[Path]:
                 run_id = parties.fit().run_id
                 parties.contributions("test")
                 parties.predict("test")
-            commands = {"run": (coordinator_main, ["report", run_id, "--config", str(made.run_path)])}
+            stopped = stop_at(made, MIDDLE_OF_A_RUN)
+            commands = {
+                name: (coordinator_main, ["report", shown, "--config", str(made.run_path)])
+                for name, shown in (("run", run_id), ("stopped", stopped))
+            }
             for name in NAMES:
                 curves = ["--curves", "test"] if name == "bob" else []
-                commands[name] = (party_main, ["report", "--config", str(made.party_path(name)), *curves])
+                whose = ["report", "--config", str(made.party_path(name)), "--run", run_id]
+                commands[name] = (party_main, [*whose, *curves])
             return [write(folder / f"{name}.html", *command) for name, command in commands.items()]
 
 
