@@ -92,6 +92,12 @@ class TrainingRun:
         except StoppedError:
             self._end(STOPPED)
             raise
+        except (ConnectionLostError, SessionLostError) as error:
+            if not self._stop.is_set() or not self._journal.entry(self._run_id).began:
+                self._end(FAILED)
+                raise
+            self._end(STOPPED)
+            raise self._stopped_while_away() from error
         except SplitError:
             self._end(FAILED)
             raise
@@ -107,6 +113,15 @@ class TrainingRun:
         self._journal.end(self._run_id, outcome)
         self._watch.activity.enter(RunPhase.IDLE)
         self._watch.end(outcome, history)
+
+    def _stopped_while_away(self) -> StoppedError:
+        """The error of a run that was stopped while a party was away, so that no checkpoint could be made."""
+        run, step = self._run_id.hex()[:8], count_text(self._latest_usable().mark.step)
+        return StoppedError(
+            f"stopped while a party did not answer; the last checkpoint is of step {step}",
+            where=f"run {run}",
+            fix=f"run `coordinator train --resume {run}` to resume",
+        )
 
     def _attempts(self) -> History:
         while True:

@@ -189,6 +189,21 @@ def test_party_that_stays_away_is_named_and_the_others_are_free(organisations):
     expect_next_run(organisations)
 
 
+def test_a_run_that_waits_for_a_party_is_stopped_in_order(organisations, running):
+    organisations.processes["alice"].process.kill()
+    await_line(running, "trying again for up to 20 s: party alice at ")
+    running.send_signal(signal.SIGINT)
+    code, errors = end(running)
+    told = (
+        r"error: run (\w{8}): stopped while a party did not answer; the last checkpoint is of step [\d,]+;"
+        r" run `coordinator train --resume \1` to resume"
+    )
+    assert re.fullmatch(told, errors.splitlines()[-1]), errors
+    assert (code, entries(organisations)[-1]["state"]) == (StoppedError.exit_code, "stopped")
+    restart(organisations, "alice", listen=f"127.0.0.1:{organisations.ports['alice']}")
+    expect_next_run(organisations)
+
+
 def train_unattended(organisations):
     done = organisations.coordinator("train", "--unattended")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
