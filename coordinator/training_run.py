@@ -97,7 +97,7 @@ class TrainingRun:
                 self._end(FAILED)
                 raise
             self._end(STOPPED)
-            raise self._stopped_while_away() from error
+            raise self._stopped_while_away(error) from error
         except SplitError:
             self._end(FAILED)
             raise
@@ -114,11 +114,11 @@ class TrainingRun:
         self._watch.activity.enter(RunPhase.IDLE)
         self._watch.end(outcome, history)
 
-    def _stopped_while_away(self) -> StoppedError:
+    def _stopped_while_away(self, error: SplitError) -> StoppedError:
         """The error of a run that was stopped while a party was away, so that no checkpoint could be made."""
         run, step = self._run_id.hex()[:8], count_text(self._latest_usable().mark.step)
         return StoppedError(
-            f"stopped while a party did not answer; the last checkpoint is of step {step}",
+            f"stopped while {error.where or 'a party'} did not answer; the last checkpoint is of step {step}",
             where=f"run {run}",
             fix=f"run `coordinator train --resume {run}` to resume",
         )

@@ -241,11 +241,11 @@ def test_rules_datasets_without_labels_and_rows_without_one(tmp_path):
     ("options", "error", "words"),
     [
         ({"row_id": "x"}, DataError, "not unique"),
-        ({"row_id": "absent"}, DataError, "is missing"),
+        ({"row_id": "absent"}, ConfigurationError, "--id: names column absent"),
         ({"labels": ("absent",)}, ConfigurationError, "neither a column nor a rule"),
-        ({"labels": ("absent > 3",)}, ConfigurationError, "names a column"),
+        ({"labels": ("absent > 3",)}, ConfigurationError, "--label: names column absent"),
         ({"labels": ("same",)}, DataError, "fewer than two different labels"),
-        ({"left_out": ("absent",)}, ConfigurationError, "names a column"),
+        ({"left_out": ("absent",)}, ConfigurationError, "--leave-out: names column absent"),
         ({"left_out": ("x",)}, DataError, "no column that a model could learn from"),
     ],
 )

@@ -195,7 +195,7 @@ def test_a_run_that_waits_for_a_party_is_stopped_in_order(organisations, running
     running.send_signal(signal.SIGINT)
     code, errors = end(running)
     told = (
-        r"error: run (\w{8}): stopped while a party did not answer; the last checkpoint is of step [\d,]+;"
+        r"error: run (\w{8}): stopped while party alice at [\d.:]+ did not answer; the last checkpoint is of step [\d,]+;"
         r" run `coordinator train --resume \1` to resume"
     )
     assert re.fullmatch(told, errors.splitlines()[-1]), errors
@@ -287,8 +287,9 @@ def test_party_that_is_told_to_stop_ends_in_order(organisations, running):
     running.send_signal(signal.SIGINT)
     code, errors = end(running)
     *_, line = errors.splitlines()
-    assert line.startswith(f"error: party bob at 127.0.0.1:{organisations.ports['bob']}: ")
-    assert code == 5
+    assert f": stopped while party bob at 127.0.0.1:{organisations.ports['bob']} did not answer; " in line
+    assert "coordinator train --resume " in line
+    assert code == StoppedError.exit_code
     assert "Traceback" not in organisations.log("bob")
     expect_idle(organisations, ["alice"])
 
