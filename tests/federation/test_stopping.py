@@ -195,8 +195,8 @@ def test_a_run_that_waits_for_a_party_is_stopped_in_order(organisations, running
     running.send_signal(signal.SIGINT)
     code, errors = end(running)
     told = (
-        r"error: run (\w{8}): stopped while party alice at [\d.:]+ did not answer; the last checkpoint is of step [\d,]+;"
-        r" run `coordinator train --resume \1` to resume"
+        r"error: run (\w{8}): stopped while party alice at [\d.:]+ did not answer; the last checkpoint is of step"
+        r" [\d,]+; run `coordinator train --resume \1` to resume"
     )
     assert re.fullmatch(told, errors.splitlines()[-1]), errors
     assert (code, entries(organisations)[-1]["state"]) == (StoppedError.exit_code, "stopped")
