@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from party.output.quantities import bytes_text, counted, day_text, figure_text, minute_text, seconds_text, share_text
+from party.output.quantities import (
+    bytes_text,
+    counted,
+    day_text,
+    figure_text,
+    minute_text,
+    seconds_text,
+    share_text,
+    time_text,
+)
 
 UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -15,20 +24,30 @@ UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 @pytest.mark.parametrize(
     ("made", "text"),
     [
+        (bytes_text(0), "0 bytes"),
         (bytes_text(999), "999 bytes"),
+        (bytes_text(1_000), "1.0 kB"),
         (bytes_text(999.6), "1.0 kB"),
         (bytes_text(999_949), "999.9 kB"),
         (bytes_text(999_960), "1.0 MB"),
         (bytes_text(4_500_000), "4.5 MB"),
         (bytes_text(2.5e18), "2,500.0 PB"),
+        (seconds_text(0.0), "0 s"),
         (seconds_text(0.00002), "0.02 ms"),
         (seconds_text(0.005), "5 ms"),
         (seconds_text(0.35), "0.35 s"),
         (seconds_text(0.999), "1.0 s"),
         (seconds_text(9.97), "10 s"),
+        (seconds_text(0.0816), "0.082 s"),
+        (seconds_text(3.26), "3.3 s"),
+        (seconds_text(59.6), "1 min 0 s"),
+        (seconds_text(245), "4 min 5 s"),
         (seconds_text(3599.7), "1 h 0 min"),
         (seconds_text(86_399), "1 d 0 h"),
         (seconds_text(187_200), "2 d 4 h"),
+        (seconds_text(12_000), "3 h 20 min"),
+        (time_text("2026-01-02T03:04:05.678+00:00"), "2026-01-02 03:04:05 UTC"),
+        (time_text("yesterday"), "yesterday"),
         (share_text(0, 10), "0.0 %"),
         (share_text(1, 1_000_000), "< 0.1 %"),
         (share_text(999_999, 1_000_000), "> 99.9 %"),

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from party.output.quantities import bytes_text, seconds_text, time_text
 from party.page.axes import scale_of, whole_scale
 from party.page.document import Section, document
 from party.page.markup import Markup, element, joined, prose
@@ -232,25 +231,3 @@ def test_shares_of_the_loss_add_up_and_one_label_has_none():
     assert "1.0, 25%" in text
     assert "3.0, 75%" in text
     assert balance_of_labels(metrics_by_epoch({"loss": [1.0]}, 1), (1,), str) == []
-
-
-@pytest.mark.parametrize(
-    ("made", "text"),
-    [
-        (bytes_text(0), "0 bytes"),
-        (bytes_text(999), "999 bytes"),
-        (bytes_text(1_000), "1.0 kB"),
-        (bytes_text(4_510_000), "4.5 MB"),
-        (bytes_text(7e18), "7,000.0 PB"),
-        (seconds_text(0.0), "0 s"),
-        (seconds_text(0.0816), "0.082 s"),
-        (seconds_text(3.26), "3.3 s"),
-        (seconds_text(59.6), "1 min 0 s"),
-        (seconds_text(245), "4 min 5 s"),
-        (seconds_text(12_000), "3 h 20 min"),
-        (time_text("2026-01-02T03:04:05.678+00:00"), "2026-01-02 03:04:05 UTC"),
-        (time_text("yesterday"), "yesterday"),
-    ],
-)
-def test_quantities_have_the_forms_that_people_expect(made, text):
-    assert made == text
