@@ -114,7 +114,7 @@ def connect(path: str | Path, *, without: Collection[str] = ()) -> Federation:
     """
     from pathlib import Path  # noqa: PLC0415
 
-    from coordinator.federation import connect_federation  # noqa: PLC0415
+    from coordinator.connecting import connect_federation  # noqa: PLC0415
 
     return connect_federation(Path(path), without=without)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Self
 
 from coordinator.alignment import AlignmentRelay, DatasetAlignment
-from coordinator.configuration import CoordinatorConfiguration, load_coordinator_configuration
+from coordinator.configuration import CoordinatorConfiguration
 from coordinator.connection import close_clients, open_clients, until_connected
 from coordinator.contributions import Contributions, announcement, contribution, left_out_sets
 from coordinator.current_display import CurrentDisplay
@@ -177,7 +176,7 @@ class Federation:
             The metrics that the label party released, by name: `loss` and `auc`, and those of its `metrics`, as far as
                 its policy releases them and they tell anything; NaN where one is undefined.
         """
-        return dict(self.evaluation(dataset, run_id, without, shuffled).metrics)
+        return dict(self.evaluation(dataset, run_id=run_id, without=without, shuffled=shuffled).metrics)
 
     def evaluation(
         self,
@@ -186,7 +185,14 @@ class Federation:
         without: Collection[str] = (),
         shuffled: ShuffledColumn | None = None,
     ) -> Evaluation:
-        """Evaluates as `evaluate` does, and returns all that was released."""
+        """Evaluates as `evaluate` does, and returns all that was released.
+
+        Args:
+            dataset: its name; by default `evaluate_dataset` of the configuration.
+            run_id: in hexadecimal, possibly shortened; by default the latest finished run.
+            without: feature parties to do without, which may be down; the model must have learned that.
+            shuffled: a column whose cells are shuffled among the rows, if its owner allows it.
+        """
         return evaluation_of(self._infer(Purpose.PURPOSE_EVALUATE, dataset, run_id, without, shuffled=shuffled))
 
     def predict(
@@ -221,7 +227,12 @@ class Federation:
         return found
 
     def each_contribution(self, dataset: str | None = None, *, run_id: str | None = None) -> Iterator[Contributions]:
-        """Evaluates as `contributions` does, and yields all contributions so far after each evaluation."""
+        """Evaluates as `contributions` does, and yields all contributions so far after each evaluation.
+
+        Args:
+            dataset: its name; by default `evaluate_dataset` of the configuration.
+            run_id: in hexadecimal, possibly shortened; by default the latest finished run.
+        """
         self._present()
         entry, run = finished_run(self._journal, self.configuration, run_id)
         found = Contributions(run_id=entry.run_id, dataset=dataset or self.configuration.evaluate_dataset)
@@ -328,22 +339,3 @@ class Federation:
         return ProposedSession(
             purpose=purpose, run_id=run_id, lease=self._journal.lease, configuration=configuration, realign=realign
         )
-
-
-def connect_federation(
-    path: Path, display: Callable[[], Display] = SilentDisplay, *, without: Collection[str] = ()
-) -> Federation:
-    """Connects to the parties of a run configuration.
-
-    Args:
-        path: the YAML file.
-        display: creates the display for progress; by default nothing is shown.
-        without: feature parties that are away, to which nothing connects.
-
-    Returns:
-        The federation, connected to every other party.
-
-    Raises:
-        SplitError: the file, a certificate or a party is unusable.
-    """
-    return Federation(load_coordinator_configuration(path), display, without=without)

@@ -242,7 +242,7 @@ class LocalFederation:
         Raises:
             SplitError: the run's file or a party is unusable.
         """
-        from coordinator.federation import connect_federation  # noqa: PLC0415  # loads gRPC only when needed
+        from coordinator.connecting import connect_federation  # noqa: PLC0415  # loads gRPC only when needed
 
         return connect_federation(self.run_path, without=without)
 

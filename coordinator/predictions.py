@@ -32,7 +32,11 @@ class Predictions:
     without: tuple[str, ...] = ()
 
     def lines(self, columns: int | None) -> Iterator[str]:
-        """Yields the line that `coordinator predict` prints."""
+        """Yields the line that `coordinator predict` prints.
+
+        Args:
+            columns: of the terminal; None for a pipe.
+        """
         files = ", ".join(map(printable, self.files))
         yield f"{counted(self.rows, 'prediction')} in {files} at party {self.party}"
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from coordinator.command_line import display
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
 from deploy.demo.federation import fresh_folder, scenario_federation
 from deploy.demo.own_figures import last_evaluation
 from deploy.movielens import prepare

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from coordinator import connect
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
 from coordinator.progress import SilentDisplay
 from party.errors import StorageError
 from tests.support.commands import expect_error

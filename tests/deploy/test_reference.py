@@ -13,6 +13,7 @@ from coordinator import (
     Contribution,
     Contributions,
     DatasetAlignment,
+    Evaluation,
     Federation,
     History,
     JoinedTable,
@@ -79,6 +80,7 @@ def test_the_constructors_that_a_person_reads_are_described_too(page):
         Contribution,
         Contributions,
         DatasetAlignment,
+        Evaluation,
         Federation,
         History,
         LocalFederation,
@@ -106,8 +108,8 @@ def test_what_is_missing_is_noticed(page):
 def test_the_interface_is_what_connect_gives_and_every_error():
     assert len(set(coordinator.__all__)) == len(coordinator.__all__)
     kinds = {SplitError, *ERRORS_BY_CODE.values()}
-    returned = {Contribution, Contributions, DatasetAlignment, Federation, History, JoinedTable, Plan, Predictions}
-    started = {coordinator.connect, LocalFederation}
-    assert {getattr(coordinator, name) for name in coordinator.__all__} == {*started, *kinds, *returned}
+    results = {Contribution, Contributions, DatasetAlignment, Evaluation, History, JoinedTable, Plan, Predictions}
+    started = {coordinator.connect, Federation, LocalFederation}
+    assert {getattr(coordinator, name) for name in coordinator.__all__} == {*started, *kinds, *results}
     with pytest.raises(AttributeError, match="has no attribute 'disconnect'"):
         _ = coordinator.disconnect

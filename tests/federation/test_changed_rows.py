@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
 from party.engine import row_tables
 from party.runtime.table_files import TableFiles
 from tests.support.organisations import SMALL_MODEL, Organisations

@@ -81,7 +81,7 @@ def evaluated(organisations):
     """The lines that an evaluation shows, and what each party released of its data."""
     finishes = Finishes()
     with Relay(organisations.write_run(), finishes) as parties:
-        (result,) = coordinator_evaluated(lambda column: parties.evaluation("test", None, (), column), [])
+        (result,) = coordinator_evaluated(lambda column: parties.evaluation("test", shuffled=column), [])
     return list(result.lines(None)), {name: list(reply.quality) for name, reply in finishes.replies.items()}
 
 

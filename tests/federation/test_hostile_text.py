@@ -70,7 +70,7 @@ def test_no_command_prints_an_escape_of_a_party(hostile):
 
 
 def test_a_version_that_is_no_version_is_refused_without_its_escapes(make_organisations, monkeypatch):
-    monkeypatch.setattr("party.transport.service.__version__", "9" + ESCAPE)
+    monkeypatch.setattr("party.transport.description.__version__", "9" + ESCAPE)
     organisations = make_organisations().start_servers()
     organisations.write_run()
     refused, status = organisations.coordinator("align"), organisations.coordinator("status")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
 from party.check import print_check
 from party.errors import PolicyError
 from party.ledger.file import LEDGER_FILE

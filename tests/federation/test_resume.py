@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from coordinator import connect
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
 from coordinator.session import CoordinatedSession, ProposedSession
 from party.engine.numerics import numeric_settings
 from party.errors import (

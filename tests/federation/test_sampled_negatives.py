@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from coordinator import connect
-from coordinator.federation import connect_federation
+from coordinator.connecting import connect_federation
+from coordinator.evaluation_result import evaluated as evaluated_result
 from party.alignment.joined_store import JoinedStore
 from party.runtime.column_ranges import load_with_columns
 from party.runtime.negative_secrets import stored_secret
@@ -122,11 +123,11 @@ def test_figures_say_what_they_are_over(made, caplog):
     path = run_path(made, training={"validation_dataset": "test", "epochs": 1})
     with connect_federation(path, lambda: Lines(lines)) as federation:
         history = federation.fit()
-        evaluated = federation.evaluate("test")
-    assert 0 < evaluated["hit_rate_2"] < 1
+        (evaluated,) = evaluated_result(lambda column: federation.evaluation("test", shuffled=column), [])
+    assert 0 < evaluated.metrics["hit_rate_2"] < 1
     (epoch,) = [line for line in lines if line.startswith("epoch")]
     assert epoch.count(SAID) == 2
-    assert f"test: metrics {SAID}" in lines
+    assert f"test: metrics {SAID}" in list(evaluated.lines(None))
     assert history.negatives_per_positive == {"train": 2, "validation": 2}
     own = made.state_path("bob") / "runs" / history.run_id
     said = json.loads((own / "history.json").read_text())["negatives_per_positive"]

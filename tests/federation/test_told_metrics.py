@@ -9,9 +9,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from coordinator.connecting import connect_federation
 from coordinator.current_display import CurrentDisplay
 from coordinator.exchanges import run_exchanges
-from coordinator.federation import connect_federation
 from coordinator.session import CoordinatedSession, ProposedSession, new_run_id
 from party.metrics.bounded_figures import area_bound
 from party.metrics.grid import grid_step
